@@ -1,0 +1,5 @@
+"""``python -m collector`` is ``poolscope``."""
+
+from collector.cli import main
+
+main()

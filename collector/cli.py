@@ -1,0 +1,129 @@
+"""The command line and composition root: the only place that touches environment, clock, network and the user's paths.
+
+Commands are imported when they are called, so that a cron tick loads no more than it uses; those of `analysis` are
+mounted here by name alone.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from collector import __version__
+from collector.clock import Clock, SystemClock
+from collector.config import Config, read_config
+from collector.console import warn
+from collector.errors import ConfigError, PoolscopeError
+
+COMMANDS = {
+    "init": "collector.commands.init",
+    "collect": "collector.commands.collect",
+    "status": "collector.commands.status",
+    "import": "collector.commands.import_",
+    "export": "collector.commands.export",
+    "sandbox": "collector.commands.sandbox",
+    "demo": "collector.commands.demo",
+}
+DEFAULT_FILE = Path("poolscope.toml")
+EXIT_CODES = """\b
+Exit codes:
+  0  all is well
+  1  some pools failed; what happened is recorded
+  2  the call or the configuration is off; nothing was done
+  3  another run is writing to the same record; nothing was done
+  4  what was seen could not be kept (disk, permissions)
+  5  the database is damaged, of a newer Poolscope, not Poolscope's, or in use
+  6  a given file cannot be taken; nothing of it was written
+  7  the record is older than --max-age
+"""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the outside world is to a command."""
+
+    environment: Mapping[str, str]
+    clock: Clock = field(default_factory=SystemClock)
+    config_file: Path | None = None
+
+    def read_config(self) -> tuple[Config, list[str]]:
+        """Read the configuration that this call names, with the problems found."""
+        file = self.config_file
+        if file is None and DEFAULT_FILE.exists():
+            file = DEFAULT_FILE
+        folder = (file.parent if file else Path()).absolute()
+        return read_config(file, self.environment, folder)
+
+    def config(self) -> Config:
+        """Read the configuration.
+
+        Raises
+        ------
+        ConfigError
+            With all problems in one message.
+        """
+        config, problems = self.read_config()
+        refuse(problems)
+        return config
+
+
+def refuse(problems: list[str]) -> None:
+    """Raise all problems of a configuration as one ConfigError; nothing where there are none."""
+    if problems:
+        raise ConfigError("the configuration is not usable:\n" + "\n".join(f"  - {problem}" for problem in problems))
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the commands in the order in which a newcomer meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(COMMANDS[cmd_name]).command
+        return command if isinstance(command, click.Command) else None
+
+
+@click.group(cls=LazyGroup, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    "config_file",
+    envvar="POOLSCOPE_CONFIG",
+    type=click.Path(path_type=Path),
+    help="The configuration; poolscope.toml in this folder by default.",
+)
+@click.version_option(__version__, prog_name="poolscope")
+@click.pass_context
+def poolscope(ctx: click.Context, config_file: Path | None) -> None:
+    """Queue waits, failures and capacity of ModelArts dedicated resource pools."""
+    ctx.obj = Context(os.environ, config_file=config_file)
+
+
+def main() -> NoReturn:
+    """Run the command that the arguments name and exit with its code."""
+    # The record may hold what only its owner should see: names of pools, load, errors of an account.
+    os.umask(0o077)
+    try:
+        code = poolscope.main(prog_name="poolscope", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except PoolscopeError as error:
+        warn("error", f"poolscope: {error}", exit_code=error.exit_code, message=str(error))
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output has gone; there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    sys.exit(code if isinstance(code, int) else 0)

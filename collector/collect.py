@@ -1,0 +1,61 @@
+"""One slot: poll it, keep what was seen, and take it into the database if that can be had."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from collector import spool
+from collector.attempts import Limits
+from collector.clock import Clock
+from collector.config import CollectSettings
+from collector.poll import Session, Tick, poll
+from collector.slots import naive, slot_of
+from collector.snapshot import OK, Round
+
+LONGEST_DRAIN_WAIT = timedelta(seconds=5)
+
+
+async def collect_slot(
+    sessions: Sequence[Session],
+    settings: CollectSettings,
+    spool_folder: Path,
+    clock: Clock,
+    command: str,
+    done: Collection[tuple[str, str]] = (),
+) -> Round:
+    """Poll the slot that it is now; when this returns, the rows of the result are kept durably in the spool.
+
+    Parameters
+    ----------
+    command
+        Which command polls; it is kept with the poll.
+    done
+        The (project, pool) pairs that have their sample of the slot already.
+
+    Raises
+    ------
+    RecordNotWritten
+        When the rows could not be kept.
+    """
+    now = clock.now()
+    slot = slot_of(now, settings.interval)
+    tick = Tick(naive(now), naive(slot), int(settings.interval.total_seconds()), command)
+    # An answer that comes after the slot's end would tell of the next slot.
+    left = min(settings.longest_poll, slot + settings.interval - now)
+    limits = Limits(
+        attempts=settings.attempts,
+        total_timeout=settings.total_timeout.total_seconds(),
+        deadline=clock.monotonic() + left.total_seconds(),
+        requests_per_second=settings.requests_per_second,
+        concurrency=settings.concurrency,
+    )
+    result = await poll(sessions, tick, clock, limits, done)
+    if result.scrapes or any(discovery.outcome != OK for discovery in result.discoveries):
+        spool.write(spool_folder, tick.slot, tick.run, result)
+    return result
+
+
+def drain_wait(settings: CollectSettings, now: datetime) -> float:
+    """Return how many seconds a drain may wait for the database: a few, and never into the next slot."""
+    left = slot_of(now, settings.interval) + settings.interval - now
+    return max(0.0, min(LONGEST_DRAIN_WAIT, left / 2).total_seconds())

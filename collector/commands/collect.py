@@ -1,0 +1,98 @@
+"""``poolscope collect``: one poll, what cron runs; silent when all is well."""
+
+import asyncio
+
+import click
+
+from collector import spool
+from collector.cli import Context, refuse
+from collector.collect import collect_slot, drain_wait
+from collector.config import Config
+from collector.console import warn
+from collector.credentials import Credential, resolve
+from collector.errors import DatabaseRefused
+from collector.lock import writing
+from collector.sessions import open_sessions
+from collector.slots import naive, slot_of
+from collector.snapshot import OK, Discovery, Round, Scrape
+from collector.store import Drained, drain, successes
+
+MOST_WARNINGS = 20
+
+
+@click.command("collect")
+@click.pass_obj
+def command(context: Context) -> int:
+    """Poll every pool once and keep the answers.
+
+    Run it from cron once an interval. A slot is polled once: a second run in the same interval adds only what failed.
+    """
+    config, problems = context.read_config()
+    credentials: dict[str, Credential] = {}
+    if not problems and not config.projects:
+        problems.append("there is no project: add a section [projects.NAME] (poolscope init writes an example)")
+    for profile in dict.fromkeys(project.credentials for project in config.projects):
+        if profile in config.credentials:
+            credential, missing = resolve(config.credentials[profile], context.environment)
+            problems += missing
+            if credential is not None:
+                credentials[profile] = credential
+    if problems:
+        try:
+            successes(config.paths.database, config.paths.spool, naive(context.clock.now()))
+        except DatabaseRefused as refusal:
+            problems.append(str(refusal))
+    refuse(problems)
+    with writing(config.paths.database):
+        return asyncio.run(_collect(context, config, credentials))
+
+
+async def _collect(context: Context, config: Config, credentials: dict[str, Credential]) -> int:
+    clock, paths, settings = context.clock, config.paths, config.collect
+    spool.clear_unfinished(paths.spool)
+    done = successes(paths.database, paths.spool, naive(slot_of(clock.now(), settings.interval)))
+    async with open_sessions(config.projects, credentials, settings, clock) as sessions:
+        result = await collect_slot(sessions, settings, paths.spool, clock, "collect", done)
+    _tell_failures(result)
+    _tell_drained(await drain(paths.database, paths.spool, clock, drain_wait(settings, clock.now())))
+    return int(any(outcome != OK for outcome in _outcomes(result)))
+
+
+def _outcomes(result: Round) -> list[str]:
+    return [d.outcome for d in result.discoveries] + [s.outcome for s in result.scrapes]
+
+
+def _tell_failures(result: Round) -> None:
+    turns: list[tuple[Discovery | Scrape, str]] = [
+        *((d, f"listing the pools of {d.project}, workspace {d.workspace}") for d in result.discoveries),
+        *((s, f"{s.project} {s.pool}") for s in result.scrapes),
+    ]
+    failures = [(turn, what) for turn, what in turns if turn.outcome != OK]
+    for turn, what in failures[:MOST_WARNINGS]:
+        told = " ".join(str(part) for part in (turn.http_status, turn.error_code, turn.error_msg) if part)
+        warn(
+            "failed",
+            f"{what}: {turn.outcome}{f' ({told})' if told else ''}",
+            what=what,
+            slot=turn.slot,
+            outcome=turn.outcome,
+            http_status=turn.http_status,
+            error_code=turn.error_code,
+            error_msg=turn.error_msg,
+            request_id=turn.request_id,
+            attempts=turn.attempts,
+        )
+    more = len(failures) - MOST_WARNINGS
+    if more > 0:
+        warn("more_failed", f"and {more} more; poolscope status counts them by cause", more=more)
+
+
+def _tell_drained(drained: Drained) -> None:
+    for path in drained.set_aside:
+        warn("set_aside", f"{path}: damaged, set aside; poolscope status names it until you remove it", file=str(path))
+    if drained.waits_because:
+        warn(
+            "spool_waits",
+            f"the answers are safe in the spool, the database takes them at the next poll: {drained.waits_because}",
+            reason=drained.waits_because,
+        )

@@ -1,0 +1,90 @@
+"""What a person or a program is told: sentences and tables on a terminal, one JSON line an event otherwise."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, TextIO, TypeVar
+
+import click
+
+Item = TypeVar("Item")
+
+
+def say(event: str, text: str, **fields: object) -> None:
+    """Tell of something that went as it should, on standard output."""
+    _tell(sys.stdout, event, text, fields)
+
+
+def warn(event: str, text: str, **fields: object) -> None:
+    """Tell of something that a person should know, on standard error."""
+    _tell(sys.stderr, event, text, fields)
+
+
+def _tell(stream: TextIO, event: str, text: str, fields: Mapping[str, object]) -> None:
+    if stream.isatty():
+        click.echo(text, file=stream)
+    else:
+        click.echo(as_json({"event": event, **fields} if fields else {"event": event, "message": text}), file=stream)
+
+
+def as_json(value: object, indent: int | None = None) -> str:
+    """Return a value as JSON; instants are naive UTC and get their Z."""
+    return json.dumps(value, default=_plain, indent=indent, ensure_ascii=False)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return f"{value.replace(tzinfo=None).isoformat()}Z"
+    return str(value)
+
+
+def table(event: str, title: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Show rows: a table on a terminal, a JSON line a row otherwise.
+
+    Parameters
+    ----------
+    columns
+        The keys that a terminal shows, which are also their headings.
+    rows
+        Values by key; None is shown as a dash.
+    """
+    if not sys.stdout.isatty():
+        for row in rows:
+            click.echo(as_json({"event": event, **row}))
+        return
+    from rich.console import Console  # noqa: PLC0415 - a cron tick never shows a table
+    from rich.table import Table  # noqa: PLC0415 - likewise
+    from rich.text import Text  # noqa: PLC0415 - likewise
+
+    shown = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    for number, column in enumerate(columns):
+        shown.add_column(column.replace("_", " "), justify="left" if number < 2 else "right", overflow="fold")
+    for row in rows:
+        shown.add_row(*(Text(_cell(row.get(column))) for column in columns))
+    Console().print(shown)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}Z"
+    if isinstance(value, float):
+        return f"{value:,.1f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+@contextmanager
+def progress(items: Sequence[Item], what: str) -> Iterator[Iterable[Item]]:
+    """Go through items with a progress bar on a terminal, and without a word elsewhere."""
+    if not sys.stderr.isatty():
+        yield items
+        return
+    from rich.console import Console  # noqa: PLC0415 - a cron tick never shows a bar
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        yield bar.track(items, description=what)

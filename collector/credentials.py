@@ -1,0 +1,106 @@
+"""Credential profiles and the secrets behind them: from the environment, or from files only their owner can read."""
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+REDACTED = "[redacted]"
+# APIGW.0301 echoes the canonical request with "|" for newlines: the values of these headers are secrets in any text.
+SECRET_HEADERS = re.compile(
+    r"(?i)\b(x-security-token|x-auth-token|x-subject-token|authorization|signature)(\"?\s*[:=]\s*\"?)([^|\r\n\"]+)"
+)
+
+
+@dataclass(frozen=True)
+class CredentialProfile:
+    """Where the parts of one credential are found; a file wins over the environment variable."""
+
+    name: str
+    access_key_env: str = "HUAWEICLOUD_SDK_AK"
+    secret_key_env: str = "HUAWEICLOUD_SDK_SK"  # noqa: S105 - the name of a variable, not a secret
+    security_token_env: str = "HUAWEICLOUD_SDK_SECURITY_TOKEN"  # noqa: S105 - likewise
+    access_key_file: Path | None = None
+    secret_key_file: Path | None = None
+    security_token_file: Path | None = None
+
+
+@dataclass(frozen=True)
+class Credential:
+    """An access key pair, with the token of a temporary one; its secrets never show in a repr."""
+
+    profile: str
+    access_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    security_token: str | None = field(default=None, repr=False)
+
+    def redact(self, text: str) -> str:
+        """Return the text without this credential's keys and without any signed header's value."""
+        text = SECRET_HEADERS.sub(rf"\1\2{REDACTED}", text)
+        for secret in (self.secret_key, self.security_token, self.access_key):
+            if secret:
+                # A JSON text may hold a secret with its slashes escaped.
+                text = text.replace(secret, REDACTED).replace(secret.replace("/", "\\/"), REDACTED)
+        return text
+
+
+def resolve(profile: CredentialProfile, environment: Mapping[str, str]) -> tuple[Credential | None, list[str]]:
+    """Find a profile's secrets.
+
+    Returns
+    -------
+    tuple
+        The credential, or None where a part is missing, and the problems found, each with its mend.
+    """
+    problems: list[str] = []
+
+    def part(what: str, file: Path | None, variable: str, *, needed: bool) -> str | None:
+        if file is not None:
+            value, problem = read_owner_only(file)
+            if problem:
+                problems.append(f"credentials.{profile.name}.{what}_file: {problem}")
+                return None
+        else:
+            value = environment.get(variable, "").strip() or None
+            if value is None and needed:
+                problems.append(
+                    f"credentials.{profile.name}: no {what.replace('_', ' ')}: set the environment variable "
+                    f"{variable}, or name a file that only you can read with credentials.{profile.name}.{what}_file"
+                )
+        if value is not None and not (value.isascii() and value.isprintable() and " " not in value):
+            problems.append(f"credentials.{profile.name}: the {what.replace('_', ' ')} holds blanks or odd characters")
+            return None
+        return value
+
+    access_key = part("access_key", profile.access_key_file, profile.access_key_env, needed=True)
+    secret_key = part("secret_key", profile.secret_key_file, profile.secret_key_env, needed=True)
+    # A temporary token in the environment belongs to the keys in the environment, not to keys from files.
+    in_files = profile.access_key_file is not None and profile.security_token_file is None
+    token = None
+    if not in_files:
+        token = part("security_token", profile.security_token_file, profile.security_token_env, needed=False)
+    if access_key is None or secret_key is None or problems:
+        return None, problems
+    return Credential(profile.name, access_key, secret_key, token), []
+
+
+def read_owner_only(file: Path) -> tuple[str | None, str | None]:
+    """Return a file's one line, or the problem that keeps it from being used."""
+    try:
+        # The open file is looked at, not its name: what is checked is what is read.
+        with file.open(encoding="utf-8") as opened:
+            status = os.fstat(opened.fileno())
+            if status.st_uid != os.geteuid():
+                return None, f"{file} belongs to another user: make a copy that is yours alone"
+            if stat.S_IMODE(status.st_mode) & 0o077:
+                return None, f"{file} can be read by others: run chmod 600 {file}"
+            text = opened.read(65536).strip()
+    except UnicodeDecodeError:
+        return None, f"{file} is no text: it should hold the secret on one line"
+    except OSError as error:
+        return None, f"{file} cannot be read ({error.strerror}): it should hold the secret on one line"
+    if not text:
+        return None, f"{file} is empty: it should hold the secret on one line"
+    return text, None

@@ -1,0 +1,47 @@
+"""The process lock: whoever writes to a record holds it, and a second one is turned away at once."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from collector.errors import LockHeld, RecordNotWritten
+
+
+def lock_file(database: Path) -> Path:
+    """Return the lock of a record: beside its database."""
+    return database.with_name(database.name + ".lock")
+
+
+@contextmanager
+def writing(database: Path) -> Iterator[None]:
+    """Hold the lock of a record; it goes with the process, however that ends.
+
+    Raises
+    ------
+    LockHeld
+        When another process holds it; the message names that process.
+    RecordNotWritten
+        When the lock's file cannot be made.
+    """
+    path = lock_file(database)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise RecordNotWritten(f"{path} cannot be made ({error.strerror}): mend the folder or [paths]") from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 32, 0).decode("ascii", errors="replace").strip() or "unknown"
+            raise LockHeld(
+                f"another run is writing to {database} (process {holder}): nothing was done; "
+                "the next run goes on by itself, or wait for that one to end"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)

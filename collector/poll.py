@@ -1,0 +1,209 @@
+"""One poll: every pool of every project once in its slot, each turn a row, whether it succeeded or not."""
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from collector import __version__
+from collector.attempts import Answer, Attempts, Gate, Limits, Request
+from collector.client import LONGEST_CODE, LONGEST_MESSAGE, ModelArts, Payload, RequestFailed, error_of
+from collector.clock import Clock
+from collector.config import Project
+from collector.discovery import DiscoveredPool, parse_pools, selected
+from collector.parse import NotJson, Statistics, WrongShape, parse_statistics
+from collector.slots import naive
+from collector.snapshot import OK, Discovery, Poll, Round, Scrape, Snapshot
+
+MOST_PAGES = 1000
+
+
+@dataclass(frozen=True)
+class Session:
+    """A project with the means to ask for it."""
+
+    project: Project
+    gate: Gate
+    apis: Sequence[ModelArts]
+
+
+@dataclass(frozen=True)
+class Tick:
+    """What one poll is about: its slot and run (naive UTC), the interval in force and the command that polls."""
+
+    run: datetime
+    slot: datetime
+    interval_seconds: int
+    command: str
+
+
+async def poll(
+    sessions: Sequence[Session], tick: Tick, clock: Clock, limits: Limits, done: Collection[tuple[str, str]]
+) -> Round:
+    """Poll all pools of all projects once.
+
+    Parameters
+    ----------
+    sessions
+        The projects; those without a list of pools are discovered first.
+    tick
+        Slot, run and interval, the same on every row.
+    clock, limits
+        What stamps and what bounds the requests.
+    done
+        The (project, pool) pairs that have their sample of this slot already; they are not asked.
+
+    Returns
+    -------
+    Round
+        A row for every turn. What failed is in it with its cause; nothing is raised for it.
+    """
+    result = Round()
+    attempts = Attempts(clock, limits)
+    scrapers = [_Scraper(session, tick, attempts, result, done) for session in sessions]
+    for scraper in scrapers:
+        scraper.start()
+    await attempts.run()
+    ended = naive(clock.now())
+    for scraper in scrapers:
+        project = scraper.session.project
+        result.polls.append(
+            Poll(
+                run=tick.run,
+                project=project.name,
+                project_id=project.project_id,
+                endpoint=project.endpoint,
+                command=tick.command,
+                version=__version__,
+                slot=tick.slot,
+                interval_seconds=tick.interval_seconds,
+                ended_at=ended,
+                pools=len(scraper.pools),
+            )
+        )
+    return result
+
+
+class _Scraper:
+    """One project's part of a poll."""
+
+    def __init__(
+        self, session: Session, tick: Tick, attempts: Attempts, result: Round, done: Collection[tuple[str, str]]
+    ) -> None:
+        self.session = session
+        self.pools: set[str] = set()
+        self._tick = tick
+        self._attempts = attempts
+        self._result = result
+        self._done = done
+
+    def start(self) -> None:
+        project = self.session.project
+        if project.pools is None:
+            for workspace in project.workspaces:
+                self._list(workspace, ())
+        else:
+            self._scrape([DiscoveredPool(pool, None) for pool in project.pools])
+
+    def _list(self, workspace: str, tokens: tuple[str, ...]) -> None:
+        """Ask for one page of a workspace's pools; `tokens` led to it, the last one names it."""
+
+        def answered(answer: Answer) -> None:
+            pools: list[DiscoveredPool] | None = None
+            following = None
+            failure = answer.failure
+            if answer.payload is not None:
+                try:
+                    pools, following = parse_pools(answer.payload.body)
+                    if following in tokens or len(tokens) > MOST_PAGES:
+                        raise WrongShape("metadata.continue: the pages go round in a circle")
+                except (NotJson, WrongShape) as error:
+                    failure = self._not_understood(error, answer.payload)
+            turn = _turn(answer, failure)
+            self._result.discoveries.append(
+                Discovery(
+                    run=self._tick.run,
+                    project=self.session.project.name,
+                    workspace=workspace,
+                    page=len(tokens),
+                    slot=self._tick.slot,
+                    pools=None if pools is None else len(pools),
+                    **turn,
+                )
+            )
+            self._scrape(pools or [])
+            if failure is None and following is not None:
+                self._list(workspace, (*tokens, following))
+
+        token = tokens[-1] if tokens else None
+        self._add(lambda api, timeout: api.list_pools(workspace, token, timeout), answered)
+
+    def _scrape(self, pools: Sequence[DiscoveredPool]) -> None:
+        for pool in selected(pools, self.session.project):
+            # Two workspaces or pages may list one pool; it has one turn.
+            if pool not in self.pools:
+                self.pools.add(pool)
+                if (self.session.project.name, pool) not in self._done:
+                    self._ask(pool)
+
+    def _ask(self, pool: str) -> None:
+        name, tick = self.session.project.name, self._tick
+
+        def answered(answer: Answer) -> None:
+            statistics = Statistics(None, (), None)
+            failure = answer.failure
+            if answer.payload is not None:
+                try:
+                    statistics = parse_statistics(answer.payload.body)
+                except (NotJson, WrongShape) as error:
+                    failure = self._not_understood(error, answer.payload)
+            turn = _turn(answer, failure)
+            self._result.scrapes.append(
+                Scrape(
+                    run=tick.run,
+                    project=name,
+                    pool=pool,
+                    slot=tick.slot,
+                    interval_seconds=tick.interval_seconds,
+                    total=statistics.total,
+                    disagreement=statistics.disagreement,
+                    **turn,
+                )
+            )
+            self._result.snapshots.extend(
+                Snapshot(tick.run, name, pool, i.type, tick.slot, i.total, i.counts, i.other_statuses)
+                for i in statistics.items
+            )
+
+        self._add(lambda api, timeout: api.show_workload_statistics(pool, timeout), answered)
+
+    def _add(self, send: Callable[[ModelArts, float], Awaitable[Payload]], answered: Callable[[Answer], None]) -> None:
+        self._attempts.add(Request(self.session.gate, self.session.apis, send, answered))
+
+    def _not_understood(self, error: ValueError, payload: Payload) -> RequestFailed:
+        api = self.session.apis[0]
+        return RequestFailed(
+            "not_json" if isinstance(error, NotJson) else "wrong_shape",
+            payload.http_status,
+            # A service may answer 200 with an error in the body: its own code tells more than the shape.
+            error_code=api.clean(error_of(payload.body)[0], LONGEST_CODE),
+            error_msg=api.clean(str(error), LONGEST_MESSAGE),
+            request_id=payload.request_id,
+            body=api.keep(payload.body),
+        )
+
+
+def _turn(answer: Answer, failure: RequestFailed | None) -> dict[str, Any]:
+    """Return the columns that scrapes and discoveries share."""
+    told = failure or answer.payload
+    return {
+        "outcome": OK if failure is None else failure.outcome,
+        "http_status": told.http_status if told else None,
+        "error_code": failure.error_code if failure else None,
+        "error_msg": failure.error_msg if failure else None,
+        "request_id": told.request_id if told else None,
+        "attempts": answer.attempts,
+        "started_at": answer.started_at,
+        "answered_at": answer.answered_at,
+        "body": failure.body if failure else None,
+    }

@@ -1,0 +1,45 @@
+"""The switches of the sandbox: what the API's documents leave open, and how it is set up."""
+
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+PROJECT_ID = "5a6d0b0c5a6d0b0c5a6d0b0c5a6d0b0c"
+REGION = "sandbox-1"
+# The pair is published on purpose: it opens the sandbox and nothing else.
+ACCESS_KEY = "POOLSCOPESANDBOXONLY"
+SECRET_KEY = "this-key-opens-the-poolscope-sandbox-and-nothing-else"  # noqa: S105 - a documented dummy
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """How the sandbox answers."""
+
+    key: Literal["statistics", "statics"] = "statistics"
+    """The outer key of the statistics: examples and tables of the documents disagree."""
+    counts: Literal["integers", "strings"] = "integers"
+    omit_zeros: bool = False
+    """Whether statuses without jobs, and types without jobs, are left out."""
+    history: timedelta | None = None
+    """How long a finished job stays counted: None for ever, zero not at all."""
+    requests_per_second: float | None = None
+    latency: float = 0.0
+    """Seconds that each answer waits."""
+    page_size: int | None = None
+    """Pools a page of the listing; None gives all in one."""
+    time: Literal["real", "requests"] = "real"
+    """Whose time it is: the clock's, or that of the newest X-Sdk-Date of a well-signed request."""
+    project_id: str = PROJECT_ID
+    access_key: str = ACCESS_KEY
+    secret_key: str = SECRET_KEY
+    security_token: str | None = None
+    """Where set, the key pair is a temporary one and the token must come with it."""
+
+    @property
+    def retention_seconds(self) -> float:
+        """How long a finished job stays counted."""
+        return math.inf if self.history is None else self.history.total_seconds()
+
+
+AS_DOCUMENTED = Behaviour()

@@ -1,0 +1,151 @@
+"""What stands before the API: it checks signatures, locks keys, throttles, and words its refusals as the real one does.
+
+Source of codes and messages: the gateway's list of error codes and the FAQ of the API Request Signing Guide. How an
+expired signature is worded is not documented; the real text may differ.
+"""
+
+import hashlib
+import hmac
+import re
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl
+
+from collector.clock import Clock
+from collector.sandbox.behaviour import Behaviour
+from collector.signing import ALGORITHM, DATE_FORMAT, canonical_request, signature
+
+LARGEST_SKEW = timedelta(minutes=15)
+FAILURES_ALLOWED = 5
+LOCKED_SECONDS = 300.0
+WINDOW_SECONDS = 1.0
+AUTHORIZATION = re.compile(rf"{ALGORITHM} Access=([^,\s]+), SignedHeaders=([^,\s]+), Signature=([0-9a-f]{{64}})")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as it came; header names are in lower case."""
+
+    method: str
+    path: str
+    """Still percent-encoded."""
+    query: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The query, decoded."""
+        return parse_qsl(self.query, keep_blank_values=True) if self.query else []
+
+
+class Refused(Exception):
+    """A request that gets an error for an answer."""
+
+    def __init__(self, status: int, code: str, message: str, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.retry_after = retry_after
+
+
+class Gateway:
+    """Lets well-signed requests pass, and knows the sandbox's time."""
+
+    def __init__(self, behaviour: Behaviour, clock: Clock) -> None:
+        self._behaviour = behaviour
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._failures: Counter[str] = Counter()
+        self._locked_until: dict[str, float] = {}
+        self._newest_date: datetime | None = None
+        self._window_began = -WINDOW_SECONDS
+        self._in_window = 0
+
+    def now(self) -> datetime:
+        """Return the sandbox's time."""
+        return self._newest_date or self._clock.now()
+
+    def admit(self, request: Request) -> None:
+        """Let a request pass.
+
+        Raises
+        ------
+        Refused
+            Where the real gateway would not let it.
+        """
+        with self._lock:
+            self._authenticate(request)
+            self._throttle()
+
+    def _authenticate(self, request: Request) -> None:
+        given = request.headers.get("authorization")
+        if given is None:
+            raise _unauthorized("x-auth-token not found")
+        match = AUTHORIZATION.fullmatch(given)
+        if match is None:
+            raise _unauthorized("verify aksk signature fail, Authorization header format error")
+        access_key = match[1]
+        if access_key != self._behaviour.access_key:
+            raise _unauthorized(f"Get secretKey failed,ak:{access_key},err:ak not exist")
+        if self._clock.monotonic() < self._locked_until.get(access_key, 0.0):
+            raise _unauthorized("AK access failed to reach the limit,forbidden")
+        try:
+            date = self._verify(request, match[2].split(";"), match[3])
+        except Refused:
+            self._failures[access_key] += 1
+            if self._failures[access_key] > FAILURES_ALLOWED:
+                self._locked_until[access_key] = self._clock.monotonic() + LOCKED_SECONDS
+                del self._failures[access_key]
+            raise
+        self._failures.pop(access_key, None)
+        if self._behaviour.time == "requests":
+            self._newest_date = max(date, self._newest_date or date)
+
+    def _verify(self, request: Request, signed: list[str], given: str) -> datetime:
+        """Check signature, token and date; return the date."""
+        headers = request.headers
+        text = headers.get("x-sdk-date", "")
+        try:
+            date = datetime.strptime(text, DATE_FORMAT).replace(tzinfo=UTC)
+        except ValueError:
+            raise _unauthorized("verify aksk signature fail, X-Sdk-Date is missing or no date") from None
+        covered = {name: headers.get(name, "") for name in signed}
+        body_sha256 = hashlib.sha256(request.body).hexdigest()
+        canonical = canonical_request(request.method, request.path, request.pairs, covered, body_sha256)
+        expected = signature(self._behaviour.secret_key, text, canonical)
+        if "x-sdk-date" not in signed or not hmac.compare_digest(expected, given):
+            echo = canonical.replace("\n", "|")
+            raise _unauthorized(f"verify aksk signature fail, canonicalRequest:{echo}")
+        token = self._behaviour.security_token
+        if token is not None and not hmac.compare_digest(headers.get("x-security-token", "").encode(), token.encode()):
+            raise _unauthorized("verify aksk signature fail, X-Security-Token is missing or wrong")
+        now = self._clock.now()
+        if self._behaviour.time == "real" and abs(now - date) > LARGEST_SKEW:
+            raise _unauthorized(
+                f"verify aksk signature fail, signature expired, signature time: {text}, "
+                f"server time: {now.strftime(DATE_FORMAT)}"
+            )
+        return date
+
+    def _throttle(self) -> None:
+        limit = self._behaviour.requests_per_second
+        if limit is None:
+            return
+        now = self._clock.monotonic()
+        if now - self._window_began >= WINDOW_SECONDS:
+            self._window_began, self._in_window = now, 0
+        self._in_window += 1
+        if self._in_window > limit:
+            message = (
+                f"The throttling threshold has been reached: policy user over ratelimit,limit:{limit:g},time:1 second"
+            )
+            raise Refused(429, "APIGW.0308", message, retry_after=1)
+
+
+def _unauthorized(reason: str) -> Refused:
+    return Refused(401, "APIGW.0301", f"Incorrect IAM authentication information: {reason}")

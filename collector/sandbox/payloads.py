@@ -1,0 +1,88 @@
+"""The API's answers as JSON values, in the shapes of the documented examples."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from collector.sandbox.behaviour import REGION, Behaviour
+from collector.sandbox.gateway import Refused
+from collector.sandbox.jobs import Counts, Pool
+
+Json = dict[str, Any]
+
+
+def pool_list(pools: Sequence[Pool], query: Mapping[str, str], behaviour: Behaviour) -> Json:
+    """Return one page of the pools of a workspace; all pools of the sandbox are created ones.
+
+    Raises
+    ------
+    Refused
+        When the continue token is none that an earlier page gave.
+    """
+    workspace = query.get("workspaceId", "0")
+    chosen = [pool for pool in pools if pool.workspace == workspace]
+    if query.get("status", "created") != "created":
+        chosen = []
+    token = query.get("continue")
+    if token is not None:
+        ids = [pool.id for pool in chosen]
+        if token not in ids:
+            raise Refused(400, "ModelArts.50004000", "Bad request.")
+        chosen = chosen[ids.index(token) :]
+    page = chosen[: behaviour.page_size]
+    metadata = {"continue": chosen[len(page)].id} if len(page) < len(chosen) else {}
+    items = [pool_payload(pool, behaviour) for pool in page]
+    return {"kind": "PoolList", "apiVersion": "v2", "metadata": metadata, "items": items}
+
+
+def pool_payload(pool: Pool, behaviour: Behaviour) -> Json:
+    """Return one pool; a flavor or a policy that is not known is left out."""
+    annotations = {"os.modelarts/description": "", "os.modelarts/billing.mode": "0"}
+    if pool.policy is not None:
+        annotations["os.modelarts.pool/scheduler.queue.strategy"] = pool.policy
+    resources = []
+    if pool.flavor is not None:
+        resources.append({"flavor": pool.flavor, "count": pool.nodes, "maxCount": pool.nodes})
+    scopes = ["Train", "Infer", "Notebook"]
+    return {
+        "kind": "Pool",
+        "apiVersion": "v2",
+        "metadata": {
+            "name": pool.id,
+            "creationTimestamp": f"{pool.created:%Y-%m-%dT%H:%M:%SZ}",
+            "labels": {
+                "os.modelarts/name": pool.display_name,
+                "os.modelarts/workspace.id": pool.workspace,
+                "os.modelarts/resource.id": pool.id,
+                "os.modelarts/tenant.project.id": behaviour.project_id,
+                "os.modelarts/enterprise.project.id": "0",
+                "os.modelarts/region": REGION,
+                "os.modelarts.pool/biz": "private",
+            },
+            "annotations": annotations,
+        },
+        "spec": {"type": "Dedicate", "scope": scopes, "resources": resources},
+        "status": {
+            "phase": "Running",
+            "message": "",
+            "scope": [{"scopeType": scope, "state": "Enabled"} for scope in scopes],
+            "resources": {"available": resources},
+        },
+    }
+
+
+def statistics_payload(counts: Counts, behaviour: Behaviour) -> Json:
+    """Return the workload statistics of a pool; the outer total is the number of jobs, as in the example."""
+    items = []
+    total = 0
+    for job_type, by_status in counts.items():
+        in_all = sum(by_status.values())
+        if behaviour.omit_zeros and not in_all:
+            continue
+        total += in_all
+        status: dict[str, int | str] = {
+            name: str(count) if behaviour.counts == "strings" else count
+            for name, count in by_status.items()
+            if count or not behaviour.omit_zeros
+        }
+        items.append({"type": job_type, "total": in_all, "status": status})
+    return {behaviour.key: {"total": total, "items": items}}

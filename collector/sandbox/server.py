@@ -1,0 +1,164 @@
+"""The sandbox as a server on loopback: started and stopped, routed, counted."""
+
+import errno
+import json
+import socket
+import socketserver
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from email.utils import format_datetime
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import unquote
+
+from collector.clock import Clock, SystemClock
+from collector.errors import ConfigError
+from collector.sandbox.behaviour import AS_DOCUMENTED, Behaviour
+from collector.sandbox.connection import Answer, Connection
+from collector.sandbox.gateway import Gateway, Refused, Request
+from collector.sandbox.jobs import Pool
+from collector.sandbox.payloads import Json, pool_list, pool_payload, statistics_payload
+
+HOST = "127.0.0.1"
+SECONDS_TO_STOP = 5.0
+
+
+class Sandbox:
+    """A stand-in for the API in threads of this process: a context manager that serves until it is left.
+
+    Raises
+    ------
+    ConfigError
+        When the port cannot be had.
+    """
+
+    def __init__(
+        self, pools: Sequence[Pool], behaviour: Behaviour = AS_DOCUMENTED, clock: Clock | None = None, port: int = 0
+    ) -> None:
+        self.requests: Counter[str] = Counter()
+        """How many requests came, by path (without the query, as sent)."""
+        self.statuses: Counter[int] = Counter()
+        """How many answers left, by HTTP status."""
+        self.behaviour = behaviour
+        self._pools = {pool.id: pool for pool in pools}
+        self._gateway = Gateway(behaviour, clock or SystemClock())
+        self._counting = threading.Lock()
+        self._stopping = threading.Event()
+        try:
+            self._server = _Server(self, port)
+        except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
+            raise ConfigError(
+                f"port {port} of {HOST} {'is taken' if taken else f'cannot be had ({error.strerror})'}: "
+                "choose another one, or 0 for any that is free"
+            ) from None
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="sandbox", daemon=True)
+
+    @property
+    def endpoint(self) -> str:
+        """The address to configure as a project's endpoint."""
+        return f"http://{HOST}:{self._server.server_address[1]}"
+
+    @property
+    def pool_ids(self) -> list[str]:
+        """The ids of its pools."""
+        return list(self._pools)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopping.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+        self._server.close_connections()
+
+    def answer(self, request: Request) -> Answer:
+        """Answer one request; threads ask at once."""
+        if self.behaviour.latency:
+            self._stopping.wait(self.behaviour.latency)
+        request_id = uuid.uuid4().hex
+        headers = {"X-Request-Id": request_id}
+        status = 200
+        payload: Json
+        try:
+            payload = self._payload(request)
+        except Refused as refusal:
+            status = refusal.status
+            payload = {"error_msg": refusal.message, "error_code": refusal.code}
+            if refusal.code.startswith("APIGW."):
+                payload["request_id"] = request_id
+            if refusal.retry_after is not None:
+                headers["Retry-After"] = str(refusal.retry_after)
+        headers["Date"] = format_datetime(self._gateway.now(), usegmt=True)
+        with self._counting:
+            self.requests[request.path] += 1
+            self.statuses[status] += 1
+        return Answer(status, headers, json.dumps(payload).encode())
+
+    def _payload(self, request: Request) -> Json:
+        # A path that nobody published is refused before anybody asks who wants it.
+        match [unquote(segment) for segment in request.path.split("/")]:
+            case ["", "v2", project, "pools"] if request.method == "GET":
+                self._admit(request, project)
+                return pool_list(list(self._pools.values()), dict(request.pairs), self.behaviour)
+            case ["", "v2", project, "pools", pool] if request.method == "GET":
+                self._admit(request, project)
+                return pool_payload(self._pool(pool), self.behaviour)
+            case ["", "v2", project, "statistics", "pools", pool, "workloads"] if request.method == "GET":
+                self._admit(request, project)
+                instant = self._gateway.now().timestamp()
+                counts = self._pool(pool).counts_at(instant, self.behaviour.retention_seconds)
+                return statistics_payload(counts, self.behaviour)
+        raise Refused(404, "APIGW.0101", "The API does not exist or has not been published in the environment")
+
+    def _admit(self, request: Request, project: str) -> None:
+        self._gateway.admit(request)
+        if {project, request.headers.get("x-project-id", project)} != {self.behaviour.project_id}:
+            raise Refused(403, "ModelArts.0210", "The project ID in the URL differs from the project ID of the token.")
+
+    def _pool(self, pool_id: str) -> Pool:
+        if pool_id not in self._pools:
+            raise Refused(404, "ModelArts.50015001", f"Pool {pool_id} not found.")
+        return self._pools[pool_id]
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    """A thread a connection; it knows its open connections, so that it can close them."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self, sandbox: Sandbox, port: int) -> None:
+        self.answer = sandbox.answer
+        self._open: set[socket.socket] = set()
+        self._changed = threading.Condition()
+        super().__init__((HOST, port), Connection)
+
+    # The base class says that a request may also be a datagram with its socket; of a TCP server it never is.
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as the base class has it
+        with self._changed:
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 - as the base class has it
+        super().shutdown_request(request)
+        with self._changed:
+            self._open.discard(request)
+            self._changed.notify_all()
+
+    def close_connections(self) -> None:
+        """Close what clients keep open, and wait until each thread has let go of its connection."""
+        with self._changed:
+            for connection in self._open:
+                with suppress(OSError):  # The client, or its thread, was quicker.
+                    connection.shutdown(socket.SHUT_RDWR)
+            self._changed.wait_for(lambda: not self._open, SECONDS_TO_STOP)

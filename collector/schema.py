@@ -1,0 +1,106 @@
+"""The tables, as numbered migrations: appended to, never changed. Their dictionary is data/README.md."""
+
+from typing import Final
+
+import duckdb
+
+from collector import __version__
+from collector.errors import DatabaseRefused
+
+TABLES: Final = ("polls", "discoveries", "scrapes", "snapshots")
+
+# No PRIMARY KEY, UNIQUE or index: they cost memory and bloat the file; the process lock and anti-joins hold the keys.
+MIGRATIONS: Final = (
+    """
+    CREATE TABLE polls (
+        run TIMESTAMP, project VARCHAR, project_id VARCHAR, endpoint VARCHAR, command VARCHAR, version VARCHAR,
+        slot TIMESTAMP, interval_seconds INTEGER, ended_at TIMESTAMP, pools INTEGER
+    );
+    CREATE TABLE discoveries (
+        run TIMESTAMP, project VARCHAR, workspace VARCHAR, page INTEGER, slot TIMESTAMP, outcome VARCHAR,
+        http_status SMALLINT, error_code VARCHAR, error_msg VARCHAR, request_id VARCHAR, attempts INTEGER,
+        started_at TIMESTAMP, answered_at TIMESTAMP, pools INTEGER, body VARCHAR
+    );
+    CREATE TABLE scrapes (
+        run TIMESTAMP, project VARCHAR, pool VARCHAR, slot TIMESTAMP, interval_seconds INTEGER, outcome VARCHAR,
+        http_status SMALLINT, error_code VARCHAR, error_msg VARCHAR, request_id VARCHAR, attempts INTEGER,
+        started_at TIMESTAMP, answered_at TIMESTAMP, total INTEGER, disagreement VARCHAR, body VARCHAR
+    );
+    CREATE TABLE snapshots (
+        project VARCHAR, pool VARCHAR, type VARCHAR, slot TIMESTAMP, total INTEGER,
+        "Queue" INTEGER, "Pending" INTEGER, "Abnormal" INTEGER, "Terminating" INTEGER, "Creating" INTEGER,
+        "Running" INTEGER, "Completed" INTEGER, "Terminated" INTEGER, "Failed" INTEGER,
+        other_statuses MAP(VARCHAR, INTEGER)
+    );
+    """,
+)
+
+
+def version_of(connection: duckdb.DuckDBPyConnection, database: str) -> int:
+    """Return how many migrations a database has had; 0 for an empty one.
+
+    Parameters
+    ----------
+    database
+        Its name within the connection.
+
+    Raises
+    ------
+    DatabaseRefused
+        When it holds tables of someone else, or those of a newer Poolscope.
+    """
+    names = {
+        name
+        for (name,) in connection.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE database_name = $1 AND schema_name = 'main'", [database]
+        ).fetchall()
+    }
+    if "poolscope_migrations" not in names:
+        if names:
+            raise DatabaseRefused("it was not made by Poolscope; name another file in [paths]")
+        return 0
+    row = connection.execute(f'SELECT max(version) FROM "{database}".main.poolscope_migrations').fetchone()
+    version = int(row[0]) if row and row[0] is not None else 0
+    if version > len(MIGRATIONS):
+        raise DatabaseRefused(
+            f"a newer Poolscope wrote it (schema {version}, this one knows {len(MIGRATIONS)}): upgrade Poolscope"
+        )
+    return version
+
+
+def migrate(connection: duckdb.DuckDBPyConnection) -> None:
+    """Bring the connection's own database up to date, in one transaction.
+
+    Raises
+    ------
+    DatabaseRefused
+        See `version_of`.
+    """
+    database = connection.execute("SELECT current_database()").fetchall()[0][0]
+    version = version_of(connection, database)
+    if version == len(MIGRATIONS):
+        return
+    connection.begin()
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS poolscope_migrations"
+        " (version INTEGER, applied_at TIMESTAMP DEFAULT (now()::TIMESTAMP), poolscope_version VARCHAR)"
+    )
+    for number in range(version + 1, len(MIGRATIONS) + 1):
+        connection.execute(MIGRATIONS[number - 1])
+        connection.execute(
+            "INSERT INTO poolscope_migrations (version, poolscope_version) VALUES ($1, $2)", [number, __version__]
+        )
+    connection.commit()
+
+
+def columns_of(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, dict[str, str]]:
+    """Return name and type of every column of every table of a database."""
+    found: dict[str, dict[str, str]] = {table: {} for table in TABLES}
+    for table, column, kind in connection.execute(
+        "SELECT table_name, column_name, data_type FROM duckdb_columns()"
+        " WHERE database_name = $1 AND schema_name = 'main' ORDER BY table_name, column_index",
+        [database],
+    ).fetchall():
+        if table in found:
+            found[table][column] = kind
+    return found

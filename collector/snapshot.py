@@ -1,0 +1,115 @@
+"""The rows that are kept: one dataclass a table, its fields the table's columns. Times are naive UTC."""
+
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any, Final
+
+STATUSES: Final = (
+    "Queue",
+    "Pending",
+    "Abnormal",
+    "Terminating",
+    "Creating",
+    "Running",
+    "Completed",
+    "Terminated",
+    "Failed",
+)
+OK: Final = "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """One round over the pools of one project; `run` (when the round began) names it everywhere."""
+
+    run: datetime
+    project: str
+    project_id: str | None
+    endpoint: str | None
+    command: str
+    version: str
+    slot: datetime | None
+    interval_seconds: int
+    ended_at: datetime | None
+    pools: int
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """One page of the listing of a workspace's pools, or the failure to get it."""
+
+    run: datetime
+    project: str
+    workspace: str
+    page: int
+    slot: datetime
+    outcome: str
+    http_status: int | None
+    error_code: str | None
+    error_msg: str | None
+    request_id: str | None
+    attempts: int
+    started_at: datetime | None
+    answered_at: datetime | None
+    pools: int | None
+    body: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scrape:
+    """One pool's turn in one slot, successful or not."""
+
+    run: datetime
+    project: str
+    pool: str
+    slot: datetime
+    interval_seconds: int
+    outcome: str
+    http_status: int | None
+    error_code: str | None
+    error_msg: str | None
+    request_id: str | None
+    attempts: int | None
+    started_at: datetime | None
+    answered_at: datetime | None
+    total: int | None
+    disagreement: str | None
+    body: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The counts of one job type of one pool in one slot; None is what the answer did not say."""
+
+    run: datetime
+    """Which scrape it belongs to: it is in the spool, not in the table, where only the slot's one success is kept."""
+    project: str
+    pool: str
+    type: str
+    slot: datetime
+    total: int | None
+    counts: dict[str, int | None]
+    """The nine documented statuses, each a column of its own name."""
+    other_statuses: dict[str, int | None] | None
+    """Statuses that no document names, under the names the API gave them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """All rows of one run, over all projects."""
+
+    polls: list[Poll] = field(default_factory=list)
+    discoveries: list[Discovery] = field(default_factory=list)
+    scrapes: list[Scrape] = field(default_factory=list)
+    snapshots: list[Snapshot] = field(default_factory=list)
+
+
+def row_of(record: Poll | Discovery | Scrape | Snapshot) -> dict[str, Any]:
+    """Return a record as its table's columns."""
+    row = {f.name: getattr(record, f.name) for f in fields(record)}
+    counts = row.pop("counts", None)
+    if counts is not None:
+        other = row.pop("other_statuses")
+        row |= counts
+        row["other_statuses"] = other
+    return row

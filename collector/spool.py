@@ -1,0 +1,125 @@
+"""The spool: a poll's rows as one durable NDJSON file, before anything else is done with them.
+
+The first line is the header: the format and how many lines follow. Every other line is a row, its fields those of the
+table that its `table` names (a snapshot has its `run` besides).
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from collector.errors import RecordNotWritten
+from collector.snapshot import Round, row_of
+
+FORMAT: Final = 1
+SUFFIX: Final = ".ndjson"
+UNFINISHED: Final = ".unfinished"
+SET_ASIDE: Final = "unreadable"
+STAMP: Final = "%Y%m%dT%H%M%S"
+
+
+def write(spool: Path, slot: datetime, run: datetime, result: Round) -> Path:
+    """Keep a poll's rows; when this returns they survive a crash of the machine.
+
+    Raises
+    ------
+    RecordNotWritten
+        When they could not be kept: nothing of them is.
+    """
+    rows = [
+        {"table": table} | row_of(record)
+        for table in ("polls", "discoveries", "scrapes", "snapshots")
+        for record in getattr(result, table)
+    ]
+    header = {"table": "spool", "format": FORMAT, "lines": len(rows)}
+    text = "".join(json.dumps(row, default=datetime.isoformat, separators=(",", ":")) + "\n" for row in (header, *rows))
+    target = spool / f"{slot:{STAMP}}Z-{run:{STAMP}}.{run.microsecond:06d}Z{SUFFIX}"
+    unfinished = target.with_suffix(UNFINISHED)
+    try:
+        spool.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(target)
+        _sync(spool)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise RecordNotWritten(
+            f"the poll's answers could not be kept in {spool} ({error.strerror}); nothing of slot "
+            f"{slot:%Y-%m-%d %H:%M}Z is recorded: free the disk or mend the folder, the next run goes on by itself"
+        ) from error
+    return target
+
+
+def _sync(folder: Path) -> None:
+    """Make a folder's entries durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def waiting(spool: Path, slot: datetime | None = None) -> list[Path]:
+    """Return the spool's files in the order of their slots; with a slot, those of that slot alone."""
+    pattern = f"*{SUFFIX}" if slot is None else f"{slot:{STAMP}}Z-*{SUFFIX}"
+    return sorted(spool.glob(pattern))
+
+
+def set_aside_files(spool: Path) -> list[Path]:
+    """Return the files that could not be read, which a person has to look at."""
+    return sorted((spool / SET_ASIDE).glob("*"))
+
+
+def clear_unfinished(spool: Path) -> None:
+    """Remove what killed polls left half-written: it was never acknowledged. Only under the process lock."""
+    for path in spool.glob(f"*{UNFINISHED}"):
+        path.unlink(missing_ok=True)
+
+
+def remove(files: list[Path]) -> None:
+    """Remove files whose rows are in the database."""
+    for path in files:
+        path.unlink(missing_ok=True)
+
+
+def set_aside(path: Path) -> Path:
+    """Put a file that cannot be read out of the way of the others; it is kept under its name."""
+    folder = path.parent / SET_ASIDE
+    folder.mkdir(exist_ok=True, mode=0o700)
+    target = folder / path.name
+    number = 1
+    while target.exists():
+        number += 1
+        target = folder / f"{path.stem}.{number}{path.suffix}"
+    shutil.move(path, target)
+    return target
+
+
+def rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Read one file's rows.
+
+    Raises
+    ------
+    ValueError
+        When it is damaged: not JSON, not as many lines as its header says, or another format.
+    """
+    with path.open(encoding="utf-8") as file:
+        header = json.loads(file.readline() or "null")
+        if not isinstance(header, dict) or header.get("format") != FORMAT:
+            raise ValueError("no header of a known format")
+        lines = 0
+        for line in file:
+            lines += 1
+            row = json.loads(line)
+            if not isinstance(row, dict) or not line.endswith("\n"):
+                raise ValueError(f"line {lines + 1} is no row")
+            yield row
+        if lines != header.get("lines"):
+            raise ValueError(f"{header.get('lines')} lines were written, {lines} are there")
