@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -76,6 +76,12 @@ def refuse(problems: list[str]) -> None:
     """Raise all problems of a configuration as one ConfigError; nothing where there are none."""
     if problems:
         raise ConfigError("the configuration is not usable:\n" + "\n".join(f"  - {problem}" for problem in problems))
+
+
+def summarise(database: Path, spool: Path) -> list[dict[str, Any]]:
+    """Return what a record holds, a row a pool: `analysis` reads it, and is loaded for nothing less."""
+    rows: list[dict[str, Any]] = importlib.import_module("analysis.summary").summarise(database, spool)
+    return rows
 
 
 class LazyGroup(click.Group):

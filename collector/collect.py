@@ -10,7 +10,7 @@ from collector.clock import Clock
 from collector.config import CollectSettings
 from collector.poll import Session, Tick, poll
 from collector.slots import naive, slot_of
-from collector.snapshot import OK, Round
+from collector.snapshot import Round
 
 LONGEST_DRAIN_WAIT = timedelta(seconds=5)
 
@@ -50,7 +50,7 @@ async def collect_slot(
         concurrency=settings.concurrency,
     )
     result = await poll(sessions, tick, clock, limits, done)
-    if result.scrapes or any(discovery.outcome != OK for discovery in result.discoveries):
+    if result.scrapes or result.failures():
         spool.write(spool_folder, tick.slot, tick.run, result)
     return result
 

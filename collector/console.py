@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TextIO, TypeVar
@@ -40,15 +40,17 @@ def _plain(value: object) -> str:
     return str(value)
 
 
-def table(event: str, title: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+def table(
+    event: str, rows: Sequence[Mapping[str, Any]], cells: Callable[[Mapping[str, Any]], Mapping[str, object]]
+) -> None:
     """Show rows: a table on a terminal, a JSON line a row otherwise.
 
     Parameters
     ----------
-    columns
-        The keys that a terminal shows, which are also their headings.
     rows
-        Values by key; None is shown as a dash.
+        Values by key, which the JSON lines carry.
+    cells
+        What the terminal shows of a row, by heading; None is shown as a dash.
     """
     if not sys.stdout.isatty():
         for row in rows:
@@ -58,11 +60,13 @@ def table(event: str, title: str, columns: Sequence[str], rows: Iterable[Mapping
     from rich.table import Table  # noqa: PLC0415 - likewise
     from rich.text import Text  # noqa: PLC0415 - likewise
 
-    shown = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
-    for number, column in enumerate(columns):
-        shown.add_column(column.replace("_", " "), justify="left" if number < 2 else "right", overflow="fold")
-    for row in rows:
-        shown.add_row(*(Text(_cell(row.get(column))) for column in columns))
+    lines = [cells(row) for row in rows]
+    shown = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in lines[0] if lines else ():
+        right = all(isinstance(line[heading], int | float | None) for line in lines)
+        shown.add_column(heading, justify="right" if right else "left", overflow="fold")
+    for line in lines:
+        shown.add_row(*(Text(_cell(value)) for value in line.values()))
     Console().print(shown)
 
 

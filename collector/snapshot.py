@@ -103,6 +103,11 @@ class Round:
     scrapes: list[Scrape] = field(default_factory=list)
     snapshots: list[Snapshot] = field(default_factory=list)
 
+    def failures(self) -> list[Discovery | Scrape]:
+        """Return the turns that failed, listings first."""
+        turns: list[Discovery | Scrape] = [*self.discoveries, *self.scrapes]
+        return [turn for turn in turns if turn.outcome != OK]
+
 
 def row_of(record: Poll | Discovery | Scrape | Snapshot) -> dict[str, Any]:
     """Return a record as its table's columns."""

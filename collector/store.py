@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import duckdb
 
@@ -27,6 +27,10 @@ KEYS: Final = {
     "discoveries": "run, project, workspace, page",
     "scrapes": "run, project, pool, slot",
 }
+
+
+Record: TypeAlias = duckdb.DuckDBPyConnection
+"""An open record, with the four tables."""
 
 
 @dataclass

@@ -14,7 +14,7 @@ from collector.errors import DatabaseRefused
 from collector.lock import writing
 from collector.sessions import open_sessions
 from collector.slots import naive, slot_of
-from collector.snapshot import OK, Discovery, Round, Scrape
+from collector.snapshot import Discovery, Scrape
 from collector.store import Drained, drain, successes
 
 MOST_WARNINGS = 20
@@ -53,22 +53,15 @@ async def _collect(context: Context, config: Config, credentials: dict[str, Cred
     done = successes(paths.database, paths.spool, naive(slot_of(clock.now(), settings.interval)))
     async with open_sessions(config.projects, credentials, settings, clock) as sessions:
         result = await collect_slot(sessions, settings, paths.spool, clock, "collect", done)
-    _tell_failures(result)
+    failures = result.failures()
+    _tell_failures(failures)
     _tell_drained(await drain(paths.database, paths.spool, clock, drain_wait(settings, clock.now())))
-    return int(any(outcome != OK for outcome in _outcomes(result)))
+    return int(bool(failures))
 
 
-def _outcomes(result: Round) -> list[str]:
-    return [d.outcome for d in result.discoveries] + [s.outcome for s in result.scrapes]
-
-
-def _tell_failures(result: Round) -> None:
-    turns: list[tuple[Discovery | Scrape, str]] = [
-        *((d, f"listing the pools of {d.project}, workspace {d.workspace}") for d in result.discoveries),
-        *((s, f"{s.project} {s.pool}") for s in result.scrapes),
-    ]
-    failures = [(turn, what) for turn, what in turns if turn.outcome != OK]
-    for turn, what in failures[:MOST_WARNINGS]:
+def _tell_failures(failures: list[Discovery | Scrape]) -> None:
+    for turn in failures[:MOST_WARNINGS]:
+        what = f"{turn.project} {turn.pool}" if isinstance(turn, Scrape) else f"{turn.project}: listing its pools"
         told = " ".join(str(part) for part in (turn.http_status, turn.error_code, turn.error_msg) if part)
         warn(
             "failed",

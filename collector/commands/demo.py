@@ -1,0 +1,147 @@
+"""``poolscope demo``: watch Poolscope collect days of a sandbox's life in seconds."""
+
+import asyncio
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from collector import spool
+from collector.cli import summarise
+from collector.clock import SimulatedClock
+from collector.console import progress, say, table, warn
+from collector.credentials import Credential
+from collector.demo import run_demo
+from collector.errors import PoolscopeError
+from collector.lock import writing
+from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY
+from collector.slots import parse_duration, slot_of
+
+# A Monday, so that every demo shows the same weeks.
+START = datetime(2026, 1, 5, tzinfo=UTC)
+MOST_WARNINGS = 5
+
+
+class SandboxFailed(PoolscopeError):
+    """The sandbox did not start."""
+
+
+def _read_step(_context: click.Context, _option: click.Parameter, text: str) -> timedelta:
+    try:
+        step = parse_duration(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    if not step or timedelta(days=1) % step:
+        raise click.BadParameter("the step has to divide a day: 1m, 5m, 1h")
+    return step
+
+
+@click.command("demo")
+@click.option("--days", type=click.IntRange(1, 3660), help="Days to collect; 14, or all of a trace, by default.")
+@click.option("--trace", type=click.Path(path_type=Path), help="Replay the jobs of a trace (Parquet) instead.")
+@click.option("--step", callback=_read_step, default="5m", show_default=True, help="How far apart polls are.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("data/demo"), show_default=True)
+def command(days: int | None, trace: Path | None, step: timedelta, out: Path) -> int:
+    """Collect days of a stand-in for ModelArts over real HTTP, on a simulated clock."""
+    slots = _slots(days, trace, step)
+    database, spool_folder = out / "demo.duckdb", out / "spool"
+    with writing(database):
+        _remove_previous(database, spool_folder)
+        failures: list[str] = []
+        with _sandbox(trace) as ready, progress(slots, f"{len(slots):,} polls") as shown:
+            asyncio.run(
+                run_demo(
+                    ready["endpoint"],
+                    ready["project_id"],
+                    Credential("default", ACCESS_KEY, SECRET_KEY),
+                    shown,
+                    step,
+                    database,
+                    spool_folder,
+                    SimulatedClock(slots[0]),
+                    failures.append,
+                )
+            )
+    for failure in failures[:MOST_WARNINGS]:
+        warn("failed", failure)
+    say(
+        "collected",
+        f"\nCollected {len(slots):,} polls, {slots[0]:%Y-%m-%d} to {slots[-1]:%Y-%m-%d} every {step}, into {database}:\n",
+        database=str(database),
+        first_slot=slots[0],
+        last_slot=slots[-1],
+        polls=len(slots),
+    )
+    table("pool", summarise(database, spool_folder), _cells)
+    _say_next(database)
+    return int(bool(failures))
+
+
+def _slots(days: int | None, trace: Path | None, step: timedelta) -> list[datetime]:
+    """Return every slot of the demo: of its days, or from a trace's first job to its last."""
+    if trace is None:
+        first, last = START, START + timedelta(days=days or 14)
+    else:
+        from collector.sandbox.traces import read_trace  # noqa: PLC0415 - brings duckdb, which no other demo needs here
+
+        read = read_trace(trace)
+        first, last = slot_of(read.first, step), slot_of(read.last + step - timedelta(microseconds=1), step)
+        if days is not None:
+            last = min(last, first + timedelta(days=days))
+    return [first + number * step for number in range((last - first) // step + 1)]
+
+
+def _remove_previous(database: Path, spool_folder: Path) -> None:
+    """Remove the record of an earlier demo, which is known by its name."""
+    for path in (database, database.with_name(database.name + ".wal")):
+        path.unlink(missing_ok=True)
+    spool.remove(spool.waiting(spool_folder))
+    shutil.rmtree(spool_folder, ignore_errors=True)
+
+
+@contextmanager
+def _sandbox(trace: Path | None) -> Iterator[Mapping[str, Any]]:
+    """Run the sandbox in a process of its own; its time is that of the requests."""
+    call = [sys.executable, "-m", "collector", "sandbox", "--port", "0", "--clock", "requests"]
+    call += ["--trace", str(trace)] if trace else []
+    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - this program itself
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            if not line:
+                reason = process.stderr.read().strip() if process.stderr else ""
+                raise SandboxFailed(f"the sandbox did not start: {reason}")
+            yield json.loads(line)
+        finally:
+            process.terminate()
+
+
+def _cells(pool: Mapping[str, Any]) -> dict[str, object]:
+    return {
+        "pool": pool["pool"],
+        "coverage": None if pool["coverage"] is None else f"{pool['coverage']:.1%}",
+        "jobs seen": pool["jobs_seen"],
+        "queue now": pool["queue_now"],
+        "mean queue": pool["queue_mean"],
+        "largest queue": pool["queue_max"],
+        "finished": pool["finished"],
+        "failed": pool["failed"],
+    }
+
+
+def _say_next(database: Path) -> None:
+    say(
+        "next",
+        f"""
+What to do next:
+  look around     python -c "import duckdb; print(duckdb.connect('{database}', read_only=True).table('snapshots'))"
+  take it along   poolscope export --output snapshots.parquet (with POOLSCOPE_PATHS__DATABASE={database})
+  the real thing  poolscope init, fill in poolscope.toml, then poolscope collect, and put that into cron""",
+        database=str(database),
+    )

@@ -1,0 +1,85 @@
+"""``poolscope status``: how the record stands, for a person or for monitoring."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from collector.cli import Context
+from collector.console import as_json, say, table, warn
+from collector.errors import RecordStale
+from collector.slots import naive, parse_duration
+from collector.status import WINDOWS, Status, status_of
+from collector.store import reading
+
+
+def _read_age(_context: click.Context, _option: click.Parameter, text: str | None) -> timedelta | None:
+    try:
+        return None if text is None else parse_duration(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+@click.command("status")
+@click.option("--json", "json_", is_flag=True, help="One JSON document.")
+@click.option(
+    "--max-age", callback=_read_age, metavar="10m", help="Exit with 7 when a polled pool has no newer sample."
+)
+@click.pass_obj
+def command(context: Context, json_: bool, max_age: timedelta | None) -> None:
+    """Show the last slot, coverage and errors by cause of every pool, and what waits in the spool."""
+    status = asyncio.run(_status(context))
+    if json_:
+        click.echo(as_json(asdict(status), indent=2))
+    else:
+        _show(status)
+    stale = [] if max_age is None else status.too_old(max_age)
+    if stale:
+        raise RecordStale(f"older than {max_age}: {'; '.join(stale)}")
+
+
+async def _status(context: Context) -> Status:
+    paths = context.config().paths
+    async with reading(paths.database, paths.spool, context.clock) as record:
+        return status_of(record, paths.database, paths.spool, naive(context.clock.now()))
+
+
+def _show(status: Status) -> None:
+    last = f"{status.last_slot:%Y-%m-%d %H:%M}Z" if status.last_slot else "none yet"
+    say(
+        "record",
+        f"{status.database}: last slot {last}, {status.database_bytes / 1e6:.1f} MB, "
+        f"{status.spool_files} polls wait in the spool",
+        **{key: value for key, value in asdict(status).items() if key != "pools"},
+    )
+    for path in status.set_aside:
+        warn("set_aside", f"{path} was damaged and set aside: mend it and move it back, or remove it", file=path)
+    if status.ahead_slots:
+        warn(
+            "clock_ahead",
+            f"{status.ahead_slots} slots lie after now: the clock was ahead when they were polled, or has stepped back",
+            slots=status.ahead_slots,
+        )
+    for project, causes in status.listing_errors.items():
+        text = f"{project}: listing its pools failed in the last week: {_said(causes)}"
+        warn("listing_failed", text, project=project, causes=causes)
+    table("pool", [asdict(pool) for pool in status.pools], _cells)
+
+
+def _cells(pool: Mapping[str, Any]) -> dict[str, object]:
+    shares = {window: pool[f"coverage_{window}"] for window in WINDOWS}
+    return {
+        "project": pool["project"],
+        "pool": pool["pool"],
+        "last sample": pool["last_ok"],
+        "last outcome": pool["last_outcome"],
+        **{window: None if share is None else f"{share:.1%}" for window, share in shares.items()},
+        "failed turns (week)": _said(pool["errors_week"]) or None,
+    }
+
+
+def _said(causes: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {cause}" for cause, count in causes.items())

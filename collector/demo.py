@@ -1,0 +1,60 @@
+"""The demo: the real poll, spool and store, slot after slot of simulated days, against a sandbox over real HTTP."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from collector.clock import SimulatedClock
+from collector.collect import collect_slot
+from collector.config import CollectSettings, Project
+from collector.credentials import Credential
+from collector.sessions import open_sessions
+from collector.store import drain
+
+PROJECT = "demo"
+DAY = timedelta(days=1)
+
+
+async def run_demo(
+    endpoint: str,
+    project_id: str,
+    credential: Credential,
+    slots: Iterable[datetime],
+    step: timedelta,
+    database: Path,
+    spool_folder: Path,
+    clock: SimulatedClock,
+    warn: Callable[[str], None],
+) -> None:
+    """Poll every slot; the database takes the spool in once a simulated day.
+
+    Parameters
+    ----------
+    endpoint, project_id, credential
+        The sandbox, whose time follows the dates of the requests.
+    slots
+        In order, `step` apart.
+    warn
+        Told of each turn that failed.
+
+    Raises
+    ------
+    RecordNotWritten, DatabaseRefused
+    """
+    # On a clock that stands still a pace would only distort the slots; the deadline is far, the time-outs are real.
+    settings = CollectSettings(interval=step, requests_per_second=10_000)
+    project = Project(PROJECT, project_id=project_id, endpoint=endpoint)
+    day: datetime | None = None
+    async with open_sessions((project,), {project.credentials: credential}, settings, clock) as sessions:
+        for slot in slots:
+            if day is not None and slot - day >= DAY:
+                await drain(database, spool_folder, clock, 0.0)
+                day = None
+            day = day or slot
+            clock.move_to(slot)
+            result = await collect_slot(sessions, settings, spool_folder, clock, "demo")
+            for turn in result.failures():
+                warn(f"{slot:%Y-%m-%d %H:%M}Z: {turn.outcome} {turn.error_msg or ''}")
+    drained = await drain(database, spool_folder, clock, 0.0)
+    if drained.waits_because:
+        warn(f"the last day waits in the spool: {drained.waits_because}")

@@ -1,0 +1,166 @@
+"""How the record stands: last slots, coverage and errors by cause, what waits in the spool."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from collector import spool
+from collector.store import Record
+
+WINDOWS: Final = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
+
+
+@dataclass(frozen=True)
+class PoolStatus:
+    """One pool; coverage is the share of a window's slots that were observed, None where none was due."""
+
+    project: str
+    pool: str
+    last_ok: datetime | None
+    last_outcome: str
+    coverage_hour: float | None
+    coverage_day: float | None
+    coverage_week: float | None
+    errors_hour: dict[str, int]
+    errors_day: dict[str, int]
+    errors_week: dict[str, int]
+    disagreements_week: int
+    polled: bool
+    """Whether the newest poll of its project still asked for it."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """The whole record, at an instant."""
+
+    now: datetime
+    database: str
+    database_bytes: int
+    last_run: datetime | None
+    last_slot: datetime | None
+    ahead_slots: int
+    """Slots later than now: the clock was ahead when they were polled, or has stepped back since."""
+    spool_files: int
+    spool_oldest: str | None
+    set_aside: list[str]
+    listing_errors: dict[str, dict[str, int]]
+    """Failed listings of pools in the last week, by project and cause."""
+    pools: list[PoolStatus]
+
+    def too_old(self, max_age: timedelta) -> list[str]:
+        """Return what is older than an age: the record, or pools that are still polled, with their last slot."""
+        oldest = self.now - max_age
+        if self.last_slot is None or self.last_slot < oldest:
+            return [f"the record (last slot {_said(self.last_slot)})"]
+        return [
+            f"{pool.project} {pool.pool} (last slot {_said(pool.last_ok)}, last outcome {pool.last_outcome})"
+            for pool in self.pools
+            if pool.polled and (pool.last_ok is None or pool.last_ok < oldest)
+        ]
+
+
+def _said(slot: datetime | None) -> str:
+    return "none" if slot is None else f"{slot:%Y-%m-%d %H:%M}Z"
+
+
+def status_of(record: Record, database: Path, spool_folder: Path, now: datetime) -> Status:
+    """Read how the record stands.
+
+    Parameters
+    ----------
+    record
+        The open record, see `store.reading`.
+    now
+        Naive UTC.
+    """
+    last_run, last_slot, ahead = record.execute(
+        """SELECT (SELECT max(run) FROM polls), max(slot) FILTER (slot <= $1), count(DISTINCT slot) FILTER (slot > $1)
+        FROM scrapes WHERE outcome = 'ok'""",
+        [now],
+    ).fetchall()[0]
+    listing_errors: dict[str, dict[str, int]] = {}
+    for project, outcome, failures in record.execute(
+        """SELECT project, outcome, count(*) FROM discoveries
+        WHERE outcome <> 'ok' AND slot > $1 AND slot <= $2 GROUP BY ALL ORDER BY ALL""",
+        [now - WINDOWS["week"], now],
+    ).fetchall():
+        listing_errors.setdefault(project, {})[outcome] = failures
+    files = spool.waiting(spool_folder)
+    return Status(
+        now=now,
+        database=str(database),
+        database_bytes=database.stat().st_size if database.exists() else 0,
+        last_run=last_run,
+        last_slot=last_slot,
+        ahead_slots=ahead,
+        spool_files=len(files),
+        spool_oldest=files[0].name if files else None,
+        set_aside=[str(path) for path in spool.set_aside_files(spool_folder)],
+        listing_errors=listing_errors,
+        pools=_pools(record, now),
+    )
+
+
+def _pools(record: Record, now: datetime) -> list[PoolStatus]:
+    coverage = {window: _coverage(record, now, length) for window, length in WINDOWS.items()}
+    errors = {window: _errors(record, now, length) for window, length in WINDOWS.items()}
+    rows = record.execute(
+        """WITH newest AS (SELECT project, max(slot) AS slot FROM scrapes WHERE slot <= $1 GROUP BY ALL)
+        SELECT project, pool, max(s.slot) FILTER (outcome = 'ok' AND s.slot <= $1), arg_max(outcome, run),
+            count(*) FILTER (disagreement IS NOT NULL AND s.slot > $2 AND s.slot <= $1),
+            max(s.slot) >= any_value(newest.slot) AND arg_max(outcome, run) <> 'gone'
+        FROM scrapes s JOIN newest USING (project) GROUP BY project, pool ORDER BY project, pool""",
+        [now, now - WINDOWS["week"]],
+    ).fetchall()
+    return [
+        PoolStatus(
+            project=project,
+            pool=pool,
+            last_ok=last_ok,
+            last_outcome=outcome,
+            **{f"coverage_{window}": coverage[window].get((project, pool)) for window in WINDOWS},  # type: ignore[arg-type]
+            **{f"errors_{window}": errors[window].get((project, pool), {}) for window in WINDOWS},  # type: ignore[arg-type]
+            disagreements_week=disagreements,
+            polled=polled,
+        )
+        for project, pool, last_ok, outcome, disagreements, polled in rows
+    ]
+
+
+def _coverage(record: Record, now: datetime, window: timedelta) -> dict[tuple[str, str], float | None]:
+    """Return the share of the slots in (now - window, now] that were observed, since a pool was first polled.
+
+    The slot that it is now counts once it has been observed: before that its poll may be under way.
+    """
+    rows = record.execute(
+        """WITH known AS (
+            SELECT project, pool, epoch(min(slot))::BIGINT AS first, arg_max(interval_seconds, run)::BIGINT AS interval
+            FROM scrapes GROUP BY ALL
+        ), seen AS (
+            SELECT DISTINCT project, pool, slot, interval_seconds FROM scrapes
+            WHERE outcome = 'ok' AND slot > $1 AND slot <= $2
+        ), summed AS (
+            SELECT project, pool, sum(interval_seconds) AS seconds, epoch(max(slot))::BIGINT AS last
+            FROM seen GROUP BY ALL
+        ), due AS (
+            SELECT known.*, coalesce(seconds, 0) AS seconds, (epoch($2)::BIGINT // interval) * interval AS present,
+                greatest((epoch($1)::BIGINT // interval) * interval, first - interval) AS before, last
+            FROM known LEFT JOIN summed USING (project, pool)
+        )
+        SELECT project, pool, seconds, present - before - CASE WHEN last = present THEN 0 ELSE interval END FROM due""",
+        [now - window, now],
+    ).fetchall()
+    return {(project, pool): min(1.0, seen / due) if due > 0 else None for project, pool, seen, due in rows}
+
+
+def _errors(record: Record, now: datetime, window: timedelta) -> dict[tuple[str, str], dict[str, int]]:
+    """Return how many turns failed in (now - window, now], by pool and cause."""
+    found: dict[tuple[str, str], dict[str, int]] = {}
+    for project, pool, outcome, failures in record.execute(
+        """SELECT project, pool, outcome, count(*) FROM scrapes
+        WHERE outcome <> 'ok' AND slot > $1 AND slot <= $2 GROUP BY ALL ORDER BY ALL""",
+        [now - window, now],
+    ).fetchall():
+        found.setdefault((project, pool), {})[outcome] = failures
+    return found
