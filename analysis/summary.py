@@ -36,8 +36,12 @@ def summary(history: History) -> pd.DataFrame:
     # The first slot of a series holds the jobs that were there before; an unknown count makes no rise.
     counts["arrived"] = counts["arrived"].where(by_series.cumcount() > 0, counts["total"])
 
-    by_slot = counts.groupby(["project", "pool", "slot"], sort=True)["queue"].agg(lambda q: q.sum(min_count=len(q)))
-    queue = by_slot.groupby(["project", "pool"])
+    # A pool's queue is known where that of each of its types is.
+    queued = counts.groupby(["project", "pool", "slot"])["queue"].agg(lambda q: q.sum(min_count=len(q)))
+    weights = history.scrapes().set_index(["project", "pool", "slot"])["interval_seconds"].where(queued.notna())
+    queue = queued.groupby(["project", "pool"])
+    queue_seconds = (queued * weights).groupby(["project", "pool"]).sum()
+    weight = weights.groupby(["project", "pool"]).sum()
     flows = counts.groupby(["project", "pool"])[["arrived", "finished", "failed"]].sum()
     observed = history.scrapes().groupby(["project", "pool"])
     slots = observed["slot"].agg(["size", "min", "max"])
@@ -49,7 +53,7 @@ def summary(history: History) -> pd.DataFrame:
             "coverage": (seconds["sum"] / span).clip(upper=1.0),
             "jobs_seen": flows["arrived"],
             "queue_now": queue.last(),
-            "queue_mean": queue.mean(),
+            "queue_mean": queue_seconds / weight,
             "queue_max": queue.max(),
             "finished": flows["finished"],
             "failed": flows["failed"],

@@ -33,6 +33,17 @@ def parse_duration(text: str) -> timedelta:
     return timedelta(seconds=int(match[1]) * UNITS[match[2]])
 
 
+def say_duration(length: timedelta) -> str:
+    """Write a length of time of whole seconds as `parse_duration` reads it, in the largest unit that leaves no rest.
+
+    >>> say_duration(timedelta(minutes=5))
+    '5m'
+    """
+    seconds = int(length.total_seconds())
+    unit = max((name for name in UNITS if seconds % UNITS[name] == 0), key=UNITS.__getitem__)
+    return f"{seconds // UNITS[unit]}{unit}"
+
+
 def parse_instant(text: str, now: datetime) -> datetime:
     """Read an instant: ISO 8601 (without an offset: UTC) or a length of time before now (``7d``).
 

@@ -22,7 +22,7 @@ from collector.demo import run_demo
 from collector.errors import PoolscopeError
 from collector.lock import writing
 from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY
-from collector.slots import parse_duration, slot_of
+from collector.slots import parse_duration, say_duration, slot_of
 
 # A Monday, so that every demo shows the same weeks.
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -73,14 +73,15 @@ def command(days: int | None, trace: Path | None, step: timedelta, out: Path) ->
         warn("failed", failure)
     say(
         "collected",
-        f"\nCollected {len(slots):,} polls, {slots[0]:%Y-%m-%d} to {slots[-1]:%Y-%m-%d} every {step}, into {database}:\n",
+        f"\nCollected {len(slots):,} polls, one every {say_duration(step)}, "
+        f"from {slots[0]:%Y-%m-%d} to {slots[-1]:%Y-%m-%d}, into {database}:\n",
         database=str(database),
         first_slot=slots[0],
         last_slot=slots[-1],
         polls=len(slots),
     )
     table("pool", summarise(database, spool_folder), _cells)
-    _say_next(database)
+    _say_next(_write_config(out))
     return int(bool(failures))
 
 
@@ -135,13 +136,20 @@ def _cells(pool: Mapping[str, Any]) -> dict[str, object]:
     }
 
 
-def _say_next(database: Path) -> None:
+def _write_config(out: Path) -> Path:
+    """Write the configuration under which the other commands find the demo's record."""
+    file = out / "poolscope.toml"
+    file.write_text('# Made by poolscope demo.\n[paths]\ndatabase = "demo.duckdb"\nspool = "spool"\n', encoding="utf-8")
+    return file
+
+
+def _say_next(config: Path) -> None:
     say(
         "next",
         f"""
 What to do next:
-  look around     python -c "import duckdb; print(duckdb.connect('{database}', read_only=True).table('snapshots'))"
-  take it along   poolscope export --output snapshots.parquet (with POOLSCOPE_PATHS__DATABASE={database})
-  the real thing  poolscope init, fill in poolscope.toml, then poolscope collect, and put that into cron""",
-        database=str(database),
+  how it stands   poolscope --config {config} status
+  take it along   poolscope --config {config} export --output snapshots.parquet
+  the real thing  poolscope init, fill in poolscope.toml, poolscope collect, and then a line in your crontab""",
+        config=str(config),
     )

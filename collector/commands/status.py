@@ -11,7 +11,7 @@ import click
 from collector.cli import Context
 from collector.console import as_json, say, table, warn
 from collector.errors import RecordStale
-from collector.slots import naive, parse_duration
+from collector.slots import naive, parse_duration, say_duration
 from collector.status import WINDOWS, Status, status_of
 from collector.store import reading
 
@@ -37,8 +37,8 @@ def command(context: Context, json_: bool, max_age: timedelta | None) -> None:
     else:
         _show(status)
     stale = [] if max_age is None else status.too_old(max_age)
-    if stale:
-        raise RecordStale(f"older than {max_age}: {'; '.join(stale)}")
+    if max_age is not None and stale:
+        raise RecordStale(f"older than {say_duration(max_age)}: {'; '.join(stale)}")
 
 
 async def _status(context: Context) -> Status:
