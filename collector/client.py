@@ -14,6 +14,7 @@ import httpx
 from collector import __version__
 from collector.auth import SignatureAuth
 from collector.credentials import Credential
+from collector.errors import ConfigError
 
 LARGEST_STATISTICS = 1 << 20
 LARGEST_LISTING = 1 << 25
@@ -22,6 +23,12 @@ LONGEST_CODE = 64
 LONGEST_MESSAGE = 2000
 # httpx slows down as one client's connections grow in number (measured: 1,430 requests/s with 10, 229 with 50).
 CONNECTIONS = 8
+HEADERS = {
+    "User-Agent": f"poolscope/{__version__}",
+    "Accept": "application/json",
+    # A small answer gains nothing by compression, and a compressed one could hide its size.
+    "Accept-Encoding": "identity",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +75,33 @@ class Timeouts:
 
 
 def new_clients(concurrency: int, timeouts: Timeouts, *, loopback: bool) -> list[httpx.AsyncClient]:
-    """Return as many clients of few connections as the concurrency needs; the caller closes them."""
-    # A proxy has no way to this machine's own loopback.
-    trust_env = not loopback
-    context = httpx.create_ssl_context(trust_env=trust_env)
-    return [
-        httpx.AsyncClient(
-            verify=context,
-            trust_env=trust_env,
-            follow_redirects=False,
-            timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect),
-            limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
-            # A small answer gains nothing by compression, and a compressed one could hide its size.
-            headers={
-                "User-Agent": f"poolscope/{__version__}",
-                "Accept": "application/json",
-                "Accept-Encoding": "identity",
-            },
-        )
-        for _ in range(-(-concurrency // CONNECTIONS))
-    ]
+    """Return as many clients of few connections as the concurrency needs; the caller closes them.
+
+    Raises
+    ------
+    ConfigError
+        When a proxy or a certificate file that the environment names cannot be used.
+    """
+    try:
+        # A proxy has no way to this machine's own loopback.
+        context = httpx.create_ssl_context(trust_env=not loopback)
+        return [
+            httpx.AsyncClient(
+                verify=context,
+                trust_env=not loopback,
+                follow_redirects=False,
+                timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect),
+                limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
+                headers=HEADERS,
+            )
+            for _ in range(-(-concurrency // CONNECTIONS))
+        ]
+    except (ValueError, OSError, ImportError, httpx.InvalidURL):
+        # The message of the error is not shown: a proxy's address may hold a password.
+        raise ConfigError(
+            "the environment names a proxy or certificates that cannot be used: look at HTTPS_PROXY, HTTP_PROXY, "
+            "ALL_PROXY (http:// or https://), SSL_CERT_FILE and SSL_CERT_DIR"
+        ) from None
 
 
 class ModelArts:
@@ -136,7 +150,7 @@ class ModelArts:
                 failure.http_status = answered.status_code
                 failure.request_id = self._header(answered, "x-request-id")
             raise
-        except (TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
+        except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise self._failed_on_the_way(error, answered) from None
         request_id = self._header(answered, "x-request-id")
         if answered.status_code == httpx.codes.OK:

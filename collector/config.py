@@ -286,6 +286,8 @@ def read_config(file: Path | None, environment: Mapping[str, str], folder: Path)
 
 def _project(name: str, table: Mapping[str, object], profiles: Mapping[str, object], reader: _Reader) -> Project:
     where = f"projects.{name}"
+    if not name.strip() or not name.isprintable():
+        reader.problems.append(f"projects.{name!r}: a name that can be printed is expected")
     before = len(reader.problems)
     values = reader.section(where, table, PROJECTS)
     if len(reader.problems) == before:

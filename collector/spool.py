@@ -40,7 +40,9 @@ def write(spool: Path, slot: datetime, run: datetime, result: Round) -> Path:
     target = spool / f"{slot:{STAMP}}Z-{run:{STAMP}}.{run.microsecond:06d}Z{SUFFIX}"
     unfinished = target.with_suffix(UNFINISHED)
     try:
-        spool.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not spool.exists():
+            spool.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _sync(spool.parent)
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(text.encode())

@@ -77,14 +77,14 @@ def _connect(database: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     except duckdb.Error as error:
         raise DatabaseRefused(
             f"{database} cannot be read, it may be damaged or of a newer DuckDB ({str(error)[:200]}): "
-            "move it away or restore it; what is polled meanwhile waits in the spool"
+            "move it away or restore it, and polling goes on"
         ) from None
 
 
 def successes(database: Path, spool_folder: Path, slot: datetime) -> set[tuple[str, str]]:
     """Return the (project, pool) pairs that have their sample of a slot, from spool and database.
 
-    A database that another process holds is left out: what it may have twice is dropped when it takes the spool in.
+    A database that cannot be had now is left out: what it may have twice is dropped when it takes the spool in.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def successes(database: Path, spool_folder: Path, slot: datetime) -> set[tuple[s
         return done
     try:
         connection = _connect(database, read_only=True)
-    except _Locked:
+    except (_Locked, RecordNotWritten):
         return done
     with connection:
         if _checked_version(connection, database):
