@@ -56,18 +56,19 @@ def table(
         for row in rows:
             click.echo(as_json({"event": event, **row}))
         return
-    from rich.console import Console  # noqa: PLC0415 - a cron tick never shows a table
-    from rich.table import Table  # noqa: PLC0415 - likewise
-    from rich.text import Text  # noqa: PLC0415 - likewise
+    from tabulate import tabulate  # noqa: PLC0415 - a cron tick never shows a table
 
     lines = [cells(row) for row in rows]
-    shown = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in lines[0] if lines else ():
-        right = all(isinstance(line[heading], int | float | None) for line in lines)
-        shown.add_column(heading, justify="right" if right else "left", overflow="fold")
-    for line in lines:
-        shown.add_row(*(Text(_cell(value)) for value in line.values()))
-    Console().print(shown)
+    headings = lines[0] if lines else {}
+    right = [all(isinstance(line[heading], int | float | None) for line in lines) for heading in headings]
+    shown = tabulate(
+        [[_cell(value) for value in line.values()] for line in lines],
+        headers=list(headings),
+        tablefmt="simple",
+        disable_numparse=True,
+        colalign=["right" if is_right else "left" for is_right in right],
+    )
+    click.echo(shown)
 
 
 def _cell(value: object) -> str:
@@ -86,9 +87,5 @@ def progress(items: Sequence[Item], what: str) -> Iterator[Iterable[Item]]:
     if not sys.stderr.isatty():
         yield items
         return
-    from rich.console import Console  # noqa: PLC0415 - a cron tick never shows a bar
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        yield bar.track(items, description=what)
+    with click.progressbar(items, label=what, show_pos=True, file=sys.stderr) as bar:
+        yield bar
