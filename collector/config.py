@@ -78,7 +78,7 @@ class Config:
 
 
 def _text(value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise ValueError("a text is expected")
     return value.strip()
 
@@ -130,7 +130,7 @@ def _whole(lowest: int, highest: int) -> Callable[[object], int]:
 def _rate(value: object) -> float:
     try:
         rate = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else 0.0
-    except ValueError:
+    except (ValueError, OverflowError):
         rate = 0.0
     if not 0 < rate <= 10_000:
         raise ValueError("a number above 0 and up to 10000 is expected")
@@ -164,7 +164,10 @@ def _named(pattern: str, what: str) -> Callable[[object], str]:
 
 
 def _path(value: object) -> Path:
-    return Path(_text(value)).expanduser()
+    try:
+        return Path(_text(value)).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"a path is expected ({error})") from None
 
 
 COLLECT: dict[str, Callable[[object], Any]] = {
@@ -259,7 +262,8 @@ def read_config(file: Path | None, environment: Mapping[str, str], folder: Path)
             tree = tomllib.loads(file.read_text(encoding="utf-8"))
         except OSError as error:
             return Config(), [f"{file} cannot be read ({error.strerror}): poolscope init writes one to start from"]
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:
+            # Beside its own error tomllib lets through what Python says of numbers too long and nesting too deep.
             return Config(), [f"{file} is no TOML: {error}"]
     for key, table in list(tree.items()):
         if key not in SECTIONS | NAMED_SECTIONS:

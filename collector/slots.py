@@ -28,9 +28,12 @@ def parse_duration(text: str) -> timedelta:
     300.0
     """
     match = re.fullmatch(r"\s*([0-9]{1,9})\s*([smhdw])\s*", text)
-    if match is None:
-        raise ValueError(f"{text!r} is no length of time: give a whole number with s, m, h, d or w, such as 5m")
-    return timedelta(seconds=int(match[1]) * UNITS[match[2]])
+    try:
+        if match is not None:
+            return timedelta(seconds=int(match[1]) * UNITS[match[2]])
+    except OverflowError:
+        pass
+    raise ValueError(f"{text!r} is no length of time: give a whole number with s, m, h, d or w, such as 5m")
 
 
 def say_duration(length: timedelta) -> str:
@@ -54,15 +57,15 @@ def parse_instant(text: str, now: datetime) -> datetime:
     """
     try:
         return now - parse_duration(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
     try:
         instant = datetime.fromisoformat(text)
-    except ValueError:
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ValueError(
             f"{text!r} is no instant: give a date such as 2026-01-31 or 2026-01-31T08:00, or an age such as 7d"
         ) from None
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
 def naive(instant: datetime) -> datetime:

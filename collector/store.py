@@ -265,7 +265,8 @@ def ingest(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(_winners("stored.outcome = 'ok' AND stored.slot BETWEEN $1 AND $2", "scrapes"), span)
     for table in KEYS:
         connection.execute(
-            f"INSERT INTO {table} BY NAME {_new_rows(table, columns[table], table, 'WHERE slot BETWEEN $1 AND $2')}",
+            f"INSERT INTO {table} BY NAME {_new_rows(table, columns[table], table, 'WHERE slot BETWEEN $1 AND $2')}"
+            " ORDER BY ALL",
             span,
         )
     connection.execute(
@@ -273,7 +274,8 @@ def ingest(connection: duckdb.DuckDBPyConnection) -> None:
         " AND snapshots.project = w.project AND snapshots.pool = w.pool",
         span,
     )
-    connection.execute(f"INSERT INTO snapshots BY NAME {_new_snapshots(columns['snapshots'])}")
+    # Rows of one series side by side compress best.
+    connection.execute(f"INSERT INTO snapshots BY NAME {_new_snapshots(columns['snapshots'])} ORDER BY ALL")
 
 
 def _winners(condition: str, scrapes: str) -> str:
