@@ -49,14 +49,11 @@ def version_of(connection: duckdb.DuckDBPyConnection, database: str) -> int:
     DatabaseRefused
         When it holds tables of someone else, or those of a newer Poolscope.
     """
-    names = {
-        name
-        for (name,) in connection.execute(
-            "SELECT table_name FROM duckdb_tables() WHERE database_name = $1 AND schema_name = 'main'", [database]
-        ).fetchall()
-    }
-    if "poolscope_migrations" not in names:
-        if names:
+    tables = connection.execute(
+        "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = $1", [database]
+    ).fetchall()
+    if ("main", "poolscope_migrations") not in tables:
+        if tables:
             raise DatabaseRefused("it was not made by Poolscope; name another file in [paths]")
         return 0
     row = connection.execute(f'SELECT max(version) FROM "{database}".main.poolscope_migrations').fetchone()

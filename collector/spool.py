@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,7 @@ FORMAT: Final = 1
 SUFFIX: Final = ".ndjson"
 UNFINISHED: Final = ".unfinished"
 SET_ASIDE: Final = "unreadable"
+TABLES: Final = ("polls", "discoveries", "scrapes", "snapshots")
 STAMP: Final = "%Y%m%dT%H%M%S"
 
 
@@ -30,11 +32,7 @@ def write(spool: Path, slot: datetime, run: datetime, result: Round) -> Path:
     RecordNotWritten
         When they could not be kept: nothing of them is.
     """
-    rows = [
-        {"table": table} | row_of(record)
-        for table in ("polls", "discoveries", "scrapes", "snapshots")
-        for record in getattr(result, table)
-    ]
+    rows = [{"table": table} | row_of(record) for table in TABLES for record in getattr(result, table)]
     header = {"table": "spool", "format": FORMAT, "lines": len(rows)}
     text = "".join(json.dumps(row, default=datetime.isoformat, separators=(",", ":")) + "\n" for row in (header, *rows))
     target = spool / f"{slot:{STAMP}}Z-{run:{STAMP}}.{run.microsecond:06d}Z{SUFFIX}"
@@ -51,7 +49,8 @@ def write(spool: Path, slot: datetime, run: datetime, result: Round) -> Path:
         unfinished.rename(target)
         _sync(spool)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink()
         raise RecordNotWritten(
             f"the poll's answers could not be kept in {spool} ({error.strerror}); nothing of slot "
             f"{slot:%Y-%m-%d %H:%M}Z is recorded: free the disk or mend the folder, the next run goes on by itself"
@@ -110,18 +109,25 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
     Raises
     ------
     ValueError
-        When it is damaged: not JSON, not as many lines as its header says, or another format.
+        When it is damaged: not JSON, not as many rows as its header says, or another format.
     """
     with path.open(encoding="utf-8") as file:
-        header = json.loads(file.readline() or "null")
+        header = _decoded(file.readline() or "null")
         if not isinstance(header, dict) or header.get("format") != FORMAT:
             raise ValueError("no header of a known format")
         lines = 0
         for line in file:
             lines += 1
-            row = json.loads(line)
-            if not isinstance(row, dict) or not line.endswith("\n"):
+            row = _decoded(line)
+            if not isinstance(row, dict) or row.get("table") not in TABLES or not line.endswith("\n"):
                 raise ValueError(f"line {lines + 1} is no row")
             yield row
         if lines != header.get("lines"):
             raise ValueError(f"{header.get('lines')} lines were written, {lines} are there")
+
+
+def _decoded(line: str) -> Any:  # noqa: ANN401 - JSON is any of its types
+    try:
+        return json.loads(line)
+    except RecursionError:
+        raise ValueError("nested too deep") from None

@@ -136,6 +136,10 @@ async def open_for_writing(database: Path, clock: Clock, wait_seconds: float) ->
     until = clock.monotonic() + wait_seconds
     while True:
         try:
+            if database.with_name(database.name + ".wal").exists():
+                # Opening it for writing takes the log in: whose it is has to be known before.
+                with _connect(database, read_only=True) as looked_at:
+                    _checked_version(looked_at, database)
             connection = _connect(database, read_only=False)
         except _Locked as locked:
             if clock.monotonic() >= until:
@@ -248,7 +252,9 @@ def _read(connection: duckdb.DuckDBPyConnection, files: list[Path], columns: dic
     )
     whole = connection.execute(
         f"""SELECT count(*) FROM (SELECT filename FROM arriving GROUP BY filename
-        HAVING count(*) FILTER ("table" = 'spool' AND format = {spool.FORMAT}) = 1 AND max(lines) = count(*) - 1)"""
+        HAVING count(*) FILTER ("table" = 'spool' AND format = {spool.FORMAT}) = 1 AND max(lines) = count(*) - 1
+        AND max(lines) = count(*) FILTER ("table" IN $1))""",
+        [list(spool.TABLES)],
     ).fetchall()[0][0]
     if whole != len(files):
         raise ValueError("a file has not as many lines as were written")

@@ -1,0 +1,250 @@
+"""The configuration: what is read, what is refused, and in which words."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import collector.commands
+from collector.cli import Context
+from collector.config import CollectSettings, Config, Paths, Project, read_config
+from collector.credentials import CredentialProfile
+from collector.errors import ConfigError
+
+EVERYTHING = """
+[collect]
+interval = "5m"
+deadline = "4m"
+concurrency = 40
+requests_per_second = 150.5
+attempts = 2
+connect_timeout = "1s"
+read_timeout = "2s"
+total_timeout = "3s"
+[paths]
+database = "record.duckdb"
+spool = "/srv/spool"
+[credentials.files]
+access_key_file = "keys/access"
+secret_key_file = "keys/secret"
+security_token_file = "keys/token"
+[credentials.other]
+access_key_env = "OTHER_AK"
+secret_key_env = "OTHER_SK"
+security_token_env = "OTHER_TOKEN"
+[projects.main]
+project_id = "0a1b2c"
+region = "cn-north-4"
+workspaces = ["0", "w1"]
+pools = ["pool-b", "pool-a", "pool-b"]
+include = ["train-*"]
+exclude = ["*-test"]
+credentials = "files"
+[projects.lab]
+project_id = "ffff"
+endpoint = "http://127.0.0.1:8080/"
+"""
+PROJECT = '[projects.main]\nproject_id = "0a1b"\nregion = "cn-north-4"\n'
+LAB = "[projects.a]\nproject_id = '1'\n"
+Read = Callable[..., tuple[Config, list[str]]]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    """Return what reads a text as the file of a folder, with an environment."""
+
+    def reads(text: str, **environment: str) -> tuple[Config, list[str]]:
+        file = tmp_path / "poolscope.toml"
+        file.write_text(text, encoding="utf-8")
+        return read_config(file, environment, tmp_path)
+
+    return reads
+
+
+def expected_everything(folder: Path) -> Config:
+    files = CredentialProfile(
+        "files",
+        access_key_file=folder / "keys/access",
+        secret_key_file=folder / "keys/secret",
+        security_token_file=folder / "keys/token",
+    )
+    minute, second = timedelta(minutes=1), timedelta(seconds=1)
+    return Config(
+        CollectSettings(5 * minute, 4 * minute, 40, 150.5, 2, second, 2 * second, 3 * second),
+        Paths(folder / "record.duckdb", Path("/srv/spool")),
+        {
+            "default": CredentialProfile("default"),
+            "files": files,
+            "other": CredentialProfile("other", "OTHER_AK", "OTHER_SK", "OTHER_TOKEN"),
+        },
+        (
+            Project(
+                "main", "0a1b2c", "cn-north-4", "https://modelarts.cn-north-4.myhuaweicloud.com", ("0", "w1"),
+                ("pool-b", "pool-a"), ("train-*",), ("*-test",), "files",
+            ),
+            Project("lab", "ffff", None, "http://127.0.0.1:8080"),
+        ),
+    )  # fmt: skip
+
+
+def test_every_value_is_read(read: Read, tmp_path: Path) -> None:
+    """A file with every key gives every value; relative paths lie beside the file, absolute ones where they say."""
+    assert (expected_everything(tmp_path), []) == read(EVERYTHING)
+
+
+def test_every_value_comes_by_environment_too(tmp_path: Path) -> None:
+    """The same values as variables, without any file, give the same configuration."""
+    environment, section = {}, ""
+    for line in EVERYTHING.split("\n"):
+        if line.startswith("["):
+            section = line.strip("[]").replace(".", "__").upper()
+        elif line:
+            key, _, value = line.partition(" = ")
+            environment[f"POOLSCOPE_{section}__{key.upper()}"] = re.sub(r'["\[\]]', "", value)
+    config, problems = read_config(None, environment, tmp_path)
+    expected = expected_everything(tmp_path)
+    assert [] == problems
+    # Variables come in the order of their names, and the projects with them.
+    assert expected == replace(config, projects=config.projects[::-1])
+
+
+def test_the_environment_wins(read: Read) -> None:
+    """A variable replaces the file's value and leaves the others; names without hyphens find names with them."""
+    text = PROJECT.replace("main", "My-Project") + "include = ['a']\n[collect]\nattempts = 2\ninterval = '5m'\n"
+    config, problems = read(text, POOLSCOPE_COLLECT__INTERVAL="1h", POOLSCOPE_PROJECTS__MY_PROJECT__INCLUDE="b, c")
+    assert [] == problems
+    assert (timedelta(hours=1), 2) == (config.collect.interval, config.collect.attempts)
+    assert [("My-Project", ("b", "c"))] == [(project.name, project.include) for project in config.projects]
+
+
+@pytest.mark.parametrize("pools", ["", 'pools = "all"\n'])
+def test_pools_are_discovered_by_default(read: Read, pools: str) -> None:
+    """Without a list of pools, or with "all", they are discovered."""
+    assert read(PROJECT + pools)[0].projects[0].pools is None
+
+
+def test_a_poll_ends_within_its_interval() -> None:
+    """Without a deadline it is three quarters of the interval."""
+    assert timedelta(seconds=45) == CollectSettings().longest_poll
+    assert timedelta(seconds=9) == CollectSettings(deadline=timedelta(seconds=9)).longest_poll
+
+
+def test_the_file_of_init_knows_every_key(read: Read) -> None:
+    """The commented file, every comment that is a key taken in, has no unknown key and all those of `[collect]`."""
+    (template,) = Path(next(iter(collector.commands.__path__))).glob("*.toml")
+    text = re.sub(r"(?m)^# (?=\w+ = )", "", template.read_text(encoding="utf-8")).replace("FILL-IN", "cn-north-4")
+    config, problems = read(text)
+    assert [] == problems
+    assert CollectSettings(deadline=timedelta(seconds=45)) == config.collect
+    assert ["main"] == [project.name for project in config.projects]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[collect]\nintervall = '5m'", "collect.intervall: unknown key; the nearest known one is 'interval'"),
+        (PROJECT + "pool = ['a']", "projects.main.pool: unknown key; the nearest known one is 'pools'"),
+        ("[colect]", "colect: unknown key; the nearest known one is 'collect'"),
+        ("[credentials.default]\nsecret_key = 'x'", "credentials.default.secret_key: secrets never go into this file"),
+        ("collect = 5", "collect: a table is expected, headed [collect]"),
+        ("[projects]\nregion = 'cn-north-4'", "projects: a table is expected, headed [projects.NAME]"),
+        ("[collect", "poolscope.toml is no TOML: "),
+        ("[collect]\nattempts = " + "9" * 5000, "poolscope.toml is no TOML: "),
+        ("[collect]\ninterval = 60", "collect.interval: a text is expected"),
+        ("[collect]\ninterval = '7m'", "collect.interval: an interval that divides a day is expected"),
+        ("[collect]\ninterval = '0m'", "collect.interval: a length of time above zero is expected"),
+        ("[collect]\ninterval = '999999999w'", "collect.interval: '999999999w' is no length of time"),
+        ("[collect]\ndeadline = '1m'", "collect.deadline: must be shorter than the interval"),
+        ("[collect]\nattempts = true", "collect.attempts: a whole number from 1 to 20 is expected"),
+        ("[collect]\nattempts = 2.5", "collect.attempts: a whole number from 1 to 20 is expected"),
+        ("[collect]\nrequests_per_second = nan", "collect.requests_per_second: a number above 0"),
+        ("[collect]\nrequests_per_second = 1" + "0" * 400, "collect.requests_per_second: a number above 0"),
+        ("[paths]\ndatabase = 'a\\u0000b'".replace("'", '"'), "paths.database: a text is expected"),
+        ("[paths]\nspool = '~no-such-user/spool'", "paths.spool: "),
+        (PROJECT + "pools = []", 'projects.main.pools: "all" or a list of pool ids is expected'),
+        (PROJECT + "include = [1]", "projects.main.include: a list of texts is expected"),
+        (PROJECT + "credentials = 'x'", "projects.main.credentials: there is no profile [credentials.x]"),
+        ("[projects.a]\nregion = 'cn-north-4'", "projects.a.project_id: is missing"),
+        (LAB, "projects.a.region: is missing"),
+        ("[projects.a]\nproject_id = 'a/b'\nregion = 'cn-north-4'", "projects.a.project_id: a project id"),
+        ("[projects.a]\nproject_id = '1'\nregion = 'evil.com/'", "projects.a.region: a region such as cn-north-4"),
+    ],
+)  # fmt: skip
+def test_what_is_off_is_named_with_its_place(read: Read, text: str, told: str) -> None:
+    """One problem, its place, and what is expected there."""
+    (problem,) = read(text)[1]
+    assert told in problem
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "told"),
+    [
+        ("http://modelarts.example.com", "credentials are sent over https:// only"),
+        ("http://127.0.0.1.example.com", "credentials are sent over https:// only"),
+        ("https://example.com/v2", "a URL such as"),
+        ("https://me:pw@example.com", "without user and password"),
+        ("https://example.com:port", "no URL"),
+        ("https://[::1", "no URL"),
+    ],
+)
+def test_endpoints_that_are_refused(read: Read, endpoint: str, told: str) -> None:
+    """Plain http beyond this machine, paths, users and what is no URL."""
+    (problem,) = read(LAB + f"endpoint = '{endpoint}'")[1]
+    assert problem.startswith("projects.a.endpoint: ")
+    assert told in problem
+
+
+@pytest.mark.parametrize("endpoint", ["http://localhost:1", "http://127.0.0.1:8080", "http://[::1]:9", "https://a.b"])
+def test_plain_http_is_for_loopback(read: Read, endpoint: str) -> None:
+    """Only this machine's own loopback may be asked in plain http."""
+    config, problems = read(LAB + f"endpoint = '{endpoint}'")
+    assert [] == problems
+    assert (not endpoint.startswith("https")) == config.projects[0].on_loopback
+
+
+@pytest.mark.parametrize(
+    ("variable", "told"),
+    [
+        ("POOLSCOPE_INTERVAL", "POOLSCOPE_INTERVAL: names no value of the configuration"),
+        ("POOLSCOPE_COLLECT__INTERVALL", "unknown key; the nearest known one is 'interval'"),
+        ("POOLSCOPE_CREDENTIALS__DEFAULT__SECRET_KEY", "HUAWEICLOUD_SDK_SK"),
+    ],
+)
+def test_variables_that_name_nothing(variable: str, told: str) -> None:
+    """A variable with our prefix that names no value is a problem; POOLSCOPE_CONFIG is not; its value is not told."""
+    problems = read_config(None, {variable: "hush", "POOLSCOPE_CONFIG": "x", "HOME": "x"}, Path())[1]
+    assert 1 == len(problems)
+    assert told in problems[0]
+    assert "hush" not in problems[0]
+
+
+def test_all_problems_come_in_one_message(tmp_path: Path) -> None:
+    """Four problems in the file and the environment are four lines of one error."""
+    file = tmp_path / "poolscope.toml"
+    file.write_text("[collect]\nattempts = 0\nspeed = 1\n[projects.a]\nregion = 'cn-north-4'\n")
+    with pytest.raises(ConfigError) as caught:
+        Context({"POOLSCOPE_COLLECT__INTERVAL": "7m"}, config_file=file).config()
+    assert 2 == caught.value.exit_code
+    expected = ["collect.attempts", "collect.interval", "collect.speed", "projects.a.project_id"]
+    assert expected == sorted(re.findall(r"(?m)^  - ([\w.]+)", str(caught.value)))
+
+
+def test_a_missing_file_is_a_problem(tmp_path: Path) -> None:
+    """A file that was named has to be there; the message says what writes one."""
+    (problem,) = read_config(tmp_path / "none.toml", {}, tmp_path)[1]
+    assert "none.toml cannot be read" in problem
+    assert "poolscope init" in problem
+
+
+@settings(deadline=None)
+@given(st.text() | st.sampled_from(EVERYTHING.split("\n")).flatmap(lambda line: st.permutations(line).map("".join)))
+def test_no_text_breaks_the_reader(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    """Whatever a file holds, reading it gives a configuration or problems."""
+    file = tmp_path_factory.mktemp("config") / "poolscope.toml"
+    file.write_text(text, encoding="utf-8")
+    assert isinstance(read_config(file, {}, file.parent), tuple)

@@ -1,0 +1,192 @@
+"""The rules of the house, read from the source: who may import what, who may touch the outside world."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+import analysis
+import collector
+from analysis import history
+from collector import schema, snapshot, spool
+from collector.snapshot import STATUSES, Discovery, Poll, Scrape, Snapshot, row_of
+
+ROOT = Path(collector.__file__).parent.parent
+PACKAGES = [Path(package.__file__ or "").parent for package in (collector, analysis)]
+FILES = sorted(file for package in PACKAGES for file in package.rglob("*.py"))
+# Who may import what lies outside, besides the standard library: the rest of the house knows nothing of it.
+KEEPERS = {
+    "httpx": {"collector/client.py", "collector/auth.py"},
+    "duckdb": {
+        "collector/store.py",
+        "collector/schema.py",
+        "collector/imports.py",
+        "collector/exports.py",
+        "collector/sandbox/traces.py",
+        "analysis/history.py",
+    },
+    "matplotlib": {"analysis/figures.py"},
+}
+WORLD = {"collector/cli.py", "collector/clock.py"}
+# How the outside world is touched: the environment, and clocks that nobody handed over.
+TOUCHES = re.compile(
+    r"(os\.(environb?|getenv|putenv)|environ|getenv|(datetime\.)?(datetime|date)\.(now|utcnow|today)"
+    r"|time\.(time|time_ns|monotonic|monotonic_ns|perf_counter|perf_counter_ns|sleep|localtime|gmtime)"
+    r"|(pd|pandas)\.Timestamp\.(now|utcnow|today))"
+)
+MACHINE_PATH = re.compile(r"(?<![\w.:/>}*-])/(home|root|tmp|usr|var|opt|etc|work|mnt|srv|media|Users|private)(/|\b)")
+
+
+def name_of(file: Path) -> str:
+    return file.relative_to(ROOT).as_posix()
+
+
+def imports(file: Path) -> set[str]:
+    """Return every module that a file imports, at its top or within a function."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert 0 == node.level, f"{name_of(file)}: imports are absolute, so that this test can read them"
+            found.add(node.module or "")
+    return found
+
+
+def roots(file: Path) -> set[str]:
+    return {module.partition(".")[0] for module in imports(file)}
+
+
+def dotted(node: ast.AST) -> str:
+    """Return what an expression spells, such as ``os.environ``; nothing where it is no chain of names."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute) and (before := dotted(node.value)):
+        return f"{before}.{node.attr}"
+    return ""
+
+
+def touches(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if TOUCHES.fullmatch(dotted(node)):
+            yield f"{name_of(file)}: {dotted(node)}"
+        if isinstance(node, ast.ImportFrom) and node.module in ("os", "time"):
+            yield from (
+                f"{name_of(file)}: {node.module}.{alias.name}"
+                for alias in node.names
+                if TOUCHES.fullmatch(f"{node.module}.{alias.name}")
+            )
+
+
+def test_the_source_is_there() -> None:
+    """Both packages are read from the source beside these tests."""
+    names = {name_of(file) for file in FILES}
+    assert {"collector/cli.py", "collector/sandbox/traces.py", "analysis/history.py"} <= names
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_a_file_says_what_it_is_for(file: Path) -> None:
+    """The first line of every file is its docstring."""
+    assert file.read_text(encoding="utf-8").startswith('"""')
+    assert (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").strip()
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_the_packages_do_not_know_each_other(file: Path) -> None:
+    """The tables are the contract: neither package imports the other; the command line names `analysis` as a text."""
+    other = "analysis" if name_of(file).startswith("collector/") else "collector"
+    assert other not in roots(file)
+    named = re.search(r"[\"']analysis\.", file.read_text(encoding="utf-8"))
+    assert other == "collector" or named is None or "collector/cli.py" == name_of(file)
+
+
+@pytest.mark.parametrize("module", KEEPERS)
+def test_each_outside_thing_has_its_keepers(module: str) -> None:
+    """Of httpx, duckdb and matplotlib the rest of the house knows nothing."""
+    assert set() == {name_of(file) for file in FILES if module in roots(file)} - KEEPERS[module]
+
+
+def test_the_collector_knows_no_frames() -> None:
+    """Neither pandas nor what it is made of is imported in `collector`, not even within a function."""
+    heavy = {"pandas", "numpy", "pyarrow", "scipy"}
+    assert [] == [name_of(file) for file in FILES if name_of(file).startswith("collector/") and roots(file) & heavy]
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if name_of(file) not in WORLD], ids=name_of)
+def test_time_and_environment_are_handed_over(file: Path) -> None:
+    """The environment and the clock are touched by the command line and the clock alone."""
+    assert [] == list(touches(file))
+
+
+def test_the_search_for_touches_finds_them() -> None:
+    """The two files that may touch the world do: the rule above would see it elsewhere."""
+    found = {touch for file in FILES if name_of(file) in WORLD for touch in touches(file)}
+    assert {"collector/cli.py: os.environ", "collector/clock.py: datetime.now"} <= found
+
+
+@pytest.mark.parametrize(
+    "file", sorted(f for package in PACKAGES for f in package.rglob("*") if f.suffix in {".py", ".toml"}), ids=name_of
+)
+def test_no_file_names_a_machines_path(file: Path) -> None:
+    """No absolute path of any machine stands in code, comments or examples."""
+    assert [] == [found[0] for found in MACHINE_PATH.finditer(file.read_text(encoding="utf-8"))]
+
+
+def loaded(program: str, folder: Path) -> set[str]:
+    """Return the modules that a fresh interpreter has after a program."""
+    code = f"import sys\n{program}\nprint(' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+COLLECT = """
+import os
+os.environ |= {"HUAWEICLOUD_SDK_AK": "AK", "HUAWEICLOUD_SDK_SK": "SK", "POOLSCOPE_CONFIG": "poolscope.toml"}
+from collector.cli import poolscope
+assert 1 == poolscope.main(["collect"], standalone_mode=False)
+"""
+
+
+def test_a_cron_tick_loads_no_more_than_it_uses(tmp_path: Path) -> None:
+    """A collect of a pool that cannot be reached, database and all, loads nothing that makes frames or figures."""
+    (tmp_path / "poolscope.toml").write_text(
+        '[collect]\nattempts = 1\n[projects.p]\nproject_id = "1"\nendpoint = "http://127.0.0.1:9"\npools = ["a"]\n'
+    )
+    modules = loaded(COLLECT, tmp_path)
+    assert {"collector.store", "duckdb", "httpx"} <= modules
+    heavy = {"pandas", "numpy", "pyarrow", "matplotlib", "rich", "analysis", "collector.sandbox"}
+    assert set() == (modules & heavy) - loaded("import duckdb", tmp_path)
+
+
+def columns() -> dict[str, list[str]]:
+    with duckdb.connect() as connection:
+        schema.migrate(connection)
+        return {table: list(names) for table, names in schema.columns_of(connection, "memory").items()}
+
+
+def blank(kind: type) -> Any:  # noqa: ANN401 - a record of any table
+    return kind(**{field.name: {} if field.name == "counts" else None for field in fields(kind)})
+
+
+@pytest.mark.parametrize(
+    ("table", "kind"), [("polls", Poll), ("discoveries", Discovery), ("scrapes", Scrape), ("snapshots", Snapshot)]
+)
+def test_the_spools_fields_are_the_tables_columns(table: str, kind: type) -> None:
+    """A row's fields are its table's columns; a snapshot has its `run` and, for `counts`, a column a status."""
+    found = set(row_of(blank(kind)))
+    if kind is Snapshot:
+        found = (found - {"run"}) | set(STATUSES)
+    assert set(columns()[table]) == found
+
+
+def test_the_tables_have_one_list() -> None:
+    """Schema, spool and the rows of a round name the same tables in the same order; both packages the same statuses."""
+    assert schema.TABLES == spool.TABLES == tuple(field.name for field in fields(snapshot.Round))
+    assert snapshot.STATUSES == history.STATUSES

@@ -1,0 +1,110 @@
+"""Slots, durations and instants."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collector.slots import UNITS, naive, parse_duration, parse_instant, say_duration, slot_of
+
+NOW = datetime(2026, 1, 15, 12, 34, 56, tzinfo=UTC)
+DIVISORS = [seconds for seconds in range(1, 86401) if 86400 % seconds == 0]
+INSTANTS = st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1), timezones=st.just(UTC))
+INTERVALS = st.sampled_from(DIVISORS).map(lambda seconds: timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize(
+    ("interval", "expected"),
+    [
+        (timedelta(minutes=1), datetime(2026, 1, 15, 12, 34, tzinfo=UTC)),
+        (timedelta(minutes=5), datetime(2026, 1, 15, 12, 30, tzinfo=UTC)),
+        (timedelta(hours=1), datetime(2026, 1, 15, 12, 0, tzinfo=UTC)),
+        (timedelta(days=1), datetime(2026, 1, 15, tzinfo=UTC)),
+    ],
+)
+def test_a_slot_is_the_instant_floored(interval: timedelta, expected: datetime) -> None:
+    """12:34:56 belongs to 12:34, 12:30, 12:00 or midnight, by the interval."""
+    assert expected == slot_of(NOW, interval)
+
+
+@settings(deadline=None)
+@given(INSTANTS, INTERVALS)
+def test_an_instant_lies_in_its_slot(instant: datetime, interval: timedelta) -> None:
+    """The slot is not after the instant, the next one is; and a slot is its own slot."""
+    slot = slot_of(instant, interval)
+    assert slot <= instant < slot + interval
+    assert slot == slot_of(slot, interval)
+
+
+@settings(deadline=None)
+@given(INSTANTS, INTERVALS)
+def test_every_day_has_the_same_slots(instant: datetime, interval: timedelta) -> None:
+    """An interval that divides a day has a slot at each midnight, so that a day later is a day's slots later."""
+    slot = slot_of(instant, interval)
+    midnight = slot.replace(hour=0, minute=0, second=0, microsecond=0)
+    assert timedelta(0) == (slot - midnight) % interval
+    assert slot + timedelta(days=1) == slot_of(instant + timedelta(days=1), interval)
+
+
+@settings(deadline=None)
+@given(INSTANTS, INTERVALS, st.integers(-14 * 60, 14 * 60))
+def test_a_slot_does_not_depend_on_the_zone(instant: datetime, interval: timedelta, offset_minutes: int) -> None:
+    """The same instant told in another zone has the same slot."""
+    elsewhere = instant.astimezone(timezone(timedelta(minutes=offset_minutes)))
+    assert slot_of(instant, interval) == slot_of(elsewhere, interval)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("5m", 300), ("1h", 3600), ("14d", 1209600), ("1w", 604800), (" 2 h ", 7200), ("0s", 0)],
+)
+def test_durations_are_read(text: str, seconds: int) -> None:
+    """A whole number and its unit."""
+    assert timedelta(seconds=seconds) == parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "5", "m", "-5m", "1.5h", "5 min", "1h30m", "\u0665m", "1000000000s", "999999999w"]
+)
+def test_what_is_no_duration_says_what_one_looks_like(text: str) -> None:
+    """Signs, fractions, other units, other digits and lengths beyond all time are refused with an example."""
+    with pytest.raises(ValueError, match="such as 5m"):
+        parse_duration(text)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 10**9), st.sampled_from(sorted(UNITS)))
+def test_a_said_duration_reads_as_it_was(number: int, unit: str) -> None:
+    """Saying and reading a duration of whole seconds gives it back."""
+    length = timedelta(seconds=min(number * UNITS[unit], 10**9 - 1))
+    assert length == parse_duration(say_duration(length))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-01-14", datetime(2026, 1, 14, tzinfo=UTC)),
+        ("2026-01-14T08:00", datetime(2026, 1, 14, 8, tzinfo=UTC)),
+        ("2026-01-14T08:00Z", datetime(2026, 1, 14, 8, tzinfo=UTC)),
+        ("2026-01-14T08:00+08:00", datetime(2026, 1, 14, 0, tzinfo=UTC)),
+        ("7d", datetime(2026, 1, 8, 12, 34, 56, tzinfo=UTC)),
+        ("0s", NOW),
+    ],
+)
+def test_instants_are_dates_or_ages(text: str, expected: datetime) -> None:
+    """A date without an offset is UTC, one with an offset is moved to UTC, an age counts back from now."""
+    assert expected == parse_instant(text, NOW)
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2026-02-30", "999999d", "999999999w", "0001-01-01T00:00+14:00"])
+def test_what_is_no_instant_says_what_one_looks_like(text: str) -> None:
+    """Words, days that are not in the calendar and instants before all calendars are refused with an example."""
+    with pytest.raises(ValueError, match=r"no instant.*2026-01-31"):
+        parse_instant(text, NOW)
+
+
+def test_the_tables_hold_utc_without_a_zone() -> None:
+    """14:00 at +08:00 is stored as 06:00."""
+    there = timezone(timedelta(hours=8))
+    assert datetime(2026, 1, 15, 6) == naive(datetime(2026, 1, 15, 14, tzinfo=there))

@@ -1,0 +1,221 @@
+"""The spool: what was written is whole or refused, readable by its owner alone, and nothing of it is ever deleted."""
+
+import asyncio
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collector import spool
+from collector.clock import SimulatedClock
+from collector.errors import RecordNotWritten
+from collector.snapshot import STATUSES, Poll, Round, Scrape, Snapshot, row_of
+from collector.store import Drained, drain
+
+SLOT = datetime(2026, 1, 15, 8, 0)
+RUN = SLOT + timedelta(seconds=1, microseconds=7)
+NAME = "20260115T080000Z-20260115T080001.000007Z.ndjson"
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+TIMES = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1))
+SCRAPES = st.builds(Scrape, TIMES, TEXTS, TEXTS, TIMES, outcome=TEXTS, body=st.none() | TEXTS)
+SNAPSHOTS = st.builds(
+    Snapshot,
+    counts=st.fixed_dictionaries({status: st.none() | st.integers(0, 9) for status in STATUSES}),
+    other_statuses=st.none() | st.dictionaries(TEXTS, st.integers(0, 9), min_size=1),
+)
+
+
+def a_round(minute: int = 0) -> Round:
+    """Return a round of one poll of two pools, one of which failed."""
+    slot, run = SLOT + timedelta(minutes=minute), RUN + timedelta(minutes=minute)
+    counts: dict[str, int | None] = dict.fromkeys(STATUSES) | {"Queue": 3}
+    good = Scrape(run, "p", "a", slot, 60, "ok", 200, None, None, "id", 1, run, run, 3, None, None)
+    bad = Scrape(run, "p", "b", slot, 60, "not_json", 200, None, "x", "id", 1, run, run, None, None, 'é "\n\t')
+    poll = Poll(run, "p", "id", "https://example.com", "collect", "1", slot, 60, run, 2)
+    return Round([poll], [], [good, bad], [Snapshot(run, "p", "a", "train", slot, 4, counts, {"Paused": 1})])
+
+
+def written(folder: Path, minute: int = 0) -> Path:
+    return spool.write(folder, SLOT + timedelta(minutes=minute), RUN + timedelta(minutes=minute), a_round(minute))
+
+
+def drained(folder: Path) -> Drained:
+    clock = SimulatedClock(SLOT.replace(tzinfo=UTC))
+    return asyncio.run(drain(folder / "record.duckdb", folder / "spool", clock, 0.0))
+
+
+def without_line(number: int) -> Callable[[bytes], bytes]:
+    return lambda whole: b"".join(line for i, line in enumerate(whole.splitlines(keepends=True)) if i != number)
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda _: b"",
+    "no header": without_line(0),
+    "a line less": without_line(2),
+    "the last line less": without_line(4),
+    "a line twice": lambda whole: whole + whole.splitlines(keepends=True)[-1],
+    "zeros": lambda whole: b"\0" * len(whole),
+    "a hole": lambda whole: whole[:200] + b"\0" * 100 + whole[300:],
+    "garbage": lambda _: bytes(range(256)) * 4,
+    "another format": lambda whole: whole.replace(b'"format":1', b'"format":2'),
+    "a header alone": lambda whole: whole.splitlines(keepends=True)[0],
+    "deep nesting": lambda _: b"[" * 100_000,
+    "a row of no table": lambda whole: without_line(4)(whole) + b"{}\n",
+    "a row of another table": lambda whole: whole.replace(b'"table":"snapshots"', b'"table":"elsewhere"'),
+    "a number for a time": lambda whole: whole.replace(b'"2026-01-15T08:00:00"', b'"2026-13-15T08:00:00"'),
+}  # fmt: skip
+
+
+def test_a_written_file_is_its_owners_alone(tmp_path: Path) -> None:
+    """The file is named after slot and run, 0600 in a folder of 0700, and nothing unfinished is left beside it."""
+    file = written(tmp_path / "spool")
+    assert [tmp_path / "spool" / NAME] == [file] == list((tmp_path / "spool").iterdir())
+    assert (0o600, 0o700) == tuple(stat.S_IMODE(path.stat().st_mode) for path in (file, file.parent))
+
+
+def test_the_files_come_in_the_order_of_their_slots(tmp_path: Path) -> None:
+    """The oldest slot first; with a slot, its files alone."""
+    files = [written(tmp_path, minute) for minute in (5, 0, 3)]
+    assert [files[1], files[2], files[0]] == spool.waiting(tmp_path)
+    assert [files[2]] == spool.waiting(tmp_path, SLOT + timedelta(minutes=3))
+    assert [] == spool.waiting(tmp_path / "none")
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(SCRAPES, max_size=4), st.lists(SNAPSHOTS, max_size=4))
+def test_rows_come_back_as_they_were(
+    tmp_path_factory: pytest.TempPathFactory, scrapes: list[Scrape], snapshots: list[Snapshot]
+) -> None:
+    """Reading a file gives the rows of the round in their order, times in ISO 8601, whatever their texts."""
+    file = spool.write(tmp_path_factory.mktemp("spool"), SLOT, RUN, Round([], [], scrapes, snapshots))
+    expected = [{"table": "scrapes"} | row_of(scrape) for scrape in scrapes]
+    expected += [{"table": "snapshots"} | row_of(snapshot) for snapshot in snapshots]
+    times = ("run", "slot", "started_at", "answered_at")
+
+    def read(row: dict[str, Any]) -> dict[str, Any]:
+        return {k: datetime.fromisoformat(v) if k in times and v is not None else v for k, v in row.items()}
+
+    assert expected == [read(row) for row in spool.rows(file)]
+
+
+def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
+    """Of no length but the whole one does a file read as rows."""
+    whole = written(tmp_path / "spool").read_bytes()
+    cut = tmp_path / "cut.ndjson"
+    for length in range(len(whole)):
+        cut.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match=r"."):
+            list(spool.rows(cut))
+
+
+def test_cut_files_are_set_aside(tmp_path: Path) -> None:
+    """A drain takes the good file in and puts every cut one out of the way, under its name and with its bytes.
+
+    A file without its last newline alone has all its rows: it goes in.
+    """
+    folder = tmp_path / "spool"
+    whole = written(folder).read_bytes()
+    cuts = {f"20260115T0900{n:04d}.ndjson": whole[:n] for n in (*range(0, len(whole) - 1, 9), len(whole) - 2)}
+    for name, content in cuts.items():
+        (folder / name).write_bytes(content)
+    (folder / "20260115T100000.ndjson").write_bytes(whole[:-1])
+    result = drained(tmp_path)
+    assert (2, None) == (result.files, result.waits_because)
+    assert sorted(cuts) == [path.name for path in spool.set_aside_files(folder)]
+    assert cuts == {path.name: path.read_bytes() for path in result.set_aside}
+    assert [] == spool.waiting(folder)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_files_are_refused_and_kept(tmp_path: Path, damage: str) -> None:
+    """Damage refuses the file to both readers; the drain sets it aside whole and takes the others in."""
+    folder = tmp_path / "spool"
+    file = written(folder)
+    file.write_bytes(content := DAMAGES[damage](file.read_bytes()))
+    written(folder, minute=1)
+    if damage != "a number for a time":  # rows() reads texts, whoever takes them as times refuses them
+        with pytest.raises(ValueError, match=r"."):
+            list(spool.rows(file))
+    result = drained(tmp_path)
+    assert (1, [folder / "unreadable" / NAME]) == (result.files, result.set_aside)
+    assert [content] == [path.read_bytes() for path in spool.set_aside_files(folder)]
+    with duckdb.connect(str(tmp_path / "record.duckdb"), read_only=True) as record:
+        assert [(1, 2)] == record.execute("SELECT count(DISTINCT slot), count(*) FROM scrapes").fetchall()
+
+
+def test_files_of_one_name_are_both_kept_aside(tmp_path: Path) -> None:
+    """A second damaged file of the same name gets a name of its own."""
+    for content in (b"one", b"two"):
+        (tmp_path / NAME).write_bytes(content)
+        spool.set_aside(tmp_path / NAME)
+    assert [b"two", b"one"] == [path.read_bytes() for path in spool.set_aside_files(tmp_path)]
+
+
+def test_what_a_kill_left_unfinished_is_cleared(tmp_path: Path) -> None:
+    """An unfinished file was never acknowledged: it is neither read nor kept."""
+    file = written(tmp_path)
+    (tmp_path / "x.unfinished").write_text("half")
+    assert [file] == spool.waiting(tmp_path)
+    spool.clear_unfinished(tmp_path)
+    assert [file] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "unfinished"])
+def test_what_cannot_be_kept_is_said(tmp_path: Path, place: str) -> None:
+    """A file where the folder should be, or a folder where the file should be, ends in one error with its mend."""
+    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "unfinished" / NAME).with_suffix(spool.UNFINISHED).mkdir(parents=True)
+    with pytest.raises(RecordNotWritten, match=r"could not be kept .* mend the folder") as caught:
+        written(tmp_path / place)
+    assert 4 == caught.value.exit_code
+    assert [] == spool.waiting(tmp_path / place)
+
+
+def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
+    """A write that stops after 400 bytes is an error, and neither file nor half a file is left."""
+    program = f"""
+import resource, signal
+from datetime import datetime
+from pathlib import Path
+from collector import spool
+from collector.errors import RecordNotWritten
+from collector.snapshot import Discovery, Round
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (400, 400))
+slot = datetime(2026, 1, 15, 8)
+page = Discovery(slot, "p", "0", 0, slot, "x", None, None, "x" * 400, None, 1, None, None, None, None)
+try:
+    spool.write(Path({str(tmp_path / "spool")!r}), slot, slot, Round([], [page], [], []))
+except RecordNotWritten as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "File too large" in done.stdout
+    assert "nothing of slot 2026-01-15 08:00Z is recorded" in done.stdout
+    assert [] == list((tmp_path / "spool").iterdir())
+
+
+def test_all_that_a_command_writes_is_its_owners_alone(tmp_path: Path) -> None:
+    """Under a lax umask a collect leaves database, lock, spool and their folders to their owner, and nobody else."""
+    (tmp_path / "poolscope.toml").write_text(
+        '[collect]\nattempts = 1\n[paths]\ndatabase = "data/record.duckdb"\nspool = "data/spool"\n'
+        '[projects.p]\nproject_id = "1"\nendpoint = "http://127.0.0.1:9"\npools = ["a"]\n'
+    )
+    keys = {"HUAWEICLOUD_SDK_AK": "AK", "HUAWEICLOUD_SDK_SK": "SK"}
+    environment = {n: v for n, v in os.environ.items() if not n.startswith("POOLSCOPE_")} | keys
+    call = [sys.executable, "-m", "collector", "collect"]
+    done = subprocess.run(call, cwd=tmp_path, env=environment, capture_output=True, text=True, umask=0o022, check=False)
+    assert (1, "") == (done.returncode, done.stdout)
+    assert "refused" in done.stderr
+    made = [tmp_path / "data", *(tmp_path / "data").rglob("*")]
+    assert {"data", "record.duckdb", "record.duckdb.lock", "spool"} == {path.name for path in made}
+    assert set() == {path for path in made if stat.S_IMODE(path.stat().st_mode) & 0o077}

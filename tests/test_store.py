@@ -1,0 +1,249 @@
+"""The database: what comes twice, in whatever order, and what other processes do to it."""
+
+import asyncio
+import itertools
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from collector import spool
+from collector.clock import SimulatedClock
+from collector.errors import DatabaseRefused
+from collector.schema import MIGRATIONS, TABLES
+from collector.snapshot import STATUSES, Discovery, Poll, Round, Scrape, Snapshot
+from collector.store import Drained, Record, drain, open_for_writing, reading, successes
+
+SLOT = datetime(2026, 1, 15, 8, 0)
+Tables = dict[str, list[tuple[Any, ...]]]
+
+
+def clock() -> SimulatedClock:
+    return SimulatedClock(datetime(2026, 1, 15, 9, tzinfo=UTC))
+
+
+def a_round(second: int, outcomes: dict[str, str], queue: int = 1, slot: datetime = SLOT) -> Round:
+    """Return a run so many seconds into the slot, with one pool an outcome; the good ones have two types."""
+    run = slot + timedelta(seconds=second)
+    scrapes, snapshots = [], []
+    for pool, outcome in outcomes.items():
+        scrapes.append(Scrape(run, "p", pool, slot, 60, outcome, 200, None, None, None, 1, run, run, 2, None, None))
+        for kind in ("train", "infer") if outcome == "ok" else ():
+            counts: dict[str, int | None] = dict.fromkeys(STATUSES) | {"Queue": queue}
+            snapshots.append(Snapshot(run, "p", pool, kind, slot, queue, counts, {"Pausé": 1, "queue": None}))
+    poll = Poll(run, "p", "id", "https://example.com", "collect", "1", slot, 60, run, len(outcomes))
+    page = Discovery(run, "p", "0", 0, slot, "ok", 200, None, None, None, 1, run, run, len(outcomes), None)
+    return Round([poll], [page], scrapes, snapshots)
+
+
+def keep(folder: Path, result: Round) -> Path:
+    return spool.write(folder / "spool", result.scrapes[0].slot, result.scrapes[0].run, result)
+
+
+def drained(folder: Path, wait_seconds: float = 0.0) -> Drained:
+    return asyncio.run(drain(folder / "record.duckdb", folder / "spool", clock(), wait_seconds))
+
+
+def tables(record: Record) -> Tables:
+    """Return every row of every table, sorted."""
+    return {table: record.execute(f"FROM {table} ORDER BY ALL").fetchall() for table in TABLES}
+
+
+def stored(folder: Path) -> Tables:
+    with duckdb.connect(str(folder / "record.duckdb"), read_only=True) as record:
+        return tables(record)
+
+
+def read(folder: Path) -> Tables:
+    """Return every row as a reader sees it, spool and database as one."""
+
+    async def rows() -> Tables:
+        async with reading(folder / "record.duckdb", folder / "spool", clock()) as record:
+            return tables(record)
+
+    return asyncio.run(rows())
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+@contextmanager
+def held(folder: Path, *, read_only: bool) -> Iterator[None]:
+    """Hold the database as another process does: a notebook to read, a run to write."""
+    program = "import duckdb, sys; c = duckdb.connect(sys.argv[1], read_only=sys.argv[2] == 'True')"
+    program += "; print('held', flush=True); input()"
+    call = [sys.executable, "-c", program, str(folder / "record.duckdb"), str(read_only)]
+    with subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert "held\n" == holder.stdout.readline()
+        yield
+        holder.communicate("\n")
+
+
+def test_a_round_is_stored_as_it_was(tmp_path: Path) -> None:
+    """Every field of every row; what was not said is NULL, unknown statuses keep name and count."""
+    keep(tmp_path, a_round(1, {"a": "ok", "b": "timeout"}))
+    assert Drained(1) == drained(tmp_path)
+    run, rest = SLOT + timedelta(seconds=1), (1, *[None] * 8, {"Pausé": 1, "queue": None})
+    turn = (200, None, None, None, 1, SLOT + timedelta(seconds=1), SLOT + timedelta(seconds=1))
+    assert {
+        "polls": [(run, "p", "id", "https://example.com", "collect", "1", SLOT, 60, run, 2)],
+        "discoveries": [(run, "p", "0", 0, SLOT, "ok", *turn, 2, None)],
+        "scrapes": [
+            (run, "p", "a", SLOT, 60, "ok", *turn, 2, None, None),
+            (run, "p", "b", SLOT, 60, "timeout", *turn, 2, None, None),
+        ],
+        "snapshots": [("p", "a", "infer", SLOT, 1, *rest), ("p", "a", "train", SLOT, 1, *rest)],
+    } == stored(tmp_path)
+    assert [] == spool.waiting(tmp_path / "spool")
+
+
+def test_draining_twice_adds_nothing(tmp_path: Path) -> None:
+    """The same file a second time, as after a kill between commit and removal, changes no table."""
+    file = keep(tmp_path, a_round(1, {"a": "ok", "b": "timeout"}))
+    whole = file.read_bytes()
+    drained(tmp_path)
+    before = stored(tmp_path)
+    file.write_bytes(whole)
+    assert before == read(tmp_path)
+    assert 1 == drained(tmp_path).files
+    assert before == stored(tmp_path)
+    assert Drained() == drained(tmp_path)
+
+
+RUNS = [
+    a_round(1, {"a": "timeout", "b": "ok"}, queue=1),
+    a_round(2, {"a": "ok", "b": "ok"}, queue=2),
+    a_round(3, {"a": "ok", "b": "timeout"}, queue=3),
+    a_round(1, {"a": "ok", "b": "gone"}, queue=4, slot=SLOT + timedelta(minutes=1)),
+]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_the_order_of_arrival_changes_nothing(tmp_path: Path, order: tuple[int, int, int], at_once: int) -> None:
+    """In any order, singly or in twos, the earliest success of a slot wins; a reader sees it before the drain."""
+    for start in range(0, 4, at_once):
+        for number in (3, *order)[start : start + at_once]:
+            keep(tmp_path, RUNS[number])
+        before = read(tmp_path)
+        drained(tmp_path)
+        assert before == stored(tmp_path)
+    rows = stored(tmp_path)
+    assert [4, 4, 8, 6] == [len(rows[table]) for table in TABLES]
+    winners = {(pool, slot): queue for _, pool, _, slot, _, queue, *_ in rows["snapshots"]}
+    later = SLOT + timedelta(minutes=1)
+    assert {("a", SLOT): 2, ("b", SLOT): 1, ("a", later): 4} == winners
+
+
+def test_a_slots_successes_are_those_of_spool_and_database(tmp_path: Path) -> None:
+    """What is drained and what waits both count as polled; failures and other slots do not."""
+    database, folder = tmp_path / "record.duckdb", tmp_path / "spool"
+    assert set() == successes(database, folder, SLOT)
+    keep(tmp_path, a_round(1, {"a": "ok", "b": "timeout"}))
+    drained(tmp_path)
+    keep(tmp_path, a_round(2, {"c": "ok", "d": "refused"}))
+    keep(tmp_path, a_round(1, {"e": "ok"}, slot=SLOT + timedelta(minutes=1)))
+    assert {("p", "a"), ("p", "c")} == successes(database, folder, SLOT)
+
+
+def test_a_held_database_lets_the_spool_wait(tmp_path: Path) -> None:
+    """While another process reads, nothing is lost and the cause is told; afterwards the drain takes it all."""
+    keep(tmp_path, a_round(1, {"a": "ok"}))
+    drained(tmp_path)
+    file = keep(tmp_path, a_round(1, {"a": "ok"}, slot=SLOT + timedelta(minutes=1)))
+    expected = read(tmp_path)
+    with held(tmp_path, read_only=True):
+        waited = drained(tmp_path, wait_seconds=1.0)
+        assert (0, []) == (waited.files, waited.set_aside)
+        assert "Could not set lock" in (waited.waits_because or "")
+        assert [file] == spool.waiting(tmp_path / "spool")
+        assert expected == read(tmp_path)
+    assert 1 == drained(tmp_path).files
+    assert expected == stored(tmp_path)
+
+
+def test_a_reader_is_told_of_a_writer(tmp_path: Path) -> None:
+    """A database that is being written for longer than the wait is refused with what to do; polls go on without it."""
+    keep(tmp_path, a_round(1, {"a": "ok"}))
+    drained(tmp_path)
+    with held(tmp_path, read_only=False):
+        with pytest.raises(DatabaseRefused, match=r"is in use .* try again"):
+            read(tmp_path)
+        assert set() == successes(tmp_path / "record.duckdb", tmp_path / "spool", SLOT)
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        ("CREATE TABLE theirs AS SELECT 1 AS a", "left untouched: it was not made by Poolscope"),
+        ("CREATE SCHEMA their; CREATE TABLE their.own AS SELECT 1 AS a", "it was not made by Poolscope"),
+        (
+            f"CREATE TABLE poolscope_migrations AS SELECT {len(MIGRATIONS) + 1} AS version",
+            "left untouched: a newer Poolscope wrote it .* upgrade Poolscope",
+        ),
+    ],
+)
+@pytest.mark.parametrize("closed", [True, False], ids=["closed", "with a log"])
+def test_databases_of_others_are_left_untouched(tmp_path: Path, made: str, told: str, closed: bool) -> None:
+    """A foreign or newer database is refused to writer and readers, and not a byte of it or of its log changes."""
+    program = "import duckdb, os, sys; c = duckdb.connect(sys.argv[1]); c.execute(sys.argv[2]); "
+    program += "c.close()" if closed else "os._exit(0)"
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "record.duckdb"), made], check=True)
+    before = content(tmp_path)
+    assert (1 if closed else 2) == len(before)
+    file = keep(tmp_path, a_round(1, {"a": "ok"}))
+    for use in (drained, read, lambda folder: successes(folder / "record.duckdb", folder / "spool", SLOT)):
+        with pytest.raises(DatabaseRefused, match=told):
+            use(tmp_path)
+    assert before == content(tmp_path)
+    assert [file] == spool.waiting(tmp_path / "spool")
+
+
+@pytest.mark.parametrize("garbage", [b"no database", b"\0" * 20_000, b"x" * 20_000])
+def test_what_is_no_database_is_left_untouched(tmp_path: Path, garbage: bytes) -> None:
+    """A file of another kind is refused, and stays as it is."""
+    keep(tmp_path, a_round(1, {"a": "ok"}))
+    (tmp_path / "record.duckdb").write_bytes(garbage)
+    for use in (drained, read):
+        with pytest.raises(DatabaseRefused, match=r"record\.duckdb"):
+            use(tmp_path)
+    assert garbage == (tmp_path / "record.duckdb").read_bytes()
+    assert 1 == len(spool.waiting(tmp_path / "spool"))
+
+
+def test_a_database_half_made_is_made_anew(tmp_path: Path) -> None:
+    """What a kill left while the database was being made is never found as one, and is gone afterwards."""
+    (tmp_path / "record.duckdb.new").write_bytes(b"half")
+    (tmp_path / "record.duckdb.new.wal").write_bytes(b"half")
+    keep(tmp_path, a_round(1, {"a": "ok"}))
+    assert 1 == drained(tmp_path).files
+    assert ["record.duckdb"] == sorted(content(tmp_path))
+
+
+def test_a_database_that_cannot_be_made_lets_the_spool_wait(tmp_path: Path) -> None:
+    """Where a file stands in the way of the database's folder the answers stay in the spool, with the cause."""
+    file = keep(tmp_path, a_round(1, {"a": "ok"}))
+    (tmp_path / "file").write_text("in the way")
+    result = asyncio.run(drain(tmp_path / "file" / "record.duckdb", tmp_path / "spool", clock(), 0.0))
+    assert "cannot be made" in (result.waits_because or "")
+    assert [file] == spool.waiting(tmp_path / "spool")
+
+
+def test_an_empty_database_becomes_the_record(tmp_path: Path) -> None:
+    """A database without tables, as one has by opening a new file, is taken; every migration is noted once."""
+    duckdb.connect(str(tmp_path / "record.duckdb")).close()
+    assert {table: [] for table in TABLES} == read(tmp_path)
+    for _ in range(2):
+        opened = asyncio.run(open_for_writing(tmp_path / "record.duckdb", clock(), 0.0))
+        assert not isinstance(opened, str)
+        with opened as record:
+            versions = record.execute("SELECT version FROM poolscope_migrations").fetchall()
+        assert [(number,) for number in range(1, len(MIGRATIONS) + 1)] == versions
