@@ -1,0 +1,71 @@
+"""The snapshot rows to a file that other tools read, and that import takes back."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from collector.errors import InputRefused, RecordNotWritten
+from collector.snapshot import STATUSES
+from collector.store import Record
+
+FORMATS: Final = {".parquet": "FORMAT parquet", ".csv": "FORMAT csv, HEADER"}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which rows: a window (since, until] in naive UTC, and GLOB patterns on projects and pools; empty takes all."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    projects: tuple[str, ...] = ()
+    pools: tuple[str, ...] = ()
+
+
+def export(record: Record, selection: Selection, output: Path) -> int:
+    """Write rows in the order of project, pool, type and slot; the file appears whole or not at all.
+
+    Statuses that no document names are written as a JSON object in the column other_statuses.
+
+    Returns
+    -------
+    int
+        How many rows were written.
+
+    Raises
+    ------
+    InputRefused
+        When the ending names no format, or no row is selected.
+    RecordNotWritten
+        When the file cannot be written.
+    """
+    if output.suffix.lower() not in FORMATS:
+        raise InputRefused(f"{output}: Parquet or CSV is written, by the ending .parquet or .csv")
+    statuses = ", ".join(f'"{status}"' for status in STATUSES)
+    record.execute(
+        f"""CREATE OR REPLACE TEMP TABLE selected AS
+        SELECT slot, project, pool, type, total, {statuses}, CAST(to_json(other_statuses) AS VARCHAR) AS other_statuses
+        FROM snapshots
+        WHERE ($1 IS NULL OR slot > $1) AND ($2 IS NULL OR slot <= $2)
+        AND (len($3) = 0 OR list_bool_or(list_transform($3, lambda pattern: project GLOB pattern)))
+        AND (len($4) = 0 OR list_bool_or(list_transform($4, lambda pattern: pool GLOB pattern)))""",
+        [selection.since, selection.until, list(selection.projects), list(selection.pools)],
+    )
+    rows = int(record.execute("SELECT count(*) FROM selected").fetchall()[0][0])
+    if not rows:
+        raise InputRefused("there are no rows of that selection in the record: nothing was written")
+    unfinished = output.with_name(f".{output.name}.unfinished{output.suffix}")
+    try:
+        target = str(unfinished).replace("'", "''")
+        ordered = "FROM selected ORDER BY project, pool, type, slot"
+        record.execute(f"COPY ({ordered}) TO '{target}' ({FORMATS[output.suffix.lower()]})")
+        unfinished.rename(output)
+    except (duckdb.Error, OSError) as error:
+        raise RecordNotWritten(
+            f"{output} could not be written ({str(error)[:200]}): mend the folder or the disk"
+        ) from None
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return rows
