@@ -149,6 +149,7 @@ class ModelArts:
             if answered is not None:
                 failure.http_status = answered.status_code
                 failure.request_id = self._header(answered, "x-request-id")
+            failure.error_msg = self.clean(failure.error_msg, LONGEST_MESSAGE)
             raise
         except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise self._failed_on_the_way(error, answered) from None
@@ -208,7 +209,7 @@ async def _read(answered: httpx.Response, largest: int) -> bytes:
     """Read a body, up to a size."""
     encoding = answered.headers.get("content-encoding", "identity").lower()
     if encoding != "identity":
-        raise RequestFailed("wrong_shape", error_msg=f"content encoding {encoding[:40]!r} was not asked for")
+        raise RequestFailed("wrong_shape", error_msg=f"content encoding {encoding!r} was not asked for")
     body = bytearray()
     async for chunk in answered.aiter_raw():
         body += chunk

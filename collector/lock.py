@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from collector.errors import LockHeld, RecordNotWritten
@@ -40,8 +40,10 @@ def writing(database: Path) -> Iterator[None]:
                 f"another run is writing to {database} (process {holder}): nothing was done; "
                 "the next run goes on by itself, or wait for that one to end"
             ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        # The number is a courtesy to the one turned away: a full disk does not take the lock from its holder.
+        with suppress(OSError):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(descriptor)

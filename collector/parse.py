@@ -8,6 +8,7 @@ from typing import Any
 from collector.snapshot import STATUSES
 
 LARGEST_COUNT = 2**31 - 1
+LONGEST_SHOWN = 40
 
 
 class NotJson(ValueError):
@@ -91,7 +92,7 @@ def parse_statistics(body: bytes) -> Statistics:
     items = tuple(_item(item, f"{key}.items[{i}]") for i, item in enumerate(listed or []))
     for name, listings in Counter(item.type for item in items).items():
         if listings > 1:
-            raise WrongShape(f"{key}.items: type {name[:40]!r} twice")
+            raise WrongShape(f"{key}.items: type {name!r} twice")
     return Statistics(total, items, _disagreement(total, items))
 
 
@@ -158,9 +159,10 @@ def _valid_text(text: str, where: str) -> None:
 
 
 def _kind(value: object) -> str:
-    """Say what a JSON value is, in words that never repeat a long one."""
+    """Say what a JSON value is; a long one is not repeated, nor cut: a part of a secret could not be told as one."""
     if value is None:
         return "nothing"
     if isinstance(value, str | int | float):
-        return f"{json.dumps(value)[:40]}"
+        text = json.dumps(value)
+        return text if len(text) <= LONGEST_SHOWN else f"a value of {len(text):,} characters"
     return "a list" if isinstance(value, list) else "an object"

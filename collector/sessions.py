@@ -28,7 +28,9 @@ async def open_sessions(
         settings.read_timeout.total_seconds(),
         settings.total_timeout.total_seconds(),
     )
-    gates = {profile: Gate() for profile in credentials}
+    # The gateway locks keys, not profiles: two profiles with the same keys share one gate.
+    keys = {profile: (credential.access_key, credential.secret_key) for profile, credential in credentials.items()}
+    gates = {key: Gate() for key in keys.values()}
     async with AsyncExitStack() as stack:
         clients = {}
         for loopback in {project.on_loopback for project in projects}:
@@ -44,5 +46,5 @@ async def open_sessions(
                 ModelArts(client, project.endpoint, project.project_id, auth, credential)
                 for client in clients[project.on_loopback]
             ]
-            sessions.append(Session(project, gates[project.credentials], apis))
+            sessions.append(Session(project, gates[keys[project.credentials]], apis))
         yield sessions

@@ -149,6 +149,9 @@ async def open_for_writing(database: Path, clock: Clock, wait_seconds: float) ->
             try:
                 _checked_version(connection, database)
                 migrate(connection)
+            except duckdb.Error as error:
+                connection.close()
+                raise RecordNotWritten(f"{database} could not be written ({str(error)[:300]})") from None
             except BaseException:
                 connection.close()
                 raise
@@ -165,6 +168,8 @@ def _create(database: Path) -> None:
     unfinished.with_name(unfinished.name + ".wal").unlink(missing_ok=True)
     with _open(unfinished) as connection:
         migrate(connection)
+        # Closing does this too, but silently leaves the tables in a log of the other name where the disk is full.
+        connection.execute("CHECKPOINT")
     unfinished.rename(database)
 
 

@@ -8,14 +8,13 @@ import click
 
 from collector import imports
 from collector.cli import Context
-from collector.console import progress, say
+from collector.console import progress, say, warn
 from collector.errors import DatabaseRefused
 from collector.lock import writing
 from collector.slots import naive, parse_duration, say_duration
 from collector.store import drain, open_for_writing
 
 WAIT_SECONDS = 5.0
-STEPS = ("read", "check", "write")
 
 
 def _read_interval(_context: click.Context, _option: click.Parameter, text: str | None) -> timedelta | None:
@@ -29,24 +28,27 @@ def _read_interval(_context: click.Context, _option: click.Parameter, text: str 
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("files", metavar="FILE...", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("--project", help="The project of all rows; by default the file's column project, else 'imported'.")
-@click.option("--interval", callback=_read_interval, metavar="5m", help="By default the file's most frequent spacing.")
+@click.option("--interval", callback=_read_interval, metavar="5m", help="By default the slots' most frequent spacing.")
 @click.pass_obj
-def command(context: Context, file: Path, project: str | None, interval: timedelta | None) -> None:
-    """Take in snapshots from FILE, Parquet or CSV.
+def command(context: Context, files: tuple[Path, ...], project: str | None, interval: timedelta | None) -> None:
+    """Take in snapshots from each FILE, Parquet or CSV: all of them, or nothing.
 
     Columns: slot (UTC), pool, type; total and the nine statuses where there are any; project; every other column is a
     status under its own name. What the record has already is left as it is, so that a second time adds nothing.
     """
+    if project is not None and not project:
+        raise click.BadParameter("a name is expected", param_hint="--project")
     with writing(context.config().paths.database):
-        imported, found = asyncio.run(_import(context, file, project, interval))
+        imported, found = asyncio.run(_import(context, list(files), project, interval))
+    names = ", ".join(str(file) for file in files)
     skipped = f"; {imported.already:,} slots of pools were there already" if imported.already else ""
     say(
         "imported",
-        f"{file}: {imported.rows:,} rows of {imported.pools:,} pools in {imported.slots:,} slots, "
+        f"{names}: {imported.rows:,} rows of {imported.pools:,} pools in {imported.slots:,} slots, "
         f"one every {say_duration(found)}{skipped}",
-        file=str(file),
+        files=[str(file) for file in files],
         rows=imported.rows,
         pools=imported.pools,
         slots=imported.slots,
@@ -56,21 +58,21 @@ def command(context: Context, file: Path, project: str | None, interval: timedel
 
 
 async def _import(
-    context: Context, file: Path, project: str | None, interval: timedelta | None
+    context: Context, files: list[Path], project: str | None, interval: timedelta | None
 ) -> tuple[imports.Imported, timedelta]:
     paths, clock = context.config().paths, context.clock
-    # What waits in the spool is in the record too.
-    await drain(paths.database, paths.spool, clock, WAIT_SECONDS)
-    record = await open_for_writing(paths.database, clock, WAIT_SECONDS)
+    # What waits in the spool is in the record too, and is not to be imported over.
+    drained = await drain(paths.database, paths.spool, clock, WAIT_SECONDS)
+    for path in drained.set_aside:
+        warn("set_aside", f"{path}: damaged, set aside; poolscope status names it until you remove it", file=str(path))
+    record = drained.waits_because or await open_for_writing(paths.database, clock, WAIT_SECONDS)
     if isinstance(record, str):
-        raise DatabaseRefused(f"{paths.database} is in use ({record}): try again when that process has ended")
-    with record, progress(STEPS, f"import {file.name}") as steps:
-        walk = iter(steps)
-        next(walk)
-        unknown = imports.read(record, file)
-        next(walk)
-        found = imports.check(record, file, unknown, project, interval)
-        next(walk)
-        imported = imports.write(record, naive(clock.now()), found)
-        next(walk, None)
+        raise DatabaseRefused(f"{paths.database} cannot be had now ({record}): nothing was imported, try again")
+    with record, progress([*range(len(files)), None], "import") as parts:
+        for number in parts:
+            if number is not None:
+                imports.read(record, files, number, project)
+                continue
+            found = imports.check(record, files, interval)
+            imported = imports.write(record, naive(clock.now()), found)
     return imported, found

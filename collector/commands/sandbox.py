@@ -56,7 +56,7 @@ def _read_history(_context: click.Context, _option: click.Parameter, text: str) 
     type=click.Choice(["real", "requests"]),
     default="real",
     show_default=True,
-    help="Whose time it is: this machine's, or the newest X-Sdk-Date of a well-signed request.",
+    help="Whose time it is: this machine's, or for each request its own X-Sdk-Date.",
 )
 @click.option(
     "--key",

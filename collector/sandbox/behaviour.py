@@ -29,7 +29,7 @@ class Behaviour:
     page_size: int | None = None
     """Pools a page of the listing; None gives all in one."""
     time: Literal["real", "requests"] = "real"
-    """Whose time it is: the clock's, or that of the newest X-Sdk-Date of a well-signed request."""
+    """Whose time it is: the clock's, or for each request that of its own X-Sdk-Date."""
     project_id: str = PROJECT_ID
     access_key: str = ACCESS_KEY
     secret_key: str = SECRET_KEY

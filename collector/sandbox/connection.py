@@ -1,19 +1,13 @@
-"""One HTTP/1.1 connection: requests are read, answers leave in one piece, the connection stays open.
+"""One HTTP/1.1 connection: the standard library reads the requests, answers leave in one piece."""
 
-http.server would read headers with the parser for mail, which costs more than all the rest of an answer.
-"""
-
-import socketserver
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
 from typing import Protocol, cast
 
 from collector.sandbox.gateway import Request
 
-LONGEST_LINE = 65536
-MOST_HEADERS = 100
 LARGEST_BODY = 1 << 20
 
 
@@ -25,13 +19,6 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
 
-    def encode(self, *, closes: bool) -> bytes:
-        """Return the bytes that leave."""
-        lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}", "Content-Type: application/json"]
-        lines += [f"{name}: {value}" for name, value in self.headers.items()]
-        lines += [f"Content-Length: {len(self.body)}", f"Connection: {'close' if closes else 'keep-alive'}", "\r\n"]
-        return "\r\n".join(lines).encode("latin-1") + self.body
-
 
 class Answering(Protocol):
     """A server that can answer a request."""
@@ -39,52 +26,51 @@ class Answering(Protocol):
     answer: Callable[[Request], Answer]
 
 
-class Malformed(Exception):
-    """What came is no HTTP request that the sandbox reads."""
-
-
-class Connection(socketserver.StreamRequestHandler):
+class Connection(BaseHTTPRequestHandler):
     """Answers one client, request after request, until one side closes."""
 
+    protocol_version = "HTTP/1.1"
+    # What is no request at all is answered with a status line too, not in the manner of HTTP/0.9.
+    default_request_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    wbufsize = -1  # buffered, so that head and body leave together
 
     def handle(self) -> None:
-        """Answer until the end."""
-        server = cast("Answering", self.server)
-        closes = False
-        # A client may go at any time, and so may the server.
+        """Answer until the end; a client may go at any time, and so may the server."""
         with suppress(ConnectionError):
-            try:
-                while not closes and (request := self._read()) is not None:
-                    closes = request.headers.get("connection", "").lower() == "close"
-                    self.connection.sendall(server.answer(request).encode(closes=closes))
-            except Malformed:
-                refusal = Answer(400, {}, b'{"error_msg": "Bad request.", "error_code": "APIGW.0201"}')
-                self.connection.sendall(refusal.encode(closes=True))
+            super().handle()
 
-    def _read(self) -> Request | None:
-        """Read one request; None where the client has closed."""
-        line = self.rfile.readline(LONGEST_LINE)
-        if not line:
-            return None
-        parts = line.decode("latin-1").split()
-        if len(parts) != 3 or parts[2] != "HTTP/1.1":
-            raise Malformed
-        headers = self._read_headers()
-        length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > LARGEST_BODY or "transfer-encoding" in headers:
-            raise Malformed
-        path, _, query = parts[1].partition("?")
-        return Request(parts[0], path, query, headers, self.rfile.read(int(length)))
+    def finish(self) -> None:
+        """Close both directions, also where what was still to be sent has nowhere to go."""
+        with suppress(ConnectionError):
+            super().finish()
+        self.rfile.close()
 
-    def _read_headers(self) -> dict[str, str]:
-        headers: dict[str, str] = {}
-        for _ in range(MOST_HEADERS):
-            line = self.rfile.readline(LONGEST_LINE)
-            if line in (b"\r\n", b"\n"):
-                return headers
-            name, colon, value = line.decode("latin-1").partition(":")
-            if not colon:
-                break
-            headers[name.strip().lower()] = value.strip()
-        raise Malformed
+    def do_GET(self) -> None:
+        """Answer one request."""
+        length = self.headers.get("Content-Length", "0")
+        if not length.isdecimal() or int(length) > LARGEST_BODY or "Transfer-Encoding" in self.headers:
+            self.send_error(400)
+            return
+        path, _, query = self.path.partition("?")
+        headers = {name.lower(): value.strip() for name, value in self.headers.items()}
+        request = Request(self.command, path, query, headers, self.rfile.read(int(length)))
+        self._send(cast("Answering", self.server).answer(request))
+
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the base class's names
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002 - as the base class has it
+        """Refuse what is no request that the sandbox reads, in the gateway's manner, and close."""
+        self.close_connection = True
+        self._send(Answer(code, {}, b'{"error_msg": "Bad request.", "error_code": "APIGW.0201"}'))
+
+    def _send(self, answer: Answer) -> None:
+        # The base class's send_response would log each request, and name the version of Python.
+        self.send_response_only(answer.status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.send_header("Connection", "close" if self.close_connection else "keep-alive")
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(answer.body)

@@ -54,7 +54,7 @@ class Refused(Exception):
 
 
 class Gateway:
-    """Lets well-signed requests pass, and knows the sandbox's time."""
+    """Lets well-signed requests pass, and knows which instant each is about."""
 
     def __init__(self, behaviour: Behaviour, clock: Clock) -> None:
         self._behaviour = behaviour
@@ -62,16 +62,11 @@ class Gateway:
         self._lock = threading.Lock()
         self._failures: Counter[str] = Counter()
         self._locked_until: dict[str, float] = {}
-        self._newest_date: datetime | None = None
         self._window_began = -WINDOW_SECONDS
         self._in_window = 0
 
-    def now(self) -> datetime:
-        """Return the sandbox's time."""
-        return self._newest_date or self._clock.now()
-
-    def admit(self, request: Request) -> None:
-        """Let a request pass.
+    def admit(self, request: Request) -> datetime:
+        """Let a request pass, and return the instant that it is about.
 
         Raises
         ------
@@ -79,10 +74,12 @@ class Gateway:
             Where the real gateway would not let it.
         """
         with self._lock:
-            self._authenticate(request)
+            date = self._authenticate(request)
             self._throttle()
+        return date if self._behaviour.time == "requests" else self._clock.now()
 
-    def _authenticate(self, request: Request) -> None:
+    def _authenticate(self, request: Request) -> datetime:
+        """Check who asks; return the date of the signature."""
         given = request.headers.get("authorization")
         if given is None:
             raise _unauthorized("x-auth-token not found")
@@ -103,8 +100,7 @@ class Gateway:
                 del self._failures[access_key]
             raise
         self._failures.pop(access_key, None)
-        if self._behaviour.time == "requests":
-            self._newest_date = max(date, self._newest_date or date)
+        return date
 
     def _verify(self, request: Request, signed: list[str], given: str) -> datetime:
         """Check signature, token and date; return the date."""

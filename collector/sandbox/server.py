@@ -9,6 +9,7 @@ import uuid
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from email.utils import format_datetime
 from types import TracebackType
 from typing import Any, Self
@@ -44,7 +45,8 @@ class Sandbox:
         """How many answers left, by HTTP status."""
         self.behaviour = behaviour
         self._pools = {pool.id: pool for pool in pools}
-        self._gateway = Gateway(behaviour, clock or SystemClock())
+        self._clock = clock or SystemClock()
+        self._gateway = Gateway(behaviour, self._clock)
         self._counting = threading.Lock()
         self._stopping = threading.Event()
         try:
@@ -97,7 +99,7 @@ class Sandbox:
                 payload["request_id"] = request_id
             if refusal.retry_after is not None:
                 headers["Retry-After"] = str(refusal.retry_after)
-        headers["Date"] = format_datetime(self._gateway.now(), usegmt=True)
+        headers["Date"] = format_datetime(self._clock.now(), usegmt=True)
         with self._counting:
             self.requests[request.path] += 1
             self.statuses[status] += 1
@@ -113,16 +115,16 @@ class Sandbox:
                 self._admit(request, project)
                 return pool_payload(self._pool(pool), self.behaviour)
             case ["", "v2", project, "statistics", "pools", pool, "workloads"] if request.method == "GET":
-                self._admit(request, project)
-                instant = self._gateway.now().timestamp()
-                counts = self._pool(pool).counts_at(instant, self.behaviour.retention_seconds)
+                instant = self._admit(request, project)
+                counts = self._pool(pool).counts_at(instant.timestamp(), self.behaviour.retention_seconds)
                 return statistics_payload(counts, self.behaviour)
         raise Refused(404, "APIGW.0101", "The API does not exist or has not been published in the environment")
 
-    def _admit(self, request: Request, project: str) -> None:
-        self._gateway.admit(request)
+    def _admit(self, request: Request, project: str) -> datetime:
+        instant = self._gateway.admit(request)
         if {project, request.headers.get("x-project-id", project)} != {self.behaviour.project_id}:
             raise Refused(403, "ModelArts.0210", "The project ID in the URL differs from the project ID of the token.")
+        return instant
 
     def _pool(self, pool_id: str) -> Pool:
         if pool_id not in self._pools:
@@ -131,7 +133,10 @@ class Sandbox:
 
 
 class _Server(socketserver.ThreadingTCPServer):
-    """A thread a connection; it knows its open connections, so that it can close them."""
+    """A thread a connection; it knows its open connections, so that it can close them.
+
+    http.server's own server would only add a question to DNS for this machine's name.
+    """
 
     allow_reuse_address = True
     daemon_threads = True

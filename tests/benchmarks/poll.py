@@ -1,0 +1,249 @@
+"""What a poll costs beside a bare script of httpx and duckdb that does the same work; run it by hand.
+
+    python tests/benchmarks/poll.py [--runs 5] [--case cold --case many --case slow]
+
+Both sides are processes of their own against the same sandbox, in turn, into a fresh folder each time; the best of all
+runs counts, each for CPU, memory and wall. It ends with 1 where a target is missed.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY
+
+CONNECTIONS = 8
+CONFIG = """\
+[collect]
+interval = "1d"
+concurrency = {concurrency}
+requests_per_second = 10000
+
+[paths]
+database = "record.duckdb"
+spool = "spool"
+
+[projects.sandbox]
+endpoint = "{endpoint}"
+project_id = "{project_id}"
+region = "sandbox-1"
+"""
+
+# The floor: signed, listed, asked by as many workers, decoded, stored in as many columns, and nothing else.
+FLOOR = """
+import asyncio, hashlib, hmac, json, sys
+from datetime import datetime, timezone
+import duckdb, httpx
+
+endpoint, project, key, secret, workers, per_client, folder = sys.argv[1:]
+workers, per_client = int(workers), int(per_client)
+host = endpoint.removeprefix("http://")
+STATUSES = ("Queue", "Pending", "Abnormal", "Terminating", "Creating", "Running", "Completed", "Terminated", "Failed")
+SCRAPES = dict.fromkeys(("project", "pool", "outcome", "error_code", "error_msg", "request_id", "disagreement", "body"),
+    "VARCHAR") | dict.fromkeys(("run", "slot", "started_at", "answered_at"), "TIMESTAMP") | dict.fromkeys(
+    ("interval_seconds", "http_status", "attempts", "total"), "INTEGER")
+SNAPSHOTS = {"project": "VARCHAR", "pool": "VARCHAR", "type": "VARCHAR", "slot": "TIMESTAMP", "total": "INTEGER"}
+SNAPSHOTS |= dict.fromkeys(STATUSES, "INTEGER") | {"other_statuses": "MAP(VARCHAR, INTEGER)"}
+
+def headers(path, query=""):
+    date = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    text = (f"GET\\n{path}/\\n{query}\\nhost:{host}\\nx-project-id:{project}\\nx-sdk-date:{date}\\n\\n"
+        "host;x-project-id;x-sdk-date\\n" + hashlib.sha256(b"").hexdigest())
+    to_sign = f"SDK-HMAC-SHA256\\n{date}\\n{hashlib.sha256(text.encode()).hexdigest()}"
+    own = hmac.new(secret.encode(), to_sign.encode(), hashlib.sha256).hexdigest()
+    return {"X-Project-Id": project, "X-Sdk-Date": date, "Authorization":
+        f"SDK-HMAC-SHA256 Access={key}, SignedHeaders=host;x-project-id;x-sdk-date, Signature={own}"}
+
+async def main():
+    slot = datetime.now(timezone.utc).replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0).isoformat()
+    scrapes, snapshots = [], []
+    limits = httpx.Limits(max_connections=per_client, max_keepalive_connections=per_client)
+    context = httpx.create_ssl_context()
+    options = {"verify": context, "limits": limits, "trust_env": False}
+    clients = [httpx.AsyncClient(**options) for _ in range(-(-workers // per_client))]
+    path = f"/v2/{project}/pools"
+    listing = await clients[0].get(endpoint + path + "?status=created", headers=headers(path, "status=created"))
+    pools = [item["metadata"]["name"] for item in listing.json()["items"]]
+
+    async def work(client):
+        while pools:
+            pool = pools.pop()
+            path = f"/v2/{project}/statistics/pools/{pool}/workloads"
+            started = datetime.now(timezone.utc).replace(tzinfo=None).isoformat()
+            answer = await client.get(endpoint + path, headers=headers(path))
+            answer.raise_for_status()
+            statistics = json.loads(answer.content)["statistics"]
+            ended = datetime.now(timezone.utc).replace(tzinfo=None).isoformat()
+            scrapes.append({"run": started, "project": "sandbox", "pool": pool, "slot": slot, "interval_seconds": 86400,
+                "outcome": "ok", "http_status": 200, "request_id": answer.headers["x-request-id"], "attempts": 1,
+                "started_at": started, "answered_at": ended, "total": statistics["total"]})
+            for item in statistics["items"]:
+                snapshots.append({"project": "sandbox", "pool": pool, "type": item["type"], "slot": slot,
+                    "total": item["total"], **item["status"]})
+
+    await asyncio.gather(*(work(clients[place // per_client]) for place in range(workers)))
+    for client in clients:
+        await client.aclose()
+    with duckdb.connect(folder + "/record.duckdb") as connection:
+        connection.begin()
+        for table, rows, columns in (("scrapes", scrapes, SCRAPES), ("snapshots", snapshots, SNAPSHOTS)):
+            file = f"{folder}/{table}.ndjson"
+            with open(file, "w") as out:
+                out.writelines(json.dumps(row) + "\\n" for row in rows)
+            connection.execute(f"CREATE TABLE {table} AS FROM read_json(?, columns = {columns}, "
+                "format = 'newline_delimited')", [file])
+        connection.commit()
+
+asyncio.run(main())
+"""
+ASK = """
+import duckdb, sys
+with duckdb.connect(sys.argv[1], read_only=True) as connection:
+    print(*connection.execute(sys.argv[2]).fetchone())
+"""
+STORED = "SELECT (SELECT count(*) FROM scrapes WHERE outcome = 'ok'), (SELECT count(*) FROM snapshots)"
+POLL_SECONDS = "SELECT epoch(ended_at - run) FROM polls"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A poll to measure, and its targets: how many times the floor's each cost may be (`poll`: the ideal's)."""
+
+    name: str
+    what: str
+    pools: int
+    concurrency: int
+    latency_seconds: float
+    targets: dict[str, float]
+
+    @property
+    def ideal_seconds(self) -> float:
+        """The wall of nothing but waiting: the listing, then the pools in rounds of as many as go at once."""
+        return self.latency_seconds * (1 + self.pools / self.concurrency)
+
+
+CASES = (
+    Case("cold", "one pool, cold", 1, 8, 0.0, {"cpu": 1.5}),
+    Case("many", "1,000 pools, 8 at once", 1000, 8, 0.0, {"cpu": 1.3, "memory": 1.3}),
+    Case("slow", "1,000 pools, 40 at once, 50 ms", 1000, 40, 0.05, {"cpu": 1.3, "poll": 1.2}),
+)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a process took: CPU seconds (user and system), peak memory in MiB, wall seconds."""
+
+    cpu: float
+    memory: float
+    wall: float
+
+
+@contextmanager
+def sandbox(case: Case) -> Iterator[tuple[str, str]]:
+    """Serve a case's pools from a process of their own, and tell its endpoint and project."""
+    arguments = ["--port", "0", "--pools", str(case.pools), "--latency", str(case.latency_seconds)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "collector", "sandbox", *arguments], stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            ready = json.loads(process.stdout.readline())
+            yield ready["endpoint"], ready["project_id"]
+        finally:
+            process.terminate()
+
+
+def run(arguments: Sequence[str], folder: Path) -> Cost:
+    """Run a process to its end and return what it took; where it failed there is nothing to measure, and all ends."""
+    environment = os.environ | {"HUAWEICLOUD_SDK_AK": ACCESS_KEY, "HUAWEICLOUD_SDK_SK": SECRET_KEY}
+    began = time.perf_counter()
+    process = subprocess.Popen([sys.executable, *arguments], env=environment, cwd=folder)
+    # Of one child, and in the same step as its end: what getrusage tells is the sum over all children.
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"{arguments[:3]} ended with {process.returncode}")
+    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, wall)
+
+
+def run_floor(case: Case, served: tuple[str, str], folder: Path) -> Cost:
+    """Poll with the bare script."""
+    script = folder / "floor.py"
+    script.write_text(FLOOR)
+    return run(
+        [str(script), *served, ACCESS_KEY, SECRET_KEY, str(case.concurrency), str(CONNECTIONS), str(folder)], folder
+    )
+
+
+def run_ours(case: Case, served: tuple[str, str], folder: Path) -> Cost:
+    """Poll as a user does."""
+    config = folder / "poolscope.toml"
+    endpoint, project_id = served
+    config.write_text(CONFIG.format(concurrency=case.concurrency, endpoint=endpoint, project_id=project_id))
+    return run(["-m", "collector", "--config", str(config), "collect"], folder)
+
+
+def ask(folder: str, query: str) -> list[str]:
+    """Ask a record one row; in a process of its own, so that this one stays small (a child's peak starts with it)."""
+    return subprocess.check_output([sys.executable, "-c", ASK, f"{folder}/record.duckdb", query], text=True).split()
+
+
+def measure(case: Case, runs: int) -> tuple[Cost, Cost, float]:
+    """Return the best costs of floor and of ours, run in turn, and our best poll's seconds from its start to its end.
+
+    The first run of each only wakes the sandbox's pools.
+    """
+    costs: dict[str, list[Cost]] = {"floor": [], "ours": []}
+    polls: list[float] = []
+    with sandbox(case) as served:
+        for _ in range(runs + 1):
+            stored = []
+            for name, side in (("floor", run_floor), ("ours", run_ours)):
+                with tempfile.TemporaryDirectory() as folder:
+                    costs[name].append(side(case, served, Path(folder)))
+                    stored.append(ask(folder, STORED))
+                    if name == "ours":
+                        polls.append(float(ask(folder, POLL_SECONDS)[0]))
+            if stored[0] != stored[1] or stored[0][0] != str(case.pools):
+                sys.exit(f"{case.name}: the floor stored {stored[0]} scrapes and snapshots, ours {stored[1]}")
+    floor, ours = (
+        Cost(*(min(getattr(cost, name) for cost in listed[1:]) for name in ("cpu", "memory", "wall")))
+        for listed in costs.values()
+    )
+    return floor, ours, min(polls[1:])
+
+
+def main() -> int:
+    """Measure and print; return 1 where a target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=5, help="of each side, after one that is not counted (default: 5)")
+    parser.add_argument("--case", action="append", choices=[case.name for case in CASES], help="default: all")
+    options = parser.parse_args()
+    print(f"{'case':32}{'cost':16}{'floor':>9}{'ours':>9}{'ratio':>7}{'target':>8}")
+    missed = False
+    for case in (case for case in CASES if not options.case or case.name in options.case):
+        floor, ours, poll_seconds = measure(case, options.runs)
+        units = {"cpu": "s CPU", "memory": "MiB", "wall": "s wall"}
+        rows = [(name, unit, getattr(floor, name), getattr(ours, name)) for name, unit in units.items()]
+        if case.latency_seconds:
+            # Without the start of the process, in which nobody waits for an answer: the bare script has that too.
+            rows.append(("poll", "s poll (ideal)", case.ideal_seconds, poll_seconds))
+        for name, unit, base, spent in rows:
+            target = case.targets.get(name)
+            verdict = "" if target is None else f"{target:8.2f}  {'met' if spent <= target * base else 'MISSED'}"
+            missed |= target is not None and spent > target * base
+            print(f"{case.what:32}{unit:16}{base:9.3f}{spent:9.3f}{spent / base:7.2f}{verdict}", flush=True)
+    return int(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""What tests of a poll share: the real functions on a clock of the test's, and the real command in a folder."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from collector.clock import Clock, SimulatedClock
+from collector.collect import collect_slot
+from collector.config import CollectSettings, Project
+from collector.credentials import Credential
+from collector.sandbox.behaviour import ACCESS_KEY, PROJECT_ID, SECRET_KEY
+from collector.sessions import open_sessions
+from collector.snapshot import Round, Scrape
+from collector.store import drain
+
+START = datetime(2026, 1, 15, 8, tzinfo=UTC)
+GOOD = b'{"statistics":{"total":3,"items":[{"type":"train","total":3,"status":{"Queue":1,"Running":2}}]}}'
+KEYS = Credential("default", ACCESS_KEY, SECRET_KEY)
+FAST = CollectSettings(
+    interval=timedelta(hours=1),
+    requests_per_second=10_000,
+    connect_timeout=timedelta(seconds=2),
+    read_timeout=timedelta(seconds=0.4),
+    total_timeout=timedelta(seconds=0.8),
+)
+
+
+def statistics_path(pool: str, project_id: str = PROJECT_ID) -> str:
+    return f"/v2/{project_id}/statistics/pools/{pool}/workloads"
+
+
+def project(endpoint: str, *pools: str, name: str = "p", **values: Any) -> Project:  # noqa: ANN401 - any field of a project
+    """Return a project that asks for these pools; for all that are discovered where none is named."""
+    return replace(
+        Project(name, project_id=PROJECT_ID, endpoint=endpoint, pools=pools or None),
+        **values,
+    )
+
+
+def collect(
+    folder: Path,
+    projects: Sequence[Project],
+    clock: Clock | None = None,
+    settings: CollectSettings = FAST,
+    credentials: dict[str, Credential] | None = None,
+) -> Round:
+    """Poll one slot with the real functions, keep it in the folder's spool, and return what was seen."""
+    clock = clock or SimulatedClock(START)
+
+    async def run() -> Round:
+        async with open_sessions(tuple(projects), credentials or {"default": KEYS}, settings, clock) as sessions:
+            return await collect_slot(sessions, settings, folder / "spool", clock, "collect")
+
+    return asyncio.run(run())
+
+
+def take_in(folder: Path) -> None:
+    asyncio.run(drain(folder / "record.duckdb", folder / "spool", SimulatedClock(START), 0.0))
+
+
+def by_pool(result: Round) -> dict[str, Scrape]:
+    return {scrape.pool: scrape for scrape in result.scrapes}
+
+
+def rows(database: Path, query: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(database), read_only=True) as connection:
+        return connection.execute(query).fetchall()
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return this process's environment without what would reach the command under test."""
+    away = ("POOLSCOPE_", "HUAWEICLOUD_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy")
+    return {name: value for name, value in os.environ.items() if not name.startswith(away)} | more
+
+
+def poolscope(folder: Path, *words: str, timeout: float = 60, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run the real command in a folder, with the sandbox's keys."""
+    keys = {"HUAWEICLOUD_SDK_AK": ACCESS_KEY, "HUAWEICLOUD_SDK_SK": SECRET_KEY}
+    call = [sys.executable, "-m", "collector", *words]
+    return subprocess.run(
+        call, cwd=folder, env=environment(**(keys | more)), capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+def configure(folder: Path, endpoint: str, more: str = "", collect: str = 'interval = "1d"') -> None:
+    """Write a configuration for one project; a slot of a day lets a test run twice within it."""
+    (folder / "poolscope.toml").write_text(
+        f'[collect]\n{collect}\n[projects.p]\nproject_id = "{PROJECT_ID}"\nendpoint = "{endpoint}"\n{more}\n'
+    )

@@ -1,0 +1,327 @@
+"""Import and export: what is taken, what is refused, and that an export is taken back to the same rows."""
+
+import asyncio
+import json
+import os
+import stat
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from collector import spool
+from collector.cli import poolscope
+from collector.clock import SimulatedClock
+from collector.errors import DatabaseRefused, InputRefused, LockHeld, RecordNotWritten
+from collector.lock import writing
+from collector.snapshot import STATUSES, Poll, Round, Scrape, Snapshot
+from collector.store import reading
+
+SLOT = datetime(2026, 1, 15, 8, 0)
+MINUTES = timedelta(minutes=5)
+HEADER = "slot,pool,type,total,Queue,Running"
+GOOD = "2026-01-15T08:00Z,a,train,3,1,2"
+LAST = "2026-01-15T09:00Z,a,x,,,"
+NEXT = "2026-01-15T08:05Z,a,train,3,1,2"
+Rows = list[tuple[Any, ...]]
+
+
+def call(folder: Path, *words: str | Path) -> None:
+    (folder / "poolscope.toml").write_text('[paths]\ndatabase = "r.duckdb"\nspool = "spool"\n')
+    arguments = ["--config", folder / "poolscope.toml", *words]
+    poolscope.main([str(word) for word in arguments], prog_name="poolscope", standalone_mode=False)
+
+
+def csv(folder: Path, *lines: str, name: str = "given.csv") -> Path:
+    (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
+    return folder / name
+
+
+def parquet(folder: Path, query: str) -> Path:
+    duckdb.execute(f"SET TimeZone = 'UTC'; COPY ({query}) TO '{folder / 'given.parquet'}'")
+    return folder / "given.parquet"
+
+
+def rows(folder: Path, query: str) -> Rows:
+    async def read() -> Rows:
+        async with reading(folder / "r.duckdb", folder / "spool", SimulatedClock(SLOT.replace(tzinfo=UTC))) as record:
+            return record.execute(query).fetchall()
+
+    return asyncio.run(read())
+
+
+def poll(folder: Path, slot: datetime, outcome: str = "ok", **other_statuses: int | None) -> None:
+    """Put one poll of pool a of project p into the spool, as collect does."""
+    run = slot + timedelta(seconds=1)
+    counts: dict[str, int | None] = dict.fromkeys(STATUSES) | {"Queue": 7}
+    scrape = Scrape(run, "p", "a", slot, 300, outcome, 200, None, None, None, 1, run, run, 7, None, None)
+    found = [Snapshot(run, "p", "a", "train", slot, 7, counts, dict(other_statuses) or None)] if outcome == "ok" else []
+    spool.write(
+        folder / "spool",
+        slot,
+        run,
+        Round([Poll(run, "p", "i", "e", "collect", "1", slot, 300, run, 1)], [], [scrape], found),
+    )
+
+
+def test_every_row_becomes_counts_a_scrape_and_one_poll(tmp_path: Path) -> None:
+    """Two types of one pool are one scrape, whose total is their sum; what the file does not say stays NULL."""
+    call(tmp_path, "import", csv(tmp_path, HEADER, GOOD, "2026-01-15T08:00Z,a,infer,4,,3", NEXT))
+    assert [("infer", 4, None, 3, None), ("train", 3, 1, 2, None), ("train", 3, 1, 2, None)] == rows(
+        tmp_path, 'SELECT type, total, "Queue", "Running", "Failed" FROM snapshots ORDER BY ALL'
+    )
+    assert [
+        (SLOT, "imported", "a", 300, "ok", 7, "infer: total 4, its statuses sum to 3", None, None, None),
+        (SLOT + MINUTES, "imported", "a", 300, "ok", 3, None, None, None, None),
+    ] == rows(
+        tmp_path,
+        "SELECT slot, project, pool, interval_seconds, outcome, total, disagreement, attempts, http_status, started_at"
+        " FROM scrapes ORDER BY slot",
+    )
+    assert [("imported", "import", None, None, 300, 1, 1)] == rows(
+        tmp_path,
+        "SELECT project, command, slot, endpoint, interval_seconds, pools, (SELECT count(DISTINCT run) FROM scrapes)"
+        " FROM polls",
+    )
+
+
+def test_a_total_that_one_type_does_not_say_is_unknown(tmp_path: Path) -> None:
+    """The outer total is NULL as soon as one of the items' totals is; large statuses are summed without overflow."""
+    large = 2**31 - 1
+    call(tmp_path, "import", "--interval", "5m", csv(tmp_path, HEADER, GOOD, f"2026-01-15T08:00Z,a,x,,{large},{large}"))
+    assert [(None, None)] == rows(tmp_path, "SELECT total, disagreement FROM scrapes")
+
+
+def test_a_second_time_adds_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The second import counts what was there already; more of the same file adds what is new."""
+    file = csv(tmp_path, HEADER, GOOD, NEXT)
+    call(tmp_path, "import", file)
+    before = rows(tmp_path, "FROM scrapes")
+    call(tmp_path, "import", file)
+    assert before == rows(tmp_path, "FROM scrapes")
+    csv(tmp_path, HEADER, GOOD, NEXT, "2026-01-15T08:10Z,a,train,3,1,2")
+    call(tmp_path, "import", file)
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(2, 0), (0, 2), (1, 2)] == [(line["rows"], line["already"]) for line in told]
+    assert [(3, 3)] == rows(tmp_path, "SELECT count(*), count(DISTINCT slot) FROM snapshots")
+
+
+def test_what_was_polled_is_kept_and_what_failed_is_filled(tmp_path: Path) -> None:
+    """A slot that was polled keeps its counts, also when it waits in the spool; one that failed gets the file's."""
+    poll(tmp_path, SLOT)
+    poll(tmp_path, SLOT + MINUTES, "timeout")
+    call(tmp_path, "import", "--project", "p", csv(tmp_path, HEADER, GOOD, NEXT))
+    assert [(SLOT, 7), (SLOT + MINUTES, 1)] == rows(tmp_path, 'SELECT slot, "Queue" FROM snapshots ORDER BY slot')
+    assert [("ok",), ("timeout",), ("ok",)] == rows(tmp_path, "SELECT outcome FROM scrapes ORDER BY slot, run")
+
+
+def test_several_files_are_one_import(tmp_path: Path) -> None:
+    """Files with other columns in another order go in together, each value under its own column."""
+    first = csv(tmp_path, HEADER, GOOD)
+    second = csv(tmp_path, "type,Paused,pool,slot,project", "train,5,b,2026-01-15T08:05Z,q", name="second.csv")
+    call(tmp_path, "import", first, second)
+    assert [("imported", "a", 1, None), ("q", "b", None, {"Paused": 5})] == rows(
+        tmp_path, 'SELECT project, pool, "Queue", other_statuses FROM snapshots ORDER BY pool'
+    )
+
+
+@pytest.mark.parametrize(
+    "slot",
+    [
+        "TIMESTAMP '2026-01-15 08:00'",
+        "TIMESTAMP_NS '2026-01-15 08:00'",
+        "TIMESTAMPTZ '2026-01-15 10:00+02'",
+        "'2026-01-15T10:00:00.000+02:00'",
+        "'2026-01-15 08:00:00'",
+    ],
+)
+def test_a_slot_is_read_as_utc(tmp_path: Path, slot: str) -> None:
+    """With a zone it is converted, without one it is UTC, whatever the type that a file has for it."""
+    call(tmp_path, "import", "--interval", "1h", parquet(tmp_path, f"SELECT {slot} AS slot, 'a' AS pool, 'x' AS type"))
+    assert [(SLOT,)] == rows(tmp_path, "SELECT slot FROM snapshots")
+
+
+def test_floats_that_are_whole_are_counts(tmp_path: Path) -> None:
+    """Pandas writes counts with gaps as 5.0 and nothing."""
+    query = "SELECT TIMESTAMP '2026-01-15 08:00' AS slot, 'a' AS pool, 'x' AS type, 5.0::DOUBLE AS \"Queue\""
+    call(tmp_path, "import", "--interval", "1h", parquet(tmp_path, query))
+    call(tmp_path, "import", "--interval", "5m", csv(tmp_path, "slot,pool,type,Queue,Lost", "2026-01-15,b,x,6.0,"))
+    assert [(5, None), (6, None)] == rows(tmp_path, 'SELECT "Queue", other_statuses FROM snapshots ORDER BY pool')
+
+
+def test_a_csv_may_look_as_spreadsheets_write_it(tmp_path: Path) -> None:
+    """A byte order mark, CRLF, empty lines, quotes around everything and a heading of two lines lose no row."""
+    text = '\ufeff\r\n"slot","pool","type","on\nhold"\r\n"2026-01-15","a","x","1"\r\n\r\n"2026-01-16","a","x",""\r\n'
+    (tmp_path / "given.csv").write_bytes(text.encode())
+    call(tmp_path, "import", tmp_path / "given.csv")
+    assert [({"on\nhold": 1},), (None,)] == rows(tmp_path, "SELECT other_statuses FROM snapshots ORDER BY slot")
+
+
+def test_an_interval_that_cannot_be_told_is_asked_for(tmp_path: Path) -> None:
+    """One slot has no spacing: the message names the option, and with it the row is taken."""
+    file = csv(tmp_path, HEADER, GOOD)
+    with pytest.raises(InputRefused, match="--interval"):
+        call(tmp_path, "import", file)
+    call(tmp_path, "import", "--interval", "1m", file)
+    assert [(60,)] == rows(tmp_path, "SELECT interval_seconds FROM scrapes")
+
+
+NO_COUNTS = ("-1", "1.5", "true", "one", "NaN", "Infinity", "2147483648", "1e3", "1_0")
+OFF_LINES = {f"2026-01-15T08:05Z,a,train,3,{value},2": f"line 3, column Queue: '{value}'" for value in NO_COUNTS} | {
+    ",a,train,3,1,2": "line 3, column slot: a value is missing",
+    "2026-01-15T08:05Z,,train,3,1,2": "line 3, column pool: a value is missing",
+    '2026-01-15T08:05Z,a,"",3,1,2': "line 3, column type: a value is missing",
+    "epoch,a,train,3,1,2": "line 3, column slot: 'epoch'",
+    "2026-02-30T08:05Z,a,train,3,1,2": "line 3, column slot: '2026-02-30",
+    "2026-01-15T08:00:30Z,a,x,3,1,2\n2026-01-15T08:05Z,a,x,,,": "line 3, column slot: .* multiple",
+    "2026-01-15T10:00+02:00,a,train,9,9,9": "line 3: the same .* line 2",
+    f"2026-01-15T08:00Z,a,x,{2**31 - 1},,": "column total: 2147483650 in one pool",
+    "2026-01-15T08:05Z,a,train": "line: 3|Line: 3",
+    "2026-01-15T08:05Z,a,train,3,1,2,9": "Line: 3",
+    '\n2026-01-15T08:05Z,"a\nb",train,3,1,2\n2026-01-15T08:05Z,a,train,3,-1,2': "line 6, column Queue",
+}
+
+
+@pytest.mark.parametrize("line", OFF_LINES)
+def test_one_bad_line_names_itself_and_nothing_is_written(tmp_path: Path, line: str) -> None:
+    """File, line, column and value are told; good lines before and after, and good files, are not written either."""
+    good = csv(tmp_path, HEADER, "2026-01-14T08:00Z,a,train,3,1,2", name="good.csv")
+    with pytest.raises(InputRefused, match=OFF_LINES[line]) as refused:
+        call(tmp_path, "import", "--interval", "5m", good, csv(tmp_path, HEADER, GOOD, line, LAST))
+    assert "given.csv" in str(refused.value)
+    assert 6 == refused.value.exit_code
+    assert [] == rows(tmp_path, "FROM scrapes")
+
+
+START = "SELECT TIMESTAMP '2026-01-15 08:00' AS slot, 'a' AS pool, 'x' AS type"
+OFF_COLUMNS = {
+    f'{START}, true AS "Queue"': "row 1, column Queue: 'true'",
+    f"{START}, 'nan'::DOUBLE AS \"Queue\"": "row 1, column Queue: 'nan'",
+    f'{START}, -1::BIGINT AS "Queue"': "row 1, column Queue: '-1'",
+    f'{START}, 2147483648 AS "Paused"': "row 1, column Paused: '2147483648'",
+    f"{START} UNION ALL SELECT NULL, 'a', 'y'": "row 2, column slot: a value is missing",
+    f"{START}, '{{\"a\": -1}}' AS other_statuses": "column other_statuses",
+    f"{START}, '{{\"a\": 1.5}}' AS other_statuses": "column other_statuses",
+    f'{START}, \'{{"a": 1, "a": 1}}\' AS other_statuses': "column other_statuses",
+    f"{START}, '{{\"Queue\": 1}}' AS other_statuses": "column other_statuses",
+    f"{START}, '[1]' AS other_statuses": "column other_statuses",
+    f'{START}, 1 AS "Total"': "spelled 'total'",
+    f"{START}, 1 AS __index_level_0__": "index",
+    "SELECT 5 AS slot, 'a' AS pool, 'x' AS type": "column slot: INTEGER",
+    "SELECT TIMESTAMP 'infinity' AS slot, 'a' AS pool, 'x' AS type": "column slot: 'infinity'",
+    "SELECT TIMESTAMP_NS '2026-01-15 08:00:00.000000001' AS slot, 'a' AS pool, 'x' AS type": "column slot",
+    "SELECT TIMESTAMP '2026-01-15' AS slot, 1.5::DOUBLE AS pool, 'x' AS type": "column pool: DOUBLE",
+    "SELECT TIMESTAMP '2026-01-15' AS slot, 'a' AS pool": "no column type",
+    f"{START} LIMIT 0": "no rows",
+}
+
+
+@pytest.mark.parametrize("query", OFF_COLUMNS)
+def test_values_and_columns_of_parquet_are_checked_as_well(tmp_path: Path, query: str) -> None:
+    """Types that are no counts, names or instants are refused, not converted."""
+    with pytest.raises(InputRefused, match=OFF_COLUMNS[query]):
+        call(tmp_path, "import", "--interval", "5m", parquet(tmp_path, query))
+
+
+@pytest.mark.parametrize("header", ["slot,pool,type,Lost,lost", "slot,pool,type,Lost,Lost", "slot,pool,type,x,"])
+def test_columns_that_cannot_be_told_apart_are_refused(tmp_path: Path, header: str) -> None:
+    """Names that differ only in capitals, come twice or are empty are never renamed."""
+    with pytest.raises(InputRefused, match="column"):
+        call(tmp_path, "import", csv(tmp_path, header, "2026-01-15,a,x,1,2"))
+
+
+def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
+    """A missing file, another ending, another format and invalid UTF-8 are each said in a sentence."""
+    (tmp_path / "a.parquet").write_text("no Parquet")
+    (tmp_path / "a.csv").write_bytes(f"{HEADER}\n{GOOD}\n".encode() + b"\xff\xfe,a,b,1,1,1\n")
+    (tmp_path / "a.json").write_text("{}")
+    for name in ("missing.csv", "a.parquet", "a.csv", "a.json"):
+        with pytest.raises(InputRefused, match=name):
+            call(tmp_path, "import", tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["taken along.csv", "it's[1].parquet"])
+def test_an_export_is_taken_back_to_the_same_rows(tmp_path: Path, name: str) -> None:
+    """NULLs, unknown statuses and names with quotes, commas, line ends and CJK come back as they were."""
+    odd = ["a \"q\", 'r'", " 资源池-1\r\n2 ", "=1+1", "NULL", "\ufeffx"]
+    quoted = ["'" + pool.replace("'", "''") + "'" for pool in odd]
+    query = " UNION ALL ".join(
+        f"""SELECT TIMESTAMP '2026-01-15 08:00' + INTERVAL 5 MINUTE * n AS slot, {pool} AS pool, 'tr,ain' AS type, 3 AS
+        total, n AS "Queue", nullif(n, 1) AS "挂起, ""x"" y", NULL::INTEGER AS gone FROM range(3) t(n)"""
+        for pool in quoted
+    )
+    poll(tmp_path, SLOT, Pausé=1, queue=None)
+    call(tmp_path, "import", parquet(tmp_path, query))
+    expected = rows(tmp_path, "FROM snapshots ORDER BY ALL")
+    assert 16 == len(expected)
+    call(tmp_path, "export", "--output", tmp_path / name)
+    (tmp_path / "second").mkdir()
+    call(tmp_path / "second", "import", tmp_path / name)
+    assert expected == rows(tmp_path / "second", "FROM snapshots ORDER BY ALL")
+
+
+def test_an_export_holds_the_window_and_the_pools_asked_for(tmp_path: Path) -> None:
+    """A window is (since, until]; patterns select projects and pools; rows that wait in the spool are there."""
+    for number in range(4):
+        poll(tmp_path, SLOT + number * MINUTES)
+    call(tmp_path, "import", "--interval", "5m", csv(tmp_path, HEADER, GOOD))
+    out = tmp_path / "out.parquet"
+    window = ("--since", "2026-01-15T08:00", "--until", "2026-01-15T08:10")
+    call(tmp_path, "export", "--output", out, *window, "--pool", "[a]")
+    exported = duckdb.execute(f"SELECT slot, project FROM '{out}'").fetchall()
+    assert [(SLOT + MINUTES, "p"), (SLOT + 2 * MINUTES, "p")] == exported
+    call(tmp_path, "export", "--output", out, "--project", "imp*", "--project", "none")
+    assert [("imported", "a")] == duckdb.execute(f"SELECT project, pool FROM '{out}'").fetchall()
+
+
+def test_an_export_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    """What was there stays where nothing is selected; a folder that is missing is said; nothing is left over."""
+    call(tmp_path, "import", "--interval", "5m", csv(tmp_path, HEADER, GOOD))
+    out = csv(tmp_path, "kept", name="out.csv")
+    with pytest.raises(InputRefused, match="no rows"):
+        call(tmp_path, "export", "--output", out, "--pool", "none")
+    assert "kept\n" == out.read_text()
+    with pytest.raises(RecordNotWritten, match="missing"):
+        call(tmp_path, "export", "--output", tmp_path / "missing" / "out.csv")
+    call(tmp_path, "export", "--output", out)
+    assert {"given.csv", "out.csv", "poolscope.toml", "r.duckdb", "r.duckdb.lock"} == {
+        p.name for p in tmp_path.iterdir()
+    }
+
+
+def test_a_record_in_use_is_said(tmp_path: Path) -> None:
+    """Another run that writes, and another process that reads, each turn an import away with their own code."""
+    file = csv(tmp_path, HEADER, GOOD, NEXT)
+    call(tmp_path, "import", file)
+    with writing(tmp_path / "r.duckdb"), pytest.raises(LockHeld, match="another run"):
+        call(tmp_path, "import", file)
+    program = "import duckdb, sys; c = duckdb.connect(sys.argv[1], read_only=True); print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "r.duckdb")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as reader:
+        assert reader.stdout is not None
+        reader.stdout.readline()
+        with pytest.raises(DatabaseRefused, match="try again"):
+            call(tmp_path, "import", file)
+        reader.communicate(b"\n")
+
+
+def test_the_commands_as_a_user_calls_them(tmp_path: Path) -> None:
+    """A refusal is one JSON line with exit code 6; an exported file is its owner's alone."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("POOLSCOPE_")}
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "-m", "collector", *words]
+        return subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    csv(tmp_path, HEADER, GOOD, NEXT)
+    assert 6 == (refused := run("import", "missing.csv")).returncode
+    assert "missing.csv: there is no such file" == json.loads(refused.stderr)["message"]
+    assert (0, "") == ((done := run("import", "given.csv")).returncode, done.stderr)
+    assert 0 == run("export", "--output", "out.parquet").returncode
+    assert 0o600 == stat.S_IMODE((tmp_path / "out.parquet").stat().st_mode)
+    assert 2 == run("export", "--output", "out.parquet", "--since", "soon").returncode
