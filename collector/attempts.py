@@ -1,8 +1,9 @@
 """Requests of one slot and their attempts: bounded workers, one pace, retries, a deadline, and no key locked out.
 
 A request whose attempt failed in passing waits outside the workers and comes back behind all first attempts, so that a
-few pools that hang never keep the others from their sample. (That is why the retries are not a library's: those hold
-their place while they wait.)
+few pools that hang do not keep the others from their sample. (That is why the retries are not a library's: those hold
+their place while they wait.) Many do: each first attempt that hangs holds a worker for a whole time-out, so with
+about 17 of them first in the order, before the credential is proven, the deadline passes before the rest is asked.
 """
 
 import asyncio
