@@ -1,16 +1,16 @@
 """Requests of one slot and their attempts: bounded workers, one pace, retries, a deadline, and no key locked out.
 
-A request whose attempt failed in passing waits outside the workers and comes back behind all first attempts, so that a
-few pools that hang do not keep the others from their sample. (That is why the retries are not a library's: those hold
-their place while they wait.) Many do: each first attempt that hangs holds a worker for a whole time-out, so with
-about 17 of them first in the order, before the credential is proven, the deadline passes before the rest is asked.
+A pool that fails must cost no other its sample: requests come in a random order, one that failed in passing waits
+outside the workers and comes back behind all first attempts, and a worker whose request stays silent is relieved by
+another. (That is why retries and workers are not a library's: those hold their place while they wait.)
 """
 
 import asyncio
 import itertools
+import math
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from collector.client import CONNECTIONS, ModelArts, Payload, RequestFailed
@@ -21,7 +21,14 @@ PASSING = frozenset({"throttled", "server_error", "timeout", "refused", "disconn
 REFUSED_CREDENTIAL = frozenset({"unauthorized", "forbidden"})
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 10.0
-MANY = 256
+# The silence after which a worker is relieved, in real seconds: with 8 workers 16 requests a second are begun even
+# where none is answered.
+PATIENCE = 0.5
+MOST_WORKERS = 256
+# A gateway refuses a signature in milliseconds: a request that is silent for so many seconds was not refused.
+NOT_REFUSED = 2.0
+SILENT = RequestFailed("timeout")
+UNPROVEN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,7 @@ class Limits:
     """Monotonic seconds."""
     requests_per_second: float
     concurrency: int
+    """Requests at once, not counting those that stay silent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,62 +55,15 @@ class Answer:
     failure: RequestFailed | None
 
 
-class Gate:
-    """Keeps one credential from being locked: the gateway locks a key after more than five failed signatures in a row.
-
-    Until the credential is proven by a good answer one request goes alone, then at most four together; a 401 or 403
-    ends its use for the whole poll.
-    """
-
-    def __init__(self) -> None:
-        self._refusal: RequestFailed | None = None
-        self._proven = False
-        self._tried = False
-        self._places = asyncio.Semaphore(1)
-
-    async def send(self, send: Callable[[], Awaitable[Payload]]) -> Payload:
-        """Send one request when its turn has come."""
-        if self._proven:
-            return await self._send(send)
-        async with self._places:
-            return await self._send(send)
-
-    async def _send(self, send: Callable[[], Awaitable[Payload]]) -> Payload:
-        if self._refusal is not None:
-            cause = self._refusal
-            message = (
-                f"not asked, the credential was refused earlier in this poll: {cause.error_msg or cause.http_status}"
-            )
-            raise NotAsked(cause.outcome, error_code=cause.error_code, error_msg=message)
-        try:
-            payload = await send()
-        except RequestFailed as failure:
-            if failure.outcome in REFUSED_CREDENTIAL:
-                self._refusal = failure
-            self._widen(proven=failure.outcome == "gone")
-            raise
-        self._widen(proven=True)
-        return payload
-
-    def _widen(self, *, proven: bool) -> None:
-        places = 0
-        if not self._tried:
-            places, self._tried = 3, True
-        if proven and not self._proven:
-            places, self._proven = MANY, True
-        for _ in range(places):
-            self._places.release()
-
-
 class NotAsked(RequestFailed):
     """A request that was not sent, for the cause that it carries."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Request:
     """One request to be made, and what to do with its answer."""
 
-    gate: Gate
+    gate: "Gate"
     apis: Sequence[ModelArts]
     """The same project over each client."""
     send: Callable[[ModelArts, float], Awaitable[Payload]]
@@ -111,93 +72,172 @@ class Request:
     attempts: int = 0
     started_at: datetime | None = None
     failure: RequestFailed | None = None
+    relieved: bool = False
+    """Whether another worker has taken the place of the one that waits for the answer."""
 
 
-@dataclass
+class Gate:
+    """Keeps one credential from being locked: the gateway locks a key after more than five failed signatures in a row.
+
+    Until a good answer proves the credential one request goes alone, then at most four together; the others wait here,
+    in nobody's way. A 401 or 403 ends its use for the whole poll.
+    """
+
+    def __init__(self) -> None:
+        self.refusal: RequestFailed | None = None
+        self._places: float = 1
+        self._in_doubt: set[Request] = set()
+        self._waiting: list[Request] = []
+
+    @property
+    def open(self) -> bool:
+        """Whether nothing is in doubt any more."""
+        return self._places == math.inf
+
+    def admits(self, request: Request) -> bool:
+        """Let a request pass, or keep it until `settle` hands it back."""
+        if self.open:
+            return True
+        if len(self._in_doubt) < self._places:
+            self._in_doubt.add(request)
+            return True
+        self._waiting.append(request)
+        return False
+
+    def settle(self, request: Request, failure: RequestFailed | None) -> list[Request]:
+        """Take note of how a request went, or that it is silent; hand back those that waited for it."""
+        if self.open:
+            return []
+        if failure is not None and failure.outcome in REFUSED_CREDENTIAL:
+            self.refusal = failure
+        known = self.refusal is not None or failure is None or failure.outcome == "gone"
+        self._places = math.inf if known else UNPROVEN
+        self._in_doubt.discard(request)
+        waiting, self._waiting = self._waiting, []
+        return waiting
+
+
 class Attempts:
     """Makes requests, each as often as it takes and the limits allow."""
 
-    clock: Clock
-    limits: Limits
-    jitter: random.Random = field(default_factory=random.Random)
-
-    def __post_init__(self) -> None:
-        self._queue: asyncio.PriorityQueue[tuple[int, int, Request]] = asyncio.PriorityQueue()
+    def __init__(self, clock: Clock, limits: Limits) -> None:
+        self._clock = clock
+        self._limits = limits
+        self._random = random.Random()  # noqa: S311 - it spreads requests and guards nothing
+        self._queue: asyncio.PriorityQueue[tuple[int, float, int, Request]] = asyncio.PriorityQueue()
         self._order = itertools.count()
         self._unanswered = 0
-        self._next_turn = self.clock.monotonic()
+        self._next_turn = self._clock.monotonic()
         self._all_answered = asyncio.Event()
+        self._tasks = asyncio.TaskGroup()
+        self._workers: set[asyncio.Task[None]] = set()
 
     def add(self, request: Request) -> None:
-        """Queue a request behind those with as many attempts."""
+        """Queue a request among those with no attempt yet."""
         self._unanswered += 1
-        self._queue.put_nowait((0, next(self._order), request))
+        self._enqueue(request)
 
     async def run(self) -> None:
         """Return when every request, also those added by answers, has its answer."""
         if not self._unanswered:
             return
-        async with asyncio.TaskGroup() as group:
-            workers = [
-                group.create_task(self._work(place // CONNECTIONS, group)) for place in range(self.limits.concurrency)
-            ]
+        async with self._tasks:
+            for place in range(self._limits.concurrency):
+                self._start_worker(place // CONNECTIONS)
             await self._all_answered.wait()
-            for worker in workers:
+            for worker in self._workers:
                 worker.cancel()
 
-    async def _work(self, client: int, group: asyncio.TaskGroup) -> None:
-        while True:
-            _, _, request = await self._queue.get()
+    def _enqueue(self, request: Request) -> None:
+        self._queue.put_nowait((request.attempts, self._random.random(), next(self._order), request))
+
+    def _start_worker(self, client: int) -> None:
+        worker = self._tasks.create_task(self._work(client))
+        self._workers.add(worker)
+        worker.add_done_callback(self._workers.discard)
+
+    async def _work(self, client: int) -> None:
+        """Make requests with one client, until relieved."""
+        relieved = False
+        while not relieved:
+            *_, request = await self._queue.get()
+            if not request.gate.admits(request):
+                continue
             try:
-                payload = await request.gate.send(lambda r=request: self._attempt(r, client))  # type: ignore[misc]
+                payload = await self._attempt(request, client)
             except RequestFailed as failure:
-                if not isinstance(failure, NotAsked) or request.failure is None:
-                    request.failure = failure
-                delay = self._delay(request)
-                if self._again(request, failure, delay):
-                    group.create_task(self._requeue(request, delay))
-                else:
-                    self._answer(request, None)
+                self._settle(request, failure)
+                self._failed(request, failure)
             else:
+                self._settle(request, None)
                 self._answer(request, payload)
+            relieved = request.relieved
 
     async def _attempt(self, request: Request, client: int) -> Payload:
+        request.relieved = False
+        if (refusal := request.gate.refusal) is not None:
+            cause = refusal.error_msg or refusal.http_status
+            message = f"not asked, the credential was refused earlier in this poll: {cause}"
+            raise NotAsked(refusal.outcome, error_code=refusal.error_code, error_msg=message)
         await self._turn()
-        left = self.limits.deadline - self.clock.monotonic()
+        left = self._limits.deadline - self._clock.monotonic()
         if left <= 0:
             raise NotAsked("deadline", error_msg="the slot's deadline had passed before this was asked")
         request.attempts += 1
-        request.started_at = request.started_at or self.clock.now()
-        return await request.send(request.apis[client], min(self.limits.total_timeout, left))
+        request.started_at = request.started_at or self._clock.now()
+        loop = asyncio.get_running_loop()
+        timers = [loop.call_later(PATIENCE, self._relieve, request, client)]
+        if not request.gate.open:
+            timers.append(loop.call_later(NOT_REFUSED, self._settle, request, SILENT))
+        try:
+            return await request.send(request.apis[client], min(self._limits.total_timeout, left))
+        finally:
+            for timer in timers:
+                timer.cancel()
 
-    def _again(self, request: Request, failure: RequestFailed, delay: float) -> bool:
-        return (
+    def _relieve(self, request: Request, client: int) -> None:
+        if len(self._workers) < MOST_WORKERS:
+            request.relieved = True
+            self._start_worker(client)
+
+    def _settle(self, request: Request, failure: RequestFailed | None) -> None:
+        for waiting in request.gate.settle(request, failure):
+            self._enqueue(waiting)
+
+    def _failed(self, request: Request, failure: RequestFailed) -> None:
+        if not isinstance(failure, NotAsked) or request.failure is None:
+            request.failure = failure
+        delay = self._delay(request)
+        if (
             failure.outcome in PASSING
-            and request.attempts < self.limits.attempts
-            and self.clock.monotonic() + delay < self.limits.deadline
-        )
+            and request.attempts < self._limits.attempts
+            and self._clock.monotonic() + delay < self._limits.deadline
+        ):
+            self._tasks.create_task(self._requeue(request, delay))
+        else:
+            self._answer(request, None)
 
     def _delay(self, request: Request) -> float:
         """Exponential with full jitter, never less than the server asks for."""
         longest = min(LONGEST_DELAY, FIRST_DELAY * 2.0**request.attempts)
-        asked = request.failure.retry_after_seconds(self.clock.now()) if request.failure else 0.0
-        return asked + self.jitter.uniform(0.0, longest) if asked else self.jitter.uniform(FIRST_DELAY / 2, longest)
+        asked = request.failure.retry_after_seconds(self._clock.now()) if request.failure else 0.0
+        return asked + self._random.uniform(0.0, longest) if asked else self._random.uniform(FIRST_DELAY / 2, longest)
 
     async def _requeue(self, request: Request, delay: float) -> None:
-        await self.clock.sleep(delay)
-        self._queue.put_nowait((request.attempts, next(self._order), request))
+        await self._clock.sleep(delay)
+        self._enqueue(request)
 
     async def _turn(self) -> None:
         """Wait for this request's turn in the pace of all."""
-        now = self.clock.monotonic()
+        now = self._clock.monotonic()
         at = max(now, self._next_turn)
-        self._next_turn = at + 1.0 / self.limits.requests_per_second
+        self._next_turn = at + 1.0 / self._limits.requests_per_second
         if at > now:
-            await self.clock.sleep(at - now)
+            await self._clock.sleep(at - now)
 
     def _answer(self, request: Request, payload: Payload | None) -> None:
         started = None if request.started_at is None else naive(request.started_at)
-        answered = None if request.started_at is None else naive(self.clock.now())
+        answered = None if request.started_at is None else naive(self._clock.now())
         failure = None if payload is not None else request.failure
         request.answered(Answer(request.attempts, started, answered, payload, failure))
         self._unanswered -= 1

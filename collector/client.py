@@ -91,7 +91,8 @@ def new_clients(concurrency: int, timeouts: Timeouts, *, loopback: bool) -> list
                 trust_env=not loopback,
                 follow_redirects=False,
                 timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect),
-                limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
+                # No bound here: a request that stays silent holds its connection while another takes its turn.
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=CONNECTIONS),
                 headers=HEADERS,
             )
             for _ in range(-(-concurrency // CONNECTIONS))
