@@ -13,8 +13,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from collector.client import CONNECTIONS, ModelArts, Payload, RequestFailed
+from collector.client import CONNECTIONS, ModelArts, Payload
 from collector.clock import Clock
+from collector.outcomes import RequestFailed
 from collector.slots import naive
 
 PASSING = frozenset({"throttled", "server_error", "timeout", "refused", "disconnected", "cut_off", "unreachable"})

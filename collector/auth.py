@@ -25,7 +25,8 @@ class SignatureAuth(httpx.Auth):
             signed["X-Security-Token"] = self._credential.security_token
         path = request.url.raw_path.split(b"?", 1)[0].decode("ascii")
         canonical = canonical_request(request.method, path, request.url.params.multi_items(), signed)
-        request.headers.update(signed)
+        for name in signed.keys() - {"Host"}:
+            request.headers[name] = signed[name]
         request.headers["Authorization"] = authorization(
             self._credential.access_key, signed, signature(self._credential.secret_key, date, canonical)
         )

@@ -8,11 +8,42 @@ from collector import spool
 from collector.attempts import Limits
 from collector.clock import Clock
 from collector.config import CollectSettings
+from collector.database import Locked, checked_version, connect
+from collector.errors import RecordNotWritten
 from collector.poll import Session, Tick, poll
 from collector.slots import naive, slot_of
 from collector.snapshot import Round
 
 LONGEST_DRAIN_WAIT = timedelta(seconds=5)
+
+
+def successes(database: Path, spool_folder: Path, slot: datetime) -> set[tuple[str, str]]:
+    """Return the (project, pool) pairs that have their sample of a slot, from spool and database.
+
+    A database that cannot be had now is left out: what it may have twice is dropped when it takes the spool in.
+
+    Raises
+    ------
+    DatabaseRefused
+    """
+    done: set[tuple[str, str]] = set()
+    for file in spool.waiting(spool_folder, slot):
+        try:
+            rows = list(spool.rows(file))
+        except (ValueError, OSError):
+            continue  # The drain sets it aside and says so.
+        done |= {(r["project"], r["pool"]) for r in rows if r["table"] == "scrapes" and r["outcome"] == "ok"}
+    if not database.exists():
+        return done
+    try:
+        connection = connect(database, read_only=True)
+    except (Locked, RecordNotWritten):
+        return done
+    with connection:
+        if checked_version(connection, database):
+            query = "SELECT DISTINCT project, pool FROM scrapes WHERE slot = $1 AND outcome = 'ok'"
+            done |= set(connection.execute(query, [slot]).fetchall())
+    return done
 
 
 async def collect_slot(

@@ -83,7 +83,7 @@ def parse_statistics(body: bytes) -> Statistics:
     statistics = outer.get(key)
     if not isinstance(statistics, dict):
         raise WrongShape(f"{key}: an object was expected, not {_kind(statistics)}")
-    total = _count(statistics.get("total"), f"{key}.total")
+    total = _count(statistics.get("total"), key, "total")
     listed = statistics.get("items")
     if listed is None and total is None:
         raise WrongShape(f"{key}: neither total nor items")
@@ -103,7 +103,7 @@ def _item(item: object, where: str) -> TypeCounts:
     if not isinstance(name, str) or not name:
         raise WrongShape(f"{where}.type: a name was expected, not {_kind(name)}")
     _valid_text(name, f"{where}.type")
-    total = _count(item.get("total"), f"{where}.total")
+    total = _count(item.get("total"), where, "total")
     status = item.get("status")
     if status is None:
         status = {}
@@ -112,21 +112,25 @@ def _item(item: object, where: str) -> TypeCounts:
     counts: dict[str, int | None] = dict.fromkeys(STATUSES)
     other: dict[str, int | None] = {}
     for label, value in status.items():
-        _valid_text(label, f"{where}.status")
-        (counts if label in counts else other)[label] = _count(value, f"{where}.status.{label}")
+        if label in counts:
+            counts[label] = _count(value, where, "status", label)
+        else:
+            _valid_text(label, f"{where}.status")
+            other[label] = _count(value, where, "status", label)
     return TypeCounts(name, total, counts, other or None)
 
 
-def _count(value: object, where: str) -> int | None:
-    if value is None:
-        return None
+def _count(value: object, *where: str) -> int | None:
+    """Read a count; the place, in parts, is only spelled where it is no count."""
+    if value is None or (type(value) is int and 0 <= value <= LARGEST_COUNT):
+        return value
     # str.isdecimal takes other scripts' digits too, and a bool is an int.
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= len(str(LARGEST_COUNT)):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise WrongShape(f"{where}: {_kind(value)} is no count")
+        raise WrongShape(f"{'.'.join(where)}: {_kind(value)} is no count")
     if not 0 <= value <= LARGEST_COUNT:
-        raise WrongShape(f"{where}: {'negative' if value < 0 else 'above 2^31-1'} is no count")
+        raise WrongShape(f"{'.'.join(where)}: {'negative' if value < 0 else 'above 2^31-1'} is no count")
     return value
 
 
@@ -154,6 +158,8 @@ def _no_constant(name: str) -> None:
 
 
 def _valid_text(text: str, where: str) -> None:
+    if text.isascii() and "\0" not in text:
+        return
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise WrongShape(f"{where}: a name that is not valid text")
 

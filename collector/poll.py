@@ -7,10 +7,11 @@ from typing import Any
 
 from collector import __version__
 from collector.attempts import Answer, Attempts, Gate, Limits, Request
-from collector.client import LONGEST_CODE, LONGEST_MESSAGE, ModelArts, Payload, RequestFailed, error_of
+from collector.client import LONGEST_CODE, LONGEST_MESSAGE, ModelArts, Payload
 from collector.clock import Clock
 from collector.config import Project
 from collector.discovery import DiscoveredPool, parse_pools, selected
+from collector.outcomes import RequestFailed, error_of
 from collector.parse import NotJson, Statistics, WrongShape, parse_statistics
 from collector.slots import naive
 from collector.snapshot import OK, Discovery, Poll, Round, Scrape, Snapshot

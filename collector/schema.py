@@ -36,27 +36,30 @@ MIGRATIONS: Final = (
 )
 
 
-def version_of(connection: duckdb.DuckDBPyConnection, database: str) -> int:
+def version_of(connection: duckdb.DuckDBPyConnection, attached: str | None = None) -> int:
     """Return how many migrations a database has had; 0 for an empty one.
 
     Parameters
     ----------
-    database
-        Its name within the connection.
+    attached
+        The database's name where it is not the connection's own.
 
     Raises
     ------
     DatabaseRefused
         When it holds tables of someone else, or those of a newer Poolscope.
     """
-    tables = connection.execute(
-        "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = $1", [database]
-    ).fetchall()
-    if ("main", "poolscope_migrations") not in tables:
-        if tables:
-            raise DatabaseRefused("it was not made by Poolscope; name another file in [paths]")
+    within = f'"{attached}".' if attached else ""
+    try:
+        row = connection.execute(f"SELECT max(version) FROM {within}main.poolscope_migrations").fetchone()
+    except (duckdb.CatalogException, duckdb.BinderException):
+        found = connection.execute(
+            "SELECT 1 FROM information_schema.tables WHERE table_catalog = coalesce($1, current_database()) LIMIT 1",
+            [attached],
+        ).fetchone()
+        if found:
+            raise DatabaseRefused("it was not made by Poolscope; name another file in [paths]") from None
         return 0
-    row = connection.execute(f'SELECT max(version) FROM "{database}".main.poolscope_migrations').fetchone()
     version = int(row[0]) if row and row[0] is not None else 0
     if version > len(MIGRATIONS):
         raise DatabaseRefused(
@@ -65,16 +68,8 @@ def version_of(connection: duckdb.DuckDBPyConnection, database: str) -> int:
     return version
 
 
-def migrate(connection: duckdb.DuckDBPyConnection) -> None:
-    """Bring the connection's own database up to date, in one transaction.
-
-    Raises
-    ------
-    DatabaseRefused
-        See `version_of`.
-    """
-    database = connection.execute("SELECT current_database()").fetchall()[0][0]
-    version = version_of(connection, database)
+def migrate(connection: duckdb.DuckDBPyConnection, version: int) -> None:
+    """Bring the connection's own database up to date from a version, in one transaction."""
     if version == len(MIGRATIONS):
         return
     connection.begin()
@@ -90,14 +85,11 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> None:
     connection.commit()
 
 
-def columns_of(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, dict[str, str]]:
-    """Return name and type of every column of every table of a database."""
-    found: dict[str, dict[str, str]] = {table: {} for table in TABLES}
-    for table, column, kind in connection.execute(
-        "SELECT table_name, column_name, data_type FROM duckdb_columns()"
-        " WHERE database_name = $1 AND schema_name = 'main' ORDER BY table_name, column_index",
-        [database],
-    ).fetchall():
-        if table in found:
-            found[table][column] = kind
-    return found
+def columns_of(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
+    """Return name and type of every column of every table of the connection's own database."""
+    return {
+        table: {
+            name: str(kind) for name, kind, *_ in connection.execute(f"FROM main.{table} LIMIT 0").description or ()
+        }
+        for table in TABLES
+    }

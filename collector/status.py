@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from collector import spool
-from collector.store import Record
+from collector.database import Record
 
 WINDOWS: Final = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from collector.clock import SimulatedClock
-from collector.collect import collect_slot
+from collector.collect import collect_slot, successes
 from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY, Behaviour
 from collector.sandbox.server import Sandbox
 from collector.sessions import open_sessions
 from collector.slots import naive, slot_of
-from collector.store import drain, successes
+from collector.store import drain
 from tests.benchmarks.crash import kill_often
 from tests.polling import FAST, KEYS, START, configure, environment, poolscope, project, rows, statistics_path
 from tests.scripted import StillPool, another_process

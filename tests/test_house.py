@@ -25,9 +25,11 @@ FILES = sorted(file for package in PACKAGES for file in package.rglob("*.py"))
 KEEPERS = {
     "httpx": {"collector/client.py", "collector/auth.py"},
     "duckdb": {
+        "collector/database.py",
         "collector/store.py",
         "collector/schema.py",
         "collector/imports.py",
+        "collector/import_files.py",
         "collector/exports.py",
         "collector/sandbox/traces.py",
         "analysis/history.py",
@@ -167,8 +169,8 @@ def test_a_cron_tick_loads_no_more_than_it_uses(tmp_path: Path) -> None:
 
 def columns() -> dict[str, list[str]]:
     with duckdb.connect() as connection:
-        schema.migrate(connection)
-        return {table: list(names) for table, names in schema.columns_of(connection, "memory").items()}
+        schema.migrate(connection, 0)
+        return {table: list(names) for table, names in schema.columns_of(connection).items()}
 
 
 def blank(kind: type) -> Any:  # noqa: ANN401 - a record of any table

@@ -15,10 +15,12 @@ import pytest
 
 from collector import spool
 from collector.clock import SimulatedClock
+from collector.collect import successes
+from collector.database import Record, open_for_writing
 from collector.errors import DatabaseRefused
 from collector.schema import MIGRATIONS, TABLES
 from collector.snapshot import STATUSES, Discovery, Poll, Round, Scrape, Snapshot
-from collector.store import Drained, Record, drain, open_for_writing, reading, successes
+from collector.store import Drained, drain, reading
 
 SLOT = datetime(2026, 1, 15, 8, 0)
 Tables = dict[str, list[tuple[Any, ...]]]

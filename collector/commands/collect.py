@@ -6,7 +6,7 @@ import click
 
 from collector import spool
 from collector.cli import Context, refuse
-from collector.collect import collect_slot, drain_wait
+from collector.collect import collect_slot, drain_wait, successes
 from collector.config import Config
 from collector.console import warn
 from collector.credentials import Credential, resolve
@@ -15,7 +15,7 @@ from collector.lock import writing
 from collector.sessions import open_sessions
 from collector.slots import naive, slot_of
 from collector.snapshot import Discovery, Scrape
-from collector.store import Drained, drain, successes
+from collector.store import Drained, drain
 
 MOST_WARNINGS = 20
 

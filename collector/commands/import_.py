@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
-from collector import imports
+from collector import import_files, imports
 from collector.cli import Context
 from collector.console import progress, say, warn
+from collector.database import open_for_writing
 from collector.errors import DatabaseRefused
 from collector.lock import writing
 from collector.slots import naive, parse_duration, say_duration
-from collector.store import drain, open_for_writing
+from collector.store import drain
 
 WAIT_SECONDS = 5.0
 
@@ -71,7 +72,7 @@ async def _import(
     with record, progress([*range(len(files)), None], "import") as parts:
         for number in parts:
             if number is not None:
-                imports.read(record, files, number, project)
+                import_files.read(record, files, number, project)
                 continue
             found = imports.check(record, files, interval)
             imported = imports.write(record, naive(clock.now()), found)

@@ -25,7 +25,7 @@ import duckdb
 
 from collector import spool
 from collector.clock import SimulatedClock, SystemClock
-from collector.collect import collect_slot
+from collector.collect import collect_slot, successes
 from collector.config import CollectSettings, Project
 from collector.credentials import Credential
 from collector.lock import writing
@@ -34,7 +34,7 @@ from collector.sandbox.server import Sandbox
 from collector.sandbox.simulated import SimulatedPool, simulated_pools
 from collector.sessions import open_sessions
 from collector.slots import naive
-from collector.store import drain, successes
+from collector.store import drain
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 STEP = timedelta(minutes=1)
