@@ -92,6 +92,8 @@ def _endpoint(value: object) -> str:
 def _named(pattern: str, what: str) -> Callable[[object], str]:
     def read(value: object) -> str:
         text = _text(value)
+        if text == "FILL-IN":
+            raise ValueError(f"is still to be filled in: {what} is expected")
         if re.fullmatch(pattern, text) is None:
             raise ValueError(f"{what} is expected")
         return text

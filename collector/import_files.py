@@ -64,8 +64,6 @@ def read(record: Record, files: list[Path], number: int, project: str | None) ->
 
 def _read_given(record: Record, file: Path) -> list[str]:
     """Read a file as it is into the temporary table `given` (line, c0, c1, ...) and return its columns' names."""
-    if not file.is_file():
-        raise InputRefused(f"{file}: there is no such file")
     kind = file.suffix.lower()
     try:
         if kind == ".parquet":

@@ -36,7 +36,7 @@ def write(spool: Path, slot: datetime, run: datetime, result: Round) -> Path:
     header = {"table": "spool", "format": FORMAT, "lines": len(rows)}
     text = "".join(json.dumps(row, default=datetime.isoformat, separators=(",", ":")) + "\n" for row in (header, *rows))
     target = spool / f"{slot:{STAMP}}Z-{run:{STAMP}}.{run.microsecond:06d}Z{SUFFIX}"
-    unfinished = target.with_suffix(UNFINISHED)
+    written = unfinished = target.with_suffix(UNFINISHED)
     try:
         if not spool.exists():
             spool.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -46,11 +46,11 @@ def write(spool: Path, slot: datetime, run: datetime, result: Round) -> Path:
             file.write(text.encode())
             file.flush()
             os.fsync(file.fileno())
-        unfinished.rename(target)
+        written = unfinished.rename(target)
         _sync(spool)
     except OSError as error:
         with suppress(OSError):
-            unfinished.unlink()
+            written.unlink()
         raise RecordNotWritten(
             f"the poll's answers could not be kept in {spool} ({error.strerror}); nothing of slot "
             f"{slot:%Y-%m-%d %H:%M}Z is recorded: free the disk or mend the folder, the next run goes on by itself"

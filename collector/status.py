@@ -119,8 +119,12 @@ def _pools(record: Record, now: datetime) -> list[PoolStatus]:
             pool=pool,
             last_ok=last_ok,
             last_outcome=outcome,
-            **{f"coverage_{window}": coverage[window].get((project, pool)) for window in WINDOWS},  # type: ignore[arg-type]
-            **{f"errors_{window}": errors[window].get((project, pool), {}) for window in WINDOWS},  # type: ignore[arg-type]
+            coverage_hour=coverage["hour"].get((project, pool)),
+            coverage_day=coverage["day"].get((project, pool)),
+            coverage_week=coverage["week"].get((project, pool)),
+            errors_hour=errors["hour"].get((project, pool), {}),
+            errors_day=errors["day"].get((project, pool), {}),
+            errors_week=errors["week"].get((project, pool), {}),
             disagreements_week=disagreements,
             polled=polled,
         )

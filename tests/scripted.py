@@ -54,7 +54,7 @@ def drip(client: socket.socket) -> None:
     """Send a byte of the head now and then, so that no single read times out."""
     for byte in b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000:
         client.sendall(bytes([byte]))
-        time.sleep(0.05)
+        time.sleep(0.05)  # slowness is what this plays
 
 
 class Scripted:

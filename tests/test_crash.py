@@ -58,7 +58,7 @@ def test_the_real_command_killed_at_random_points_is_made_good_by_the_next_run(t
         configure(tmp_path, sandbox.endpoint)
         for _ in range(8):
             with subprocess.Popen([sys.executable, "-m", "collector", "collect"], cwd=tmp_path, env=keys) as process:
-                time.sleep(chance.uniform(0.1, 0.6))
+                time.sleep(chance.uniform(0.1, 0.6))  # a kill at a random point of its life
                 process.kill()
         last = poolscope(tmp_path, "collect")
     assert (0, "", "") == (last.returncode, last.stdout, last.stderr)

@@ -4,6 +4,7 @@ import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 from urllib.parse import quote
 
@@ -102,7 +103,7 @@ def test_a_path_signs_the_same_raw_or_encoded(path: str) -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.text(max_size=5), st.text(max_size=5)), max_size=5), st.randoms())
-def test_the_order_of_a_query_changes_nothing(query: list[tuple[str, str]], random: Any) -> None:  # noqa: ANN401
+def test_the_order_of_a_query_changes_nothing(query: list[tuple[str, str]], random: Random) -> None:
     """The pairs are sorted before they are signed."""
     shuffled = random.sample(query, len(query))
     assert canonical_request("GET", "/", query, {}) == canonical_request("GET", "/", shuffled, {})

@@ -49,7 +49,11 @@ def _read_step(_context: click.Context, _option: click.Parameter, text: str) -> 
 @click.option("--step", callback=_read_step, default="5m", show_default=True, help="How far apart polls are.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("data/demo"), show_default=True)
 def command(days: int | None, trace: Path | None, step: timedelta, out: Path) -> int:
-    """Collect days of a stand-in for ModelArts over real HTTP, on a simulated clock."""
+    """Collect two weeks of the sandbox in seconds.
+
+    Discovers and polls every slot of those days over real HTTP, on a simulated clock, with what collect uses; ends with
+    a table of what was seen and what to do next.
+    """
     slots = _slots(days, trace, step)
     database, spool_folder = out / "demo.duckdb", out / "spool"
     with writing(database):

@@ -28,7 +28,10 @@ def command(
     projects: tuple[str, ...],
     pools: tuple[str, ...],
 ) -> None:
-    """Write the snapshot rows of the record, also those that still wait in the spool."""
+    """Write the snapshot rows to a file.
+
+    Also those that still wait in the spool; what import takes back gives the same rows.
+    """
     now = context.clock.now()
 
     def instant(option: str, text: str | None) -> datetime | None:

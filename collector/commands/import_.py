@@ -10,7 +10,7 @@ from collector import import_files, imports
 from collector.cli import Context
 from collector.console import progress, say, warn
 from collector.database import open_for_writing
-from collector.errors import DatabaseRefused
+from collector.errors import DatabaseRefused, InputRefused
 from collector.lock import writing
 from collector.slots import naive, parse_duration, say_duration
 from collector.store import drain
@@ -34,13 +34,18 @@ def _read_interval(_context: click.Context, _option: click.Parameter, text: str 
 @click.option("--interval", callback=_read_interval, metavar="5m", help="By default the slots' most frequent spacing.")
 @click.pass_obj
 def command(context: Context, files: tuple[Path, ...], project: str | None, interval: timedelta | None) -> None:
-    """Take in snapshots from each FILE, Parquet or CSV: all of them, or nothing.
+    """Take in snapshots from files.
+
+    Each FILE is Parquet or CSV; all of them go in, or nothing.
 
     Columns: slot (UTC), pool, type; total and the nine statuses where there are any; project; every other column is a
     status under its own name. What the record has already is left as it is, so that a second time adds nothing.
     """
     if project is not None and not project:
         raise click.BadParameter("a name is expected", param_hint="--project")
+    for file in files:
+        if not file.is_file():
+            raise InputRefused(f"{file}: there is no such file")
     with writing(context.config().paths.database):
         imported, found = asyncio.run(_import(context, list(files), project, interval))
     names = ", ".join(str(file) for file in files)

@@ -91,7 +91,7 @@ def command(
     requests_per_second: float | None,
     latency: float,
 ) -> None:
-    """Serve a stand-in for the ModelArts API on this machine's loopback.
+    """Serve a stand-in for the API on loopback.
 
     Behind it live simulated pools, or the jobs of a trace. It checks signatures, throttles and refuses as the real API
     does, and is for trying Poolscope out, for demonstrations and for tests.

@@ -30,7 +30,11 @@ def _read_age(_context: click.Context, _option: click.Parameter, text: str | Non
 )
 @click.pass_obj
 def command(context: Context, json_: bool, max_age: timedelta | None) -> None:
-    """Show the last slot, coverage and errors by cause of every pool, and what waits in the spool."""
+    """Show how the record stands.
+
+    The last slot, coverage and errors by cause of every pool over the last hour, day and week, and what waits in the
+    spool.
+    """
     status = asyncio.run(_status(context))
     if json_:
         click.echo(as_json(asdict(status), indent=2))

@@ -75,8 +75,8 @@ def hold(folder: Path, seed: int) -> None:
             # Somebody else has it, or it is just being made.
             with suppress(duckdb.Error), duckdb.connect(folder / DATABASE, read_only=chance.random() < 0.5) as held:
                 held.execute("SELECT count(*) FROM duckdb_tables()")
-                time.sleep(chance.uniform(0, 0.05))
-        time.sleep(chance.uniform(0, 0.05))
+                time.sleep(chance.uniform(0, 0.05))  # held for so long
+        time.sleep(chance.uniform(0, 0.05))  # free for so long
 
 
 @dataclass
@@ -117,7 +117,7 @@ def live_and_die(endpoint: str, folder: Path, first: int, life: int, chance: ran
         ready = chance.random() >= 0.1
         if ready:
             process.stdout.readline()
-        time.sleep(chance.uniform(0, LONGEST_LIFE_SECONDS))
+        time.sleep(chance.uniform(0, LONGEST_LIFE_SECONDS))  # a kill at a random point of its life
         if process.poll() is not None:
             raise RuntimeError(f"the process ended by itself, with {process.returncode}")
         process.kill()
