@@ -1,49 +1,82 @@
 """One slot: poll it, keep what was seen, and take it into the database if that can be had."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any, Final
 
 from collector import spool
 from collector.attempts import Limits
 from collector.clock import Clock
 from collector.config import CollectSettings
-from collector.database import Locked, checked_version, connect
+from collector.database import Locked, Record, checked_version, connect
+from collector.discovery import DiscoveredPool, Known
 from collector.errors import RecordNotWritten
 from collector.poll import Session, Tick, poll
 from collector.slots import naive, slot_of
-from collector.snapshot import Round
+from collector.snapshot import OK, Round
 
 LONGEST_DRAIN_WAIT = timedelta(seconds=5)
+# The version of the schema from which on pools are kept.
+POOLS_SINCE: Final = 2
 
 
-def successes(database: Path, spool_folder: Path, slot: datetime) -> set[tuple[str, str]]:
-    """Return the (project, pool) pairs that have their sample of a slot, from spool and database.
+def recall(database: Path, spool_folder: Path, slot: datetime, discovery_interval: timedelta) -> Known:
+    """Return what spool and database know when a slot (naive UTC) is polled.
 
-    A database that cannot be had now is left out: what it may have twice is dropped when it takes the spool in.
+    Where the database cannot be had now, what is asked twice is dropped when it takes the spool in, and the pools are
+    those of the spool's newest slot.
 
     Raises
     ------
     DatabaseRefused
     """
-    done: set[tuple[str, str]] = set()
-    for file in spool.waiting(spool_folder, slot):
-        try:
-            rows = list(spool.rows(file))
-        except (ValueError, OSError):
-            continue  # The drain sets it aside and says so.
-        done |= {(r["project"], r["pool"]) for r in rows if r["table"] == "scrapes" and r["outcome"] == "ok"}
-    if not database.exists():
-        return done
+    sampled = {
+        (row["project"], row["pool"]) for row in _spooled(spool.waiting(spool_folder, slot)) if row["outcome"] == OK
+    }
     try:
-        connection = connect(database, read_only=True)
+        connection = connect(database, read_only=True) if database.exists() else None
     except (Locked, RecordNotWritten):
-        return done
+        connection = None
+    if connection is None:
+        newest = _spooled(spool.newest_slot(spool_folder))
+        return Known(
+            sampled, _by_project((row["project"], row["pool"], "") for row in newest if row["outcome"] != "gone")
+        )
     with connection:
-        if checked_version(connection, database):
+        version = checked_version(connection, database)
+        if version:
             query = "SELECT DISTINCT project, pool FROM scrapes WHERE slot = $1 AND outcome = 'ok'"
-            done |= set(connection.execute(query, [slot]).fetchall())
-    return done
+            sampled |= set(connection.execute(query, [slot]).fetchall())
+        if version < POOLS_SINCE:
+            return Known(sampled)
+        return Known(sampled, _pools(connection), _fresh(connection, slot, discovery_interval))
+
+
+def _spooled(files: list[Path]) -> Iterator[dict[str, Any]]:
+    """Read the scrapes of spool files; the drain sets aside what is damaged, and says so."""
+    for file in files:
+        with suppress(ValueError, OSError):
+            yield from [row for row in spool.rows(file) if row["table"] == "scrapes"]
+
+
+def _pools(connection: Record) -> dict[str, list[DiscoveredPool]]:
+    query = """SELECT project, pool, arg_max(coalesce(name, ''), run) FROM pools
+        GROUP BY project, pool HAVING arg_max(listed, run) ORDER BY project, pool"""
+    return _by_project(connection.execute(query).fetchall())
+
+
+def _by_project(named: Iterable[tuple[str, str, str]]) -> dict[str, list[DiscoveredPool]]:
+    pools: dict[str, list[DiscoveredPool]] = {}
+    for project, pool, name in named:
+        pools.setdefault(project, []).append(DiscoveredPool(pool, name or None))
+    return pools
+
+
+def _fresh(connection: Record, slot: datetime, discovery_interval: timedelta) -> set[str]:
+    query = "SELECT DISTINCT project FROM polls WHERE discovered AND slot > $1 AND slot <= $2"
+    return {project for (project,) in connection.execute(query, [slot - discovery_interval, slot]).fetchall()}
 
 
 async def collect_slot(
@@ -52,7 +85,7 @@ async def collect_slot(
     spool_folder: Path,
     clock: Clock,
     command: str,
-    done: Collection[tuple[str, str]] = (),
+    known: Known,
 ) -> Round:
     """Poll the slot that it is now; when this returns, the rows of the result are kept durably in the spool.
 
@@ -60,8 +93,8 @@ async def collect_slot(
     ----------
     command
         Which command polls; it is kept with the poll.
-    done
-        The (project, pool) pairs that have their sample of the slot already.
+    known
+        What spool and database know of the slot and the pools.
 
     Raises
     ------
@@ -80,7 +113,7 @@ async def collect_slot(
         requests_per_second=settings.requests_per_second,
         concurrency=settings.concurrency,
     )
-    result = await poll(sessions, tick, clock, limits, done)
+    result = await poll(sessions, tick, clock, limits, known)
     if result.scrapes or result.failures():
         spool.write(spool_folder, tick.slot, tick.run, result)
     return result

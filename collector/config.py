@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from collector.config_values import COLLECT, CREDENTIALS, LOOPBACK, NAMED_SECTIONS, PATHS, PROJECTS, SECTIONS
+from collector.config_values import COLLECT, CREDENTIALS, FLAVORS, LOOPBACK, NAMED_SECTIONS, PATHS, PROJECTS, SECTIONS
 from collector.credentials import CredentialProfile
 
 PREFIX = "POOLSCOPE_"
@@ -29,6 +29,7 @@ class CollectSettings:
     connect_timeout: timedelta = timedelta(seconds=5)
     read_timeout: timedelta = timedelta(seconds=10)
     total_timeout: timedelta = timedelta(seconds=20)
+    discovery_interval: timedelta = timedelta(hours=1)
 
     @property
     def longest_poll(self) -> timedelta:
@@ -73,6 +74,8 @@ class Config:
     paths: Paths = field(default_factory=Paths)
     credentials: Mapping[str, CredentialProfile] = field(default_factory=dict)
     projects: tuple[Project, ...] = ()
+    flavors: Mapping[str, int] = field(default_factory=dict)
+    """Cards a node, by flavor."""
 
 
 class _Reader:
@@ -106,8 +109,9 @@ class _Reader:
                 "HUAWEICLOUD_SDK_SK, or name files that only you can read with access_key_file and secret_key_file"
             )
             return
-        nearest = difflib.get_close_matches(key.lower(), known, n=1, cutoff=0.0)[0]
-        self.problems.append(f"{name}: unknown key; the nearest known one is {nearest!r}")
+        nearest = difflib.get_close_matches(key.lower(), known, n=1, cutoff=0.0)
+        hint = f"the nearest known one is {nearest[0]!r}" if nearest else "the file has none of this kind"
+        self.problems.append(f"{name}: unknown key; {hint}")
 
 
 def read_config(file: Path | None, environment: Mapping[str, str], folder: Path) -> tuple[Config, list[str]]:
@@ -137,13 +141,14 @@ def read_config(file: Path | None, environment: Mapping[str, str], folder: Path)
         except (ValueError, RecursionError) as error:
             # Beside its own error tomllib lets through what Python says of numbers too long and nesting too deep.
             return Config(), [f"{file} is no TOML: {error}"]
+    known = {**SECTIONS, **NAMED_SECTIONS, "flavors": FLAVORS}
     for key, table in list(tree.items()):
-        if key not in SECTIONS | NAMED_SECTIONS:
-            reader.unknown("", key, SECTIONS | NAMED_SECTIONS)
+        if key not in known:
+            reader.unknown("", key, known)
         elif not isinstance(table, dict) or (
             key in NAMED_SECTIONS and not all(isinstance(t, dict) for t in table.values())
         ):
-            example = f"[{key}]" if key in SECTIONS else f"[{key}.NAME]"
+            example = f"[{key}.NAME]" if key in NAMED_SECTIONS else f"[{key}]"
             reader.problems.append(f"{key}: a table is expected, headed {example}")
             del tree[key]
     _overlay(tree, environment, reader)
@@ -157,7 +162,8 @@ def read_config(file: Path | None, environment: Mapping[str, str], folder: Path)
     for name, table in tree.get("credentials", {}).items():
         profiles[name] = CredentialProfile(name, **reader.section(f"credentials.{name}", table, CREDENTIALS))
     projects = [_project(name, table, profiles, reader) for name, table in tree.get("projects", {}).items()]
-    return Config(settings, paths, profiles, tuple(projects)), reader.problems
+    flavors = reader.section("flavors", tree.get("flavors", {}), dict.fromkeys(tree.get("flavors", {}), FLAVORS))
+    return Config(settings, paths, profiles, tuple(projects), flavors), reader.problems
 
 
 def _project(name: str, table: Mapping[str, object], profiles: Mapping[str, object], reader: _Reader) -> Project:
@@ -185,13 +191,15 @@ def _overlay(tree: dict[str, Any], environment: Mapping[str, str], reader: _Read
             continue
         parts = variable.removeprefix(PREFIX).lower().split("__")
         section = parts[0]
+        known: Mapping[str, object]
         if section in SECTIONS and len(parts) == 2:
             table, key, known = tree.setdefault(section, {}), parts[1], SECTIONS[section]
+        elif section == "flavors" and len(parts) == 2:
+            table = known = tree.setdefault(section, {})
+            key = _names(table).get(parts[1], parts[1])
         elif section in NAMED_SECTIONS and len(parts) == 3:
             tables = tree.setdefault(section, {})
-            # A variable's name has neither hyphens nor small letters: my-project is MY_PROJECT.
-            names = {re.sub(r"[^a-z0-9]", "_", name.lower()): name for name in tables}
-            table, key = tables.setdefault(names.get(parts[1], parts[1]), {}), parts[2]
+            table, key = tables.setdefault(_names(tables).get(parts[1], parts[1]), {}), parts[2]
             known = NAMED_SECTIONS[section]
         else:
             example = "POOLSCOPE_COLLECT__INTERVAL, POOLSCOPE_PROJECTS__MYPROJECT__REGION or POOLSCOPE_CONFIG"
@@ -201,3 +209,8 @@ def _overlay(tree: dict[str, Any], environment: Mapping[str, str], reader: _Read
             reader.unknown(variable, key, known)
         else:
             table[key] = environment[variable]
+
+
+def _names(table: Mapping[str, object]) -> dict[str, str]:
+    """Return names by how a variable spells them, with neither hyphens nor small letters: my-project is MY_PROJECT."""
+    return {re.sub(r"[^a-z0-9]", "_", name.lower()): name for name in table}

@@ -52,7 +52,9 @@ def _interval(value: object) -> timedelta:
     return length
 
 
-def _whole(lowest: int, highest: int) -> Callable[[object], int]:
+def whole(lowest: int, highest: int) -> Callable[[object], int]:
+    """Return the reader of a whole number within bounds."""
+
     def read(value: object) -> int:
         if isinstance(value, str) and value.strip().isdecimal():
             value = int(value)
@@ -110,10 +112,11 @@ def _path(value: object) -> Path:
 
 COLLECT: dict[str, Callable[[object], Any]] = {
     "interval": _interval,
+    "discovery_interval": _duration,
     "deadline": _duration,
-    "concurrency": _whole(1, 256),
+    "concurrency": whole(1, 256),
     "requests_per_second": _rate,
-    "attempts": _whole(1, 20),
+    "attempts": whole(1, 20),
     "connect_timeout": _duration,
     "read_timeout": _duration,
     "total_timeout": _duration,
@@ -137,5 +140,7 @@ PROJECTS: dict[str, Callable[[object], Any]] = {
     "exclude": _texts,
     "credentials": _text,
 }
+FLAVORS = whole(1, 4096)
+"""Cards a node; the keys are the flavors' own names."""
 SECTIONS = {"collect": COLLECT, "paths": PATHS}
 NAMED_SECTIONS = {"credentials": CREDENTIALS, "projects": PROJECTS}

@@ -8,6 +8,7 @@ from collector.clock import SimulatedClock
 from collector.collect import collect_slot
 from collector.config import CollectSettings, Project
 from collector.credentials import Credential
+from collector.discovery import Known
 from collector.sessions import open_sessions
 from collector.store import drain
 
@@ -52,7 +53,7 @@ async def run_demo(
                 day = None
             day = day or slot
             clock.move_to(slot)
-            result = await collect_slot(sessions, settings, spool_folder, clock, "demo")
+            result = await collect_slot(sessions, settings, spool_folder, clock, "demo", Known())
             for turn in result.failures():
                 warn(f"{slot:%Y-%m-%d %H:%M}Z: {turn.outcome} {turn.error_msg or ''}")
     drained = await drain(database, spool_folder, clock, 0.0)

@@ -1,21 +1,48 @@
 """Which pools there are: the listing of a workspace, read page by page, and which of them are polled."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from typing import Any
 
 from collector.config import Project
-from collector.parse import WrongShape, parse_json
+from collector.parse import LARGEST_COUNT, WrongShape, parse_json
+from collector.slots import naive
+from collector.snapshot import Nodes
 
 NAME_LABEL = "os.modelarts/name"
+POLICY_ANNOTATION = "os.modelarts.pool/scheduler.queue.strategy"
+STATES = ("available", "abnormal", "creating", "deleting")
 
 
 @dataclass(frozen=True, slots=True)
 class DiscoveredPool:
-    """A pool as its listing names it: the id that the API is asked by, and the name that people gave it."""
+    """A pool as its listing describes it: the id that the API is asked by, the name that people gave it, its nodes.
+
+    What the listing does not say, or says in a way that no document knows, is None: only the id has to be there.
+    """
 
     pool: str
-    name: str | None
+    name: str | None = None
+    created_at: datetime | None = None
+    phase: str | None = None
+    kind: str | None = None
+    scope: tuple[str, ...] | None = None
+    queue_policy: str | None = None
+    nodes: tuple[Nodes, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the record knows when a slot is polled."""
+
+    sampled: Collection[tuple[str, str]] = ()
+    """The (project, pool) pairs that have their sample of the slot."""
+    pools: Mapping[str, Sequence[DiscoveredPool]] = field(default_factory=dict)
+    """The pools that are there, by project."""
+    fresh: Collection[str] = ()
+    """The projects whose pools were listed within the discovery interval."""
 
 
 def parse_pools(body: bytes) -> tuple[list[DiscoveredPool], str | None]:
@@ -39,19 +66,64 @@ def parse_pools(body: bytes) -> tuple[list[DiscoveredPool], str | None]:
     if not isinstance(items, list):
         raise WrongShape("items: a list was expected")
     pools = [_pool(item, f"items[{i}]") for i, item in enumerate(items)]
-    metadata = listing.get("metadata")
-    token = metadata.get("continue") if isinstance(metadata, dict) else None
+    token = _part(listing, "metadata").get("continue")
     return pools, token if isinstance(token, str) and token else None
 
 
 def _pool(item: object, where: str) -> DiscoveredPool:
-    metadata = item.get("metadata") if isinstance(item, dict) else None
-    pool = metadata.get("name") if isinstance(metadata, dict) else None
-    if not isinstance(metadata, dict) or not isinstance(pool, str) or not pool or not pool.isprintable():
+    metadata = _part(item, "metadata")
+    pool = metadata.get("name")
+    if not isinstance(pool, str) or not pool or not pool.isprintable():
         raise WrongShape(f"{where}.metadata.name: the pool's id was expected")
-    labels = metadata.get("labels")
-    name = labels.get(NAME_LABEL) if isinstance(labels, dict) else None
-    return DiscoveredPool(pool, name if isinstance(name, str) else None)
+    spec, status = _part(item, "spec"), _part(item, "status")
+    scope = spec.get("scope")
+    return DiscoveredPool(
+        pool=pool,
+        name=_text(_part(metadata, "labels").get(NAME_LABEL)),
+        created_at=_instant(metadata.get("creationTimestamp")),
+        phase=_text(status.get("phase")),
+        kind=_text(spec.get("type")),
+        scope=tuple(filter(None, map(_text, scope))) if isinstance(scope, list) else None,
+        queue_policy=_text(_part(metadata, "annotations").get(POLICY_ANNOTATION)),
+        nodes=_nodes(spec, _part(status, "resources")),
+    )
+
+
+def _nodes(spec: Mapping[str, Any], resources: Mapping[str, Any]) -> tuple[Nodes, ...] | None:
+    """Read the node counts by flavor; several node pools of one flavor are one."""
+    counts = {state: _by_flavor(resources.get(state)) for state in STATES}
+    counts["count"] = _by_flavor(spec.get("resources"))
+    flavors = sorted({flavor for listed in counts.values() for flavor in listed})
+    nodes = [Nodes(flavor, **{name: listed.get(flavor) for name, listed in counts.items()}) for flavor in flavors]
+    return tuple(nodes) or None
+
+
+def _by_flavor(listed: object) -> dict[str, int]:
+    # Tables and examples have a list here, the vendor's own client a single object.
+    found: dict[str, int] = {}
+    for entry in listed if isinstance(listed, list) else [listed]:
+        resource = entry if isinstance(entry, dict) else {}
+        flavor, count = _text(resource.get("flavor")), resource.get("count")
+        if flavor and type(count) is int and 0 <= count <= LARGEST_COUNT - found.get(flavor, 0):
+            found[flavor] = found.get(flavor, 0) + count
+    return found
+
+
+def _part(value: object, key: str) -> Mapping[str, Any]:
+    part = value.get(key) if isinstance(value, dict) else None
+    return part if isinstance(part, dict) else {}
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value and value.isprintable() else None
+
+
+def _instant(value: object) -> datetime | None:
+    try:
+        read = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return None if read is None else naive(read if read.tzinfo else read.replace(tzinfo=UTC))
 
 
 def selected(pools: Iterable[DiscoveredPool], project: Project) -> list[str]:

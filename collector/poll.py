@@ -1,7 +1,7 @@
 """One poll: every pool of every project once in its slot, each turn a row, whether it succeeded or not."""
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -10,11 +10,11 @@ from collector.attempts import Answer, Attempts, Gate, Limits, Request
 from collector.client import LONGEST_CODE, LONGEST_MESSAGE, ModelArts, Payload
 from collector.clock import Clock
 from collector.config import Project
-from collector.discovery import DiscoveredPool, parse_pools, selected
+from collector.discovery import DiscoveredPool, Known, parse_pools, selected
 from collector.outcomes import RequestFailed, error_of
 from collector.parse import NotJson, Statistics, WrongShape, parse_statistics
 from collector.slots import naive
-from collector.snapshot import OK, Discovery, Poll, Round, Scrape, Snapshot
+from collector.snapshot import OK, Discovery, Poll, Pool, Round, Scrape, Snapshot
 
 MOST_PAGES = 1000
 
@@ -38,21 +38,19 @@ class Tick:
     command: str
 
 
-async def poll(
-    sessions: Sequence[Session], tick: Tick, clock: Clock, limits: Limits, done: Collection[tuple[str, str]]
-) -> Round:
+async def poll(sessions: Sequence[Session], tick: Tick, clock: Clock, limits: Limits, known: Known) -> Round:
     """Poll all pools of all projects once.
 
     Parameters
     ----------
     sessions
-        The projects; those without a list of pools are discovered first.
+        The projects; those without a list of pools are asked for their known ones, and listed when that is due.
     tick
         Slot, run and interval, the same on every row.
     clock, limits
         What stamps and what bounds the requests.
-    done
-        The (project, pool) pairs that have their sample of this slot already; they are not asked.
+    known
+        What has its sample of this slot already, which is not asked, and which pools there are.
 
     Returns
     -------
@@ -61,13 +59,14 @@ async def poll(
     """
     result = Round()
     attempts = Attempts(clock, limits)
-    scrapers = [_Scraper(session, tick, attempts, result, done) for session in sessions]
+    scrapers = [_Scraper(session, tick, attempts, result, known) for session in sessions]
     for scraper in scrapers:
         scraper.start()
     await attempts.run()
     ended = naive(clock.now())
     for scraper in scrapers:
         project = scraper.session.project
+        result.pools.extend(scraper.described.values())
         result.polls.append(
             Poll(
                 run=tick.run,
@@ -79,7 +78,8 @@ async def poll(
                 slot=tick.slot,
                 interval_seconds=tick.interval_seconds,
                 ended_at=ended,
-                pools=len(scraper.pools),
+                pools=len(scraper.asked),
+                discovered=scraper.discovered,
             )
         )
     return result
@@ -88,29 +88,35 @@ async def poll(
 class _Scraper:
     """One project's part of a poll."""
 
-    def __init__(
-        self, session: Session, tick: Tick, attempts: Attempts, result: Round, done: Collection[tuple[str, str]]
-    ) -> None:
+    def __init__(self, session: Session, tick: Tick, attempts: Attempts, result: Round, known: Known) -> None:
         self.session = session
-        self.pools: set[str] = set()
+        self.asked: set[str] = set()
+        self.described: dict[str, Pool] = {}
+        self.discovered: bool | None = None
         self._tick = tick
         self._attempts = attempts
         self._result = result
-        self._done = done
+        self._known = known
+        self._open_listings = 0
 
     def start(self) -> None:
         project = self.session.project
-        if project.pools is None:
+        if project.pools is not None:
+            self._scrape([DiscoveredPool(pool) for pool in project.pools])
+            return
+        # What is known does not wait for the listing, nor depend on it.
+        self._scrape(self._known.pools.get(project.name, ()))
+        if project.name not in self._known.fresh:
+            self.discovered = True
+            self._open_listings = len(project.workspaces)
             for workspace in project.workspaces:
                 self._list(workspace, ())
-        else:
-            self._scrape([DiscoveredPool(pool, None) for pool in project.pools])
 
     def _list(self, workspace: str, tokens: tuple[str, ...]) -> None:
         """Ask for one page of a workspace's pools; `tokens` led to it, the last one names it."""
 
         def answered(answer: Answer) -> None:
-            pools: list[DiscoveredPool] | None = None
+            pools: list[DiscoveredPool] = []
             following = None
             failure = answer.failure
             if answer.payload is not None:
@@ -120,7 +126,6 @@ class _Scraper:
                         raise WrongShape("metadata.continue: the pages go round in a circle")
                 except (NotJson, WrongShape) as error:
                     failure = self._not_understood(error, answer.payload)
-            turn = _turn(answer, failure)
             self._result.discoveries.append(
                 Discovery(
                     run=self._tick.run,
@@ -128,23 +133,46 @@ class _Scraper:
                     workspace=workspace,
                     page=len(tokens),
                     slot=self._tick.slot,
-                    pools=None if pools is None else len(pools),
-                    **turn,
+                    pools=None if failure is not None else len(pools),
+                    **_turn(answer, failure),
                 )
             )
-            self._scrape(pools or [])
+            for pool in pools:
+                self._describe(pool, workspace)
+            self._scrape(pools)
             if failure is None and following is not None:
                 self._list(workspace, (*tokens, following))
+            else:
+                self._listed(whole=failure is None)
 
         token = tokens[-1] if tokens else None
         self._add(lambda api, timeout: api.list_pools(workspace, token, timeout), answered)
 
+    def _listed(self, *, whole: bool) -> None:
+        """Take note that a workspace's last page is in; once all are, what none of them lists is gone."""
+        self.discovered = bool(self.discovered) and whole
+        self._open_listings -= 1
+        if self._open_listings == 0 and self.discovered:
+            for pool in self._known.pools.get(self.session.project.name, ()):
+                if pool.pool not in self.described:
+                    self._gone(pool.pool)
+
+    def _describe(self, pool: DiscoveredPool, workspace: str) -> None:
+        told = {f.name: getattr(pool, f.name) for f in fields(pool)}
+        project, tick = self.session.project.name, self._tick
+        described = Pool(tick.run, project, slot=tick.slot, listed=True, workspace=workspace, **told)
+        # A pool whose statistics say that it is gone is gone, whether that answer or the listing came first.
+        self.described.setdefault(pool.pool, described)
+
+    def _gone(self, pool: str) -> None:
+        self.described[pool] = Pool(self._tick.run, self.session.project.name, pool, self._tick.slot, listed=False)
+
     def _scrape(self, pools: Sequence[DiscoveredPool]) -> None:
         for pool in selected(pools, self.session.project):
             # Two workspaces or pages may list one pool; it has one turn.
-            if pool not in self.pools:
-                self.pools.add(pool)
-                if (self.session.project.name, pool) not in self._done:
+            if pool not in self.asked:
+                self.asked.add(pool)
+                if (self.session.project.name, pool) not in self._known.sampled:
                     self._ask(pool)
 
     def _ask(self, pool: str) -> None:
@@ -158,6 +186,8 @@ class _Scraper:
                     statistics = parse_statistics(answer.payload.body)
                 except (NotJson, WrongShape) as error:
                     failure = self._not_understood(error, answer.payload)
+            if failure is not None and failure.outcome == "gone" and self.session.project.pools is None:
+                self._gone(pool)
             turn = _turn(answer, failure)
             self._result.scrapes.append(
                 Scrape(

@@ -7,7 +7,7 @@ import duckdb
 from collector import __version__
 from collector.errors import DatabaseRefused
 
-TABLES: Final = ("polls", "discoveries", "scrapes", "snapshots")
+TABLES: Final = ("polls", "discoveries", "scrapes", "snapshots", "pools")
 
 # No PRIMARY KEY, UNIQUE or index: they cost memory and bloat the file; the process lock and anti-joins hold the keys.
 MIGRATIONS: Final = (
@@ -31,6 +31,16 @@ MIGRATIONS: Final = (
         "Queue" INTEGER, "Pending" INTEGER, "Abnormal" INTEGER, "Terminating" INTEGER, "Creating" INTEGER,
         "Running" INTEGER, "Completed" INTEGER, "Terminated" INTEGER, "Failed" INTEGER,
         other_statuses MAP(VARCHAR, INTEGER)
+    );
+    """,
+    """
+    ALTER TABLE polls ADD COLUMN discovered BOOLEAN;
+    CREATE TABLE pools (
+        run TIMESTAMP, project VARCHAR, pool VARCHAR, slot TIMESTAMP, listed BOOLEAN, name VARCHAR, workspace VARCHAR,
+        created_at TIMESTAMP, phase VARCHAR, kind VARCHAR, scope VARCHAR[], queue_policy VARCHAR,
+        nodes STRUCT(
+            flavor VARCHAR, count INTEGER, available INTEGER, abnormal INTEGER, creating INTEGER, deleting INTEGER
+        )[]
     );
     """,
 )

@@ -1,6 +1,6 @@
 """The rows that are kept: one dataclass a table, its fields the table's columns. Times are naive UTC."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any, Final
 
@@ -32,6 +32,8 @@ class Poll:
     interval_seconds: int
     ended_at: datetime | None
     pools: int
+    discovered: bool | None = None
+    """Whether all its workspaces were listed in this round; None where that was not due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,38 @@ class Discovery:
     answered_at: datetime | None
     pools: int | None
     body: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """The nodes of one flavor in a pool; None is what the listing did not say."""
+
+    flavor: str
+    count: int | None
+    available: int | None
+    abnormal: int | None
+    creating: int | None
+    deleting: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """What a listing said of a pool, kept where it differs from what was known; None is what it did not say."""
+
+    run: datetime
+    project: str
+    pool: str
+    slot: datetime
+    listed: bool
+    """Whether it is there: False once a whole listing lacks it, or its statistics say that it is gone."""
+    name: str | None = None
+    workspace: str | None = None
+    created_at: datetime | None = None
+    phase: str | None = None
+    kind: str | None = None
+    scope: tuple[str, ...] | None = None
+    queue_policy: str | None = None
+    nodes: tuple[Nodes, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +136,7 @@ class Round:
     discoveries: list[Discovery] = field(default_factory=list)
     scrapes: list[Scrape] = field(default_factory=list)
     snapshots: list[Snapshot] = field(default_factory=list)
+    pools: list[Pool] = field(default_factory=list)
 
     def failures(self) -> list[Discovery | Scrape]:
         """Return the turns that failed, listings first."""
@@ -109,9 +144,11 @@ class Round:
         return [turn for turn in turns if turn.outcome != OK]
 
 
-def row_of(record: Poll | Discovery | Scrape | Snapshot) -> dict[str, Any]:
+def row_of(record: Poll | Discovery | Pool | Scrape | Snapshot) -> dict[str, Any]:
     """Return a record as its table's columns."""
     row = {f.name: getattr(record, f.name) for f in fields(record)}
+    if row.get("nodes") is not None:
+        row["nodes"] = [asdict(nodes) for nodes in row["nodes"]]
     counts = row.pop("counts", None)
     if counts is not None:
         other = row.pop("other_statuses")

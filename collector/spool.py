@@ -20,7 +20,7 @@ FORMAT: Final = 1
 SUFFIX: Final = ".ndjson"
 UNFINISHED: Final = ".unfinished"
 SET_ASIDE: Final = "unreadable"
-TABLES: Final = ("polls", "discoveries", "scrapes", "snapshots")
+TABLES: Final = ("polls", "discoveries", "scrapes", "snapshots", "pools")
 STAMP: Final = "%Y%m%dT%H%M%S"
 
 
@@ -71,6 +71,12 @@ def waiting(spool: Path, slot: datetime | None = None) -> list[Path]:
     """Return the spool's files in the order of their slots; with a slot, those of that slot alone."""
     pattern = f"*{SUFFIX}" if slot is None else f"{slot:{STAMP}}Z-*{SUFFIX}"
     return sorted(spool.glob(pattern))
+
+
+def newest_slot(spool: Path) -> list[Path]:
+    """Return the files of the spool's newest slot."""
+    files = waiting(spool)
+    return [file for file in files if file.name.partition("-")[0] == files[-1].name.partition("-")[0]]
 
 
 def set_aside_files(spool: Path) -> list[Path]:

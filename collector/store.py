@@ -18,10 +18,11 @@ from collector.schema import columns_of, migrate
 READ_WAIT_SECONDS: Final = 5.0
 # What is said of a file's content; any other error is not the file's.
 DAMAGED: Final = (duckdb.InvalidInputException, duckdb.DataError, ValueError)
-# What makes a row of a table the same row; a snapshot goes with its scrape.
+# What makes a row of a table the same row; a snapshot goes with its scrape. Of pools only changes are kept.
 KEYS: Final = {
     "polls": "run, project",
     "discoveries": "run, project, workspace, page",
+    "pools": "run, project, pool",
     "scrapes": "run, project, pool, slot",
 }
 
@@ -147,11 +148,10 @@ def ingest(connection: Record) -> None:
     columns = columns_of(connection)
     connection.execute(_winners("stored.outcome = 'ok' AND stored.slot BETWEEN $1 AND $2", "scrapes"), span)
     for table in KEYS:
-        connection.execute(
-            f"INSERT INTO {table} BY NAME {_new_rows(table, columns[table], table, 'WHERE slot BETWEEN $1 AND $2')}"
-            " ORDER BY ALL",
-            span,
-        )
+        new_rows = _new_rows(table, columns[table], table, "WHERE slot BETWEEN $1 AND $2")
+        if table == "pools":
+            new_rows = _changes(columns[table], new_rows, table)
+        connection.execute(f"INSERT INTO {table} BY NAME {new_rows} ORDER BY ALL", span)
     connection.execute(
         "DELETE FROM snapshots USING winners w WHERE snapshots.slot BETWEEN $1 AND $2 AND snapshots.slot = w.slot"
         " AND snapshots.project = w.project AND snapshots.pool = w.pool",
@@ -181,6 +181,17 @@ def _new_rows(table: str, columns: dict[str, str], stored: str, where: str) -> s
         USING ({key}) WHERE "table" = '{table}'"""
 
 
+def _changes(columns: dict[str, str], new_rows: str, stored: str) -> str:
+    """Return the SQL for those of the new rows that tell something else than the row before, of the same pool."""
+    told = ", ".join(f'"{name}"' for name in columns if name not in ("run", "project", "pool", "slot"))
+    return f"""SELECT {_names(columns)} FROM (
+            SELECT *, lag(told) OVER (PARTITION BY project, pool ORDER BY run) AS before FROM (
+                SELECT *, row({told}) AS told, true AS is_new FROM ({new_rows})
+                UNION ALL BY NAME SELECT *, row({told}) AS told, false AS is_new FROM {stored}
+            )
+        ) WHERE is_new AND told IS DISTINCT FROM before"""
+
+
 def _new_snapshots(columns: dict[str, str]) -> str:
     """Return the SQL for the spooled snapshots that belong to a winner."""
     return f"""SELECT DISTINCT ON (project, pool, type, slot) {_names(columns)}
@@ -208,21 +219,25 @@ async def reading(
         migrate(connection, 0)
         load(connection, spool.waiting(spool_folder))
         columns = columns_of(connection)
-        stored = "memory.main"
+        # A table that an older Poolscope's database lacks is the empty one in memory.
+        stored = {table: f"memory.main.{table}" for table in columns}
         if database.exists():
             await attach(connection, database, clock, wait_seconds)
-            if checked_version(connection, database, "record"):
-                stored = "record.main"
+            checked_version(connection, database, "record")
+            query = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'record'"
+            stored |= {table: f"record.main.{table}" for (table,) in connection.execute(query).fetchall()}
         connection.execute(
-            _winners("stored.outcome = 'ok' AND stored.slot IN (SELECT slot FROM spooled)", f"{stored}.scrapes")
+            _winners("stored.outcome = 'ok' AND stored.slot IN (SELECT slot FROM spooled)", stored["scrapes"])
         )
         for table in KEYS:
+            new_rows = _new_rows(table, columns[table], stored[table], "")
+            if table == "pools":
+                new_rows = _changes(columns[table], new_rows, stored[table])
             connection.execute(
-                f"CREATE TEMP VIEW {table} AS SELECT * FROM {stored}.{table} UNION ALL BY NAME"
-                f" ({_new_rows(table, columns[table], f'{stored}.{table}', '')})"
+                f"CREATE TEMP VIEW {table} AS SELECT * FROM {stored[table]} UNION ALL BY NAME ({new_rows})"
             )
         connection.execute(
-            f"CREATE TEMP VIEW snapshots AS SELECT * FROM {stored}.snapshots"
+            f"CREATE TEMP VIEW snapshots AS SELECT * FROM {stored['snapshots']}"
             f" ANTI JOIN winners USING (project, pool, slot) UNION ALL BY NAME ({_new_snapshots(columns['snapshots'])})"
         )
         yield connection

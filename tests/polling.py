@@ -4,7 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,11 +13,13 @@ from typing import Any
 import duckdb
 
 from collector.clock import Clock, SimulatedClock
-from collector.collect import collect_slot
+from collector.collect import collect_slot, recall
 from collector.config import CollectSettings, Project
 from collector.credentials import Credential
+from collector.discovery import Known
 from collector.sandbox.behaviour import ACCESS_KEY, PROJECT_ID, SECRET_KEY
 from collector.sessions import open_sessions
+from collector.slots import naive, slot_of
 from collector.snapshot import Round, Scrape
 from collector.store import drain
 
@@ -31,6 +33,7 @@ FAST = CollectSettings(
     read_timeout=timedelta(seconds=0.4),
     total_timeout=timedelta(seconds=0.8),
 )
+HALF_HOURLY = replace(FAST, interval=timedelta(minutes=30))
 
 
 def statistics_path(pool: str, project_id: str = PROJECT_ID) -> str:
@@ -51,19 +54,35 @@ def collect(
     clock: Clock | None = None,
     settings: CollectSettings = FAST,
     credentials: dict[str, Credential] | None = None,
+    known: Known = Known(),  # noqa: B008 - it is frozen
 ) -> Round:
     """Poll one slot with the real functions, keep it in the folder's spool, and return what was seen."""
     clock = clock or SimulatedClock(START)
 
     async def run() -> Round:
         async with open_sessions(tuple(projects), credentials or {"default": KEYS}, settings, clock) as sessions:
-            return await collect_slot(sessions, settings, folder / "spool", clock, "collect")
+            return await collect_slot(sessions, settings, folder / "spool", clock, "collect", known)
 
     return asyncio.run(run())
 
 
 def take_in(folder: Path) -> None:
     asyncio.run(drain(folder / "record.duckdb", folder / "spool", SimulatedClock(START), 0.0))
+
+
+def poll_slots(
+    folder: Path, endpoint: str, slots: int, drained: Callable[[int], bool] = lambda _: True, start: datetime = START
+) -> list[Round]:
+    """Poll so many slots, half an hour apart, each knowing what the record holds."""
+    seen = []
+    for number in range(slots):
+        clock = SimulatedClock(start + number * HALF_HOURLY.interval)
+        slot = naive(slot_of(clock.now(), HALF_HOURLY.interval))
+        known = recall(folder / "record.duckdb", folder / "spool", slot, HALF_HOURLY.discovery_interval)
+        seen.append(collect(folder, [project(endpoint)], clock, HALF_HOURLY, known=known))
+        if drained(number):
+            take_in(folder)
+    return seen
 
 
 def by_pool(result: Round) -> dict[str, Scrape]:

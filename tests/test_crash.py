@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from collector.clock import SimulatedClock
-from collector.collect import collect_slot, successes
+from collector.collect import collect_slot, recall
 from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY, Behaviour
 from collector.sandbox.server import Sandbox
 from collector.sessions import open_sessions
@@ -127,10 +127,10 @@ def test_a_clock_that_steps_back_adds_nothing(tmp_path: Path) -> None:
     async def collect(hour: int, minute: int) -> None:
         clock = SimulatedClock(START + timedelta(hours=hour, minutes=minute))
         database, spool = tmp_path / "record.duckdb", tmp_path / "spool"
-        done = successes(database, spool, naive(slot_of(clock.now(), FAST.interval)))
+        known = recall(database, spool, naive(slot_of(clock.now(), FAST.interval)), FAST.discovery_interval)
         asked = (project(sandbox.endpoint, "a"),)
         async with open_sessions(asked, {"default": KEYS}, FAST, clock) as sessions:
-            await collect_slot(sessions, FAST, spool, clock, "collect", done)
+            await collect_slot(sessions, FAST, spool, clock, "collect", known)
         await drain(database, spool, clock, 0.0)
 
     with Sandbox([StillPool("a")], Behaviour(time="requests")) as sandbox:

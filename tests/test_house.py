@@ -16,7 +16,7 @@ import analysis
 import collector
 from analysis import history
 from collector import schema, snapshot, spool
-from collector.snapshot import STATUSES, Discovery, Poll, Scrape, Snapshot, row_of
+from collector.snapshot import STATUSES, Discovery, Poll, Pool, Scrape, Snapshot, row_of
 
 ROOT = Path(collector.__file__).parent.parent
 PACKAGES = [Path(package.__file__ or "").parent for package in (collector, analysis)]
@@ -178,7 +178,8 @@ def blank(kind: type) -> Any:  # noqa: ANN401 - a record of any table
 
 
 @pytest.mark.parametrize(
-    ("table", "kind"), [("polls", Poll), ("discoveries", Discovery), ("scrapes", Scrape), ("snapshots", Snapshot)]
+    ("table", "kind"),
+    [("polls", Poll), ("discoveries", Discovery), ("scrapes", Scrape), ("snapshots", Snapshot), ("pools", Pool)],
 )
 def test_the_spools_fields_are_the_tables_columns(table: str, kind: type) -> None:
     """A row's fields are its table's columns; a snapshot has its `run` and, for `counts`, a column a status."""

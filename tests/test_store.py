@@ -15,7 +15,7 @@ import pytest
 
 from collector import spool
 from collector.clock import SimulatedClock
-from collector.collect import successes
+from collector.collect import recall
 from collector.database import Record, open_for_writing
 from collector.errors import DatabaseRefused
 from collector.schema import MIGRATIONS, TABLES
@@ -23,6 +23,7 @@ from collector.snapshot import STATUSES, Discovery, Poll, Round, Scrape, Snapsho
 from collector.store import Drained, drain, reading
 
 SLOT = datetime(2026, 1, 15, 8, 0)
+HOUR = timedelta(hours=1)
 Tables = dict[str, list[tuple[Any, ...]]]
 
 
@@ -96,13 +97,14 @@ def test_a_round_is_stored_as_it_was(tmp_path: Path) -> None:
     run, rest = SLOT + timedelta(seconds=1), (1, *[None] * 8, {"Pausé": 1, "queue": None})
     turn = (200, None, None, None, 1, SLOT + timedelta(seconds=1), SLOT + timedelta(seconds=1))
     assert {
-        "polls": [(run, "p", "id", "https://example.com", "collect", "1", SLOT, 60, run, 2)],
+        "polls": [(run, "p", "id", "https://example.com", "collect", "1", SLOT, 60, run, 2, None)],
         "discoveries": [(run, "p", "0", 0, SLOT, "ok", *turn, 2, None)],
         "scrapes": [
             (run, "p", "a", SLOT, 60, "ok", *turn, 2, None, None),
             (run, "p", "b", SLOT, 60, "timeout", *turn, 2, None, None),
         ],
         "snapshots": [("p", "a", "infer", SLOT, 1, *rest), ("p", "a", "train", SLOT, 1, *rest)],
+        "pools": [],
     } == stored(tmp_path)
     assert [] == spool.waiting(tmp_path / "spool")
 
@@ -139,7 +141,7 @@ def test_the_order_of_arrival_changes_nothing(tmp_path: Path, order: tuple[int, 
         drained(tmp_path)
         assert before == stored(tmp_path)
     rows = stored(tmp_path)
-    assert [4, 4, 8, 6] == [len(rows[table]) for table in TABLES]
+    assert [4, 4, 8, 6, 0] == [len(rows[table]) for table in TABLES]
     winners = {(pool, slot): queue for _, pool, _, slot, _, queue, *_ in rows["snapshots"]}
     later = SLOT + timedelta(minutes=1)
     assert {("a", SLOT): 2, ("b", SLOT): 1, ("a", later): 4} == winners
@@ -148,12 +150,12 @@ def test_the_order_of_arrival_changes_nothing(tmp_path: Path, order: tuple[int, 
 def test_a_slots_successes_are_those_of_spool_and_database(tmp_path: Path) -> None:
     """What is drained and what waits both count as polled; failures and other slots do not."""
     database, folder = tmp_path / "record.duckdb", tmp_path / "spool"
-    assert set() == successes(database, folder, SLOT)
+    assert set() == recall(database, folder, SLOT, HOUR).sampled
     keep(tmp_path, a_round(1, {"a": "ok", "b": "timeout"}))
     drained(tmp_path)
     keep(tmp_path, a_round(2, {"c": "ok", "d": "refused"}))
     keep(tmp_path, a_round(1, {"e": "ok"}, slot=SLOT + timedelta(minutes=1)))
-    assert {("p", "a"), ("p", "c")} == successes(database, folder, SLOT)
+    assert {("p", "a"), ("p", "c")} == recall(database, folder, SLOT, HOUR).sampled
 
 
 def test_a_held_database_lets_the_spool_wait(tmp_path: Path) -> None:
@@ -179,7 +181,7 @@ def test_a_reader_is_told_of_a_writer(tmp_path: Path) -> None:
     with held(tmp_path, read_only=False):
         with pytest.raises(DatabaseRefused, match=r"is in use .* try again"):
             read(tmp_path)
-        assert set() == successes(tmp_path / "record.duckdb", tmp_path / "spool", SLOT)
+        assert set() == recall(tmp_path / "record.duckdb", tmp_path / "spool", SLOT, HOUR).sampled
 
 
 @pytest.mark.parametrize(
@@ -202,7 +204,7 @@ def test_databases_of_others_are_left_untouched(tmp_path: Path, made: str, told:
     before = content(tmp_path)
     assert (1 if closed else 2) == len(before)
     file = keep(tmp_path, a_round(1, {"a": "ok"}))
-    for use in (drained, read, lambda folder: successes(folder / "record.duckdb", folder / "spool", SLOT)):
+    for use in (drained, read, lambda folder: recall(folder / "record.duckdb", folder / "spool", SLOT, HOUR)):
         with pytest.raises(DatabaseRefused, match=told):
             use(tmp_path)
     assert before == content(tmp_path)

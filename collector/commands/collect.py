@@ -1,12 +1,13 @@
 """``poolscope collect``: one poll, what cron runs; silent when all is well."""
 
 import asyncio
+from datetime import timedelta
 
 import click
 
 from collector import spool
 from collector.cli import Context, refuse
-from collector.collect import collect_slot, drain_wait, successes
+from collector.collect import collect_slot, drain_wait, recall
 from collector.config import Config
 from collector.console import warn
 from collector.credentials import Credential, resolve
@@ -39,7 +40,7 @@ def command(context: Context) -> int:
                 credentials[profile] = credential
     if problems:
         try:
-            successes(config.paths.database, config.paths.spool, naive(context.clock.now()))
+            recall(config.paths.database, config.paths.spool, naive(context.clock.now()), timedelta())
         except DatabaseRefused as refusal:
             problems.append(str(refusal))
     refuse(problems)
@@ -50,9 +51,10 @@ def command(context: Context) -> int:
 async def _collect(context: Context, config: Config, credentials: dict[str, Credential]) -> int:
     clock, paths, settings = context.clock, config.paths, config.collect
     spool.clear_unfinished(paths.spool)
-    done = successes(paths.database, paths.spool, naive(slot_of(clock.now(), settings.interval)))
+    slot = naive(slot_of(clock.now(), settings.interval))
+    known = recall(paths.database, paths.spool, slot, settings.discovery_interval)
     async with open_sessions(config.projects, credentials, settings, clock) as sessions:
-        result = await collect_slot(sessions, settings, paths.spool, clock, "collect", done)
+        result = await collect_slot(sessions, settings, paths.spool, clock, "collect", known)
     failures = result.failures()
     _tell_failures(failures)
     _tell_drained(await drain(paths.database, paths.spool, clock, drain_wait(settings, clock.now())))

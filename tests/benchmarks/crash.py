@@ -25,7 +25,7 @@ import duckdb
 
 from collector import spool
 from collector.clock import SimulatedClock, SystemClock
-from collector.collect import collect_slot, successes
+from collector.collect import collect_slot, recall
 from collector.config import CollectSettings, Project
 from collector.credentials import Credential
 from collector.lock import writing
@@ -59,8 +59,8 @@ async def poll(endpoint: str, folder: Path, first: int, life: int) -> None:
             clock.move_to(slot + timedelta(milliseconds=life))
             with writing(database):
                 spool.clear_unfinished(spool_folder)
-                done = successes(database, spool_folder, naive(slot))
-                result = await collect_slot(sessions, settings, spool_folder, clock, "collect", done)
+                known = recall(database, spool_folder, naive(slot), settings.discovery_interval)
+                result = await collect_slot(sessions, settings, spool_folder, clock, "collect", known)
                 if result.failures():
                     sys.exit(f"slot {number}: {result.failures()[0]}")
                 print(number, flush=True)

@@ -1,0 +1,81 @@
+"""``poolscope pools``: what discovery knows of the pools, and what has changed."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import click
+
+from collector.cli import Context
+from collector.console import as_json, say, table
+from collector.discovery import STATES
+from collector.pools import Change, PoolDescription, describe, unknown_flavors
+from collector.store import reading
+
+SHOWN_CHANGES = 20
+
+
+@click.command("pools")
+@click.option("--json", "json_", is_flag=True, help="One JSON document.")
+@click.pass_obj
+def command(context: Context, json_: bool) -> None:
+    """Show the pools and what has changed.
+
+    As the listings of discovery described them, pools that are gone too. Cards are nodes times what [flavors] in the
+    configuration gives a node.
+    """
+    flavors = context.config().flavors
+    pools, changes = asyncio.run(_describe(context))
+    if json_:
+        click.echo(as_json({"pools": [asdict(p) for p in pools], "changes": [asdict(c) for c in changes]}, indent=2))
+        return
+    table("pool", [asdict(pool) for pool in pools], _cells)
+    if not pools:
+        say("no_pools", "No pool has been discovered yet: poolscope collect does it, once every discovery_interval.")
+    for change in changes[-SHOWN_CHANGES:]:
+        text = f"{change.slot:%Y-%m-%d %H:%M}Z  {change.project} {change.pool}: {_said(change)}"
+        say("pool_changed", text, **asdict(change))
+    if unknown := unknown_flavors(pools, flavors):
+        say("unknown_flavors", f"No cards a node in [flavors] for {', '.join(unknown)}.", flavors=unknown)
+
+
+async def _describe(context: Context) -> tuple[list[PoolDescription], list[Change]]:
+    config = context.config()
+    async with reading(config.paths.database, config.paths.spool, context.clock) as record:
+        return describe(record, config.flavors)
+
+
+def _said(change: Change) -> str:
+    if change.what == "listed":
+        return "came back" if change.after else "is gone"
+    return f"{change.what} {_value(change.before)} -> {_value(change.after)}"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return ", ".join(_nodes(one) for one in value)
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}Z"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value or "nothing")
+
+
+def _nodes(nodes: Mapping[str, Any]) -> str:
+    states = ", ".join(f"{nodes[state]} {state}" for state in STATES if nodes[state])
+    return f"{nodes['count']} x {nodes['flavor']}" + (f" ({states})" if states else "")
+
+
+def _cells(pool: Mapping[str, Any]) -> dict[str, object]:
+    return {
+        "project": pool["project"],
+        "pool": pool["pool"],
+        "name": pool["name"],
+        "phase": pool["phase"] if pool["listed"] else "gone",
+        "nodes": _value(pool["nodes"]) if pool["nodes"] else None,
+        "cards": pool["cards"],
+        "jobs": ", ".join(pool["scope"]) if pool["scope"] else None,
+        "queue": pool["queue_policy"],
+        "created": pool["created_at"],
+        "changed": pool["changed_slot"],
+    }
