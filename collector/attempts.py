@@ -109,7 +109,7 @@ class Gate:
         """Take note of how a request went, or that it is silent; hand back those that waited for it."""
         if self.open:
             return []
-        if failure is not None and failure.outcome in REFUSED_CREDENTIAL:
+        if self.refusal is None and failure is not None and failure.outcome in REFUSED_CREDENTIAL:
             self.refusal = failure
         known = self.refusal is not None or failure is None or failure.outcome == "gone"
         self._places = math.inf if known else UNPROVEN
@@ -178,7 +178,7 @@ class Attempts:
         request.relieved = False
         if (refusal := request.gate.refusal) is not None:
             cause = refusal.error_msg or refusal.http_status
-            message = f"not asked, the credential was refused earlier in this poll: {cause}"
+            message = f"not asked, the credential was refused before: {cause}"
             raise NotAsked(refusal.outcome, error_code=refusal.error_code, error_msg=message)
         await self._turn()
         left = self._limits.deadline - self._clock.monotonic()

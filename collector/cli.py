@@ -25,6 +25,7 @@ COMMANDS = {
     "init": "collector.commands.init",
     "collect": "collector.commands.collect",
     "status": "collector.commands.status",
+    "doctor": "collector.commands.doctor",
     "pools": "collector.commands.pools",
     "import": "collector.commands.import_",
     "export": "collector.commands.export",

@@ -4,7 +4,9 @@ import asyncio
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import quote
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -88,6 +90,25 @@ class ModelArts:
         self._base = f"{endpoint.rstrip('/')}/v2/{quote(project_id, safe='')}"
         self._auth = auth
         self._credential = credential
+
+    async def server_date(self, total_timeout: float) -> datetime | None:
+        """Ask the endpoint for nothing, unsigned, and return its clock (aware UTC); None where it does not tell.
+
+        Raises
+        ------
+        RequestFailed
+            When there is no answer at all; any answer will do.
+        """
+        try:
+            async with (
+                asyncio.timeout(total_timeout),
+                self._client.stream("GET", self._base.removesuffix(urlsplit(self._base).path)) as answered,
+            ):
+                return parsedate_to_datetime(answered.headers.get("date", "")).astimezone(UTC)
+        except (OSError, httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._failed_on_the_way(error, None) from None
+        except ValueError:
+            return None
 
     async def list_pools(self, workspace: str, continue_token: str | None, total_timeout: float) -> Payload:
         """GET /v2/{project_id}/pools: one page of the pools of a workspace.

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from collector import spool
+from collector import backoff, spool
 from collector.attempts import Limits
 from collector.clock import Clock
 from collector.config import CollectSettings
@@ -113,7 +113,10 @@ async def collect_slot(
         requests_per_second=settings.requests_per_second,
         concurrency=settings.concurrency,
     )
+    pauses = backoff.read(spool_folder)
+    backoff.close_gates(sessions, pauses, now)
     result = await poll(sessions, tick, clock, limits, known)
+    backoff.keep(spool_folder, sessions, pauses, now)
     if result.scrapes or result.failures():
         spool.write(spool_folder, tick.slot, tick.run, result)
     return result

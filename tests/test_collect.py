@@ -173,7 +173,7 @@ def test_no_secret_is_kept_or_told(tmp_path: Path) -> None:
     """Keys and token echoed as text, as JSON and as a header: in no file of the record and in no line of output."""
     token = "a-token/of+a-moment==" * 3
     echo = f"canonicalRequest:GET|/v2/|host:h|x-security-token:{token}||{ACCESS_KEY} {SECRET_KEY}"
-    told = answer(403, json.dumps({"error_code": SECRET_KEY, "error_msg": echo}).encode(), X_Request_Id=SECRET_KEY)
+    told = answer(400, json.dumps({"error_code": SECRET_KEY, "error_msg": echo}).encode(), X_Request_Id=SECRET_KEY)
     escaped = json.dumps({"statistics": {"items": token, token: ACCESS_KEY}}).replace("/", "\\/").encode()
     acts = {"plain": answer(200, echo.encode()), "json": answer(200, escaped)}
     acts["encoded"] = answer(200, b"", Content_Encoding=token)
@@ -184,7 +184,7 @@ def test_no_secret_is_kept_or_told(tmp_path: Path) -> None:
         assert all(token in head for head in server.heads)
     outcomes = rows(tmp_path / RECORD, "SELECT pool, outcome, body IS NULL FROM scrapes ORDER BY ALL")
     expected = [("encoded", "wrong_shape", True), ("json", "wrong_shape", False), ("plain", "not_json", False)]
-    assert [*expected, ("told", "forbidden", True)] == outcomes
+    assert [*expected, ("told", "bad_request", True)] == outcomes
     files = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
     for secret in (token, token.replace("/", "\\/"), "of+a-moment", "a-token", ACCESS_KEY, SECRET_KEY):
         assert secret not in done.stdout + done.stderr

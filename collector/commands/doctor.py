@@ -1,0 +1,84 @@
+"""``poolscope doctor``: what is wrong with configuration, keys, endpoint and record, and how to mend it."""
+
+import asyncio
+from dataclasses import asdict
+
+import click
+
+from collector import backoff
+from collector.cli import Context
+from collector.config import Config
+from collector.console import as_json, say
+from collector.credentials import Credential, resolve
+from collector.doctor import Finding, look_at_api, look_at_files, look_at_record, worst
+from collector.errors import ConfigError, DatabaseRefused
+from collector.sessions import open_sessions
+from collector.store import reading
+
+EXIT_CODES = {"ok": 0, "warning": 1, "error": 2}
+MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
+
+
+@click.command("doctor")
+@click.option("--json", "json_", is_flag=True, help="One JSON document.")
+@click.pass_obj
+def command(context: Context, json_: bool) -> int:
+    """Look for what is wrong, with its mend.
+
+    At configuration, credentials, endpoint, clock, permissions, database, spool, lock, disk and schedule. Each endpoint
+    is asked for its time, its pools and one pool's statistics; nothing is recorded.
+
+    Exit codes: 0 all is well, 1 there are warnings, 2 there are errors.
+    """
+    findings = asyncio.run(_look(context))
+    if json_:
+        click.echo(as_json([asdict(finding) for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            mend = f"\n         mend: {finding.mend}" if finding.mend else ""
+            say("finding", f"{MARKS[finding.severity]}  {finding.what}: {finding.told}{mend}", **asdict(finding))
+    return EXIT_CODES[worst(findings)]
+
+
+async def _look(context: Context) -> list[Finding]:
+    config, problems = context.read_config()
+    if not problems and not config.projects:
+        problems = ["there is no project: add a section [projects.NAME] (poolscope init writes an example)"]
+    # A problem ends with its mend.
+    findings = [Finding("configuration", "error", problem) for problem in problems]
+    if not problems:
+        findings.append(Finding("configuration", "ok", f"{len(config.projects)} projects"))
+        findings += await _look_at_apis(context, config)
+    findings += look_at_files(config)
+    try:
+        async with reading(config.paths.database, config.paths.spool, context.clock) as record:
+            findings += look_at_record(record, config, context.clock.now())
+    except DatabaseRefused as refusal:
+        findings.append(Finding("database", "error", str(refusal)))
+    return findings
+
+
+async def _look_at_apis(context: Context, config: Config) -> list[Finding]:
+    findings: list[Finding] = []
+    credentials: dict[str, Credential] = {}
+    for name in dict.fromkeys(project.credentials for project in config.projects):
+        credential, problems = resolve(config.credentials[name], context.environment)
+        findings += [Finding("credentials", "error", problem) for problem in problems]
+        if credential is not None:
+            credentials[name] = credential
+            findings.append(Finding("credentials", "ok", f"{name}: access key and secret key are there"))
+    projects = tuple(project for project in config.projects if project.credentials in credentials)
+    timeout = config.collect.total_timeout.total_seconds()
+    try:
+        async with open_sessions(projects, credentials, config.collect, context.clock) as sessions:
+            for session in sessions:
+                found = await look_at_api(session, context.clock, timeout)
+                findings += found
+                profile = session.project.credentials
+                # The first is about the endpoint, which answers without a credential.
+                taken = any(finding.severity == "ok" for finding in found[1:])
+                if taken and backoff.forget(config.paths.spool, profile):
+                    findings.append(Finding("credentials", "ok", f"{profile} was refused before, it is used again"))
+    except ConfigError as error:
+        findings.append(Finding("network", "error", str(error)))
+    return findings
