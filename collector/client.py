@@ -11,8 +11,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from collector import __version__
-from collector.auth import SignatureAuth
-from collector.credentials import Credential
+from collector.auth import Authentication
 from collector.errors import ConfigError
 from collector.outcomes import RequestFailed, error_of, outcome_of
 
@@ -23,6 +22,8 @@ LONGEST_CODE = 64
 LONGEST_MESSAGE = 2000
 # httpx slows down as one client's connections grow in number (measured: 1,430 requests/s with 10, 229 with 50).
 CONNECTIONS = 8
+# What a gateway says of a token that is over, or is none of its own.
+RENEWABLE = frozenset({"APIGW.0301", "APIG.0301", "APIGW.0307", "APIG.0307", "ModelArts.0202"})
 HEADERS = {
     "User-Agent": f"poolscope/{__version__}",
     "Accept": "application/json",
@@ -83,13 +84,10 @@ def new_clients(concurrency: int, timeouts: Timeouts, *, loopback: bool) -> list
 class ModelArts:
     """The endpoints of one project, with one credential, over one client."""
 
-    def __init__(
-        self, client: httpx.AsyncClient, endpoint: str, project_id: str, auth: SignatureAuth, credential: Credential
-    ) -> None:
+    def __init__(self, client: httpx.AsyncClient, endpoint: str, project_id: str, auth: Authentication) -> None:
         self._client = client
         self._base = f"{endpoint.rstrip('/')}/v2/{quote(project_id, safe='')}"
         self._auth = auth
-        self._credential = credential
 
     async def server_date(self, total_timeout: float) -> datetime | None:
         """Ask the endpoint for nothing, unsigned, and return its clock (aware UTC); None where it does not tell.
@@ -133,6 +131,16 @@ class ModelArts:
         return await self._get(path, None, LARGEST_STATISTICS, total_timeout)
 
     async def _get(self, path: str, query: dict[str, str] | None, largest: int, total_timeout: float) -> Payload:
+        loop = asyncio.get_running_loop()
+        asked_at = loop.time()
+        try:
+            return await self._ask(path, query, largest, total_timeout)
+        except RequestFailed as failure:
+            if failure.error_code not in RENEWABLE or not await self._auth.renew(asked_at):
+                raise
+        return await self._ask(path, query, largest, max(0.0, asked_at + total_timeout - loop.time()))
+
+    async def _ask(self, path: str, query: dict[str, str] | None, largest: int, total_timeout: float) -> Payload:
         answered: httpx.Response | None = None
         try:
             async with (
@@ -141,6 +149,7 @@ class ModelArts:
             ):
                 body = await _read(answered, largest)
         except RequestFailed as failure:
+            # Without an answer it was the authentication that failed, before anything was asked.
             if answered is not None:
                 failure.http_status = answered.status_code
                 failure.request_id = self._header(answered, "x-request-id")
@@ -164,7 +173,7 @@ class ModelArts:
 
     def keep(self, body: bytes) -> str:
         """Return a body as it is kept beside a failure: text without secrets, at most 64 KiB."""
-        text = self._credential.redact(body[: KEPT_BODY * 4].decode("utf-8", errors="replace")).replace("\0", "\ufffd")
+        text = self._auth.redact(body[: KEPT_BODY * 4].decode("utf-8", errors="replace")).replace("\0", "\ufffd")
         return text.encode()[:KEPT_BODY].decode(errors="ignore")
 
     def clean(self, text: str | None, longest: int) -> str | None:
@@ -172,7 +181,7 @@ class ModelArts:
         if text is None:
             return None
         valid = text.encode("utf-8", errors="replace").decode().replace("\0", "\ufffd")
-        return self._credential.redact(valid)[:longest]
+        return self._auth.redact(valid)[:longest]
 
     def _header(self, answered: httpx.Response, name: str) -> str | None:
         return self.clean(answered.headers.get(name), 128)

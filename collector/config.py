@@ -59,6 +59,8 @@ class Project:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     credentials: str = "default"
+    iam_endpoint: str = ""
+    """Where tokens are had, for credentials with a password."""
 
     @property
     def on_loopback(self) -> bool:
@@ -166,7 +168,9 @@ def read_config(file: Path | None, environment: Mapping[str, str], folder: Path)
     return Config(settings, paths, profiles, tuple(projects), flavors), reader.problems
 
 
-def _project(name: str, table: Mapping[str, object], profiles: Mapping[str, object], reader: _Reader) -> Project:
+def _project(
+    name: str, table: Mapping[str, object], profiles: Mapping[str, CredentialProfile], reader: _Reader
+) -> Project:
     where = f"projects.{name}"
     if not name.strip() or not name.isprintable():
         reader.problems.append(f"projects.{name!r}: a name that can be printed is expected")
@@ -181,6 +185,10 @@ def _project(name: str, table: Mapping[str, object], profiles: Mapping[str, obje
             reader.problems.append(f"{where}.credentials: there is no profile [credentials.{values['credentials']}]")
     if "region" in values:
         values.setdefault("endpoint", f"https://modelarts.{values['region']}.myhuaweicloud.com")
+        values.setdefault("iam_endpoint", f"https://iam.{values['region']}.myhuaweicloud.com")
+    profile = profiles.get(values.get("credentials", "default"))
+    if profile is not None and profile.user is not None and not values.get("iam_endpoint"):
+        reader.problems.append(f"{where}.iam_endpoint: is missing: a password needs it, or the region")
     return Project(name, **values)
 
 

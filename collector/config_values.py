@@ -129,11 +129,16 @@ CREDENTIALS: dict[str, Callable[[object], Any]] = {
     "access_key_file": _path,
     "secret_key_file": _path,
     "security_token_file": _path,
+    "user": _text,
+    "domain": _text,
+    "password_env": _text,
+    "password_file": _path,
 }
 PROJECTS: dict[str, Callable[[object], Any]] = {
     "project_id": _named(r"[A-Za-z0-9-]{1,64}", "a project id (letters, digits and hyphens)"),
     "region": _named(r"[a-z]{2,20}(-[a-z0-9]+)+", "a region such as cn-north-4"),
     "endpoint": _endpoint,
+    "iam_endpoint": _endpoint,
     "workspaces": _texts,
     "pools": _pools,
     "include": _texts,

@@ -3,9 +3,10 @@
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 REDACTED = "[redacted]"
 # APIGW.0301 echoes the canonical request with "|" for newlines: the values of these headers are secrets in any text.
@@ -25,6 +26,11 @@ class CredentialProfile:
     access_key_file: Path | None = None
     secret_key_file: Path | None = None
     security_token_file: Path | None = None
+    user: str | None = None
+    """With a user the credential is a password, for which IAM gives tokens."""
+    domain: str | None = None
+    password_env: str = "HUAWEICLOUD_SDK_PASSWORD"  # noqa: S105 - likewise
+    password_file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -38,15 +44,36 @@ class Credential:
 
     def redact(self, text: str) -> str:
         """Return the text without this credential's keys and without any signed header's value."""
-        text = SECRET_HEADERS.sub(rf"\1\2{REDACTED}", text)
-        for secret in (self.secret_key, self.security_token, self.access_key):
-            if secret:
-                # A JSON text may hold a secret with its slashes escaped.
-                text = text.replace(secret, REDACTED).replace(secret.replace("/", "\\/"), REDACTED)
-        return text
+        return _redact(text, (self.secret_key, self.security_token, self.access_key))
 
 
-def resolve(profile: CredentialProfile, environment: Mapping[str, str]) -> tuple[Credential | None, list[str]]:
+@dataclass(frozen=True)
+class PasswordCredential:
+    """A user of an account (IAM calls it domain) with the password, which never shows in a repr."""
+
+    profile: str
+    user: str
+    domain: str
+    password: str = field(repr=False)
+
+    def redact(self, text: str) -> str:
+        """Return the text without the password and without any token that a header names."""
+        return _redact(text, (self.password,))
+
+
+def _redact(text: str, secrets: Iterable[str | None]) -> str:
+    text = SECRET_HEADERS.sub(rf"\1\2{REDACTED}", text)
+    for secret in secrets:
+        if secret:
+            # A JSON text may hold a secret with its slashes escaped.
+            text = text.replace(secret, REDACTED).replace(secret.replace("/", "\\/"), REDACTED)
+    return text
+
+
+AnyCredential: TypeAlias = Credential | PasswordCredential
+
+
+def resolve(profile: CredentialProfile, environment: Mapping[str, str]) -> tuple[AnyCredential | None, list[str]]:
     """Find a profile's secrets.
 
     Returns
@@ -69,11 +96,19 @@ def resolve(profile: CredentialProfile, environment: Mapping[str, str]) -> tuple
                     f"credentials.{profile.name}: no {what.replace('_', ' ')}: set the environment variable "
                     f"{variable}, or name a file that only you can read with credentials.{profile.name}.{what}_file"
                 )
-        if value is not None and not (value.isascii() and value.isprintable() and " " not in value):
+        odd = value is not None and not (value.isascii() and value.isprintable() and " " not in value)
+        if odd and what != "password":
             problems.append(f"credentials.{profile.name}: the {what.replace('_', ' ')} holds blanks or odd characters")
             return None
         return value
 
+    if profile.user is not None:
+        if profile.domain is None:
+            problems.append(f"credentials.{profile.name}.domain: is missing (the account's name)")
+        password = part("password", profile.password_file, profile.password_env, needed=True)
+        if password is None or profile.domain is None:
+            return None, problems
+        return PasswordCredential(profile.name, profile.user, profile.domain, password), problems
     access_key = part("access_key", profile.access_key_file, profile.access_key_env, needed=True)
     secret_key = part("secret_key", profile.secret_key_file, profile.secret_key_env, needed=True)
     # A temporary token in the environment belongs to the keys in the environment, not to keys from files.

@@ -46,7 +46,7 @@ async def run_demo(
     settings = CollectSettings(interval=step, requests_per_second=10_000)
     project = Project(PROJECT, project_id=project_id, endpoint=endpoint)
     day: datetime | None = None
-    async with open_sessions((project,), {project.credentials: credential}, settings, clock) as sessions:
+    async with open_sessions((project,), {project.credentials: credential}, settings, clock, database) as sessions:
         for slot in slots:
             if day is not None and slot - day >= DAY:
                 await drain(database, spool_folder, clock, 0.0)

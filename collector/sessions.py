@@ -2,19 +2,25 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 from collector.attempts import Gate
-from collector.auth import SignatureAuth
+from collector.auth import Authentication, SignatureAuth, TokenAuth
 from collector.client import ModelArts, Timeouts, new_clients
 from collector.clock import Clock
 from collector.config import CollectSettings, Project
-from collector.credentials import Credential
+from collector.credentials import AnyCredential, Credential
 from collector.poll import Session
+from collector.tokens import token_file
 
 
 @asynccontextmanager
 async def open_sessions(
-    projects: tuple[Project, ...], credentials: Mapping[str, Credential], settings: CollectSettings, clock: Clock
+    projects: tuple[Project, ...],
+    credentials: Mapping[str, AnyCredential],
+    settings: CollectSettings,
+    clock: Clock,
+    database: Path,
 ) -> AsyncIterator[list[Session]]:
     """Open the sessions of all projects; their connections are closed at the end.
 
@@ -22,6 +28,8 @@ async def open_sessions(
     ----------
     credentials
         By profile; every profile that a project names is there.
+    database
+        The record, beside which tokens are kept.
     """
     timeouts = Timeouts(
         settings.connect_timeout.total_seconds(),
@@ -29,8 +37,7 @@ async def open_sessions(
         settings.total_timeout.total_seconds(),
     )
     # The gateway locks keys, not profiles: two profiles with the same keys share one gate.
-    keys = {profile: (credential.access_key, credential.secret_key) for profile, credential in credentials.items()}
-    gates = {key: Gate() for key in keys.values()}
+    gates = {_key(credential): Gate() for credential in credentials.values()}
     async with AsyncExitStack() as stack:
         clients = {}
         for loopback in {project.on_loopback for project in projects}:
@@ -41,10 +48,19 @@ async def open_sessions(
         sessions = []
         for project in projects:
             credential = credentials[project.credentials]
-            auth = SignatureAuth(credential, project.project_id, clock)
-            apis = [
-                ModelArts(client, project.endpoint, project.project_id, auth, credential)
-                for client in clients[project.on_loopback]
-            ]
-            sessions.append(Session(project, gates[keys[project.credentials]], apis))
+            own = clients[project.on_loopback]
+            auth: Authentication
+            if isinstance(credential, Credential):
+                auth = SignatureAuth(credential, project.project_id, clock)
+            else:
+                file = token_file(database, credential.profile, project.name)
+                auth = TokenAuth(credential, project.project_id, project.iam_endpoint, own[0], clock, file)
+            apis = [ModelArts(client, project.endpoint, project.project_id, auth) for client in own]
+            sessions.append(Session(project, gates[_key(credential)], apis))
         yield sessions
+
+
+def _key(credential: AnyCredential) -> tuple[str, ...]:
+    if isinstance(credential, Credential):
+        return credential.access_key, credential.secret_key
+    return credential.domain, credential.user, credential.password

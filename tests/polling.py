@@ -4,7 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ import duckdb
 from collector.clock import Clock, SimulatedClock
 from collector.collect import collect_slot, recall
 from collector.config import CollectSettings, Project
-from collector.credentials import Credential
+from collector.credentials import AnyCredential, Credential
 from collector.discovery import Known
 from collector.sandbox.behaviour import ACCESS_KEY, PROJECT_ID, SECRET_KEY
 from collector.sessions import open_sessions
@@ -53,14 +53,16 @@ def collect(
     projects: Sequence[Project],
     clock: Clock | None = None,
     settings: CollectSettings = FAST,
-    credentials: dict[str, Credential] | None = None,
+    credentials: Mapping[str, AnyCredential] | None = None,
     known: Known = Known(),  # noqa: B008 - it is frozen
 ) -> Round:
     """Poll one slot with the real functions, keep it in the folder's spool, and return what was seen."""
     clock = clock or SimulatedClock(START)
 
     async def run() -> Round:
-        async with open_sessions(tuple(projects), credentials or {"default": KEYS}, settings, clock) as sessions:
+        async with open_sessions(
+            tuple(projects), credentials or {"default": KEYS}, settings, clock, folder / "record.duckdb"
+        ) as sessions:
             return await collect_slot(sessions, settings, folder / "spool", clock, "collect", known)
 
     return asyncio.run(run())

@@ -26,6 +26,7 @@ attempts = 2
 connect_timeout = "1s"
 read_timeout = "2s"
 total_timeout = "3s"
+discovery_interval = "2h"
 [paths]
 database = "record.duckdb"
 spool = "/srv/spool"
@@ -37,6 +38,11 @@ security_token_file = "keys/token"
 access_key_env = "OTHER_AK"
 secret_key_env = "OTHER_SK"
 security_token_env = "OTHER_TOKEN"
+[credentials.user]
+user = "poller"
+domain = "account"
+password_env = "OTHER_PASSWORD"
+password_file = "keys/password"
 [projects.main]
 project_id = "0a1b2c"
 region = "cn-north-4"
@@ -48,6 +54,8 @@ credentials = "files"
 [projects.lab]
 project_id = "ffff"
 endpoint = "http://127.0.0.1:8080/"
+iam_endpoint = "http://127.0.0.1:8081"
+credentials = "user"
 """
 PROJECT = '[projects.main]\nproject_id = "0a1b"\nregion = "cn-north-4"\n'
 LAB = "[projects.a]\nproject_id = '1'\n"
@@ -75,19 +83,25 @@ def expected_everything(folder: Path) -> Config:
     )
     minute, second = timedelta(minutes=1), timedelta(seconds=1)
     return Config(
-        CollectSettings(5 * minute, 4 * minute, 40, 150.5, 2, second, 2 * second, 3 * second),
+        CollectSettings(5 * minute, 4 * minute, 40, 150.5, 2, second, 2 * second, 3 * second, 120 * minute),
         Paths(folder / "record.duckdb", Path("/srv/spool")),
         {
             "default": CredentialProfile("default"),
             "files": files,
             "other": CredentialProfile("other", "OTHER_AK", "OTHER_SK", "OTHER_TOKEN"),
+            "user": CredentialProfile(
+                "user", user="poller", domain="account", password_env="OTHER_PASSWORD",  # noqa: S106 - a variable's name
+                password_file=folder / "keys/password",
+            ),
         },
         (
             Project(
                 "main", "0a1b2c", "cn-north-4", "https://modelarts.cn-north-4.myhuaweicloud.com", ("0", "w1"),
-                ("pool-b", "pool-a"), ("train-*",), ("*-test",), "files",
+                ("pool-b", "pool-a"), ("train-*",), ("*-test",), "files", "https://iam.cn-north-4.myhuaweicloud.com",
             ),
-            Project("lab", "ffff", None, "http://127.0.0.1:8080"),
+            Project(
+                "lab", "ffff", None, "http://127.0.0.1:8080", credentials="user", iam_endpoint="http://127.0.0.1:8081"
+            ),
         ),
     )  # fmt: skip
 
@@ -111,6 +125,15 @@ def test_every_value_comes_by_environment_too(tmp_path: Path) -> None:
     assert [] == problems
     # Variables come in the order of their names, and the projects with them.
     assert expected == replace(config, projects=config.projects[::-1])
+
+
+def test_a_password_needs_to_know_where_iam_is(read: Read) -> None:
+    """A project with an endpoint of its own and no region has to say where its tokens are had."""
+    user = '[credentials.default]\nuser = "u"\ndomain = "d"\n'
+    _, problems = read(user + LAB + 'endpoint = "https://modelarts.example.com"')
+    assert 1 == len(problems)
+    assert problems[0].startswith("projects.a.iam_endpoint: is missing")
+    assert [] == read(user + PROJECT)[1]
 
 
 def test_the_environment_wins(read: Read) -> None:

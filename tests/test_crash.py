@@ -129,7 +129,7 @@ def test_a_clock_that_steps_back_adds_nothing(tmp_path: Path) -> None:
         database, spool = tmp_path / "record.duckdb", tmp_path / "spool"
         known = recall(database, spool, naive(slot_of(clock.now(), FAST.interval)), FAST.discovery_interval)
         asked = (project(sandbox.endpoint, "a"),)
-        async with open_sessions(asked, {"default": KEYS}, FAST, clock) as sessions:
+        async with open_sessions(asked, {"default": KEYS}, FAST, clock, database) as sessions:
             await collect_slot(sessions, FAST, spool, clock, "collect", known)
         await drain(database, spool, clock, 0.0)
 

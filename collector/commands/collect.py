@@ -10,7 +10,7 @@ from collector.cli import Context, refuse
 from collector.collect import collect_slot, drain_wait, recall
 from collector.config import Config
 from collector.console import warn
-from collector.credentials import Credential, resolve
+from collector.credentials import AnyCredential, resolve
 from collector.errors import DatabaseRefused
 from collector.lock import writing
 from collector.sessions import open_sessions
@@ -29,7 +29,7 @@ def command(context: Context) -> int:
     Run it from cron once an interval. A slot is polled once: a second run in the same interval adds only what failed.
     """
     config, problems = context.read_config()
-    credentials: dict[str, Credential] = {}
+    credentials: dict[str, AnyCredential] = {}
     if not problems and not config.projects:
         problems.append("there is no project: add a section [projects.NAME] (poolscope init writes an example)")
     for profile in dict.fromkeys(project.credentials for project in config.projects):
@@ -48,12 +48,12 @@ def command(context: Context) -> int:
         return asyncio.run(_collect(context, config, credentials))
 
 
-async def _collect(context: Context, config: Config, credentials: dict[str, Credential]) -> int:
+async def _collect(context: Context, config: Config, credentials: dict[str, AnyCredential]) -> int:
     clock, paths, settings = context.clock, config.paths, config.collect
     spool.clear_unfinished(paths.spool)
     slot = naive(slot_of(clock.now(), settings.interval))
     known = recall(paths.database, paths.spool, slot, settings.discovery_interval)
-    async with open_sessions(config.projects, credentials, settings, clock) as sessions:
+    async with open_sessions(config.projects, credentials, settings, clock, paths.database) as sessions:
         result = await collect_slot(sessions, settings, paths.spool, clock, "collect", known)
     failures = result.failures()
     _tell_failures(failures)

@@ -9,7 +9,7 @@ from collector import backoff
 from collector.cli import Context
 from collector.config import Config
 from collector.console import as_json, say
-from collector.credentials import Credential, resolve
+from collector.credentials import AnyCredential, resolve
 from collector.doctor import Finding, look_at_api, look_at_files, look_at_record, worst
 from collector.errors import ConfigError, DatabaseRefused
 from collector.sessions import open_sessions
@@ -60,17 +60,19 @@ async def _look(context: Context) -> list[Finding]:
 
 async def _look_at_apis(context: Context, config: Config) -> list[Finding]:
     findings: list[Finding] = []
-    credentials: dict[str, Credential] = {}
+    credentials: dict[str, AnyCredential] = {}
     for name in dict.fromkeys(project.credentials for project in config.projects):
         credential, problems = resolve(config.credentials[name], context.environment)
         findings += [Finding("credentials", "error", problem) for problem in problems]
         if credential is not None:
             credentials[name] = credential
-            findings.append(Finding("credentials", "ok", f"{name}: access key and secret key are there"))
+            findings.append(Finding("credentials", "ok", f"{name} is there"))
     projects = tuple(project for project in config.projects if project.credentials in credentials)
     timeout = config.collect.total_timeout.total_seconds()
     try:
-        async with open_sessions(projects, credentials, config.collect, context.clock) as sessions:
+        async with open_sessions(
+            projects, credentials, config.collect, context.clock, config.paths.database
+        ) as sessions:
             for session in sessions:
                 found = await look_at_api(session, context.clock, timeout)
                 findings += found

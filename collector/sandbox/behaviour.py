@@ -33,6 +33,10 @@ class Behaviour:
     project_id: str = PROJECT_ID
     access_key: str = ACCESS_KEY
     secret_key: str = SECRET_KEY
+    user: str = "sandbox"
+    domain: str = "sandbox"
+    password: str = SECRET_KEY
+    token_life: timedelta = timedelta(hours=24)
     security_token: str | None = None
     """Where set, the key pair is a temporary one and the token must come with it."""
 

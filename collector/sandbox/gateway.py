@@ -6,7 +6,9 @@ expired signature is worded is not documented; the real text may differ.
 
 import hashlib
 import hmac
+import json
 import re
+import secrets
 import threading
 from collections import Counter
 from collections.abc import Mapping
@@ -61,6 +63,7 @@ class Gateway:
         self._clock = clock
         self._lock = threading.Lock()
         self._failures: Counter[str] = Counter()
+        self._tokens: dict[str, datetime] = {}
         self._locked_until: dict[str, float] = {}
         self._window_began = -WINDOW_SECONDS
         self._in_window = 0
@@ -78,8 +81,36 @@ class Gateway:
             self._throttle()
         return date if self._behaviour.time == "requests" else self._clock.now()
 
+    def issue_token(self, request: Request) -> tuple[str, datetime]:
+        """Give a token for user and password, as IAM does; return it with the end of its life.
+
+        Raises
+        ------
+        Refused
+        """
+        behaviour = self._behaviour
+        try:
+            asked = json.loads(request.body)["auth"]
+            user = asked["identity"]["password"]["user"]
+            given = (user["domain"]["name"], user["name"], user["password"], asked["scope"]["project"]["id"])
+        except (ValueError, KeyError, TypeError):
+            raise Refused(400, "IAM.0011", "Request body is invalid.") from None
+        if given != (behaviour.domain, behaviour.user, behaviour.password, behaviour.project_id):
+            raise Refused(401, "1000", "The username or password is wrong.")
+        token, expires = secrets.token_urlsafe(96), self._clock.now() + behaviour.token_life
+        with self._lock:
+            self._tokens[token] = expires
+        return token, expires
+
     def _authenticate(self, request: Request) -> datetime:
         """Check who asks; return the date of the signature."""
+        token = request.headers.get("x-auth-token")
+        if token is not None:
+            if token not in self._tokens:
+                raise _unauthorized("decrypt token fail")
+            if self._clock.now() >= self._tokens[token]:
+                raise _unauthorized(f"token expires, expires_at: {self._tokens[token]:%Y-%m-%dT%H:%M:%S.%fZ}")
+            return self._clock.now()
         given = request.headers.get("authorization")
         if given is None:
             raise _unauthorized("x-auth-token not found")

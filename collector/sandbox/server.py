@@ -88,10 +88,9 @@ class Sandbox:
             self._stopping.wait(self.behaviour.latency)
         request_id = uuid.uuid4().hex
         headers = {"X-Request-Id": request_id}
-        status = 200
         payload: Json
         try:
-            payload = self._payload(request)
+            status, payload = self._payload(request, headers)
         except Refused as refusal:
             status = refusal.status
             payload = {"error_msg": refusal.message, "error_code": refusal.code}
@@ -105,19 +104,23 @@ class Sandbox:
             self.statuses[status] += 1
         return Answer(status, headers, json.dumps(payload).encode())
 
-    def _payload(self, request: Request) -> Json:
+    def _payload(self, request: Request, headers: dict[str, str]) -> tuple[int, Json]:
         # A path that nobody published is refused before anybody asks who wants it.
         match [unquote(segment) for segment in request.path.split("/")]:
+            case ["", "v3", "auth", "tokens"] if request.method == "POST":
+                token, expires = self._gateway.issue_token(request)
+                headers["X-Subject-Token"] = token
+                return 201, {"token": {"expires_at": f"{expires:%Y-%m-%dT%H:%M:%S.%fZ}"}}
             case ["", "v2", project, "pools"] if request.method == "GET":
                 self._admit(request, project)
-                return pool_list(list(self._pools.values()), dict(request.pairs), self.behaviour)
+                return 200, pool_list(list(self._pools.values()), dict(request.pairs), self.behaviour)
             case ["", "v2", project, "pools", pool] if request.method == "GET":
                 self._admit(request, project)
-                return pool_payload(self._pool(pool), self.behaviour)
+                return 200, pool_payload(self._pool(pool), self.behaviour)
             case ["", "v2", project, "statistics", "pools", pool, "workloads"] if request.method == "GET":
                 instant = self._admit(request, project)
                 counts = self._pool(pool).counts_at(instant.timestamp(), self.behaviour.retention_seconds)
-                return statistics_payload(counts, self.behaviour)
+                return 200, statistics_payload(counts, self.behaviour)
         raise Refused(404, "APIGW.0101", "The API does not exist or has not been published in the environment")
 
     def _admit(self, request: Request, project: str) -> datetime:

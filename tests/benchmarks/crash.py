@@ -52,7 +52,7 @@ async def poll(endpoint: str, folder: Path, first: int, life: int) -> None:
     clock = SimulatedClock(START)
     keys = {"default": Credential("default", ACCESS_KEY, SECRET_KEY)}
     print("ready", flush=True)
-    async with open_sessions((project,), keys, settings, clock) as sessions:
+    async with open_sessions((project,), keys, settings, clock, database) as sessions:
         for number in range(first, sys.maxsize):
             slot = START + number * STEP
             # In real life no two runs begin at one instant.

@@ -1,0 +1,55 @@
+"""Tokens between two ticks: one owner-only file each, and how long a token is used."""
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+LONGEST_MARGIN: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token, when it was given and until when it lives (aware UTC); its value never shows in a repr."""
+
+    value: str = field(repr=False)
+    given_at: datetime
+    expires_at: datetime
+
+    def nearly_over(self, now: datetime) -> bool:
+        """Return whether a tenth of its life, an hour at most, is all that is left."""
+        return now >= self.expires_at - min(LONGEST_MARGIN, (self.expires_at - self.given_at) / 10)
+
+
+def token_file(database: Path, profile: str, project: str) -> Path:
+    """Return where the token of a project is kept: beside the record."""
+    name = "".join(letter if letter.isalnum() else "_" for letter in f"{profile}-{project}")
+    return database.with_name(database.name + ".tokens") / f"{name}.json"
+
+
+def read_token(file: Path, owner: str) -> Token | None:
+    """Return the token that a file keeps for an owner; None where it keeps none, or another's."""
+    try:
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        if kept["owner"] != owner:
+            return None
+        dates = (datetime.fromisoformat(kept[name]) for name in ("given_at", "expires_at"))
+        return Token(str(kept["value"]), *dates)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write_token(file: Path, owner: str, token: Token) -> None:
+    """Keep a token, readable by its owner only; where that cannot be done the next tick asks for another."""
+    kept = {"owner": owner, "value": token.value}
+    kept |= {"given_at": token.given_at.isoformat(), "expires_at": token.expires_at.isoformat()}
+    unfinished = file.with_name(f"{file.name}.{os.getpid()}")
+    with suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+            json.dump(kept, opened)
+        unfinished.rename(file)

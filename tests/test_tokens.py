@@ -1,0 +1,102 @@
+"""IAM tokens by password: asked for once, kept between ticks for their owner only, renewed in time and once on 401."""
+
+import json
+import stat
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from collector.clock import SimulatedClock
+from collector.credentials import PasswordCredential
+from collector.sandbox.behaviour import Behaviour
+from collector.sandbox.server import Sandbox
+from collector.snapshot import Round
+from tests.polling import FAST, GOOD, START, collect, configure, poolscope, project, rows, statistics_path
+from tests.scripted import Act, Scripted, StillPool, answer
+
+PASSWORD = "correct horse battery staple"  # noqa: S105 - of a user of the sandbox alone
+USER = PasswordCredential("default", "sandbox", "sandbox", PASSWORD)
+LIFE = timedelta(hours=10)
+IAM = "/v3/auth/tokens"
+SERVED = Behaviour(password=PASSWORD, token_life=LIFE)
+POOLS = [StillPool(f"pool-{number}") for number in range(12)]
+
+
+def tick(folder: Path, endpoint: str, after: timedelta = timedelta(), clock: SimulatedClock | None = None) -> Round:
+    clock = clock or SimulatedClock(START)
+    clock.move_to(START + after)
+    asked = replace(project(endpoint, *(pool.id for pool in POOLS)), iam_endpoint=endpoint)
+    return collect(folder, [asked], clock, FAST, {"default": USER})
+
+
+def outcomes(seen: Round) -> set[str]:
+    return {scrape.outcome for scrape in seen.scrapes}
+
+
+def given(token: str) -> Act:
+    expires = f'{{"token": {{"expires_at": "{START + LIFE:%Y-%m-%dT%H:%M:%S.%fZ}"}}}}'
+    return answer(201, expires.encode(), X_Subject_Token=token)
+
+
+def test_one_token_serves_all_pools_and_the_ticks_after(tmp_path: Path) -> None:
+    """Twelve pools in three ticks: one token is asked for; it is renewed when a tenth of its life is left."""
+    clock = SimulatedClock(START)
+    with Sandbox(POOLS, SERVED, clock) as sandbox:
+        for after, tokens in ((0, 1), (1, 1), (8.9, 1), (9.1, 2), (9.2, 2)):
+            assert {"ok"} == outcomes(tick(tmp_path, sandbox.endpoint, timedelta(hours=after), clock))
+            assert tokens == sandbox.requests[IAM]
+    kept = list(tmp_path.rglob("*.tokens/*"))
+    assert [0o600] == [stat.S_IMODE(file.stat().st_mode) for file in kept]
+    assert 0o700 == stat.S_IMODE(kept[0].parent.stat().st_mode)
+
+
+@pytest.mark.parametrize("code", ["APIGW.0301", "APIGW.0307", "ModelArts.0202"])
+def test_a_refused_token_is_renewed_once(tmp_path: Path, code: str) -> None:
+    """Every pool's first answer is 401: one new token, and every pool has its sample in the same poll."""
+    refused = answer(401, json.dumps({"error_code": code, "error_msg": "token expires"}).encode())
+    scripts = {statistics_path(pool.id): [refused, answer(200, GOOD)] for pool in POOLS[:1]}
+    with Scripted({IAM: [given("first"), given("second")]} | scripts, answer(200, GOOD)) as server:
+        assert {"ok"} == outcomes(tick(tmp_path, server.endpoint))
+        assert 2 == server.requests[IAM]
+
+
+def test_a_token_that_stays_refused_ends_the_use_of_the_credential(tmp_path: Path) -> None:
+    """Two tokens, two refused requests, and no more; all pools bear the cause, the next poll leaves it alone."""
+    refused = answer(401, b'{"error_code": "APIGW.0301", "error_msg": "decrypt token fail"}')
+    with Scripted({IAM: [given("t")]}, refused) as server:
+        assert {"unauthorized"} == outcomes(tick(tmp_path, server.endpoint))
+        assert {"unauthorized"} == outcomes(tick(tmp_path, server.endpoint, timedelta(minutes=1)))
+        assert (2, 2 + 2) == (server.requests[IAM], sum(server.requests.values()))
+
+
+def test_a_wrong_password_is_sent_once(tmp_path: Path) -> None:
+    """IAM refuses it: one request, every pool's row says so, and neither password nor token is in any file or row."""
+    with Sandbox(POOLS, Behaviour()) as sandbox:
+        seen = tick(tmp_path, sandbox.endpoint)
+        assert 1 == sum(sandbox.requests.values())
+    assert {"unauthorized"} == outcomes(seen)
+    assert any("The username or password is wrong" in (scrape.error_msg or "") for scrape in seen.scrapes)
+    assert not any(PASSWORD in file.read_text() for file in tmp_path.rglob("*") if file.is_file())
+
+
+def test_a_token_is_in_no_row_and_no_other_file(tmp_path: Path) -> None:
+    """The server echoes it in a body and in an error: it is kept in its own file and nowhere else."""
+    echo = answer(400, b'{"error_code": "x", "error_msg": "a-token-of-hours is odd"}')
+    scripts = {IAM: [given("a-token-of-hours")], statistics_path("pool-1"): [echo]}
+    with Scripted(scripts, answer(200, b"what is a-token-of-hours")) as server:
+        tick(tmp_path, server.endpoint)
+    held = [file for file in tmp_path.rglob("*") if file.is_file() and "a-token-of-hours" in file.read_text()]
+    assert [".tokens"] == [file.parent.suffix for file in held]
+
+
+def test_the_command_polls_with_a_password(tmp_path: Path) -> None:
+    """User and domain in the file, the password from the environment; without it exit 2 names what is missing."""
+    with Sandbox(POOLS[:2], Behaviour(password=PASSWORD)) as sandbox:
+        profile = f'iam_endpoint = "{sandbox.endpoint}"\n[credentials.default]\nuser = "sandbox"\ndomain = "sandbox"'
+        configure(tmp_path, sandbox.endpoint, profile)
+        assert "HUAWEICLOUD_SDK_PASSWORD" in poolscope(tmp_path, "collect").stderr
+        done = poolscope(tmp_path, "collect", HUAWEICLOUD_SDK_PASSWORD=PASSWORD)
+        assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
+    assert [(2,)] == rows(tmp_path / "data/poolscope.duckdb", "SELECT count(*) FROM scrapes WHERE outcome = 'ok'")
