@@ -24,6 +24,7 @@ from collector.errors import ConfigError, PoolscopeError
 COMMANDS = {
     "init": "collector.commands.init",
     "collect": "collector.commands.collect",
+    "watch": "collector.commands.watch",
     "status": "collector.commands.status",
     "doctor": "collector.commands.doctor",
     "pools": "collector.commands.pools",

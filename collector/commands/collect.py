@@ -1,12 +1,14 @@
 """``poolscope collect``: one poll, what cron runs; silent when all is well."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
 
 import click
 
 from collector import spool
 from collector.cli import Context, refuse
+from collector.clock import Clock
 from collector.collect import collect_slot, drain_wait, recall
 from collector.config import Config
 from collector.console import warn
@@ -15,7 +17,7 @@ from collector.errors import DatabaseRefused
 from collector.lock import writing
 from collector.sessions import open_sessions
 from collector.slots import naive, slot_of
-from collector.snapshot import Discovery, Scrape
+from collector.snapshot import Discovery, Round, Scrape
 from collector.store import Drained, drain
 
 MOST_WARNINGS = 20
@@ -27,6 +29,24 @@ def command(context: Context) -> int:
     """Poll every pool once and keep the answers.
 
     Run it from cron once an interval. A slot is polled once: a second run in the same interval adds only what failed.
+    """
+    config, credentials = prepare(context)
+    with writing(config.paths.database):
+        return int(bool(asyncio.run(poll_slot(context.clock, config, credentials)).failures()))
+
+
+def prepare(context: Context) -> tuple[Config, dict[str, AnyCredential]]:
+    """Read all that a poll needs, before its first request.
+
+    Returns
+    -------
+    tuple
+        The configuration, and the credentials by profile.
+
+    Raises
+    ------
+    ConfigError
+        With every problem, also one of the database, in one message.
     """
     config, problems = context.read_config()
     credentials: dict[str, AnyCredential] = {}
@@ -44,21 +64,25 @@ def command(context: Context) -> int:
         except DatabaseRefused as refusal:
             problems.append(str(refusal))
     refuse(problems)
-    with writing(config.paths.database):
-        return asyncio.run(_collect(context, config, credentials))
+    return config, credentials
 
 
-async def _collect(context: Context, config: Config, credentials: dict[str, AnyCredential]) -> int:
-    clock, paths, settings = context.clock, config.paths, config.collect
+async def poll_slot(clock: Clock, config: Config, credentials: Mapping[str, AnyCredential]) -> Round:
+    """Poll the slot that it is now, keep what was seen, drain, and tell what was not well; under the process lock.
+
+    Raises
+    ------
+    RecordNotWritten, DatabaseRefused, ConfigError
+    """
+    paths, settings = config.paths, config.collect
     spool.clear_unfinished(paths.spool)
     slot = naive(slot_of(clock.now(), settings.interval))
     known = recall(paths.database, paths.spool, slot, settings.discovery_interval)
     async with open_sessions(config.projects, credentials, settings, clock, paths.database) as sessions:
         result = await collect_slot(sessions, settings, paths.spool, clock, "collect", known)
-    failures = result.failures()
-    _tell_failures(failures)
+    _tell_failures(result.failures())
     _tell_drained(await drain(paths.database, paths.spool, clock, drain_wait(settings, clock.now())))
-    return int(bool(failures))
+    return result
 
 
 def _tell_failures(failures: list[Discovery | Scrape]) -> None:

@@ -1,0 +1,74 @@
+"""``poolscope watch``: the same poll as collect, slot after slot, until a signal."""
+
+import asyncio
+import signal
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+
+import click
+
+from collector.cli import Context
+from collector.clock import Clock
+from collector.commands.collect import poll_slot, prepare
+from collector.config import Config
+from collector.console import say, warn
+from collector.credentials import AnyCredential
+from collector.errors import ConfigError, LockHeld, PoolscopeError
+from collector.lock import writing
+from collector.slots import say_duration, slot_of
+
+# A machine that was suspended, or whose clock was set, is noticed after so many seconds at the latest.
+LONGEST_WAIT = 2.0
+
+
+@click.command("watch")
+@click.pass_obj
+def command(context: Context) -> None:
+    """Poll slot after slot until a signal.
+
+    The same poll as collect, for machines without cron and for intervals below a minute. SIGINT and SIGTERM let the
+    slot in hand end. A slot that another run has in hand is left to it; what ends one collect does not end watch.
+    """
+    config, credentials = prepare(context)
+    asyncio.run(_watch(context, config, credentials))
+
+
+async def _watch(context: Context, config: Config, credentials: Mapping[str, AnyCredential]) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    clock, names = context.clock, ", ".join(project.name for project in config.projects)
+    every = say_duration(config.collect.interval)
+    say("watching", f"polling {names} every {every}; Ctrl-C ends it", database=str(config.paths.database))
+    last: datetime | None = None
+    while not stop.is_set():
+        interval = config.collect.interval
+        slot = slot_of(clock.now(), interval)
+        if slot != last:
+            last = slot
+            with suppress(ConfigError):
+                # Keys may have been changed since; what cannot be read now leaves the old ones in use.
+                config, credentials = prepare(context)
+            await _poll(clock, slot, config, credentials)
+        # The wall clock is looked at again and again: a sleep would not notice that it was set, or the machine asleep.
+        left = (slot + interval - clock.now()).total_seconds()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), min(LONGEST_WAIT, max(0.0, left)))
+    say("ended", "ended by a signal; what was seen is kept", last_slot=last)
+
+
+async def _poll(clock: Clock, slot: datetime, config: Config, credentials: Mapping[str, AnyCredential]) -> None:
+    began = clock.monotonic()
+    try:
+        with writing(config.paths.database):
+            result = await poll_slot(clock, config, credentials)
+    except LockHeld as held:
+        warn("left_out", f"{slot:%H:%M:%S}Z: {held}", slot=slot)
+    except PoolscopeError as error:
+        warn("error", f"{slot:%H:%M:%S}Z: {error}", slot=slot, exit_code=error.exit_code, message=str(error))
+    else:
+        observed = sum(scrape.outcome == "ok" for scrape in result.scrapes)
+        seconds = clock.monotonic() - began
+        text = f"{slot:%Y-%m-%d %H:%M:%S}Z: {observed} pools observed, {len(result.failures())} failed, {seconds:.1f} s"
+        say("polled", text, slot=slot, observed=observed, failed=len(result.failures()), seconds=round(seconds, 3))
