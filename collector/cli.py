@@ -4,7 +4,6 @@ Commands are imported when they are called, so that a cron tick loads no more th
 mounted here by name alone.
 """
 
-import gc
 import importlib
 import os
 import sys
@@ -24,6 +23,7 @@ from collector.errors import ConfigError, PoolscopeError
 COMMANDS = {
     "init": "collector.commands.init",
     "collect": "collector.commands.collect",
+    "schedule": "collector.commands.schedule",
     "watch": "collector.commands.watch",
     "status": "collector.commands.status",
     "doctor": "collector.commands.doctor",
@@ -57,11 +57,14 @@ class Context:
 
     def read_config(self) -> tuple[Config, list[str]]:
         """Read the configuration that this call names, with the problems found."""
-        file = self.config_file
-        if file is None and DEFAULT_FILE.exists():
-            file = DEFAULT_FILE
-        folder = (file.parent if file else Path()).absolute()
-        return read_config(file, self.environment, folder)
+        file = self.found_file()
+        return read_config(file, self.environment, file.parent if file else Path().absolute())
+
+    def found_file(self) -> Path | None:
+        """Return the configuration file of this call, absolute; None where the environment says it all."""
+        if self.config_file is None and not DEFAULT_FILE.exists():
+            return None
+        return (self.config_file or DEFAULT_FILE).absolute()
 
     def config(self) -> Config:
         """Read the configuration.
@@ -122,8 +125,6 @@ def main() -> NoReturn:
     """Run the command that the arguments name and exit with its code."""
     # The record may hold what only its owner should see: names of pools, load, errors of an account.
     os.umask(0o077)
-    # What a poll makes lives to its end: looking for rubbish after every 700 objects is a twentieth of its CPU.
-    gc.set_threshold(100_000)
     try:
         code = poolscope.main(prog_name="poolscope", standalone_mode=False)
     except click.ClickException as error:

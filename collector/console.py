@@ -1,15 +1,20 @@
 """What a person or a program is told: sentences and tables on a terminal, one JSON line an event otherwise."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 import click
 
+from collector.errors import ConfigError
+
 Item = TypeVar("Item")
+LARGEST_LOG = 1 << 20
 
 
 def say(event: str, text: str, **fields: object) -> None:
@@ -27,6 +32,27 @@ def _tell(stream: TextIO, event: str, text: str, fields: Mapping[str, object]) -
         click.echo(text, file=stream)
     else:
         click.echo(as_json({"event": event, **fields} if fields else {"event": event, "message": text}), file=stream)
+
+
+def log_to(file: Path) -> None:
+    """Send all further output, tracebacks too, to the end of a file; a large one is put aside as its predecessor.
+
+    Raises
+    ------
+    ConfigError
+        When the file cannot be written.
+    """
+    try:
+        if file.exists() and file.stat().st_size > LARGEST_LOG:
+            file.rename(file.with_name(f"{file.name}.1"))
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be written ({error.strerror}): name another file with --log") from None
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+        os.dup2(descriptor, stream.fileno())
+    os.close(descriptor)
 
 
 def as_json(value: object, indent: int | None = None) -> str:

@@ -102,12 +102,12 @@ def environment(**more: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(away)} | more
 
 
-def poolscope(folder: Path, *words: str, timeout: float = 60, **more: str) -> subprocess.CompletedProcess[str]:
+def poolscope(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
     """Run the real command in a folder, with the sandbox's keys."""
     keys = {"HUAWEICLOUD_SDK_AK": ACCESS_KEY, "HUAWEICLOUD_SDK_SK": SECRET_KEY}
     call = [sys.executable, "-m", "collector", *words]
     return subprocess.run(
-        call, cwd=folder, env=environment(**(keys | more)), capture_output=True, text=True, timeout=timeout, check=False
+        call, cwd=folder, env=environment(**(keys | more)), capture_output=True, text=True, timeout=60, check=False
     )
 
 

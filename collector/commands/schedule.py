@@ -1,0 +1,65 @@
+"""``poolscope schedule``: the crontab line of a configuration, into the user's crontab and out of it."""
+
+import shutil
+import subprocess
+import sys
+
+import click
+
+from collector.cli import Context, refuse
+from collector.console import say
+from collector.errors import ConfigError
+from collector.schedule import crontab_line, what_cron_lacks, with_line, without
+
+
+@click.command("schedule")
+@click.option("--install", is_flag=True, help="Put the line into your crontab, in the place of an earlier one.")
+@click.option("--remove", is_flag=True, help="Take it out again.")
+@click.pass_obj
+def command(context: Context, install: bool, remove: bool) -> None:
+    """Show or install the crontab line.
+
+    It runs collect once an interval, with absolute paths, and logs what is not well beside the record (1 MB at most,
+    and as much of what was before). Everything else in the crontab stays as it is. Secrets have to come from files.
+    """
+    if install and remove:
+        raise click.UsageError("--install or --remove, not both")
+    config, file = context.config(), context.found_file()
+    if file is None:
+        raise ConfigError("there is no configuration file: poolscope init writes one, cron has no environment")
+    if remove:
+        before = _read_crontab()
+        after = without(before, file)
+        _write_crontab(before, after)
+        say("removed" if after != before else "not_there", f"your crontab has no line of {file}", config=str(file))
+        return
+    refuse(what_cron_lacks(config, context.environment))
+    line = crontab_line(config, file, sys.executable, context.clock.now().astimezone())
+    if not install:
+        click.echo(line)
+        return
+    before = _read_crontab()
+    _write_crontab(before, with_line(before, file, line))
+    say("installed", f"your crontab has this line:\n{line}", config=str(file), line=line)
+
+
+def _crontab() -> str:
+    program = shutil.which("crontab")
+    if program is None:
+        raise ConfigError("there is no program crontab on this machine: install cron, or use poolscope watch")
+    return program
+
+
+def _read_crontab() -> bytes:
+    done = subprocess.run([_crontab(), "-l"], capture_output=True, check=False)  # noqa: S603 - the user's own crontab
+    if done.returncode and b"no crontab" not in done.stderr:
+        raise ConfigError(f"crontab -l failed: {done.stderr.decode(errors='replace').strip()}")
+    return b"" if done.returncode else done.stdout
+
+
+def _write_crontab(before: bytes, after: bytes) -> None:
+    if after == before:
+        return
+    done = subprocess.run([_crontab(), "-"], input=after, capture_output=True, check=False)  # noqa: S603 - likewise
+    if done.returncode:
+        raise ConfigError(f"crontab was not changed: {done.stderr.decode(errors='replace').strip()}")
