@@ -28,6 +28,7 @@ COMMANDS = {
     "status": "collector.commands.status",
     "doctor": "collector.commands.doctor",
     "pools": "collector.commands.pools",
+    "compact": "collector.commands.compact",
     "import": "collector.commands.import_",
     "export": "collector.commands.export",
     "sandbox": "collector.commands.sandbox",

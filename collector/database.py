@@ -100,7 +100,12 @@ async def open_for_writing(database: Path, clock: Clock, wait_seconds: float) ->
                 # Opening it for writing takes the log in: whose it is has to be known before.
                 with connect(database, read_only=True) as looked_at:
                     checked_version(looked_at, database)
+            before = database.stat().st_ino
             connection = connect(database, read_only=False)
+            if database.stat().st_ino != before:
+                # A compaction has put another file in its place since: this one is no more.
+                connection.close()
+                continue
         except Locked as locked:
             if clock.monotonic() >= until:
                 return str(locked)

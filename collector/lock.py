@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from collector.errors import LockHeld, RecordNotWritten
@@ -14,8 +14,7 @@ def lock_file(database: Path) -> Path:
     return database.with_name(database.name + ".lock")
 
 
-@contextmanager
-def writing(database: Path) -> Iterator[None]:
+def writing(database: Path) -> AbstractContextManager[None]:
     """Hold the lock of a record; it goes with the process, however that ends.
 
     Raises
@@ -25,7 +24,12 @@ def writing(database: Path) -> Iterator[None]:
     RecordNotWritten
         When the lock's file cannot be made.
     """
-    path = lock_file(database)
+    return holding(lock_file(database), f"writing to {database}")
+
+
+@contextmanager
+def holding(path: Path, doing: str) -> Iterator[None]:
+    """Hold a lock of any kind, see `writing`; `doing` says what its holder does."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -37,7 +41,7 @@ def writing(database: Path) -> Iterator[None]:
         except BlockingIOError:
             holder = os.pread(descriptor, 32, 0).decode("ascii", errors="replace").strip() or "unknown"
             raise LockHeld(
-                f"another run is writing to {database} (process {holder}): nothing was done; "
+                f"another run is {doing} (process {holder}): nothing was done; "
                 "the next run goes on by itself, or wait for that one to end"
             ) from None
         # The number is a courtesy to the one turned away: a full disk does not take the lock from its holder.

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from collector import spool
+from collector import backoff, spool
 from collector.database import Record
 
 WINDOWS: Final = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
@@ -44,6 +44,8 @@ class Status:
     spool_files: int
     spool_oldest: str | None
     set_aside: list[str]
+    pauses: dict[str, str]
+    """Credentials that were refused, with the instant until which polls leave them alone."""
     listing_errors: dict[str, dict[str, int]]
     """Failed listings of pools in the last week, by project and cause."""
     pools: list[PoolStatus]
@@ -97,6 +99,7 @@ def status_of(record: Record, database: Path, spool_folder: Path, now: datetime)
         spool_files=len(files),
         spool_oldest=files[0].name if files else None,
         set_aside=[str(path) for path in spool.set_aside_files(spool_folder)],
+        pauses={profile: pause.until for profile, pause in backoff.read(spool_folder).items()},
         listing_errors=listing_errors,
         pools=_pools(record, now),
     )

@@ -55,6 +55,7 @@ def test_doctor_ends_the_pause_of_a_credential_that_is_taken_again(tmp_path: Pat
         assert 1 == poolscope(tmp_path, "collect").returncode
         assert 1 == poolscope(tmp_path, "collect").returncode
         assert 1 == server.requests[f"/v2/{PROJECT_ID}/pools"]
+        assert '"credentials_refused", "profile": "default"' in poolscope(tmp_path, "status").stderr
         told = poolscope(tmp_path, "doctor").stdout
         assert "used again" in told
         assert 0 == poolscope(tmp_path, "collect").returncode

@@ -26,6 +26,7 @@ KEEPERS = {
     "httpx": {"collector/client.py", "collector/auth.py"},
     "duckdb": {
         "collector/database.py",
+        "collector/compaction.py",
         "collector/store.py",
         "collector/schema.py",
         "collector/imports.py",

@@ -12,10 +12,11 @@ from collector import spool
 from collector.cli import Context, refuse
 from collector.clock import Clock
 from collector.collect import collect_slot, drain_wait, recall
+from collector.compaction import compact, pays
 from collector.config import Config
 from collector.console import log_to, warn
 from collector.credentials import AnyCredential, resolve
-from collector.errors import DatabaseRefused
+from collector.errors import DatabaseRefused, PoolscopeError
 from collector.lock import writing
 from collector.sessions import open_sessions
 from collector.slots import naive, slot_of
@@ -38,8 +39,16 @@ def command(context: Context, log: Path | None) -> int:
     if log is not None:
         log_to(log)
     config, credentials = prepare(context)
-    with writing(config.paths.database):
-        return int(bool(asyncio.run(poll_slot(context.clock, config, credentials)).failures()))
+    database = config.paths.database
+    with writing(database):
+        failed = bool(asyncio.run(poll_slot(context.clock, config, credentials)).failures())
+    if pays(database):
+        try:
+            # Without the lock: the polls of the next slots do not wait for it.
+            asyncio.run(compact(database, context.clock, 0.0))
+        except PoolscopeError as error:
+            warn("not_compacted", str(error))
+    return int(failed)
 
 
 def prepare(context: Context) -> tuple[Config, dict[str, AnyCredential]]:

@@ -67,6 +67,9 @@ def _show(status: Status) -> None:
             f"{status.ahead_slots} slots lie after now: the clock was ahead when they were polled, or has stepped back",
             slots=status.ahead_slots,
         )
+    for profile, until in status.pauses.items():
+        text = f"credentials {profile} were refused and are left alone until {until}: mend them, then poolscope doctor"
+        warn("credentials_refused", text, profile=profile, until=until)
     for project, causes in status.listing_errors.items():
         text = f"{project}: listing its pools failed in the last week: {_said(causes)}"
         warn("listing_failed", text, project=project, causes=causes)

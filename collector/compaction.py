@@ -1,0 +1,158 @@
+"""Compaction: the record rewritten sorted by series, month by month, into a fresh file that takes the old one's place.
+
+No poll waits for it or is turned away: it holds the old file open as a reader does, so that what is polled meanwhile
+stays in the spool, and nobody writes to the old file between the copy and the change. (Who opened the old one just
+before the change, and has its lock just after it, is told so by `open_for_writing`.)
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from collector.clock import Clock
+from collector.database import Record, attach, checked_version, in_memory
+from collector.errors import DatabaseRefused, RecordNotWritten
+from collector.lock import holding
+from collector.schema import MIGRATIONS, TABLES
+
+# Rows of a series side by side cost a tenth of rows in the order of arrival; whole months keep a slot quick to find.
+ORDER: Final = {
+    "polls": "slot, run, project",
+    "discoveries": "slot, run, project, workspace, page",
+    "scrapes": "project, pool, slot, run",
+    "snapshots": "project, pool, type, slot",
+    "pools": "project, pool, run",
+}
+SMALLEST: Final = 16 << 20
+GROWTH: Final = 1.5
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """What a compaction did: bytes of the file before and after, and rows of snapshots."""
+
+    before: int
+    after: int
+    rows: int
+
+
+def pays(database: Path) -> bool:
+    """Return whether the file has grown by half since it was last compacted: two looks at the folder, nothing more."""
+    try:
+        last = int(_size_file(database).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        last = 0
+    return database.exists() and database.stat().st_size > max(SMALLEST, GROWTH * last)
+
+
+async def compact(database: Path, clock: Clock, wait_seconds: float) -> Compacted:
+    """Rewrite the record; however it ends, the record is whole, and no row is lost or there twice.
+
+    Parameters
+    ----------
+    wait_seconds
+        For a program that writes to the database.
+
+    Raises
+    ------
+    DatabaseRefused
+        When the database is in use, damaged, or not of this version.
+    RecordNotWritten
+        When there is no room for the new file.
+    LockHeld
+        When another compaction is under way.
+    """
+    fresh = database.with_name(database.name + ".compacting")
+    with holding(fresh.with_name(fresh.name + ".lock"), f"compacting {database}"):
+        _clear(fresh)
+        try:
+            return await _rewrite(database, fresh, clock, wait_seconds)
+        except (duckdb.Error, OSError) as error:
+            raise RecordNotWritten(f"{database} was not compacted, it is as it was ({str(error)[:300]})") from None
+        finally:
+            _clear(fresh)
+
+
+async def _rewrite(database: Path, fresh: Path, clock: Clock, wait_seconds: float) -> Compacted:
+    with in_memory() as connection:
+        await attach(connection, database, clock, wait_seconds)
+        if checked_version(connection, database, "record") < len(MIGRATIONS) or _log(database).exists():
+            raise DatabaseRefused(f"{database} was left by a killed run or an older Poolscope: poll once, then compact")
+        connection.execute(f"ATTACH '{_quoted(fresh)}' AS fresh")
+        connection.execute(f"SET temp_directory = '{_quoted(fresh)}.tmp'")
+        rows = _copy(connection)
+        connection.execute("CHECKPOINT fresh")
+        connection.execute("DETACH fresh")
+        _sync(fresh)
+        before, after = database.stat().st_size, fresh.stat().st_size
+        # The log of another file must never be taken into this one.
+        if _log(database).exists() or _log(fresh).exists():
+            raise RecordNotWritten(f"{database} was not compacted, it is as it was: another program wrote to it")
+        fresh.rename(database)
+        _sync(database.parent)
+        _size_file(database).write_text(str(after), encoding="ascii")
+    return Compacted(before, after, rows)
+
+
+def _copy(connection: Record) -> int:
+    """Copy all tables, sorted, and compare their counts; return the rows of snapshots."""
+    connection.execute("CREATE TABLE fresh.poolscope_migrations AS FROM record.poolscope_migrations ORDER BY version")
+    counts = {}
+    for table in TABLES:
+        connection.execute(f"CREATE TABLE fresh.{table} AS FROM record.{table} LIMIT 0")
+        for condition in _months(connection, table):
+            connection.execute(
+                f"INSERT INTO fresh.{table} FROM record.{table} WHERE {condition} ORDER BY {ORDER[table]}"
+            )
+        old, new = connection.execute(
+            f"SELECT (SELECT count(*) FROM record.{table}), (SELECT count(*) FROM fresh.{table})"
+        ).fetchall()[0]
+        if old != new:
+            raise RecordNotWritten(f"the compacted {table} has {new} rows of {old}: the record is as it was, tell us")
+        counts[table] = int(new)
+    return counts["snapshots"]
+
+
+def _months(connection: Record, table: str) -> Iterator[str]:
+    """Return conditions that part a table's rows by month; those of an import have no slot."""
+    yield "slot IS NULL"
+    months = f"SELECT DISTINCT date_trunc('month', slot) FROM record.{table} WHERE slot IS NOT NULL ORDER BY ALL"
+    for (month,) in connection.execute(months).fetchall():
+        yield f"slot >= DATE '{month:%Y-%m-%d}' AND slot < DATE '{_next(month):%Y-%m-%d}'"
+
+
+def _next(month: datetime) -> datetime:
+    return month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
+
+
+def _clear(fresh: Path) -> None:
+    """Remove what a killed compaction left: nothing of it was in use."""
+    for path in (fresh, _log(fresh)):
+        path.unlink(missing_ok=True)
+    shutil.rmtree(f"{fresh}.tmp", ignore_errors=True)
+
+
+def _log(database: Path) -> Path:
+    return database.with_name(database.name + ".wal")
+
+
+def _size_file(database: Path) -> Path:
+    return database.with_name(database.name + ".compacted")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

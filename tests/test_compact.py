@@ -1,0 +1,153 @@
+"""`poolscope compact`: every row is kept, the file is small, and nothing that happens meanwhile is lost."""
+
+import json
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from collector.compaction import pays
+from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY
+from collector.sandbox.server import Sandbox
+from collector.schema import TABLES, migrate
+from tests.polling import configure, environment, poolscope, rows
+from tests.scripted import StillPool, another_process
+
+RECORD = Path("data/poolscope.duckdb")
+HOLD = """
+import duckdb, sys
+with duckdb.connect(sys.argv[1], read_only=sys.argv[2] == "True"): print("ready", flush=True); input()
+"""
+# Thirty-five days of slots a minute apart, in the order of arrival, and an import's poll, which has no slot.
+FILL = """
+INSERT INTO polls (run, project, slot) SELECT slot, 'p', slot FROM slots UNION ALL SELECT now()::TIMESTAMP, 'q', NULL;
+INSERT INTO discoveries (run, project, workspace, page, slot, outcome) SELECT slot, 'p', '0', 0, slot, 'ok' FROM slots;
+INSERT INTO scrapes (run, project, pool, slot, outcome)
+SELECT slot, 'p', pool, slot, 'ok' FROM slots, pools_of ORDER BY slot;
+INSERT INTO snapshots (project, pool, type, slot, total, "Queue", "Running", other_statuses)
+SELECT 'p', pool, type, slot, i // 7 % 9,
+    i // 30 % 5 + hash(pool, i // 30) % 3, i // 100, CASE WHEN i % 500 = 0 THEN MAP {'Odd': i} END
+FROM slots, pools_of, (VALUES ('infer'), ('train')) t(type) ORDER BY slot, hash(pool, type);
+INSERT INTO pools (run, project, pool, slot, listed, nodes) SELECT min(slot), 'p', pool, min(slot), true,
+[{'flavor': 'f', 'count': 3, 'available': 3, 'abnormal': 0, 'creating': NULL, 'deleting': NULL}]
+FROM slots, pools_of GROUP BY ALL;
+"""
+
+
+def fill(folder: Path, extra: str = "") -> None:
+    """Make a record as years of drains leave it."""
+    (folder / RECORD).parent.mkdir(exist_ok=True)
+    with duckdb.connect(folder / RECORD) as connection:
+        migrate(connection, 0)
+        connection.execute(
+            """CREATE TEMP TABLE slots AS SELECT i, TIMESTAMP '2026-01-05' + i * INTERVAL 1 MINUTE AS slot
+            FROM range(35 * 1440) t(i)"""
+        )
+        connection.execute("CREATE TEMP VIEW noise AS FROM range(1500000) t(i)")
+        connection.execute("CREATE TEMP TABLE pools_of AS SELECT 'pool-' || n AS pool FROM range(10) t(n)")
+        connection.execute(FILL + extra)
+
+
+def content(folder: Path) -> dict[str, list[tuple[int, int]]]:
+    """Return count and checksum of every table, whatever the order of its rows."""
+    return {
+        table: rows(folder / RECORD, f"SELECT count(*), bit_xor(hash({table})) FROM {table}")
+        for table in (*TABLES, "poolscope_migrations")
+    }
+
+
+def test_a_compacted_record_holds_the_same_rows_in_less_room(tmp_path: Path) -> None:
+    """Every row of every table, sorted within its month, in a smaller file; a second time changes nothing."""
+    fill(tmp_path)
+    configure(tmp_path, "http://127.0.0.1:9")
+    before, size = content(tmp_path), (tmp_path / RECORD).stat().st_size
+    for _ in range(2):
+        done = poolscope(tmp_path, "compact")
+        assert (0, "compacted") == (done.returncode, json.loads(done.stdout)["event"])
+        assert before == content(tmp_path)
+        assert (tmp_path / RECORD).stat().st_size < size
+    in_order = "SELECT (month(slot), pool, type, slot) FROM snapshots"
+    assert rows(tmp_path / RECORD, in_order) == rows(tmp_path / RECORD, in_order + " ORDER BY ALL")
+    left = {path.name for path in (tmp_path / "data").iterdir()}
+    assert {"poolscope.duckdb", "poolscope.duckdb.compacted", "poolscope.duckdb.compacting.lock"} == left
+
+
+def test_readers_do_not_mind_and_writers_are_named(tmp_path: Path) -> None:
+    """Beside a notebook that reads it is done; beside a program that writes exit 5, and the record is as it was."""
+    fill(tmp_path)
+    configure(tmp_path, "http://127.0.0.1:9")
+    before = content(tmp_path)
+    with another_process(HOLD, str(tmp_path / RECORD), "False"):
+        done = poolscope(tmp_path, "compact")
+        assert 5 == done.returncode
+        assert "is in use" in done.stderr
+    with another_process(HOLD, str(tmp_path / RECORD), "True"):
+        assert 0 == poolscope(tmp_path, "compact").returncode
+    assert before == content(tmp_path)
+
+
+def test_a_log_that_a_kill_left_is_taken_in_first(tmp_path: Path) -> None:
+    """A write-ahead log belongs to the file beside it: exit 5, and after the next poll it works."""
+    fill(tmp_path)
+    code = """
+import duckdb, os, sys
+connection = duckdb.connect(sys.argv[1])
+connection.execute("INSERT INTO polls (run, project) VALUES (now()::TIMESTAMP, 'log')")
+os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / RECORD)], check=True)
+    assert (tmp_path / "data/poolscope.duckdb.wal").exists()
+    with Sandbox([StillPool("a")]) as sandbox:
+        configure(tmp_path, sandbox.endpoint, 'pools = ["a"]')
+        assert 5 == poolscope(tmp_path, "compact").returncode
+        assert 0 == poolscope(tmp_path, "collect").returncode
+        assert 0 == poolscope(tmp_path, "compact").returncode
+    assert [(1,)] == rows(tmp_path / RECORD, "SELECT count(*) FROM polls WHERE project = 'log'")
+
+
+@pytest.mark.slow
+def test_killed_at_random_points_beside_polls_nothing_is_lost(tmp_path: Path) -> None:
+    """Ten compactions are killed, polls run beside them: what was there is there, and each slot of the polls once."""
+    fill(tmp_path)
+    chance = random.Random(5)
+    before = content(tmp_path)["snapshots"]
+    keys = environment(HUAWEICLOUD_SDK_AK=ACCESS_KEY, HUAWEICLOUD_SDK_SK=SECRET_KEY)
+    call = [sys.executable, "-m", "collector"]
+    with Sandbox([StillPool("a")]) as sandbox:
+        configure(tmp_path, sandbox.endpoint, 'pools = ["a"]', 'interval = "1s"\nattempts = 1')
+        for _ in range(10):
+            with subprocess.Popen([*call, "compact"], cwd=tmp_path, env=keys, stdout=-3, stderr=-3) as compacting:
+                polling = subprocess.Popen([*call, "collect"], cwd=tmp_path, env=keys, stderr=-3)
+                time.sleep(chance.uniform(0.1, 1.0))  # a kill at a random point of its life
+                compacting.kill()
+                assert polling.wait() in (0, 1)
+        asked = sandbox.requests.total()
+        last = poolscope(tmp_path, "compact")
+        assert last.returncode in (0, 5), last.stderr
+        assert poolscope(tmp_path, "collect").returncode in (0, 1)
+        assert 0 == poolscope(tmp_path, "compact").returncode
+    polled = "FROM scrapes WHERE pool = 'a' AND outcome = 'ok'"
+    count, distinct = rows(tmp_path / RECORD, f"SELECT count(*), count(DISTINCT slot) {polled}")[0]
+    assert count == distinct >= asked > 0
+    query = "SELECT count(*), bit_xor(hash(snapshots)) FROM snapshots WHERE pool <> 'a'"
+    assert before == rows(tmp_path / RECORD, query)
+    assert [] == list((tmp_path / "data/spool").glob("*.ndjson"))
+
+
+def test_collect_compacts_where_it_pays(tmp_path: Path) -> None:
+    """A file that has grown by half since the last time, and is not small; after it the next poll leaves it alone."""
+    fill(tmp_path, "INSERT INTO snapshots (project, slot, type) SELECT 'p', '2026-01-05', md5(i::VARCHAR) FROM noise")
+    assert pays(tmp_path / RECORD)
+    before = content(tmp_path)["pools"]
+    with Sandbox([StillPool("a")]) as sandbox:
+        configure(tmp_path, sandbox.endpoint, 'pools = ["a"]')
+        done = poolscope(tmp_path, "collect")
+        assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
+        assert (tmp_path / "data/poolscope.duckdb.compacted").exists()
+    assert not pays(tmp_path / RECORD)
+    assert before == content(tmp_path)["pools"]
+    assert not pays(tmp_path / "missing.duckdb")
