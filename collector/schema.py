@@ -78,16 +78,16 @@ def version_of(connection: duckdb.DuckDBPyConnection, attached: str | None = Non
     return version
 
 
-def migrate(connection: duckdb.DuckDBPyConnection, version: int) -> None:
-    """Bring the connection's own database up to date from a version, in one transaction."""
-    if version == len(MIGRATIONS):
+def migrate(connection: duckdb.DuckDBPyConnection, version: int, target: int = len(MIGRATIONS)) -> None:
+    """Bring the connection's own database from a version to another, the newest by default, in one transaction."""
+    if version == target:
         return
     connection.begin()
     connection.execute(
         "CREATE TABLE IF NOT EXISTS poolscope_migrations"
         " (version INTEGER, applied_at TIMESTAMP DEFAULT (now()::TIMESTAMP), poolscope_version VARCHAR)"
     )
-    for number in range(version + 1, len(MIGRATIONS) + 1):
+    for number in range(version + 1, target + 1):
         connection.execute(MIGRATIONS[number - 1])
         connection.execute(
             "INSERT INTO poolscope_migrations (version, poolscope_version) VALUES ($1, $2)", [number, __version__]

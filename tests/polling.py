@@ -30,9 +30,11 @@ FAST = CollectSettings(
     interval=timedelta(hours=1),
     requests_per_second=10_000,
     connect_timeout=timedelta(seconds=2),
-    read_timeout=timedelta(seconds=0.4),
-    total_timeout=timedelta(seconds=0.8),
+    read_timeout=timedelta(seconds=10),
+    total_timeout=timedelta(seconds=20),
 )
+# For servers that say nothing: where one has something to say, a busy machine may need longer than this.
+IMPATIENT = replace(FAST, read_timeout=timedelta(seconds=0.4), total_timeout=timedelta(seconds=0.8))
 HALF_HOURLY = replace(FAST, interval=timedelta(minutes=30))
 
 

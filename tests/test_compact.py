@@ -120,8 +120,10 @@ def test_killed_at_random_points_beside_polls_nothing_is_lost(tmp_path: Path) ->
     with Sandbox([StillPool("a")]) as sandbox:
         configure(tmp_path, sandbox.endpoint, 'pools = ["a"]', 'interval = "1s"\nattempts = 1')
         for _ in range(10):
-            with subprocess.Popen([*call, "compact"], cwd=tmp_path, env=keys, stdout=-3, stderr=-3) as compacting:
-                polling = subprocess.Popen([*call, "collect"], cwd=tmp_path, env=keys, stderr=-3)
+            with subprocess.Popen(
+                [*call, "compact"], cwd=tmp_path, env=keys, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            ) as compacting:
+                polling = subprocess.Popen([*call, "collect"], cwd=tmp_path, env=keys, stderr=subprocess.DEVNULL)
                 time.sleep(chance.uniform(0.1, 1.0))  # a kill at a random point of its life
                 compacting.kill()
                 assert polling.wait() in (0, 1)

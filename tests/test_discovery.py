@@ -17,7 +17,7 @@ from collector.slots import naive
 from collector.snapshot import Nodes, Round
 from collector.store import reading
 from tests.polling import GOOD, HALF_HOURLY, START, by_pool, poll_slots, rows, statistics_path, take_in
-from tests.scripted import Act, Scripted, answer, hang
+from tests.scripted import Act, Scripted, answer, close
 
 LISTING = f"/v2/{PROJECT_ID}/pools"
 BUSY = answer(500, b'{"error_code": "ModelArts.50005000", "error_msg": "Internal error."}')
@@ -77,7 +77,7 @@ def test_a_pool_that_answers_gone_is_left_alone_until_it_is_listed_again(tmp_pat
     )
 
 
-@pytest.mark.parametrize("failure", [BUSY, hang, answer(200, b"{]"), answer(403, b"{}")])
+@pytest.mark.parametrize("failure", [BUSY, close, answer(200, b"{]"), answer(403, b"{}")])
 def test_known_pools_are_polled_whatever_the_listing_does(tmp_path: Path, failure: Act) -> None:
     """A listing that fails costs no known pool its sample, and is tried again in the next slot."""
     with Scripted({LISTING: [listing(item("a"), item("b")), *[failure] * 4, listing(item("c"))]}, FINE) as server:

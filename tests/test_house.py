@@ -25,6 +25,7 @@ FILES = sorted(file for package in PACKAGES for file in package.rglob("*.py"))
 KEEPERS = {
     "httpx": {"collector/client.py", "collector/auth.py"},
     "duckdb": {
+        "collector/backups.py",
         "collector/database.py",
         "collector/compaction.py",
         "collector/store.py",

@@ -17,7 +17,7 @@ from collector.config import CollectSettings
 from collector.sandbox.behaviour import PROJECT_ID, SECRET_KEY
 from collector.slots import naive
 from collector.snapshot import Scrape
-from tests.polling import FAST, GOOD, KEYS, START, by_pool, collect, project, rows, statistics_path, take_in
+from tests.polling import FAST, GOOD, IMPATIENT, KEYS, START, by_pool, collect, project, rows, statistics_path, take_in
 from tests.scripted import Act, Scripted, answer, close, cut_off, drip, hang, reset
 
 DATE = r"(?i)x-sdk-date: (\S+)"
@@ -68,7 +68,7 @@ def test_every_failure_is_its_own_outcome(
     tmp_path: Path, act: Act, outcome: str, status: int | None, code: str | None, asked: int
 ) -> None:
     """The outcome, the status and the API's code are recorded; only what may pass is asked again."""
-    seen, requests = turn(tmp_path, act)
+    seen, requests = turn(tmp_path, act, settings=IMPATIENT if act in (hang, drip) else FAST)
     assert (outcome, status, code) == (seen.outcome, seen.http_status, seen.error_code)
     assert (asked, asked) == (requests, seen.attempts)
     assert seen.started_at is not None
@@ -243,7 +243,8 @@ def test_even_where_the_first_request_hangs_a_key_is_not_locked(tmp_path: Path) 
     """Until an answer has proven the key at most four requests are under way: five refusals would not lock it."""
     scripts = {statistics_path("pool-0"): [hang]}
     with Scripted(scripts, error(401, "APIGW.0301")) as server:
-        result = collect(tmp_path, [project(server.endpoint, *(f"pool-{number}" for number in range(20)))])
+        pools = (f"pool-{number}" for number in range(20))
+        result = collect(tmp_path, [project(server.endpoint, *pools)], settings=IMPATIENT)
         refusals = sum(count for path, count in server.requests.items() if path not in scripts)
     assert refusals <= 4
     assert 20 == len(result.scrapes)

@@ -1,0 +1,42 @@
+"""``poolscope backup``: the whole record into a folder of Parquet files."""
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from collector.backups import Manifest, back_up
+from collector.cli import Context
+from collector.console import say, warn
+from collector.errors import DatabaseRefused
+from collector.lock import writing
+from collector.slots import naive
+from collector.store import drain, reading
+
+WAIT_SECONDS = 5.0
+
+
+@click.command("backup")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.pass_obj
+def command(context: Context, folder: Path) -> None:
+    """Write all tables to Parquet files.
+
+    Into DIR, which must not be there yet or be empty, with a manifest of rows and checksums; what waits in the spool is
+    taken in first. restore makes a database of it again, and any other tool reads the files.
+    """
+    with writing(context.config().paths.database):
+        manifest = asyncio.run(_back_up(context, folder))
+    rows = sum(manifest.rows.values())
+    say("backed_up", f"{folder}: {rows:,} rows of {len(manifest.rows)} tables", folder=str(folder), rows=manifest.rows)
+
+
+async def _back_up(context: Context, folder: Path) -> Manifest:
+    paths, clock = context.config().paths, context.clock
+    drained = await drain(paths.database, paths.spool, clock, WAIT_SECONDS)
+    if drained.waits_because:
+        raise DatabaseRefused(f"{paths.database} cannot be had now ({drained.waits_because}): no backup was made")
+    for path in drained.set_aside:
+        warn("set_aside", f"{path}: damaged, set aside, and not in the backup", file=str(path))
+    async with reading(paths.database, paths.spool, clock) as record:
+        return back_up(record, folder, naive(clock.now()))

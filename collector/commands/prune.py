@@ -1,0 +1,63 @@
+"""``poolscope prune``: old rows out of the record, once a backup has them."""
+
+import asyncio
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from collector.backups import lacking, prune, verify
+from collector.cli import Context
+from collector.console import say
+from collector.database import Record, open_for_writing
+from collector.errors import DatabaseRefused, InputRefused
+from collector.lock import writing
+from collector.slots import naive, parse_instant
+from collector.store import drain
+
+WAIT_SECONDS = 5.0
+
+
+@click.command("prune")
+@click.option("--before", metavar="INSTANT", required=True, help="2025-01-31, 2025-01-31T08:00 (UTC), or an age, 400d.")
+@click.option("--backup", type=click.Path(path_type=Path), metavar="DIR", help="A backup that holds what is deleted.")
+@click.option("--yes", is_flag=True, help="Delete without a backup.")
+@click.pass_obj
+def command(context: Context, before: str, backup: Path | None, yes: bool) -> None:
+    """Delete the rows before an instant.
+
+    Only with a backup in which each of them is found, or with --yes. What pools were is kept. The file gets smaller at
+    the next compact.
+    """
+    try:
+        instant = naive(parse_instant(before, context.clock.now()))
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--before") from None
+    if backup is None and not yes:
+        raise click.UsageError(
+            "name a backup of what is deleted with --backup DIR (poolscope backup DIR), or say --yes"
+        )
+    with writing(context.config().paths.database):
+        rows = asyncio.run(_prune(context, instant, backup))
+    told = ", ".join(f"{number:,} {table}" for table, number in rows.items())
+    say("pruned", f"deleted what lies before {instant:%Y-%m-%d %H:%M}Z: {told}", before=instant, rows=rows)
+
+
+async def _prune(context: Context, instant: datetime, backup: Path | None) -> dict[str, int]:
+    paths, clock = context.config().paths, context.clock
+    # What waits in the spool would come back.
+    drained = await drain(paths.database, paths.spool, clock, WAIT_SECONDS)
+    record = drained.waits_because or await open_for_writing(paths.database, clock, WAIT_SECONDS)
+    if isinstance(record, str):
+        raise DatabaseRefused(f"{paths.database} cannot be had now ({record}): nothing was deleted, try again")
+    with record:
+        return _delete(record, instant, backup)
+
+
+def _delete(record: Record, instant: datetime, backup: Path | None) -> dict[str, int]:
+    if backup is not None:
+        verify(backup)
+        missing = lacking(record, instant, backup)
+        if missing:
+            raise InputRefused(f"{backup} lacks {missing:,} of the rows: make a new backup, nothing was deleted")
+    return prune(record, instant)

@@ -1,0 +1,122 @@
+"""`poolscope backup`, `restore` and `prune`: what goes out comes back, and nothing is deleted that no backup has."""
+
+import json
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from collector.schema import MIGRATIONS
+from tests.polling import configure, poolscope, rows
+from tests.test_compact import RECORD, content, fill
+
+EVERYTHING = ("--before", "2027-01-01")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with a record and its configuration."""
+    fill(tmp_path)
+    configure(tmp_path, "http://127.0.0.1:9")
+    return tmp_path
+
+
+def test_a_backup_restores_every_row(folder: Path) -> None:
+    """All tables come back as they were; a backup is not written over, nor a database restored over."""
+    before = content(folder)
+    assert 0 == poolscope(folder, "backup", "kept").returncode
+    assert 6 == poolscope(folder, "backup", "kept").returncode
+    assert 6 == poolscope(folder, "restore", "kept").returncode
+    (folder / RECORD).rename(folder / "away.duckdb")
+    done = poolscope(folder, "restore", "kept")
+    assert (0, "restored") == (done.returncode, json.loads(done.stdout)["event"])
+    after = content(folder)
+    assert {k: v for k, v in before.items() if k != "poolscope_migrations"} == {
+        k: v for k, v in after.items() if k != "poolscope_migrations"
+    }
+    assert [(len(MIGRATIONS),)] == rows(folder / RECORD, "SELECT max(version) FROM poolscope_migrations")
+
+
+@pytest.mark.parametrize("harm", ["cut", "missing", "manifest", "newer"])
+def test_a_backup_that_is_not_whole_is_refused(folder: Path, harm: str) -> None:
+    """Exit 6 for a file that was cut, one that is missing, no manifest, a newer version; and no database is made."""
+    assert 0 == poolscope(folder, "backup", "kept").returncode
+    manifest, file = folder / "kept/manifest.json", folder / "kept/snapshots.parquet"
+    if harm == "cut":
+        file.write_bytes(file.read_bytes()[:-1])
+    elif harm == "missing":
+        file.unlink()
+    elif harm == "manifest":
+        manifest.unlink()
+    else:
+        manifest.write_text(manifest.read_text().replace(f'"schema": {len(MIGRATIONS)}', '"schema": 99'))
+    (folder / RECORD).rename(folder / "away.duckdb")
+    done = poolscope(folder, "restore", "kept")
+    assert 6 == done.returncode
+    assert "kept" in done.stderr
+    assert not (folder / RECORD).exists()
+
+
+def test_a_backup_of_the_first_version_is_brought_up_to_date(folder: Path) -> None:
+    """Its tables are made as they were then, filled, and migrated."""
+    assert 0 == poolscope(folder, "backup", "kept").returncode
+    manifest, polls = folder / "kept/manifest.json", folder / "kept/polls.parquet"
+    told = json.loads(manifest.read_text()) | {"schema": 1}
+    del told["rows"]["pools"], told["sha256"]["pools"]
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (SELECT * EXCLUDE (discovered) FROM '{polls}') TO '{polls}.old' (FORMAT parquet)")
+    Path(f"{polls}.old").rename(polls)
+    sums = subprocess.run(["sha256sum", str(polls)], capture_output=True, text=True, check=True)
+    told["sha256"]["polls"] = sums.stdout.split()[0]
+    manifest.write_text(json.dumps(told))
+    (folder / RECORD).rename(folder / "away.duckdb")
+    assert 0 == poolscope(folder, "restore", "kept").returncode
+    assert [(0,)] == rows(folder / RECORD, "SELECT count(discovered) + (SELECT count(*) FROM pools) FROM polls")
+
+
+@pytest.mark.slow
+def test_a_restore_that_is_killed_leaves_no_database(folder: Path) -> None:
+    """Killed at random points there is the whole database or none; the last run makes it."""
+    before = content(folder)["snapshots"]
+    assert 0 == poolscope(folder, "backup", "kept").returncode
+    chance = random.Random(2)
+    for _ in range(6):
+        (folder / RECORD).unlink(missing_ok=True)
+        with subprocess.Popen(
+            [sys.executable, "-m", "collector", "restore", "kept"], cwd=folder, stdout=-3
+        ) as restoring:
+            time.sleep(chance.uniform(0.1, 0.8))  # a kill at a random point of its life
+            restoring.kill()
+        assert not (folder / RECORD).exists() or before == content(folder)["snapshots"]
+    (folder / RECORD).unlink(missing_ok=True)
+    assert 0 == poolscope(folder, "restore", "kept").returncode
+    assert before == content(folder)["snapshots"]
+
+
+def test_nothing_is_pruned_that_no_backup_has(folder: Path) -> None:
+    """Without a word or with a backup that lacks a row nothing goes; with a whole one what lies before, and no more."""
+    before = content(folder)
+    assert 2 == poolscope(folder, "prune", *EVERYTHING).returncode
+    assert 0 == poolscope(folder, "backup", "old").returncode
+    with duckdb.connect(folder / RECORD) as connection:
+        connection.execute(
+            "INSERT INTO scrapes (run, project, pool, slot) VALUES ('2026-01-06', 'p', 'b', '2026-01-06')"
+        )
+    lacking = poolscope(folder, "prune", *EVERYTHING, "--backup", "old")
+    assert 6 == lacking.returncode
+    assert "lacks 1 of the rows" in lacking.stderr
+    assert before["snapshots"] == content(folder)["snapshots"]
+    assert 0 == poolscope(folder, "backup", "new").returncode
+    assert 0 == poolscope(folder, "prune", "--before", "2026-01-20", "--backup", "new").returncode
+    least = rows(
+        folder / RECORD, "SELECT min(slot)::VARCHAR FROM snapshots UNION ALL SELECT min(slot)::VARCHAR FROM polls"
+    )
+    assert [("2026-01-20 00:00:00",)] * 2 == least
+    assert before["pools"] == content(folder)["pools"]
+    assert 0 == poolscope(folder, "prune", *EVERYTHING, "--yes").returncode
+    assert [(0,)] == rows(folder / RECORD, "SELECT count(*) FROM snapshots")
+    assert [("q",)] == rows(folder / RECORD, "SELECT project FROM polls")
