@@ -31,7 +31,8 @@ def crontab_line(config: Config, file: Path, python: str, now: datetime) -> str:
         When cron cannot run at this interval, or a path cannot stand in a crontab.
     """
     log = config.paths.database.with_name("collect.log")
-    words = [python, "-m", "collector", "--config", str(file), "collect", "--log", str(log)]
+    # Without -P a folder of that name where cron starts would be taken for Poolscope.
+    words = [python, "-P", "-m", "collector", "--config", str(file), "collect", "--log", str(log)]
     if any(character in word for word in words for character in "\n\r\0"):
         raise ConfigError("a path with a line break cannot stand in a crontab: move the configuration or the record")
     # Cron takes % for a line break.

@@ -20,6 +20,7 @@ from collector.slots import say_duration, slot_of
 
 # A machine that was suspended, or whose clock was set, is noticed after so many seconds at the latest.
 LONGEST_WAIT = 2.0
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @click.command("watch")
@@ -28,7 +29,8 @@ def command(context: Context) -> None:
     """Poll slot after slot until a signal.
 
     The same poll as collect, for machines without cron and for intervals below a minute. SIGINT and SIGTERM let the
-    slot in hand end. A slot that another run has in hand is left to it; what ends one collect does not end watch.
+    slot in hand end, a second one does not. A slot that another run has in hand is left to it; what ends one collect
+    does not end watch.
     """
     config, credentials = prepare(context)
     asyncio.run(_watch(context, config, credentials))
@@ -36,8 +38,15 @@ def command(context: Context) -> None:
 
 async def _watch(context: Context, config: Config, credentials: Mapping[str, AnyCredential]) -> None:
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        stop.set()
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, end)
     clock, names = context.clock, ", ".join(project.name for project in config.projects)
     every = say_duration(config.collect.interval)
     say("watching", f"polling {names} every {every}; Ctrl-C ends it", database=str(config.paths.database))
@@ -67,6 +76,9 @@ async def _poll(clock: Clock, slot: datetime, config: Config, credentials: Mappi
         warn("left_out", f"{slot:%H:%M:%S}Z: {held}", slot=slot)
     except PoolscopeError as error:
         warn("error", f"{slot:%H:%M:%S}Z: {error}", slot=slot, exit_code=error.exit_code, message=str(error))
+    except Exception as error:  # noqa: BLE001 - whatever it was, the next slot may go better
+        message = f"{type(error).__name__}: {error}"
+        warn("error", f"{slot:%H:%M:%S}Z: {message}", slot=slot, exit_code=1, message=message)
     else:
         observed = sum(scrape.outcome == "ok" for scrape in result.scrapes)
         seconds = clock.monotonic() - began
