@@ -122,21 +122,28 @@ def _read(connection: Record, files: list[Path], columns: dict[str, str]) -> Non
     duckdb.Error, ValueError
         When one is not as it was written.
     """
-    struct = ", ".join(f"'{name}': '{kind}'" for name, kind in columns.items())
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE arriving AS SELECT * FROM read_json($1, columns = {{{struct}}},"
-        " format = 'newline_delimited', filename = true)",
-        [[str(file) for file in files]],
-    )
-    whole = connection.execute(
-        f"""SELECT count(*) FROM (SELECT filename FROM arriving GROUP BY filename
-        HAVING count(*) FILTER ("table" = 'spool' AND format = {spool.FORMAT}) = 1 AND max(lines) = count(*) - 1
-        AND max(lines) = count(*) FILTER ("table" IN $1))""",
-        [list(spool.TABLES)],
-    ).fetchall()[0][0]
-    if whole != len(files):
-        raise ValueError("a file has not as many lines as were written")
-    connection.execute("""INSERT INTO spooled SELECT * FROM arriving WHERE "table" <> 'spool'""")
+    struct, names = ", ".join(f"'{name}': '{kind}'" for name, kind in columns.items()), [str(file) for file in files]
+    # Straight into `spooled`: a table in memory takes a block a column, however few its rows are.
+    connection.begin()
+    try:
+        connection.execute(
+            f"INSERT INTO spooled SELECT * FROM read_json($1, columns = {{{struct}}},"
+            " format = 'newline_delimited', filename = true)",
+            [names],
+        )
+        whole = connection.execute(
+            f"""SELECT count(*) FROM (SELECT filename FROM spooled WHERE list_contains($1, filename) GROUP BY filename
+            HAVING count(*) FILTER ("table" = 'spool' AND format = {spool.FORMAT}) = 1 AND max(lines) = count(*) - 1
+            AND max(lines) = count(*) FILTER ("table" IN $2))""",
+            [names, list(spool.TABLES)],
+        ).fetchall()[0][0]
+        if whole != len(files):
+            raise ValueError("a file has not as many lines as were written")
+        connection.execute("""DELETE FROM spooled WHERE "table" = 'spool'""")
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
 
 
 def ingest(connection: Record) -> None:

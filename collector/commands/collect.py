@@ -35,7 +35,7 @@ def command(context: Context, log: Path | None) -> int:
     Run it from cron once an interval. A slot is polled once: a second run in the same interval adds only what failed.
     """
     # What one poll makes lives to its end: looking for rubbish after every 700 objects is a twentieth of its CPU.
-    gc.set_threshold(100_000)
+    gc.set_threshold(20_000)
     if log is not None:
         log_to(log)
     config, credentials = prepare(context)
