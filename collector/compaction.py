@@ -44,6 +44,7 @@ class Compacted:
 
 def pays(database: Path) -> bool:
     """Return whether the file has grown by half since it was last compacted: two looks at the folder, nothing more."""
+    database = database.resolve()
     try:
         last = int(_size_file(database).read_text(encoding="ascii"))
     except (OSError, ValueError):
@@ -68,6 +69,8 @@ async def compact(database: Path, clock: Clock, wait_seconds: float) -> Compacte
     LockHeld
         When another compaction is under way.
     """
+    # A record that is a link to another disk stays one: the new file is made where the old one lies.
+    database = database.resolve()
     fresh = database.with_name(database.name + ".compacting")
     with holding(fresh.with_name(fresh.name + ".lock"), f"compacting {database}"):
         _clear(fresh)

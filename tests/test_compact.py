@@ -153,3 +153,18 @@ def test_collect_compacts_where_it_pays(tmp_path: Path) -> None:
     assert not pays(tmp_path / RECORD)
     assert before == content(tmp_path)["pools"]
     assert not pays(tmp_path / "missing.duckdb")
+
+
+def test_a_record_that_is_a_link_stays_one(tmp_path: Path) -> None:
+    """The new file takes the place of what the link leads to, and no file of its making lies beside the link."""
+    fill(tmp_path)
+    configure(tmp_path, "http://127.0.0.1:9")
+    (tmp_path / "disk").mkdir()
+    (tmp_path / RECORD).rename(tmp_path / "disk/kept.duckdb")
+    (tmp_path / RECORD).symlink_to(tmp_path / "disk/kept.duckdb")
+    before = content(tmp_path)
+    inode = (tmp_path / "disk/kept.duckdb").stat().st_ino
+    assert 0 == poolscope(tmp_path, "compact").returncode
+    assert (tmp_path / RECORD).is_symlink()
+    assert inode != (tmp_path / "disk/kept.duckdb").stat().st_ino
+    assert before == content(tmp_path)
