@@ -167,6 +167,8 @@ class Attempts:
             try:
                 payload = await self._attempt(request, client)
             except RequestFailed as failure:
+                # The frames that it was raised through hold all that was read, and it is kept to the poll's end.
+                failure.__traceback__ = failure.__context__ = None
                 self._settle(request, failure)
                 self._failed(request, failure)
             else:
