@@ -17,7 +17,7 @@ class Behaviour:
     """How the sandbox answers."""
 
     key: Literal["statistics", "statics"] = "statistics"
-    """The outer key of the statistics: examples and tables of the documents disagree."""
+    """The outer key of the statistics: the documents' tables disagree with their examples and the vendor's client."""
     counts: Literal["integers", "strings"] = "integers"
     omit_zeros: bool = False
     """Whether statuses without jobs, and types without jobs, are left out."""
@@ -27,7 +27,9 @@ class Behaviour:
     latency: float = 0.0
     """Seconds that each answer waits."""
     page_size: int | None = None
-    """Pools a page of the listing; None gives all in one."""
+    """Pools a page of the listing; None gives all in one. The vendor's client knows no pages, and sees the first."""
+    node_counts: Literal["list", "object"] = "list"
+    """How a pool tells its nodes by state: every example has a list, the vendor's client reads a single object."""
     time: Literal["real", "requests"] = "real"
     """Whose time it is: the clock's, or for each request that of its own X-Sdk-Date."""
     project_id: str = PROJECT_ID

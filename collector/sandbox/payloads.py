@@ -42,6 +42,8 @@ def pool_payload(pool: Pool, behaviour: Behaviour) -> Json:
     resources = []
     if pool.flavor is not None:
         resources.append({"flavor": pool.flavor, "count": pool.nodes, "maxCount": pool.nodes})
+    # What the vendor's client expects has room for one flavor, and a pool of the sandbox has no more.
+    available = resources if behaviour.node_counts == "list" else dict(*resources)
     scopes = ["Train", "Infer", "Notebook"]
     return {
         "kind": "Pool",
@@ -65,7 +67,7 @@ def pool_payload(pool: Pool, behaviour: Behaviour) -> Json:
             "phase": "Running",
             "message": "",
             "scope": [{"scopeType": scope, "state": "Enabled"} for scope in scopes],
-            "resources": {"available": resources},
+            "resources": {"available": available},
         },
     }
 

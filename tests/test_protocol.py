@@ -1,0 +1,166 @@
+"""The real protocol: the vendor's own client reads the sandbox, with its own signer, and asks as Poolscope asks."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
+from huaweicloudsdkmodelarts.v1 import (
+    ListPoolsRequest,
+    ModelArtsClient,
+    ShowPoolRequest,
+    ShowWorkloadStatisticsRequest,
+)
+
+from collector.clock import SimulatedClock
+from collector.sandbox.behaviour import ACCESS_KEY, AS_DOCUMENTED, PROJECT_ID, SECRET_KEY, Behaviour
+from collector.sandbox.connection import Answer
+from collector.sandbox.gateway import Request
+from collector.sandbox.jobs import STATUSES, Pool
+from collector.sandbox.server import Sandbox
+from collector.signing import DATE_FORMAT
+from tests.polling import by_pool, collect, project
+from tests.scripted import StillPool
+
+# The vendor's signer asks for the time in a way that Python 3.12 warns of.
+pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
+
+SIGNED = f"SDK-HMAC-SHA256 Access={ACCESS_KEY}, SignedHeaders={{}}, Signature=[0-9a-f]{{{{64}}}}"
+POOLS = (
+    StillPool("pool-a", queue=3, display_name="First", policy="fifo", flavor="npu.8", nodes=16),
+    StillPool("pool b%é", queue=5),
+)
+
+
+class Recording(Sandbox):
+    """A sandbox that keeps the requests that it was asked."""
+
+    def __init__(self, pools: Sequence[Pool], behaviour: Behaviour) -> None:
+        self.asked: list[Request] = []
+        super().__init__(pools, behaviour)
+
+    def answer(self, request: Request) -> Answer:  # noqa: D102 - as the base class has it
+        self.asked.append(request)
+        return super().answer(request)
+
+
+@contextmanager
+def vendors_client(secret_key: str = SECRET_KEY, **switches: str) -> Iterator[tuple[ModelArtsClient, Recording]]:
+    """Serve the pools, and give the vendor's client for them."""
+    with Recording(POOLS, Behaviour(**switches) if switches else AS_DOCUMENTED) as sandbox:  # type: ignore[arg-type] # any switch
+        credentials = BasicCredentials(ACCESS_KEY, secret_key, PROJECT_ID)
+        client = ModelArtsClient.new_builder().with_credentials(credentials).with_endpoint(sandbox.endpoint).build()
+        try:
+            yield client, sandbox
+        finally:
+            client.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A proxy of the environment has no way to loopback, and the vendor's client does not know that.
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+def test_the_vendors_client_lists_the_pools() -> None:
+    """Every pool, with its name, labels, policy and nodes, read by the vendor's models; alone it reads the same."""
+    with vendors_client() as (client, _):
+        listing = client.list_pools(ListPoolsRequest(workspace_id="0", status="created"))
+        alone = client.show_pool(ShowPoolRequest(pool_name="pool-a"))
+    assert ("PoolList", "v2") == (listing.kind, listing.api_version)
+    assert ["pool-a", "pool b%é"] == [pool.metadata.name for pool in listing.items]
+    for pool in (listing.items[0], alone):
+        assert "First" == pool.metadata.labels.os_modelarts_name
+        assert "fifo" == pool.metadata.annotations.os_modelarts_pool_scheduler_queue_strategy
+        assert ("Running", "Dedicate") == (pool.status.phase, pool.spec.type)
+        assert [("npu.8", 16, 16)] == [(nodes.flavor, nodes.count, nodes.max_count) for nodes in pool.spec.resources]
+        assert {"Enabled"} == {scope.state for scope in pool.status.scope}
+
+
+def test_the_vendors_client_and_the_examples_disagree_about_nodes() -> None:
+    """Of a list of nodes by state, as every example has it, the vendor's client reads nothing; of an object all."""
+    for switch, count in (("list", None), ("object", 16)):
+        with vendors_client(node_counts=switch) as (client, _):
+            assert count == client.show_pool(ShowPoolRequest(pool_name="pool-a")).status.resources.available.count
+
+
+def test_the_vendors_client_shows_the_statistics() -> None:
+    """Types, totals and all nine statuses are what the pool holds, also where the name needs encoding."""
+    with vendors_client() as (client, _):
+        for pool in POOLS:
+            shown = client.show_workload_statistics(ShowWorkloadStatisticsRequest(pool_name=pool.id)).statistics
+            counts = pool.counts_at(0)
+            assert sum(sum(by_status.values()) for by_status in counts.values()) == shown.total
+            assert counts == {
+                item.type: {status: getattr(item.status, status.lower()) for status in STATUSES} for item in shown.items
+            }
+
+
+@pytest.mark.parametrize(("switch", "value", "queue"), [("counts", "strings", 3), ("key", "statics", None)])
+def test_what_only_the_documents_tables_say(switch: str, value: str, queue: int | None) -> None:
+    """The tables' strings the vendor's client reads as numbers; of `statics`, no default, nothing."""
+    with vendors_client(**{switch: value}) as (client, _):
+        shown = client.show_workload_statistics(ShowWorkloadStatisticsRequest(pool_name="pool-a")).statistics
+        assert queue == (shown and int(shown.items[0].status.queue))
+
+
+def test_the_vendors_client_reads_the_refusals() -> None:
+    """Status, code, message and request id of the sandbox's errors are found where the real ones' are looked for."""
+    with vendors_client() as (client, _), pytest.raises(ClientRequestException) as gone:
+        client.show_workload_statistics(ShowWorkloadStatisticsRequest(pool_name="gone"))
+    assert (404, "ModelArts.50015001", "Pool gone not found.") == (
+        gone.value.status_code,
+        gone.value.error_code,
+        gone.value.error_msg,
+    )
+    assert gone.value.request_id
+    with vendors_client("another") as (client, _), pytest.raises(ClientRequestException) as refused:
+        client.list_pools(ListPoolsRequest())
+    assert (401, "APIGW.0301") == (refused.value.status_code, refused.value.error_code)
+
+
+def test_a_request_of_ours_is_the_vendors(tmp_path: Path) -> None:
+    """Path, query and every header of the same two requests are the same, but for those listed here with the reason."""
+    with vendors_client() as (client, sandbox):
+        client.list_pools(ListPoolsRequest(workspace_id="0", status="created"))
+        client.show_workload_statistics(ShowWorkloadStatisticsRequest(pool_name="pool-a"))
+        theirs = list(sandbox.asked)
+        date = datetime.strptime(theirs[0].headers["x-sdk-date"], DATE_FORMAT).replace(tzinfo=UTC)
+        seen = collect(tmp_path, [project(sandbox.endpoint, include=("pool-a",))], SimulatedClock(date))
+        ours = sandbox.asked[len(theirs) :]
+    assert {"pool-a": "ok"} == {pool: scrape.outcome for pool, scrape in by_pool(seen).items()}
+    assert len(theirs) == len(ours) == 2
+    differ = {
+        # Who asks.
+        "user-agent": (r"huaweicloud-usdk-python/3\.0; .*", r"poolscope/.*"),
+        # We read JSON and nothing else, and a compressed answer could hide its size.
+        "accept": (r"\*/\*", "application/json"),
+        "accept-encoding": ("gzip, deflate", "identity"),
+        # The vendor's client tells the type of a body that a GET does not have.
+        "content-type": ("application/json", None),
+        # It signs whatever it sends; we sign what the gateway asks for, so that a proxy may change the rest.
+        "authorization": (
+            SIGNED.format("content-type;host;user-agent;x-project-id;x-sdk-date"),
+            SIGNED.format("host;x-project-id;x-sdk-date"),
+        ),
+    }
+    for their, our in zip(theirs, ours, strict=True):
+        assert (their.method, their.path, sorted(their.pairs), their.body) == (
+            our.method,
+            our.path,
+            sorted(our.pairs),
+            our.body,
+        )
+        # A second may pass between the vendor's two requests.
+        alike = (their.headers.keys() | our.headers.keys()) - differ.keys() - {"x-sdk-date"}
+        assert {"host", "x-project-id", "connection"} == alike
+        assert {name: their.headers[name] for name in alike} == {name: our.headers[name] for name in alike}
+        assert all(re.fullmatch(r"\d{8}T\d{6}Z", request.headers["x-sdk-date"]) for request in (their, our))
+        for name, words in differ.items():
+            for request, pattern in zip((their, our), words, strict=True):
+                sent = request.headers.get(name)
+                assert sent is None if pattern is None else sent is not None and re.fullmatch(pattern, sent)
