@@ -11,7 +11,8 @@ from typing import Literal
 import click
 
 from collector.console import say
-from collector.sandbox.behaviour import ACCESS_KEY, REGION, SECRET_KEY, Behaviour
+from collector.sandbox.behaviour import ACCESS_KEY, REGION, SECRET_KEY, Behaviour, Fault
+from collector.sandbox.faults import KINDS, read_fault
 from collector.sandbox.jobs import Pool
 from collector.sandbox.server import Sandbox
 from collector.sandbox.simulated import simulated_pools
@@ -46,6 +47,13 @@ def _read_history(_context: click.Context, _option: click.Parameter, text: str) 
         raise click.BadParameter(f"{error}; keep and none are words too") from None
 
 
+def _read_faults(_context: click.Context, _option: click.Parameter, texts: Sequence[str]) -> tuple[Fault, ...]:
+    try:
+        return tuple(read_fault(text) for text in texts)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
 @click.command("sandbox")
 @click.option("--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="0: any free one.")
 @click.option("--pools", type=click.IntRange(1, 100_000), default=4, show_default=True, help="Simulated pools.")
@@ -77,6 +85,17 @@ def _read_history(_context: click.Context, _option: click.Parameter, text: str) 
 )
 @click.option("--requests-per-second", type=click.FloatRange(min=1), help="Throttle above this rate.")
 @click.option("--latency", type=click.FloatRange(min=0, max=60), default=0.0, help="Seconds before each answer.")
+@click.option(
+    "--fault",
+    "faults",
+    callback=_read_faults,
+    multiple=True,
+    metavar="KIND[:PATTERN][@SHARE]",
+    help="What goes wrong, with which pools (the listing's name is listing) and with which share of their requests; "
+    f"may be given again. KIND: {', '.join(KINDS)}.",
+)
+@click.option("--skew", type=int, default=0, help="Minutes that its clock is ahead of this machine's.")
+@click.option("--expired-certificate", is_flag=True, help="Serve https, with a certificate that has expired.")
 def command(
     *,
     port: int,
@@ -90,6 +109,9 @@ def command(
     history: timedelta | None,
     requests_per_second: float | None,
     latency: float,
+    faults: tuple[Fault, ...],
+    skew: int,
+    expired_certificate: bool,
 ) -> None:
     """Serve a stand-in for the API on loopback.
 
@@ -104,6 +126,9 @@ def command(
         requests_per_second=requests_per_second,
         latency=latency,
         time=clock,
+        faults=faults,
+        skew=timedelta(minutes=skew),
+        expired_certificate=expired_certificate,
     )
     served: Sequence[Pool] = simulated_pools(pools, seed) if trace is None else _pools_of(trace)
     with _interruption() as interrupted, Sandbox(served, behaviour, port=port) as sandbox:

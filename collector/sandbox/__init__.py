@@ -10,6 +10,7 @@ Where do I go to ...?
 
 - start it, or learn what it was asked: `server`
 - change how it may behave (spellings, history, paging, throttling, clock): `behaviour`
+- change what goes wrong on request: `faults`
 - change what it refuses, and in which words: `gateway`
 - change what its answers look like: `payloads`
 - change which pools it has by default, and what people send them: `plans`

@@ -12,6 +12,23 @@ ACCESS_KEY = "POOLSCOPESANDBOXONLY"
 SECRET_KEY = "this-key-opens-the-poolscope-sandbox-and-nothing-else"  # noqa: S105 - a documented dummy
 
 
+LISTING = "listing"
+"""The name by which a fault's pattern means the listing of pools."""
+GONE = "gone"
+"""The one fault that is about pools, not about answers: it holds for minutes, in the listing too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that goes wrong; `faults` knows what there is, and does it."""
+
+    kind: str
+    pattern: str = "*"
+    """Whom it hits: pools by id or display name, and the listing by `LISTING`."""
+    share: float = 1.0
+    """How many of their requests; of a pool that is gone how many minutes: below 1 it goes and comes back."""
+
+
 @dataclass(frozen=True, slots=True)
 class Behaviour:
     """How the sandbox answers."""
@@ -32,6 +49,12 @@ class Behaviour:
     """How a pool tells its nodes by state: every example has a list, the vendor's client reads a single object."""
     time: Literal["real", "requests"] = "real"
     """Whose time it is: the clock's, or for each request that of its own X-Sdk-Date."""
+    skew: timedelta = timedelta(0)
+    """How far its clock is off, in the Date of its answers and in its check of X-Sdk-Date."""
+    expired_certificate: bool = False
+    """Whether it serves https, with a certificate that ended years ago."""
+    faults: tuple[Fault, ...] = ()
+    """What goes wrong; an answer meets the first that hits it."""
     project_id: str = PROJECT_ID
     access_key: str = ACCESS_KEY
     secret_key: str = SECRET_KEY

@@ -1,23 +1,31 @@
-"""One HTTP/1.1 connection: the standard library reads the requests, answers leave in one piece."""
+"""One HTTP/1.1 connection: the standard library reads the requests, answers leave in one piece, or as they are told."""
 
-from collections.abc import Callable, Mapping
+import socket
+import ssl
+import struct
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
-from typing import Protocol, cast
+from typing import Literal, Protocol, cast
 
 from collector.sandbox.gateway import Request
 
 LARGEST_BODY = 1 << 20
+NOTHING_TO_LINGER_FOR = struct.pack("ii", 1, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status, headers beside the length and type of the body, and the body."""
+    """A status, headers and a body; what the headers say of its length and type goes before what it has."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    rest: Iterable[bytes] = ()
+    """What follows the body, each piece sent as it comes."""
+    ending: Literal["open", "close", "reset"] = "open"
+    """What becomes of the connection; where it is reset nothing is sent."""
 
 
 class Answering(Protocol):
@@ -37,7 +45,7 @@ class Connection(BaseHTTPRequestHandler):
 
     def handle(self) -> None:
         """Answer until the end; a client may go at any time, and so may the server."""
-        with suppress(ConnectionError):
+        with suppress(ConnectionError, ssl.SSLError):
             super().handle()
 
     def finish(self) -> None:
@@ -65,12 +73,23 @@ class Connection(BaseHTTPRequestHandler):
         self._send(Answer(code, {}, b'{"error_msg": "Bad request.", "error_code": "APIGW.0201"}'))
 
     def _send(self, answer: Answer) -> None:
+        if answer.ending == "reset":
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NOTHING_TO_LINGER_FOR)
+            self.connection.close()
+            self.close_connection = True
+            return
         # The base class's send_response would log each request, and name the version of Python.
         self.send_response_only(answer.status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(answer.body)))
-        self.send_header("Connection", "close" if self.close_connection else "keep-alive")
-        for name, value in answer.headers.items():
+        headers = {
+            "Content-Type": "application/json",
+            "Content-Length": str(len(answer.body)),
+            "Connection": "close" if self.close_connection else "keep-alive",
+        }
+        for name, value in (headers | dict(answer.headers)).items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(answer.body)
+        for piece in answer.rest:
+            self.wfile.write(piece)
+            self.wfile.flush()
+        self.close_connection |= answer.ending == "close"

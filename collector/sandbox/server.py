@@ -4,6 +4,7 @@ import errno
 import json
 import socket
 import socketserver
+import ssl
 import threading
 import uuid
 from collections import Counter
@@ -17,8 +18,9 @@ from urllib.parse import unquote
 
 from collector.clock import Clock, SystemClock
 from collector.errors import ConfigError
-from collector.sandbox.behaviour import AS_DOCUMENTED, Behaviour
+from collector.sandbox.behaviour import AS_DOCUMENTED, LISTING, Behaviour
 from collector.sandbox.connection import Answer, Connection
+from collector.sandbox.faults import EXPIRED_PEM, SkewedClock, is_gone, spoil
 from collector.sandbox.gateway import Gateway, Refused, Request
 from collector.sandbox.jobs import Pool
 from collector.sandbox.payloads import Json, pool_list, pool_payload, statistics_payload
@@ -45,7 +47,7 @@ class Sandbox:
         """How many answers left, by HTTP status."""
         self.behaviour = behaviour
         self._pools = {pool.id: pool for pool in pools}
-        self._clock = clock or SystemClock()
+        self._clock = SkewedClock(clock or SystemClock(), behaviour.skew)
         self._gateway = Gateway(behaviour, self._clock)
         self._counting = threading.Lock()
         self._stopping = threading.Event()
@@ -62,7 +64,8 @@ class Sandbox:
     @property
     def endpoint(self) -> str:
         """The address to configure as a project's endpoint."""
-        return f"http://{HOST}:{self._server.server_address[1]}"
+        scheme = "https" if self.behaviour.expired_certificate else "http"
+        return f"{scheme}://{HOST}:{self._server.server_address[1]}"
 
     @property
     def pool_ids(self) -> list[str]:
@@ -84,13 +87,17 @@ class Sandbox:
 
     def answer(self, request: Request) -> Answer:
         """Answer one request; threads ask at once."""
+        with self._counting:
+            self.requests[request.path] += 1
+            number = self.requests[request.path]
         if self.behaviour.latency:
             self._stopping.wait(self.behaviour.latency)
         request_id = uuid.uuid4().hex
         headers = {"X-Request-Id": request_id}
         payload: Json
+        names: tuple[str, ...] = ()
         try:
-            status, payload = self._payload(request, headers)
+            status, payload, names = self._payload(request, headers)
         except Refused as refusal:
             status = refusal.status
             payload = {"error_msg": refusal.message, "error_code": refusal.code}
@@ -99,28 +106,33 @@ class Sandbox:
             if refusal.retry_after is not None:
                 headers["Retry-After"] = str(refusal.retry_after)
         headers["Date"] = format_datetime(self._clock.now(), usegmt=True)
+        answer = Answer(status, headers, json.dumps(payload).encode())
+        if status == 200:
+            answer = spoil(answer, self.behaviour.faults, names, number, self._stopping)
         with self._counting:
-            self.requests[request.path] += 1
-            self.statuses[status] += 1
-        return Answer(status, headers, json.dumps(payload).encode())
+            self.statuses[answer.status] += 1
+        return answer
 
-    def _payload(self, request: Request, headers: dict[str, str]) -> tuple[int, Json]:
+    def _payload(self, request: Request, headers: dict[str, str]) -> tuple[int, Json, tuple[str, ...]]:
+        """Return status and payload, and the names of what it is about; a token goes into the headers."""
         # A path that nobody published is refused before anybody asks who wants it.
         match [unquote(segment) for segment in request.path.split("/")]:
             case ["", "v3", "auth", "tokens"] if request.method == "POST":
                 token, expires = self._gateway.issue_token(request)
                 headers["X-Subject-Token"] = token
-                return 201, {"token": {"expires_at": f"{expires:%Y-%m-%dT%H:%M:%S.%fZ}"}}
+                return 201, {"token": {"expires_at": f"{expires:%Y-%m-%dT%H:%M:%S.%fZ}"}}, ()
             case ["", "v2", project, "pools"] if request.method == "GET":
-                self._admit(request, project)
-                return 200, pool_list(list(self._pools.values()), dict(request.pairs), self.behaviour)
-            case ["", "v2", project, "pools", pool] if request.method == "GET":
-                self._admit(request, project)
-                return 200, pool_payload(self._pool(pool), self.behaviour)
-            case ["", "v2", project, "statistics", "pools", pool, "workloads"] if request.method == "GET":
                 instant = self._admit(request, project)
-                counts = self._pool(pool).counts_at(instant.timestamp(), self.behaviour.retention_seconds)
-                return 200, statistics_payload(counts, self.behaviour)
+                pools = [pool for pool in self._pools.values() if not self._gone(pool, instant)]
+                return 200, pool_list(pools, dict(request.pairs), self.behaviour), (LISTING,)
+            case ["", "v2", project, "pools", pool_id] if request.method == "GET":
+                pool = self._pool(pool_id, self._admit(request, project))
+                return 200, pool_payload(pool, self.behaviour), _names(pool)
+            case ["", "v2", project, "statistics", "pools", pool_id, "workloads"] if request.method == "GET":
+                instant = self._admit(request, project)
+                pool = self._pool(pool_id, instant)
+                counts = pool.counts_at(instant.timestamp(), self.behaviour.retention_seconds)
+                return 200, statistics_payload(counts, self.behaviour), _names(pool)
         raise Refused(404, "APIGW.0101", "The API does not exist or has not been published in the environment")
 
     def _admit(self, request: Request, project: str) -> datetime:
@@ -129,10 +141,18 @@ class Sandbox:
             raise Refused(403, "ModelArts.0210", "The project ID in the URL differs from the project ID of the token.")
         return instant
 
-    def _pool(self, pool_id: str) -> Pool:
-        if pool_id not in self._pools:
+    def _pool(self, pool_id: str, instant: datetime) -> Pool:
+        pool = self._pools.get(pool_id)
+        if pool is None or self._gone(pool, instant):
             raise Refused(404, "ModelArts.50015001", f"Pool {pool_id} not found.")
-        return self._pools[pool_id]
+        return pool
+
+    def _gone(self, pool: Pool, instant: datetime) -> bool:
+        return is_gone(self.behaviour.faults, _names(pool), instant)
+
+
+def _names(pool: Pool) -> tuple[str, ...]:
+    return pool.id, pool.display_name
 
 
 class _Server(socketserver.ThreadingTCPServer):
@@ -147,9 +167,20 @@ class _Server(socketserver.ThreadingTCPServer):
 
     def __init__(self, sandbox: Sandbox, port: int) -> None:
         self.answer = sandbox.answer
+        self._tls: ssl.SSLContext | None = None
+        if sandbox.behaviour.expired_certificate:
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._tls.load_cert_chain(EXPIRED_PEM)
         self._open: set[socket.socket] = set()
         self._changed = threading.Condition()
         super().__init__((HOST, port), Connection)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        if self._tls is not None:
+            # The handshake is left to the connection's own thread, where it holds up nobody.
+            connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        return connection, address
 
     # The base class says that a request may also be a datagram with its socket; of a TCP server it never is.
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as the base class has it

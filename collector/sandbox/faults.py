@@ -1,0 +1,195 @@
+"""What goes wrong on request: which answers meet a fault, and what it makes of them."""
+
+import hashlib
+import itertools
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from collector.clock import Clock
+from collector.sandbox.behaviour import GONE, Fault
+from collector.sandbox.connection import Answer
+from collector.sandbox.payloads import Json
+
+LATENCY_SECONDS = 30.0
+"""Longer than a client may wait for one answer."""
+SECONDS_A_BYTE = 0.1
+HUGE = 100 * 1024 * 1024
+PIECE = b" " * (1 << 16)
+GARBAGE = bytes(range(256))
+NEW_TYPE = "x-infer"
+NEW_STATUS = "Suspended"
+EXPIRED_PEM = Path(__file__).with_name("expired.pem")
+
+
+def read_fault(text: str) -> Fault:
+    """Read a fault as it is written on the command line: ``KIND[:POOL-PATTERN][@SHARE]``.
+
+    Raises
+    ------
+    ValueError
+        Saying what was expected.
+
+    Examples
+    --------
+    >>> read_fault("server-error:pool-a*@0.5")
+    Fault(kind='server-error', pattern='pool-a*', share=0.5)
+    """
+    head, _, share = text.partition("@")
+    kind, _, pattern = head.partition(":")
+    if kind not in KINDS:
+        raise ValueError(f"{kind!r} is none of {', '.join(KINDS)}")
+    try:
+        fault = Fault(kind, pattern or "*", float(share or 1))
+    except ValueError:
+        raise ValueError(f"{share!r} is no share: a number above 0, at most 1, is expected") from None
+    if not 0 < fault.share <= 1:
+        raise ValueError(f"{share!r} is no share: a number above 0, at most 1, is expected")
+    return fault
+
+
+def meets(fault: Fault, names: tuple[str, ...], occasion: int) -> bool:
+    """Whether what goes by these names meets a fault on an occasion: in every run the same ones do."""
+    if not any(fnmatchcase(name, fault.pattern) for name in names):
+        return False
+    digest = hashlib.sha256(f"{fault.kind}\n{names}\n{occasion}".encode()).digest()
+    return int.from_bytes(digest[:8]) < fault.share * 2**64
+
+
+def is_gone(faults: tuple[Fault, ...], names: tuple[str, ...], instant: datetime) -> bool:
+    """Whether a pool is gone in the minute of an instant."""
+    minute = int(instant.timestamp() // 60)
+    return any(fault.kind == GONE and meets(fault, names, minute) for fault in faults)
+
+
+def spoil(
+    answer: Answer, faults: tuple[Fault, ...], names: tuple[str, ...], request: int, stopping: threading.Event
+) -> Answer:
+    """Return what a good answer becomes by the first of the faults that it meets.
+
+    Parameters
+    ----------
+    answer
+        An answer with the status 200: what is refused stays refused.
+    faults
+        All that the sandbox has.
+    names
+        By which what the answer is about can be meant: a pool's id and display name, or the listing's own.
+    request
+        The number of the request among those of its path: the occasion.
+    stopping
+        Ends whatever takes its time.
+    """
+    for fault in faults:
+        if fault.kind != GONE and meets(fault, names, request):
+            return SPOILERS[fault.kind](answer, stopping)
+    return answer
+
+
+@dataclass(frozen=True, slots=True)
+class SkewedClock:
+    """Another clock, of which the wall clock is off."""
+
+    clock: Clock
+    skew: timedelta
+
+    def now(self) -> datetime:
+        """Return the wall clock that is off, UTC."""
+        return self.clock.now() + self.skew
+
+    def monotonic(self) -> float:
+        """Return the other clock's seconds."""
+        return self.clock.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep as the other clock does."""
+        await self.clock.sleep(seconds)
+
+
+def _late(answer: Answer, stopping: threading.Event) -> Answer:
+    stopping.wait(LATENCY_SECONDS)
+    return answer
+
+
+def _refused(status: int, code: str, message: str, **headers: str) -> Callable[[Answer, threading.Event], Answer]:
+    body = json.dumps({"error_code": code, "error_msg": message}).encode()
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda answer, _stopping: Answer(status, {**answer.headers, **named}, body)
+
+
+def _cut_off(answer: Answer, _stopping: threading.Event) -> Answer:
+    return replace(_promised(answer, len(answer.body)), body=answer.body[: len(answer.body) // 2], ending="close")
+
+
+def _slow(answer: Answer, stopping: threading.Event) -> Answer:
+    def bytes_one_by_one() -> Iterator[bytes]:
+        for byte in answer.body:
+            if stopping.wait(SECONDS_A_BYTE):
+                return
+            yield bytes([byte])
+
+    return replace(_promised(answer, len(answer.body)), body=b"", rest=bytes_one_by_one())
+
+
+def _huge(answer: Answer, _stopping: threading.Event) -> Answer:
+    """Add so many spaces that a body, which is still right, is huge; they are never all in memory."""
+    pieces = HUGE // len(PIECE)
+    return replace(_promised(answer, len(answer.body) + HUGE), rest=itertools.repeat(PIECE, pieces))
+
+
+def _promised(answer: Answer, length: int) -> Answer:
+    return replace(answer, headers={**answer.headers, "Content-Length": str(length)})
+
+
+def _wrong_type(answer: Answer, _stopping: threading.Event) -> Answer:
+    return replace(answer, headers={**answer.headers, "Content-Type": "text/html; charset=iso-8859-1"})
+
+
+def _redirected(answer: Answer, _stopping: threading.Event) -> Answer:
+    return Answer(302, {**answer.headers, "Location": "/followed"}, b"")
+
+
+def _new_type(answer: Answer, _stopping: threading.Event) -> Answer:
+    payload = json.loads(answer.body)
+    for statistics in _statistics(payload):
+        statistics["items"].append({"type": NEW_TYPE, "total": 1, "status": {"Running": 1}})
+        statistics["total"] += 1
+    return replace(answer, body=json.dumps(payload).encode())
+
+
+def _new_status(answer: Answer, _stopping: threading.Event) -> Answer:
+    payload = json.loads(answer.body)
+    for statistics in _statistics(payload):
+        for item in statistics["items"]:
+            item["status"][NEW_STATUS] = 1
+            item["total"] += 1
+            statistics["total"] += 1
+    return replace(answer, body=json.dumps(payload).encode())
+
+
+def _statistics(payload: Json) -> Iterator[Json]:
+    """Give the statistics, by whatever key; other answers have none."""
+    yield from (value for key, value in payload.items() if key in ("statistics", "statics"))
+
+
+THROTTLED = ("APIGW.0308", "The throttling threshold has been reached: policy user over ratelimit,limit:0")
+SPOILERS: Mapping[str, Callable[[Answer, threading.Event], Answer]] = {
+    "latency": _late,
+    "throttled": _refused(429, *THROTTLED),
+    "retry-after": _refused(429, *THROTTLED, Retry_After="1"),
+    "server-error": _refused(500, "ModelArts.50005000", "Internal error."),
+    "reset": lambda answer, _stopping: replace(answer, ending="reset"),
+    "cut-off": _cut_off,
+    "slow": _slow,
+    "huge": _huge,
+    "garbage": lambda answer, _stopping: replace(answer, body=GARBAGE),
+    "wrong-type": _wrong_type,
+    "redirect": _redirected,
+    "new-type": _new_type,
+    "new-status": _new_status,
+}
+KINDS = (*SPOILERS, GONE)
