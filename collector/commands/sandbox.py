@@ -71,7 +71,7 @@ def _read_faults(_context: click.Context, _option: click.Parameter, texts: Seque
     type=click.Choice(["statistics", "statics"]),
     default="statistics",
     show_default=True,
-    help="The outer key of the statistics; the documents know both.",
+    help="The outer key of the statistics; statics stands in the documents' tables alone.",
 )
 @click.option("--counts", type=click.Choice(["integers", "strings"]), default="integers", show_default=True)
 @click.option("--omit-zeros", is_flag=True, help="Leave out statuses and types without jobs.")

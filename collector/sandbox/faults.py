@@ -44,12 +44,12 @@ def read_fault(text: str) -> Fault:
     if kind not in KINDS:
         raise ValueError(f"{kind!r} is none of {', '.join(KINDS)}")
     try:
-        fault = Fault(kind, pattern or "*", float(share or 1))
+        number = float(share or 1)
     except ValueError:
-        raise ValueError(f"{share!r} is no share: a number above 0, at most 1, is expected") from None
-    if not 0 < fault.share <= 1:
+        number = 0.0
+    if not 0 < number <= 1:
         raise ValueError(f"{share!r} is no share: a number above 0, at most 1, is expected")
-    return fault
+    return Fault(kind, pattern or "*", number)
 
 
 def meets(fault: Fault, names: tuple[str, ...], occasion: int) -> bool:
