@@ -91,7 +91,7 @@ def test_new_types_and_statuses_keep_their_names(tmp_path: Path) -> None:
 
 
 def test_huge_bodies_are_read_in_bounded_memory(tmp_path: Path) -> None:
-    """Of 100 MB from each of a hundred pools no more than what is in hand is in memory, and nothing of it after that."""
+    """Of 100 MB from each of a hundred pools no more than what is in hand is in memory, and nothing of it later."""
     pools = [StillPool(f"odd-{number}") for number in range(100)]
     with Sandbox(pools, behaviour("huge")) as sandbox:
         tracemalloc.start()
