@@ -1,5 +1,6 @@
 """What a test writes itself: each answer of a real server on loopback, a pool where nothing moves, another process."""
 
+import re
 import socket
 import ssl
 import struct
@@ -109,6 +110,8 @@ class Scripted:
                 client = self._tls.wrap_socket(client, server_side=True)
             with client, client.makefile("rb") as stream:
                 while head := self._head(stream):
+                    length = re.search(r"(?i)\r\ncontent-length: (\d+)", head)
+                    stream.read(int(length[1]) if length else 0)
                     path = head.split()[1].split("?")[0]
                     with self._lock:
                         self.requests[path] += 1

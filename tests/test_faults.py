@@ -17,7 +17,7 @@ from collector.outcomes import RequestFailed
 from collector.sandbox.behaviour import GONE, PROJECT_ID, Behaviour, Fault
 from collector.sandbox.faults import EXPIRED_PEM, KINDS, is_gone, meets, read_fault
 from collector.sandbox.server import Sandbox
-from tests.polling import FAST, KEYS, START, by_pool, collect, poolscope, project, rows, take_in
+from tests.polling import IMPATIENT, KEYS, START, by_pool, collect, poolscope, project, rows, take_in
 from tests.scripted import StillPool
 
 ODD = ["odd-1", "odd-2", "odd-3"]
@@ -25,7 +25,7 @@ WELL = [f"well-{number}" for number in range(9)]
 POOLS = [StillPool(pool) for pool in ODD + WELL]
 DEADLINE_SECONDS = 5
 # Two attempts of 0.8 s and the wait between them fit into the deadline, so the last of them is what is recorded.
-IN_REAL_TIME = replace(FAST, interval=timedelta(days=1), deadline=timedelta(seconds=DEADLINE_SECONDS), attempts=2)
+IN_REAL_TIME = replace(IMPATIENT, interval=timedelta(days=1), deadline=timedelta(seconds=DEADLINE_SECONDS), attempts=2)
 OTHER_KEYS = Credential("other", "OTHERKEY", "other-secret")
 OUTCOMES = {
     "latency": ("timeout", None),
@@ -108,7 +108,7 @@ def test_a_listing_that_fails_leaves_another_project_alone(tmp_path: Path) -> No
     """A fault can hit the listing alone: its discovery says so, and the project whose pools are named has them all."""
     with Sandbox(POOLS, behaviour("server-error:listing")) as sandbox:
         projects = [project(sandbox.endpoint, name="listed"), project(sandbox.endpoint, *WELL, name="named")]
-        result = collect(tmp_path, projects, settings=replace(FAST, attempts=2))
+        result = collect(tmp_path, projects, settings=replace(IMPATIENT, attempts=2))
     assert [("listed", "server_error", 2)] == [(d.project, d.outcome, d.attempts) for d in result.discoveries]
     assert dict.fromkeys(WELL, "ok") == {pool: scrape.outcome for pool, scrape in by_pool(result).items()}
 
@@ -190,7 +190,7 @@ def test_expiry_is_the_cause_even_where_the_certificate_is_trusted(monkeypatch: 
     async def ask(endpoint: str) -> None:
         async with new_clients(1, Timeouts(2, 2, 2), loopback=False)[0] as client:
             auth = SignatureAuth(KEYS, PROJECT_ID, SystemClock())
-            await ModelArts(client, endpoint, PROJECT_ID, auth, KEYS).list_pools("0", None, 2)
+            await ModelArts(client, endpoint, PROJECT_ID, auth).list_pools("0", None, 2)
 
     with Sandbox(POOLS, Behaviour(expired_certificate=True)) as sandbox, pytest.raises(RequestFailed) as failed:
         asyncio.run(ask(sandbox.endpoint))

@@ -5,7 +5,6 @@ import re
 import socket
 import ssl
 import subprocess
-import tracemalloc
 from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
@@ -268,15 +267,3 @@ def test_every_row_of_a_poll_carries_its_slot_and_run(tmp_path: Path) -> None:
     take_in(tmp_path)
     stamped = rows(tmp_path / "record.duckdb", "SELECT DISTINCT run, slot, interval_seconds FROM scrapes")
     assert [(naive(START + timedelta(minutes=7)), naive(START), 3600)] == stamped
-
-
-def test_what_was_read_of_bodies_that_are_too_large_is_let_go_of(tmp_path: Path) -> None:
-    """Of forty bodies beyond the limit nothing is in memory at the poll's end: a kept failure held each to then."""
-    pools = [f"pool-{number}" for number in range(40)]
-    with Scripted({}, answer(200, b" " * (1 << 20) + GOOD)) as server:
-        tracemalloc.start()
-        result = collect(tmp_path, [project(server.endpoint, *pools)])
-        kept, _ = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-    assert {"too_large"} == {scrape.outcome for scrape in result.scrapes}
-    assert kept < 16 << 20
