@@ -10,9 +10,9 @@ from collector import backoff, spool
 from collector.attempts import Limits
 from collector.clock import Clock
 from collector.config import CollectSettings
-from collector.database import Locked, Record, checked_version, connect
+from collector.database import Locked, Record, checked_version, connect, refusing_damage
 from collector.discovery import DiscoveredPool, Known
-from collector.errors import RecordNotWritten
+from collector.errors import DatabaseRefused, RecordNotWritten
 from collector.poll import Session, Tick, poll
 from collector.slots import naive, slot_of
 from collector.snapshot import OK, Round
@@ -25,30 +25,26 @@ POOLS_SINCE: Final = 2
 def recall(database: Path, spool_folder: Path, slot: datetime, discovery_interval: timedelta) -> Known:
     """Return what spool and database know when a slot (naive UTC) is polled.
 
-    Where the database cannot be had now, what is asked twice is dropped when it takes the spool in, and the pools are
-    those of the spool's newest slot.
-
-    Raises
-    ------
-    DatabaseRefused
+    Where the database cannot be had now or is damaged, what is asked twice is dropped when it takes the spool in, and
+    the pools are those of the spool's newest slot: a poll needs no database, and the drain says what is wrong with it.
     """
     sampled = {
         (row["project"], row["pool"]) for row in _spooled(spool.waiting(spool_folder, slot)) if row["outcome"] == OK
     }
-    try:
-        connection = connect(database, read_only=True) if database.exists() else None
-    except (Locked, RecordNotWritten):
-        connection = None
-    if connection is None:
-        newest = _spooled(spool.newest_slot(spool_folder))
-        return Known(
-            sampled, _by_project((row["project"], row["pool"], "") for row in newest if row["outcome"] != "gone")
-        )
-    with connection:
+    if database.exists():
+        with suppress(Locked, RecordNotWritten, DatabaseRefused):
+            return _stored(database, sampled, slot, discovery_interval)
+    newest = _spooled(spool.newest_slot(spool_folder))
+    return Known(sampled, _by_project((row["project"], row["pool"], "") for row in newest if row["outcome"] != "gone"))
+
+
+def _stored(database: Path, sampled: set[tuple[str, str]], slot: datetime, discovery_interval: timedelta) -> Known:
+    """Return what the database knows, with what was sampled besides."""
+    with connect(database, read_only=True) as connection, refusing_damage(database):
         version = checked_version(connection, database)
         if version:
             query = "SELECT DISTINCT project, pool FROM scrapes WHERE slot = $1 AND outcome = 'ok'"
-            sampled |= set(connection.execute(query, [slot]).fetchall())
+            sampled = sampled | set(connection.execute(query, [slot]).fetchall())
         if version < POOLS_SINCE:
             return Known(sampled)
         return Known(sampled, _pools(connection), _fresh(connection, slot, discovery_interval))

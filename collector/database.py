@@ -1,5 +1,7 @@
 """The database file: opened, waited for while another process holds it, and refused where it is not Poolscope's."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -15,6 +17,7 @@ BUILT_IN: Final[Settings] = {"autoinstall_known_extensions": False, "autoload_kn
 # A poll's rows are few: starting threads would cost a tick more than they save.
 ONE_THREAD: Final[Settings] = {"threads": 1}
 LOCK_SECONDS: Final = 0.1
+SIGNS_OF_DAMAGE: Final = ("Corrupt database file", "Could not read enough bytes")
 
 Record: TypeAlias = duckdb.DuckDBPyConnection
 """An open record, with the four tables."""
@@ -22,6 +25,10 @@ Record: TypeAlias = duckdb.DuckDBPyConnection
 
 class Locked(Exception):
     """Another process has the database open."""
+
+
+class LogDamaged(DatabaseRefused):
+    """The write-ahead log that a killed process left beside the database cannot be replayed."""
 
 
 def in_memory() -> Record:
@@ -49,18 +56,42 @@ def connect(database: Path, *, read_only: bool) -> Record:
     """
     try:
         return _open(str(database), BUILT_IN | ONE_THREAD, read_only=read_only)
-    except duckdb.IOException as error:
-        message = str(error).split("See also")[0].strip()
-        if "Could not set lock" in message:
-            raise Locked(message) from None
-        if "not a valid DuckDB" in message:
-            raise DatabaseRefused(f"{database} is no DuckDB database: name another file in [paths]") from None
-        raise RecordNotWritten(f"{database} cannot be opened ({message})") from None
     except duckdb.Error as error:
-        raise DatabaseRefused(
-            f"{database} cannot be read, it may be damaged or of a newer DuckDB ({str(error)[:200]}): "
-            "move it away or restore it, and polling goes on"
-        ) from None
+        raise _told(database, error) from None
+
+
+@contextmanager
+def refusing_damage(database: Path) -> Iterator[None]:
+    """Refuse a database whose damage only a query finds, as one where opening it does.
+
+    Raises
+    ------
+    DatabaseRefused
+    """
+    try:
+        yield
+    except duckdb.Error as error:
+        if any(sign in str(error) for sign in SIGNS_OF_DAMAGE):
+            raise _told(database, error) from None
+        raise
+
+
+def _told(database: Path, error: duckdb.Error) -> Locked | DatabaseRefused | RecordNotWritten:
+    """Return what an error on opening means, with its mend."""
+    message = str(error).split("See also")[0].strip()
+    if "Could not set lock" in message:
+        return Locked(message)
+    if "Corrupt WAL file" in message:
+        return LogDamaged(f"{database} has a damaged write-ahead log ({message[:200]}): the next poll sets it aside")
+    mend = (
+        f"move it away (mv {database} {database}.damaged), then restore a backup (poolscope restore) or let the next "
+        "poll begin a new one; what is polled meanwhile waits in the spool"
+    )
+    if "not a valid DuckDB" in message:
+        return DatabaseRefused(f"{database} is no DuckDB database: name another file in [paths], or {mend}")
+    if any(sign in message for sign in SIGNS_OF_DAMAGE) or not isinstance(error, duckdb.IOException):
+        return DatabaseRefused(f"{database} is damaged, or of a newer DuckDB ({message[:200]}): {mend}")
+    return RecordNotWritten(f"{database} cannot be opened ({message})")
 
 
 def checked_version(connection: Record, database: Path, attached: str | None = None) -> int:
@@ -151,13 +182,13 @@ async def attach(connection: Record, database: Path, clock: Clock, wait_seconds:
         try:
             connection.execute(f"ATTACH '{quoted}' AS record (READ_ONLY)")
         except duckdb.Error as error:
-            message = str(error).split("See also")[0].strip()
-            if "Could not set lock" not in message:
-                raise DatabaseRefused(f"{database} cannot be read ({message}): name another file in [paths]") from None
+            told = _told(database, error)
+            if isinstance(told, RecordNotWritten):
+                raise DatabaseRefused(f"{told}: look at its folder and permissions") from None
+            if isinstance(told, DatabaseRefused):
+                raise told from None
             if clock.monotonic() >= until:
-                raise DatabaseRefused(
-                    f"{database} is in use ({message}): try again when that process has ended"
-                ) from None
+                raise DatabaseRefused(f"{database} is in use ({told}): try again when that process has ended") from None
             await clock.sleep(LOCK_SECONDS)
         else:
             return

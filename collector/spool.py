@@ -96,9 +96,9 @@ def remove(files: list[Path]) -> None:
         path.unlink(missing_ok=True)
 
 
-def set_aside(path: Path) -> Path:
+def set_aside(spool: Path, path: Path) -> Path:
     """Put a file that cannot be read out of the way of the others; it is kept under its name."""
-    folder = path.parent / SET_ASIDE
+    folder = spool / SET_ASIDE
     folder.mkdir(exist_ok=True, mode=0o700)
     target = folder / path.name
     number = 1

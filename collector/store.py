@@ -11,7 +11,7 @@ import duckdb
 
 from collector import spool
 from collector.clock import Clock
-from collector.database import Record, attach, checked_version, in_memory, open_for_writing
+from collector.database import LogDamaged, Record, attach, checked_version, in_memory, open_for_writing, refusing_damage
 from collector.errors import RecordNotWritten
 from collector.schema import columns_of, migrate
 
@@ -39,7 +39,8 @@ class Drained:
 async def drain(database: Path, spool_folder: Path, clock: Clock, wait_seconds: float) -> Drained:
     """Take everything in the spool into the database, in one transaction, and remove the files when it is in.
 
-    Under the process lock. Where the database cannot be had or written, the spool waits for the next poll.
+    Under the process lock. Where the database cannot be had or written, the spool waits for the next poll. A damaged
+    write-ahead log is set aside: spool files go only when their rows are in the database's own file.
 
     Raises
     ------
@@ -50,7 +51,11 @@ async def drain(database: Path, spool_folder: Path, clock: Clock, wait_seconds: 
     if not files:
         return drained
     try:
-        connection = await open_for_writing(database, clock, wait_seconds)
+        try:
+            connection = await open_for_writing(database, clock, wait_seconds)
+        except LogDamaged:
+            drained.set_aside.append(spool.set_aside(spool_folder, database.with_name(database.name + ".wal")))
+            connection = await open_for_writing(database, clock, wait_seconds)
     except RecordNotWritten as error:
         drained.waits_because = str(error)
         return drained
@@ -58,7 +63,7 @@ async def drain(database: Path, spool_folder: Path, clock: Clock, wait_seconds: 
         drained.waits_because = connection
         return drained
     try:
-        with connection:
+        with connection, refusing_damage(database):
             readable, unreadable = load(connection, files)
             connection.begin()
             ingest(connection)
@@ -68,7 +73,7 @@ async def drain(database: Path, spool_folder: Path, clock: Clock, wait_seconds: 
         return drained
     spool.remove(readable)
     drained.files = len(readable)
-    drained.set_aside = [spool.set_aside(path) for path in unreadable]
+    drained.set_aside += [spool.set_aside(spool_folder, path) for path in unreadable]
     return drained
 
 
@@ -222,7 +227,7 @@ async def reading(
     DatabaseRefused
         When the database is not one to be read, or another process writes to it for longer than the wait.
     """
-    with in_memory() as connection:
+    with in_memory() as connection, refusing_damage(database):
         migrate(connection, 0)
         load(connection, spool.waiting(spool_folder))
         columns = columns_of(connection)

@@ -156,7 +156,7 @@ def test_files_of_one_name_are_both_kept_aside(tmp_path: Path) -> None:
     """A second damaged file of the same name gets a name of its own."""
     for content in (b"one", b"two"):
         (tmp_path / NAME).write_bytes(content)
-        spool.set_aside(tmp_path / NAME)
+        spool.set_aside(tmp_path, tmp_path / NAME)
     assert [b"two", b"one"] == [path.read_bytes() for path in spool.set_aside_files(tmp_path)]
 
 

@@ -204,7 +204,7 @@ def test_databases_of_others_are_left_untouched(tmp_path: Path, made: str, told:
     before = content(tmp_path)
     assert (1 if closed else 2) == len(before)
     file = keep(tmp_path, a_round(1, {"a": "ok"}))
-    for use in (drained, read, lambda folder: recall(folder / "record.duckdb", folder / "spool", SLOT, HOUR)):
+    for use in (drained, read):
         with pytest.raises(DatabaseRefused, match=told):
             use(tmp_path)
     assert before == content(tmp_path)

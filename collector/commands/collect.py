@@ -3,7 +3,6 @@
 import asyncio
 import gc
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -16,7 +15,7 @@ from collector.compaction import compact, pays
 from collector.config import Config
 from collector.console import log_to, warn
 from collector.credentials import AnyCredential, resolve
-from collector.errors import DatabaseRefused, PoolscopeError
+from collector.errors import PoolscopeError
 from collector.lock import writing
 from collector.sessions import open_sessions
 from collector.slots import naive, slot_of
@@ -62,7 +61,7 @@ def prepare(context: Context) -> tuple[Config, dict[str, AnyCredential]]:
     Raises
     ------
     ConfigError
-        With every problem, also one of the database, in one message.
+        With every problem in one message.
     """
     config, problems = context.read_config()
     credentials: dict[str, AnyCredential] = {}
@@ -74,11 +73,6 @@ def prepare(context: Context) -> tuple[Config, dict[str, AnyCredential]]:
             problems += missing
             if credential is not None:
                 credentials[profile] = credential
-    if problems:
-        try:
-            recall(config.paths.database, config.paths.spool, naive(context.clock.now()), timedelta())
-        except DatabaseRefused as refusal:
-            problems.append(str(refusal))
     refuse(problems)
     return config, credentials
 

@@ -1,0 +1,115 @@
+"""A damaged database, log or spool file: named with its mend, nothing removed, and polling goes on beside it."""
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from collector import spool
+from collector.sandbox.server import Sandbox
+from tests.polling import configure, poolscope, rows
+from tests.scripted import StillPool
+
+RECORD = Path("data/poolscope.duckdb")
+SPOOL = Path("data/spool")
+ANOTHER_SLOT = {"POOLSCOPE_COLLECT__INTERVAL": "1s"}
+# Leaves rows in the log, as a kill between a commit and the checkpoint does.
+LEAVE_A_LOG = """import duckdb, os, sys
+record = duckdb.connect(sys.argv[1])
+record.execute("INSERT INTO polls BY NAME SELECT now()::TIMESTAMP AS run, range::VARCHAR AS project FROM range(5000)")
+os._exit(0)"""
+
+
+def flip(file: Path, share: float) -> bytes:
+    """Change one byte at so far into a file, and return what it was before."""
+    content = file.read_bytes()
+    place = int(share * len(content))
+    file.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
+    return content
+
+
+def harm(record: Path, how: str) -> None:
+    if how == "cut":
+        record.write_bytes(record.read_bytes()[: record.stat().st_size // 2])
+    elif how == "empty":
+        record.write_bytes(b"")
+    elif how == "garbage":
+        record.write_bytes(random.Random(1).randbytes(50_000))
+    else:
+        flip(record, 0.0)
+
+
+@pytest.mark.parametrize("how", ["header", "cut", "empty", "garbage"])
+def test_polls_go_on_beside_a_damaged_database(tmp_path: Path, how: str) -> None:
+    """Exit 5 with the mend, the answer waits, not a byte changes; the mend brings old and new rows together."""
+    with Sandbox([StillPool("a")]) as sandbox:
+        configure(tmp_path, sandbox.endpoint)
+        assert 0 == poolscope(tmp_path, "collect").returncode
+        assert 0 == poolscope(tmp_path, "backup", "kept").returncode
+        harm(tmp_path / RECORD, how)
+        before = (tmp_path / RECORD).read_bytes()
+        done = poolscope(tmp_path, "collect", **ANOTHER_SLOT)
+        assert 5 == done.returncode
+        assert "poolscope restore" in json.loads(done.stderr)["message"]
+        assert 1 == len(spool.waiting(tmp_path / SPOOL))
+        for words in (("doctor",), ("status",), ("export", "--output", "out.csv")):
+            done = poolscope(tmp_path, *words)
+            assert (2 if words == ("doctor",) else 5) == done.returncode
+            assert "poolscope restore" in done.stdout + done.stderr
+            assert "Traceback" not in done.stderr
+        assert before == (tmp_path / RECORD).read_bytes()
+        (tmp_path / RECORD).rename(tmp_path / "data/poolscope.duckdb.damaged")
+        assert 0 == poolscope(tmp_path, "restore", "kept").returncode
+        assert 0 == poolscope(tmp_path, "collect").returncode
+    assert not spool.waiting(tmp_path / SPOOL)
+    assert [(2,)] == rows(tmp_path / RECORD, "SELECT count(DISTINCT run) FROM scrapes")
+
+
+def test_a_damaged_block_is_named_by_what_reads_it(tmp_path: Path) -> None:
+    """Opening finds nothing wrong and polls go on; an export that meets the block ends with 5 and writes no file."""
+    with Sandbox([StillPool("a")]) as sandbox:
+        configure(tmp_path, sandbox.endpoint)
+        assert 0 == poolscope(tmp_path, "collect").returncode
+        with duckdb.connect(tmp_path / RECORD) as record:
+            record.execute(
+                "INSERT INTO snapshots BY NAME SELECT s.* REPLACE (hash(number)::VARCHAR AS pool) FROM snapshots s,"
+                " range(200_000) AS numbers(number)"
+            )
+            query = "SELECT max(block_id) FROM pragma_storage_info('snapshots') WHERE column_name = 'pool'"
+            [(block,)] = record.execute(query).fetchall()
+        content = bytearray((tmp_path / RECORD).read_bytes())
+        # Three headers of 4 KiB, then blocks of 256 KiB.
+        content[3 * (1 << 12) + block * (1 << 18) + 5000] ^= 0xFF
+        (tmp_path / RECORD).write_bytes(content)
+        assert 0 == poolscope(tmp_path, "collect", **ANOTHER_SLOT).returncode
+    done = poolscope(tmp_path, "export", "--output", "out.csv")
+    assert 5 == done.returncode
+    assert "poolscope restore" in json.loads(done.stderr)["message"]
+    assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize("place", [0.0, 0.5, 0.99])
+def test_a_damaged_log_is_set_aside(tmp_path: Path, place: float) -> None:
+    """The poll that finds it opens the record without it; nothing is removed, and doctor and status name it."""
+    with Sandbox([StillPool("a")]) as sandbox:
+        configure(tmp_path, sandbox.endpoint)
+        assert 0 == poolscope(tmp_path, "collect").returncode
+        subprocess.run([sys.executable, "-c", LEAVE_A_LOG, str(tmp_path / RECORD)], check=True)
+        log = tmp_path / "data/poolscope.duckdb.wal"
+        flip(log, place)
+        damaged = log.read_bytes()
+        done = poolscope(tmp_path, "collect", **ANOTHER_SLOT)
+        assert 0 == done.returncode
+    assert [(2,)] == rows(tmp_path / RECORD, "SELECT count(DISTINCT run) FROM scrapes")
+    assert not spool.waiting(tmp_path / SPOOL)
+    if place:
+        [aside] = spool.set_aside_files(tmp_path / SPOOL)
+        assert damaged == aside.read_bytes()
+        assert str(aside) in done.stderr
+        for word in ("doctor", "status"):
+            done = poolscope(tmp_path, word)
+            assert str(aside) in done.stdout + done.stderr
