@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,7 @@ from collector.database import Record, attach, checked_version, in_memory
 from collector.errors import DatabaseRefused, RecordNotWritten
 from collector.lock import holding
 from collector.schema import MIGRATIONS, TABLES
+from collector.slots import naive
 
 # Rows of a series side by side cost a tenth of rows in the order of arrival; whole months keep a slot quick to find.
 ORDER: Final = {
@@ -50,6 +51,15 @@ def pays(database: Path) -> bool:
     except (OSError, ValueError):
         last = 0
     return database.exists() and database.stat().st_size > max(SMALLEST, GROWTH * last)
+
+
+def compacted_at(database: Path) -> datetime | None:
+    """Return when the record was last compacted, naive UTC; None where it never was."""
+    try:
+        seconds = _size_file(database.resolve()).stat().st_mtime
+    except OSError:
+        return None
+    return naive(datetime.fromtimestamp(seconds, UTC))
 
 
 async def compact(database: Path, clock: Clock, wait_seconds: float) -> Compacted:

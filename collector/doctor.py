@@ -151,7 +151,7 @@ def _space(folder: Path) -> Finding:
     return Finding("disk", "error" if free < NO_SPACE else "warning", told, mend)
 
 
-def look_at_record(record: Record, config: Config, now: datetime) -> Iterator[Finding]:
+def look_at_record(record: Record, config: Config, now: datetime, scheduled: bool | None) -> Iterator[Finding]:
     """Look at what the record holds: how old it is, and flavors whose cards nobody gave.
 
     Parameters
@@ -160,19 +160,24 @@ def look_at_record(record: Record, config: Config, now: datetime) -> Iterator[Fi
         The open record, see `store.reading`.
     now
         Aware.
+    scheduled
+        Whether the user's crontab has the line of this configuration; None where there is no crontab to be read.
     """
     rows, last = record.execute("SELECT count(*), max(slot) FILTER (outcome = 'ok') FROM scrapes").fetchall()[0]
     yield Finding("database", "ok", f"{config.paths.database} holds {rows:,} turns")
     interval = config.collect.interval
     late = naive(slot_of(now, interval)) - last if last else None
-    mend = "put poolscope collect into cron, and look at its log and at poolscope status"
+    by = {None: "", True: ", your crontab has its line", False: ", your crontab has no line for it"}[scheduled]
+    mend = "run poolscope schedule --install, or poolscope watch"
+    if scheduled:
+        mend = "look whether cron runs, at collect.log beside the record, and at poolscope status"
     if late is None:
-        yield Finding("schedule", "warning", "no slot has been observed yet", mend)
+        yield Finding("schedule", "warning", f"no slot has been observed yet{by}", mend)
     elif late > MISSED_SLOTS * interval:
-        yield Finding("schedule", "error", f"the last observed slot is {say_duration(late)} ago", mend)
+        yield Finding("schedule", "error", f"the last observed slot is {say_duration(late)} ago{by}", mend)
         yield from _holder(config)
     else:
-        yield Finding("schedule", "ok", f"the last observed slot is {last:%Y-%m-%d %H:%M}Z")
+        yield Finding("schedule", "ok", f"the last observed slot is {last:%Y-%m-%d %H:%M}Z{by}")
     pools, _ = describe(record, config.flavors)
     if unknown := unknown_flavors(pools, config.flavors):
         told = f"no cards a node for {', '.join(unknown)}"

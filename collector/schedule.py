@@ -66,6 +66,11 @@ def without(crontab: bytes, file: Path) -> bytes:
     )
 
 
+def has_line(crontab: bytes, file: Path) -> bool:
+    """Return whether a crontab has the line of a configuration."""
+    return without(crontab, file) != crontab
+
+
 def with_line(crontab: bytes, file: Path, line: str) -> bytes:
     """Return a crontab with the line of a configuration, in the place of an earlier one or at the end."""
     if line.encode() in crontab.split(b"\n"):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from collector import backoff, spool
+from collector.compaction import compacted_at
 from collector.database import Record
 
 WINDOWS: Final = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
@@ -37,8 +38,11 @@ class Status:
     now: datetime
     database: str
     database_bytes: int
+    compacted_at: datetime | None
     last_run: datetime | None
     last_slot: datetime | None
+    last_discovery: datetime | None
+    """When the pools of a project were last listed, wholly."""
     ahead_slots: int
     """Slots later than now: the clock was ahead when they were polled, or has stepped back since."""
     spool_files: int
@@ -76,8 +80,9 @@ def status_of(record: Record, database: Path, spool_folder: Path, now: datetime)
     now
         Naive UTC.
     """
-    last_run, last_slot, ahead = record.execute(
-        """SELECT (SELECT max(run) FROM polls), max(slot) FILTER (slot <= $1), count(DISTINCT slot) FILTER (slot > $1)
+    last_run, discovered, last_slot, ahead = record.execute(
+        """SELECT (SELECT max(run) FROM polls), (SELECT max(run) FROM polls WHERE discovered),
+            max(slot) FILTER (slot <= $1), count(DISTINCT slot) FILTER (slot > $1)
         FROM scrapes WHERE outcome = 'ok'""",
         [now],
     ).fetchall()[0]
@@ -93,8 +98,10 @@ def status_of(record: Record, database: Path, spool_folder: Path, now: datetime)
         now=now,
         database=str(database),
         database_bytes=database.stat().st_size if database.exists() else 0,
+        compacted_at=compacted_at(database),
         last_run=last_run,
         last_slot=last_slot,
+        last_discovery=discovered,
         ahead_slots=ahead,
         spool_files=len(files),
         spool_oldest=files[0].name if files else None,

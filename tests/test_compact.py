@@ -16,6 +16,7 @@ from collector.sandbox.server import Sandbox
 from collector.schema import TABLES, migrate
 from tests.polling import configure, environment, poolscope, rows
 from tests.scripted import StillPool, another_process
+from tests.test_watch import observed, watching
 
 RECORD = Path("data/poolscope.duckdb")
 HOLD = """
@@ -26,8 +27,8 @@ with duckdb.connect(sys.argv[1], read_only=sys.argv[2] == "True"): print("ready"
 FILL = """
 INSERT INTO polls (run, project, slot) SELECT slot, 'p', slot FROM slots UNION ALL SELECT now()::TIMESTAMP, 'q', NULL;
 INSERT INTO discoveries (run, project, workspace, page, slot, outcome) SELECT slot, 'p', '0', 0, slot, 'ok' FROM slots;
-INSERT INTO scrapes (run, project, pool, slot, outcome)
-SELECT slot, 'p', pool, slot, 'ok' FROM slots, pools_of ORDER BY slot;
+INSERT INTO scrapes (run, project, pool, slot, outcome, interval_seconds)
+SELECT slot, 'p', pool, slot, 'ok', 60 FROM slots, pools_of ORDER BY slot;
 INSERT INTO snapshots (project, pool, type, slot, total, "Queue", "Running", other_statuses)
 SELECT 'p', pool, type, slot, i // 7 % 9,
     i // 30 % 5 + hash(pool, i // 30) % 3, i // 100, CASE WHEN i % 500 = 0 THEN MAP {'Odd': i} END
@@ -153,6 +154,22 @@ def test_collect_compacts_where_it_pays(tmp_path: Path) -> None:
     assert not pays(tmp_path / RECORD)
     assert before == content(tmp_path)["pools"]
     assert not pays(tmp_path / "missing.duckdb")
+
+
+def test_watch_compacts_where_it_pays(tmp_path: Path) -> None:
+    """Beside its slots, by a process of its own; status tells when it was."""
+    fill(tmp_path, "INSERT INTO snapshots (project, slot, type) SELECT 'p', '2026-01-05', md5(i::VARCHAR) FROM noise")
+    before = content(tmp_path)["pools"]
+    with Sandbox([StillPool("a")]) as sandbox:
+        configure(tmp_path, sandbox.endpoint, 'pools = ["a"]', 'interval = "1s"')
+        assert json.loads(poolscope(tmp_path, "status", "--json").stdout)["compacted_at"] is None
+        with watching(tmp_path) as watch:
+            watch.until(lambda line: line["event"] == "compacted")
+            watch.until(observed)
+            assert 0 == watch.end()
+    assert not pays(tmp_path / RECORD)
+    assert before == content(tmp_path)["pools"]
+    assert json.loads(poolscope(tmp_path, "status", "--json").stdout)["compacted_at"] is not None
 
 
 def test_a_record_that_is_a_link_stays_one(tmp_path: Path) -> None:

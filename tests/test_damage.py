@@ -16,7 +16,7 @@ from tests.scripted import StillPool
 
 RECORD = Path("data/poolscope.duckdb")
 SPOOL = Path("data/spool")
-ANOTHER_SLOT = {"POOLSCOPE_COLLECT__INTERVAL": "1s"}
+ANOTHER_POOL = {"POOLSCOPE_PROJECTS__P__POOLS": "a,b"}
 # Leaves rows in the log, as a kill between a commit and the checkpoint does.
 LEAVE_A_LOG = """import duckdb, os, sys
 record = duckdb.connect(sys.argv[1])
@@ -46,13 +46,13 @@ def harm(record: Path, how: str) -> None:
 @pytest.mark.parametrize("how", ["header", "cut", "empty", "garbage"])
 def test_polls_go_on_beside_a_damaged_database(tmp_path: Path, how: str) -> None:
     """Exit 5 with the mend, the answer waits, not a byte changes; the mend brings old and new rows together."""
-    with Sandbox([StillPool("a")]) as sandbox:
-        configure(tmp_path, sandbox.endpoint)
+    with Sandbox([StillPool("a"), StillPool("b")]) as sandbox:
+        configure(tmp_path, sandbox.endpoint, 'pools = ["a"]')
         assert 0 == poolscope(tmp_path, "collect").returncode
         assert 0 == poolscope(tmp_path, "backup", "kept").returncode
         harm(tmp_path / RECORD, how)
         before = (tmp_path / RECORD).read_bytes()
-        done = poolscope(tmp_path, "collect", **ANOTHER_SLOT)
+        done = poolscope(tmp_path, "collect", **ANOTHER_POOL)
         assert 5 == done.returncode
         assert "poolscope restore" in json.loads(done.stderr)["message"]
         assert 1 == len(spool.waiting(tmp_path / SPOOL))
@@ -71,8 +71,8 @@ def test_polls_go_on_beside_a_damaged_database(tmp_path: Path, how: str) -> None
 
 def test_a_damaged_block_is_named_by_what_reads_it(tmp_path: Path) -> None:
     """Opening finds nothing wrong and polls go on; an export that meets the block ends with 5 and writes no file."""
-    with Sandbox([StillPool("a")]) as sandbox:
-        configure(tmp_path, sandbox.endpoint)
+    with Sandbox([StillPool("a"), StillPool("b")]) as sandbox:
+        configure(tmp_path, sandbox.endpoint, 'pools = ["a"]')
         assert 0 == poolscope(tmp_path, "collect").returncode
         with duckdb.connect(tmp_path / RECORD) as record:
             record.execute(
@@ -85,7 +85,7 @@ def test_a_damaged_block_is_named_by_what_reads_it(tmp_path: Path) -> None:
         # Three headers of 4 KiB, then blocks of 256 KiB.
         content[3 * (1 << 12) + block * (1 << 18) + 5000] ^= 0xFF
         (tmp_path / RECORD).write_bytes(content)
-        assert 0 == poolscope(tmp_path, "collect", **ANOTHER_SLOT).returncode
+        assert 0 == poolscope(tmp_path, "collect", **ANOTHER_POOL).returncode
     done = poolscope(tmp_path, "export", "--output", "out.csv")
     assert 5 == done.returncode
     assert "poolscope restore" in json.loads(done.stderr)["message"]
@@ -95,14 +95,14 @@ def test_a_damaged_block_is_named_by_what_reads_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("place", [0.0, 0.5, 0.99])
 def test_a_damaged_log_is_set_aside(tmp_path: Path, place: float) -> None:
     """The poll that finds it opens the record without it; nothing is removed, and doctor and status name it."""
-    with Sandbox([StillPool("a")]) as sandbox:
-        configure(tmp_path, sandbox.endpoint)
+    with Sandbox([StillPool("a"), StillPool("b")]) as sandbox:
+        configure(tmp_path, sandbox.endpoint, 'pools = ["a"]')
         assert 0 == poolscope(tmp_path, "collect").returncode
         subprocess.run([sys.executable, "-c", LEAVE_A_LOG, str(tmp_path / RECORD)], check=True)
         log = tmp_path / "data/poolscope.duckdb.wal"
         flip(log, place)
         damaged = log.read_bytes()
-        done = poolscope(tmp_path, "collect", **ANOTHER_SLOT)
+        done = poolscope(tmp_path, "collect", **ANOTHER_POOL)
         assert 0 == done.returncode
     assert [(2,)] == rows(tmp_path / RECORD, "SELECT count(DISTINCT run) FROM scrapes")
     assert not spool.waiting(tmp_path / SPOOL)

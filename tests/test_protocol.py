@@ -78,6 +78,7 @@ def test_the_vendors_client_lists_the_pools() -> None:
         assert "fifo" == pool.metadata.annotations.os_modelarts_pool_scheduler_queue_strategy
         assert ("Running", "Dedicate") == (pool.status.phase, pool.spec.type)
         assert [("npu.8", 16, 16)] == [(nodes.flavor, nodes.count, nodes.max_count) for nodes in pool.spec.resources]
+        assert 16 == pool.status.resources.available.count
         assert {"Enabled"} == {scope.state for scope in pool.status.scope}
 
 

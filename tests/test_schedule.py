@@ -1,5 +1,6 @@
 """`poolscope schedule`: the crontab line, into a crontab and out of it; the line itself polls, its log is bounded."""
 
+import json
 import os
 import subprocess
 from datetime import datetime, timedelta, timezone
@@ -44,6 +45,12 @@ def line_of(folder: Path, interval: str, offset: timedelta = timedelta()) -> str
     return crontab_line(config, folder / "poolscope.toml", "python", datetime(2026, 1, 5, tzinfo=timezone(offset)))
 
 
+def scheduled(folder: Path, found: dict[str, str]) -> str:
+    """Return what doctor tells of the schedule, with its mend."""
+    said = json.loads(poolscope(folder, "doctor", "--json", **found).stdout)
+    return " ".join(f"{finding['told']} {finding['mend']}" for finding in said if finding["what"] == "schedule")
+
+
 @pytest.mark.parametrize(
     ("interval", "offset", "fields"),
     [
@@ -78,9 +85,11 @@ def test_a_crontab_keeps_everything_else(tmp_path: Path) -> None:
     (tmp_path / "poolscope.toml").write_text((tmp_path / "poolscope.toml").read_text().replace('"1d"', '"5m"'))
     assert 0 == poolscope(tmp_path, "schedule", "--install", **found).returncode
     assert (tmp_path / "crontab").read_bytes().startswith(OTHERS + b"\n*/5 * * * * ")
+    assert "your crontab has its line" in scheduled(tmp_path, found)
     for _ in range(2):
         assert 0 == poolscope(tmp_path, "schedule", "--remove", **found).returncode
         assert OTHERS + b"\n" == (tmp_path / "crontab").read_bytes()
+    assert "poolscope schedule --install" in scheduled(tmp_path, found)
 
 
 def test_the_first_crontab_of_a_user_is_made(tmp_path: Path) -> None:

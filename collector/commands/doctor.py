@@ -7,11 +7,13 @@ import click
 
 from collector import backoff
 from collector.cli import Context
+from collector.commands.schedule import read_crontab
 from collector.config import Config
 from collector.console import as_json, say
 from collector.credentials import AnyCredential, resolve
 from collector.doctor import Finding, look_at_api, look_at_files, look_at_record, worst
 from collector.errors import ConfigError, DatabaseRefused
+from collector.schedule import has_line
 from collector.sessions import open_sessions
 from collector.store import reading
 
@@ -52,10 +54,18 @@ async def _look(context: Context) -> list[Finding]:
     findings += look_at_files(config)
     try:
         async with reading(config.paths.database, config.paths.spool, context.clock) as record:
-            findings += look_at_record(record, config, context.clock.now())
+            findings += look_at_record(record, config, context.clock.now(), _scheduled(context))
     except DatabaseRefused as refusal:
         findings.append(Finding("database", "error", str(refusal)))
     return findings
+
+
+def _scheduled(context: Context) -> bool | None:
+    file = context.found_file()
+    try:
+        return file is not None and has_line(read_crontab(), file)
+    except ConfigError:
+        return None
 
 
 async def _look_at_apis(context: Context, config: Config) -> list[Finding]:

@@ -28,7 +28,7 @@ def command(context: Context, install: bool, remove: bool) -> None:
     if file is None:
         raise ConfigError("there is no configuration file: poolscope init writes one, cron has no environment")
     if remove:
-        before = _read_crontab()
+        before = read_crontab()
         after = without(before, file)
         _write_crontab(before, after)
         say("removed" if after != before else "not_there", f"your crontab has no line of {file}", config=str(file))
@@ -38,7 +38,7 @@ def command(context: Context, install: bool, remove: bool) -> None:
     if not install:
         click.echo(line)
         return
-    before = _read_crontab()
+    before = read_crontab()
     _write_crontab(before, with_line(before, file, line))
     say("installed", f"your crontab has this line:\n{line}", config=str(file), line=line)
 
@@ -50,7 +50,14 @@ def _crontab() -> str:
     return program
 
 
-def _read_crontab() -> bytes:
+def read_crontab() -> bytes:
+    """Return the user's crontab, empty where there is none.
+
+    Raises
+    ------
+    ConfigError
+        When it cannot be read.
+    """
     done = subprocess.run([_crontab(), "-l"], capture_output=True, check=False)  # noqa: S603 - the user's own crontab
     if done.returncode and b"no crontab" not in done.stderr:
         raise ConfigError(f"crontab -l failed: {done.stderr.decode(errors='replace').strip()}")

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
@@ -52,11 +52,11 @@ async def _status(context: Context) -> Status:
 
 
 def _show(status: Status) -> None:
-    last = f"{status.last_slot:%Y-%m-%d %H:%M}Z" if status.last_slot else "none yet"
     say(
         "record",
-        f"{status.database}: last slot {last}, {status.database_bytes / 1e6:.1f} MB, "
-        f"{status.spool_files} polls wait in the spool",
+        f"{status.database}: last slot {_at(status.last_slot)}, {status.database_bytes / 1e6:.1f} MB "
+        f"(last compacted {_at(status.compacted_at)}), {status.spool_files} polls wait in the spool, pools last listed "
+        f"{_at(status.last_discovery)}",
         **{key: value for key, value in asdict(status).items() if key != "pools"},
     )
     for path in status.set_aside:
@@ -74,6 +74,10 @@ def _show(status: Status) -> None:
         text = f"{project}: listing its pools failed in the last week: {_said(causes)}"
         warn("listing_failed", text, project=project, causes=causes)
     table("pool", [asdict(pool) for pool in status.pools], _cells)
+
+
+def _at(instant: datetime | None) -> str:
+    return f"{instant:%Y-%m-%d %H:%M}Z" if instant else "never"
 
 
 def _cells(pool: Mapping[str, Any]) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -11,6 +12,7 @@ import click
 from collector.cli import Context
 from collector.clock import Clock
 from collector.commands.collect import poll_slot, prepare
+from collector.compaction import pays
 from collector.config import Config
 from collector.console import say, warn
 from collector.credentials import AnyCredential
@@ -47,6 +49,7 @@ async def _watch(context: Context, config: Config, credentials: Mapping[str, Any
 
     for number in SIGNALS:
         loop.add_signal_handler(number, end)
+    compaction: asyncio.subprocess.Process | None = None
     clock, names = context.clock, ", ".join(project.name for project in config.projects)
     every = say_duration(config.collect.interval)
     say("watching", f"polling {names} every {every}; Ctrl-C ends it", database=str(config.paths.database))
@@ -60,11 +63,24 @@ async def _watch(context: Context, config: Config, credentials: Mapping[str, Any
                 # Keys may have been changed since; what cannot be read now leaves the old ones in use.
                 config, credentials = prepare(context)
             await _poll(clock, slot, config, credentials)
+            if pays(config.paths.database) and (compaction is None or compaction.returncode is not None):
+                compaction = await _start_compaction(context)
         # The wall clock is looked at again and again: a sleep would not notice that it was set, or the machine asleep.
         left = (slot + interval - clock.now()).total_seconds()
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), min(LONGEST_WAIT, max(0.0, left)))
+    if compaction is not None and compaction.returncode is None:
+        # The record is whole however it ends, and the next one begins anew.
+        compaction.kill()
+        await compaction.wait()
     say("ended", "ended by a signal; what was seen is kept", last_slot=last)
+
+
+async def _start_compaction(context: Context) -> asyncio.subprocess.Process:
+    """Start a compaction in a process of its own: no slot waits for it, and its memory goes when it ends."""
+    file = context.found_file()
+    chosen = [] if file is None else ["--config", str(file)]
+    return await asyncio.create_subprocess_exec(sys.executable, "-P", "-m", "collector", *chosen, "compact")
 
 
 async def _poll(clock: Clock, slot: datetime, config: Config, credentials: Mapping[str, AnyCredential]) -> None:

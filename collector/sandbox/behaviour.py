@@ -45,8 +45,8 @@ class Behaviour:
     """Seconds that each answer waits."""
     page_size: int | None = None
     """Pools a page of the listing; None gives all in one. The vendor's client knows no pages, and sees the first."""
-    node_counts: Literal["list", "object"] = "list"
-    """How a pool tells its nodes by state: every example has a list, the vendor's client reads a single object."""
+    node_counts: Literal["list", "object"] = "object"
+    """How a pool tells its nodes by state: the vendor's client reads a single object, every example has a list."""
     time: Literal["real", "requests"] = "real"
     """Whose time it is: the clock's, or for each request that of its own X-Sdk-Date."""
     skew: timedelta = timedelta(0)
