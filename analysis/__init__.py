@@ -2,7 +2,7 @@
 
 How data flows, one way::
 
-    history -> summary
+    record -> series -> flows (classes, retention) -> waits, failures, loads -> history (matching: the passes)
 
 Where do I go to ...?
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.history import KEY, History
+from analysis.history import History
+from analysis.series import KEY
 
 ENDED = ["Completed", "Terminated", "Failed"]
 

@@ -4,10 +4,13 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pytest
 
-from analysis.history import SCRAPES, SNAPSHOTS, History
+from analysis.errors import RecordUnreadable
+from analysis.history import History
+from analysis.record import SCRAPES, SNAPSHOTS
 from analysis.summary import summary
 from collector import spool
 from collector.clock import SimulatedClock
@@ -130,6 +133,9 @@ def test_summary_of_a_hand_made_hour(tmp_path: Path) -> None:
 
 
 def test_an_empty_record_reads_as_empty(tmp_path: Path) -> None:
-    """Neither database nor spool: frames without rows, no error."""
+    """A database that holds nothing gives frames without rows; one that is not there is named."""
+    with pytest.raises(RecordUnreadable, match="does not exist"):
+        History(tmp_path / "record.duckdb").counts()
+    duckdb.connect(str(tmp_path / "record.duckdb")).close()
     assert 0 == len(History(tmp_path / "record.duckdb").counts())
     assert 0 == len(summary(History(tmp_path / "record.duckdb")))

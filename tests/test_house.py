@@ -14,7 +14,7 @@ import pytest
 
 import analysis
 import collector
-from analysis import history
+from analysis import series
 from collector import schema, snapshot, spool
 from collector.snapshot import STATUSES, Discovery, Poll, Pool, Scrape, Snapshot, row_of
 
@@ -34,7 +34,7 @@ KEEPERS = {
         "collector/import_files.py",
         "collector/exports.py",
         "collector/sandbox/traces.py",
-        "analysis/history.py",
+        "analysis/record.py",
     },
     "matplotlib": {"analysis/figures.py"},
 }
@@ -194,4 +194,4 @@ def test_the_spools_fields_are_the_tables_columns(table: str, kind: type) -> Non
 def test_the_tables_have_one_list() -> None:
     """Schema, spool and the rows of a round name the same tables in the same order; both packages the same statuses."""
     assert schema.TABLES == spool.TABLES == tuple(field.name for field in fields(snapshot.Round))
-    assert snapshot.STATUSES == history.STATUSES
+    assert snapshot.STATUSES == series.STATUSES

@@ -1,0 +1,104 @@
+"""What the API keeps of finished jobs: each terminal status classed from its own behaviour.
+
+kept     the count rises, with at most rare small falls, which are deletions
+rolling  each end goes out of sight again after a time, the retention
+purged   the count falls in batches
+capped   the count stands at a ceiling while jobs go on to end
+absent   nothing is counted, though jobs clearly end
+silent   nothing is counted, and nothing says that jobs end so: zero
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from analysis.matching import Whole
+from analysis.retention import explains, find_retention
+from analysis.series import ENDED, Series
+
+WORST_LAST: Final = ("silent", "kept", "rolling", "purged", "capped", "absent")
+# Deletions are rare: a share of what ended, or a handful.
+DELETED: Final = 0.05
+HANDFUL: Final = 3
+# A batch takes away what ended over many slots.
+BATCHES: Final = 0.2
+# At a ceiling a count stands for long.
+STANDS: Final = 0.2
+
+
+@dataclass(frozen=True)
+class Classes:
+    """How the terminal statuses of one series behave."""
+
+    by_status: dict[str, str]
+    retention: int | None
+    """Of those that roll, in seconds; None where none does, or it could not be found."""
+    notes: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The series' class: that of its worst status."""
+        return max(self.by_status.values(), key=WORST_LAST.index)
+
+    @property
+    def history(self) -> str:
+        """The class as a column says it, with the retention."""
+        if self.name != "rolling":
+            return self.name
+        return f"rolling {self.retention / 86400:g}d" if self.retention else "rolling, retention unknown"
+
+
+def classify(series: Series) -> Classes:
+    """Class the terminal statuses of a series with at least two slots."""
+    counts = {status: series.counts[status] for status in ENDED}
+    total = series.counts["total"]
+    lost = np.maximum(-np.diff(total), 0)
+    ended = np.sum(list(counts.values()), axis=0)
+    if not ended.any():
+        # Deleted or not: whoever ends goes out of sight at once.
+        vanished = int(lost.sum())
+        if vanished > HANDFUL:
+            return Classes(dict.fromkeys(ENDED, "absent"), None, (f"{vanished:,} jobs went without a trace",))
+        return Classes(dict.fromkeys(ENDED, "silent"), None, ())
+    falling = [status for status in ENDED if (np.diff(counts[status]) < 0).any()]
+    rolling = [status for status in falling if _falls(counts[status]) > _deletions(counts[status])]
+    step = int(np.median(np.diff(series.slots)))
+    retention = find_retention(series.slots, [counts[status] for status in rolling], step) if rolling else None
+    if retention is not None:
+        # Where the others roll a few falls are no deletions.
+        rolling = [s for s in falling if s in rolling or explains(series.slots, counts[s], retention)]
+    by_status, notes = {}, []
+    for status in ENDED:
+        count = counts[status]
+        if not count.any():
+            by_status[status] = "silent"
+        elif status not in rolling:
+            by_status[status] = "kept"
+            if deleted := _falls(count):
+                notes.append(f"{status}: {deleted:,} taken as deleted")
+        elif retention is not None:
+            by_status[status] = "rolling"
+        else:
+            by_status[status] = _without_retention(count, ended, lost)
+    if "capped" in by_status.values():
+        notes.append("a ceiling hides what ends while it is reached")
+    return Classes(by_status, retention, tuple(notes))
+
+
+def _falls(count: Whole) -> int:
+    return int(np.maximum(-np.diff(count), 0).sum())
+
+
+def _deletions(count: Whole) -> float:
+    return max(HANDFUL, DELETED * float(np.maximum(np.diff(count), 0).sum() + count[0]))
+
+
+def _without_retention(count: Whole, ended: Whole, lost: Whole) -> str:
+    """Class a count that falls, and by no retention."""
+    for stands in (count, ended):
+        at_ceiling = (stands[1:] == stands.max()) & (stands[:-1] == stands.max())
+        if at_ceiling.mean() >= STANDS and lost[at_ceiling].sum() > HANDFUL:
+            return "capped"
+    change = np.diff(count)
+    return "purged" if (change < 0).sum() <= BATCHES * max(1, (change > 0).sum()) else "rolling"

@@ -1,0 +1,13 @@
+"""The errors that analysis raises: each says what was wrong, where, and the mend, and has the exit code of its kind."""
+
+
+class RecordUnreadable(Exception):
+    """There is no record, it is damaged, not Poolscope's, or being written."""
+
+    exit_code = 5
+
+
+class RequestRefused(Exception):
+    """What was asked for cannot be answered in this form: a window, a zone, an option."""
+
+    exit_code = 2

@@ -1,0 +1,199 @@
+"""From counts to flows: what arrived, left the queue and ended between two slots, by conservation.
+
+Jobs are neither made nor lost: the active ones grow by what arrives and shrink by what ends. What ended is told by the
+counts of the terminal statuses, as far as the API keeps them (see `classes`). A gap is one long interval.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from analysis.classes import Classes, classify
+from analysis.matching import Whole
+from analysis.retention import ended_since
+from analysis.series import ENDED, Series
+
+QUEUES: Final = {
+    "queue": ("Queue",),
+    "queue+pending": ("Queue", "Pending"),
+    "queue+pending+creating": ("Queue", "Pending", "Creating"),
+}
+LARGEST_CORRECTION: Final = 2.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What ended in one status: for each interval, and since the first slot at each slot, which pins it better."""
+
+    point: Whole
+    most: Whole
+    since_low: Whole
+    since_high: Whole
+
+
+@dataclass(frozen=True)
+class Flows:
+    """What happened in one series; n slots bound n - 1 intervals."""
+
+    series: Series
+    classes: Classes
+    queue: Whole
+    """n: jobs waiting."""
+    arrivals: Whole
+    """n - 1: jobs that came into the queue, those too that came back to it."""
+    arrivals_most: Whole
+    """n - 1: the most that can have come in each interval."""
+    came_low: Whole
+    came_high: Whole
+    """n: bounds of what had come since the first slot."""
+    ended: dict[str, Ended]
+    """By status; empty where nothing is kept."""
+    unseen: float
+    """Where nothing is kept: jobs in truth for one that was seen, by a model; else 1."""
+    notes: tuple[str, ...]
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the counts bound what came from above: not where ends are not kept."""
+        return self.classes.name not in ("absent", "capped") and not self._rolls_unknown
+
+    @property
+    def _rolls_unknown(self) -> bool:
+        return "rolling" in self.classes.by_status.values() and self.classes.retention is None
+
+    @property
+    def departures(self) -> Whole:
+        """N - 1: jobs that left the queue, by starting or by giving up."""
+        return self.arrivals - np.diff(self.queue)
+
+
+def flows_of(series: Series, queue: str) -> Flows:
+    """Find the flows of a series.
+
+    Parameters
+    ----------
+    series
+        With at least two slots.
+    queue
+        One of `QUEUES`: which statuses are waiting.
+    """
+    counts, classes = series.counts, classify(series)
+    waiting = np.sum([counts[status] for status in QUEUES[queue]], axis=0)
+    if classes.name in ("absent", "capped"):
+        return _unkept(series, classes, queue, waiting)
+    active = counts["total"] - np.sum([counts[status] for status in ENDED], axis=0)
+    ended = {status: _ended(series, status, classes) for status in ENDED}
+    grown = np.diff(active)
+    # However many ended, the queue grows by arrivals alone.
+    needed = np.concatenate([[0], np.cumsum(np.maximum(np.maximum(np.diff(waiting), 0) - grown, 0))])
+    point = np.concatenate([[0], np.cumsum(_sum(ended, "point") - _restarted(series, classes))])
+    low, high = _sum(ended, "since_low"), _sum(ended, "since_high")
+    low = needed + np.maximum.accumulate(low - needed)
+    # What the counts of finished jobs cannot explain came back to the queue, or went with a deletion.
+    back = np.maximum.accumulate(np.maximum(low - high, 0))
+    low, high = low - back, np.maximum(high, low - back)
+    point = np.clip(needed + np.maximum.accumulate(point - needed) - back, low, high)
+    arrivals = np.maximum(np.diff(active + point + back), np.maximum(np.diff(waiting), 0))
+    notes = list(classes.notes)
+    if back[-1]:
+        notes.append(f"{back[-1]:,} came back to the queue, or were deleted with others")
+    return Flows(
+        series,
+        classes,
+        waiting,
+        arrivals,
+        np.maximum(arrivals, grown + np.diff(back) + _sum(ended, "most")),
+        active - active[0] + low + back,
+        active - active[0] + high + back,
+        ended,
+        1.0,
+        tuple(notes),
+    )
+
+
+def _sum(ended: dict[str, Ended], what: str) -> Whole:
+    total: Whole = np.sum([getattr(each, what) for each in ended.values()], axis=0)
+    return total
+
+
+def _restarted(series: Series, classes: Classes) -> Whole:
+    """Return how many finished jobs became active again: their counts fell, and the total did not.
+
+    The same job is there, and nothing came.
+    """
+    fallen = np.zeros(len(series.slots) - 1, np.int64)
+    for status in ENDED:
+        if classes.by_status[status] != "rolling":
+            fallen += np.maximum(-np.diff(series.counts[status]), 0)
+    return np.where(np.diff(series.counts["total"]) >= 0, fallen, 0)
+
+
+def _ended(series: Series, status: str, classes: Classes) -> Ended:
+    """Find what ended in one status."""
+    count = series.counts[status]
+    if classes.by_status[status] == "rolling" and classes.retention is not None:
+        found = ended_since(series.slots, count, classes.retention)
+        low = np.maximum.accumulate(np.ceil(found.low - 1e-6)).astype(np.int64)
+        high = np.minimum.accumulate(np.floor(found.high + 1e-6)[::-1])[::-1].astype(np.int64)
+        high = np.maximum(high, low)
+        point = np.maximum.accumulate(np.clip(np.rint(found.point).astype(np.int64), low, high))
+        most = np.maximum(np.diff(point), high[1:] - low[:-1])
+        return Ended(np.diff(point), most, low, high)
+    change = np.diff(count)
+    point = np.maximum(change, 0)
+    # What ended beside a deletion or a purge is not told; as much as in the busiest other interval can have.
+    most = np.where(change < 0, point.max(initial=0), point)
+    since = np.concatenate([[0], np.cumsum(point)])
+    return Ended(point, most, since, np.concatenate([[0], np.cumsum(most)]))
+
+
+def _unkept(series: Series, classes: Classes, queue: str, waiting: Whole) -> Flows:
+    """Find the smallest flows that explain the changes, where ends leave no trace."""
+    arrivals = _least_arrivals(series, queue)
+    came = np.concatenate([[0], np.cumsum(arrivals)])
+    unseen = _unseen(series, queue)
+    note = f"nothing is kept of finished jobs: bounds from the changes alone; by a model {unseen:.2f} jobs for one seen"
+    return Flows(series, classes, waiting, arrivals, arrivals, came, came, {}, unseen, (note, *classes.notes))
+
+
+def _least_arrivals(series: Series, queue: str, every: int = 1) -> Whole:
+    """Return the fewest arrivals between every so many slots that explain what waits and runs."""
+    served = [status for status in ("Pending", "Creating", "Running") if status not in QUEUES[queue]]
+    needed = np.zeros(len(series.slots[::every]) - 1, np.int64)
+    for status in reversed(served):
+        needed = np.maximum(0, np.diff(series.counts[status][::every]) + needed)
+    waiting = np.sum([series.counts[status] for status in QUEUES[queue]], axis=0)[::every]
+    least: Whole = np.maximum(0, np.diff(waiting) + needed)
+    return least
+
+
+def _unseen(series: Series, queue: str) -> float:
+    """Return how many jobs there are for one that the smallest flows show, by a model.
+
+    Of two jobs of which one comes and one goes between two slots nothing is seen. Were the slots twice as far apart, a
+    share more would be missed; that what is missed falls alike with the next halving, exp(-k h) at a distance of h, is
+    the model: the seen at h over the seen at 2 h is the truth over the seen at h.
+    """
+    seen = _least_arrivals(series, queue).sum()
+    coarser = (
+        np.mean(
+            [
+                _least_arrivals(
+                    Series(
+                        series.pool,
+                        series.type,
+                        series.slots[shift:],
+                        series.intervals[shift:],
+                        {name: count[shift:] for name, count in series.counts.items()},
+                    ),
+                    queue,
+                    2,
+                ).sum()
+                for shift in (0, 1)
+            ]
+        )
+        if len(series.slots) > 3
+        else seen
+    )
+    return float(np.clip(seen / coarser, 1.0, LARGEST_CORRECTION)) if coarser else 1.0

@@ -1,0 +1,99 @@
+"""What an estimate is asked for: which part of the record, in which windows, summed how."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from analysis.errors import RequestRefused
+from analysis.flows import QUEUES
+from analysis.record import Selection
+from analysis.waits import ORDERS
+from analysis.windows import EVERY, zone_of
+
+BY: Final = ("pool,type", "pool", "type", "all")
+DURATION: Final = re.compile(r"\s*\d+(\.\d+)?\s*(s|m|min|h|d|w)\s*", re.IGNORECASE)
+Patterns = str | Sequence[str]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question to the record."""
+
+    every: str = "1w"
+    since: str | datetime | None = None
+    until: str | datetime | None = None
+    zone: str = "UTC"
+    project: Patterns = ()
+    pool: Patterns = ()
+    type: Patterns = ()
+    by: str = "pool,type"
+    queue: str = "queue+pending"
+    slo: str | timedelta | None = None
+    order: str = "unknown"
+
+    def __post_init__(self) -> None:
+        for what, value, allowed in (
+            ("every", self.every, EVERY),
+            ("by", self.by, BY),
+            ("queue", self.queue, tuple(QUEUES)),
+            ("order", self.order, ORDERS),
+        ):
+            if value not in allowed:
+                raise RequestRefused(f"{what} cannot be {value!r}: take one of {', '.join(allowed)}")
+        self.limit  # noqa: B018 - a limit that cannot be read is refused now
+        self.tz  # noqa: B018 - a zone likewise
+
+    @property
+    def tz(self) -> ZoneInfo:
+        """The zone of days, weeks and months."""
+        return zone_of(self.zone)
+
+    @property
+    def limit(self) -> int | None:
+        """The limit on waits, in seconds."""
+        return None if self.slo is None else int(_duration(self.slo).total_seconds())
+
+    def selection(self, last: datetime | None) -> Selection:
+        """Return what to read.
+
+        Parameters
+        ----------
+        last
+            The record's last slot, naive UTC: durations such as ``30d`` count back from it.
+        """
+        since, until = self._instant(self.since, last), self._instant(self.until, last)
+        if since is not None and until is not None and since >= until:
+            raise RequestRefused(f"the span ends ({until}Z) before it begins ({since}Z): look at since and until")
+        return Selection(since, until, *(_patterns(each) for each in (self.project, self.pool, self.type)))
+
+    def _instant(self, value: str | datetime | None, last: datetime | None) -> datetime | None:
+        if value is None:
+            return None
+        if isinstance(value, str) and DURATION.fullmatch(value):
+            return None if last is None else last - _duration(value)
+        try:
+            instant = pd.Timestamp(value)
+            instant = instant.tz_localize(self.tz) if instant.tzinfo is None else instant
+            return instant.tz_convert("UTC").tz_localize(None).to_pydatetime()
+        except (ValueError, OverflowError) as error:
+            raise RequestRefused(
+                f"{value!r} is no instant ({error}): take 2026-01-31, 2026-01-31T08:00 or 30d"
+            ) from None
+
+
+def _duration(value: str | timedelta) -> timedelta:
+    if isinstance(value, str) and not DURATION.fullmatch(value):
+        raise RequestRefused(f"{value!r} is no duration: take 90s, 15m, 2h or 30d")
+    duration = pd.Timedelta(value).to_pytimedelta()
+    if duration <= timedelta():
+        raise RequestRefused(f"{value!r} is no duration: it has to be above zero")
+    return duration
+
+
+def _patterns(patterns: Patterns) -> tuple[str, ...]:
+    return tuple(patterns.split(",") if isinstance(patterns, str) and patterns else patterns)

@@ -1,0 +1,142 @@
+"""How long the API keeps finished jobs, found from their counts, and what ended in truth.
+
+Under a rolling history the count of a terminal status is E(t) = N(t) - N(t - R), where N is what ended until t and R
+the retention. With R known, N(t) = E(t) + N(t - R) gives all of it, step by step; before the record only how many had
+ended in the R before it is known, and that no number of ends is ever negative.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from analysis.matching import Real, Whole
+
+HOUR: Final = 3600
+# What services and people choose; other retentions are found by the falls that follow rises.
+USUAL: Final = tuple(
+    HOUR * hours for hours in (1, 2, 3, 6, 12, 24, 48, 72, 96, 120, 168, 240, 336, 360, 720, 1440, 2160)
+)
+# The largest share of the falls that a retention may leave unexplained.
+UNEXPLAINED: Final = 0.02
+
+
+@dataclass(frozen=True)
+class Ends:
+    """What ended until each slot, counted from the first slot on: a point with its bounds."""
+
+    point: Real
+    low: Real
+    high: Real
+
+
+def find_retention(slots: Whole, counts: list[Whole], step: int) -> int | None:
+    """Return the retention, in seconds, that explains the falls of terminal counts; None where none does.
+
+    Parameters
+    ----------
+    slots
+        Seconds.
+    counts
+        Of each status that is thought to roll.
+    step
+        The usual distance of the slots, in seconds.
+    """
+    span = int(slots[-1] - slots[0])
+    total = np.sum(counts, axis=0)
+    # Too short a one counts the same ends again and again, and nothing speaks against it: the longest is the one.
+    for retention in sorted(_candidates(slots, total, step), reverse=True):
+        if step <= retention <= span and explains(slots, total, retention):
+            return retention
+    return None
+
+
+def _candidates(slots: Whole, total: Whole, step: int) -> set[int]:
+    """Return the usual retentions, and the delays at which falls follow rises most often."""
+    grid = ((slots - slots[0]) // step).astype(np.int64)
+    size = int(grid[-1]) + 1
+    rises, falls = np.zeros(size), np.zeros(size)
+    change = np.diff(total)
+    rises[grid[1:]] = np.maximum(change, 0)
+    falls[grid[1:]] = np.maximum(-change, 0)
+    length = 1 << (2 * size - 1).bit_length()
+    together = np.fft.irfft(np.fft.rfft(falls, length) * np.conj(np.fft.rfft(rises, length)), length)[1:size]
+    found = np.argsort(together)[-5:] + 1 if size > 1 else np.empty(0, np.int64)
+    return {retention for retention in USUAL if retention % step == 0} | {int(delay) * step for delay in found}
+
+
+def explains(slots: Whole, total: Whole, retention: int) -> bool:
+    """Tell whether the falls of a count, after the first retention, follow from what ended before."""
+    later = slots[1:] > slots[0] + retention
+    falls = np.maximum(-np.diff(total), 0)[later].sum()
+    if not falls:
+        return False
+    ended = ended_since(slots, total, retention, later_too=False)
+    # What would have to have un-ended, wherever the ends of a gap were in it.
+    back = np.maximum(ended.low[:-1] - ended.high[1:], 0)
+    return bool(back[later].sum() <= UNEXPLAINED * falls)
+
+
+def ended_since(slots: Whole, count: Whole, retention: int, *, later_too: bool = True) -> Ends:
+    """Return what ended since the first slot, of one status that rolls.
+
+    Parameters
+    ----------
+    slots, count
+        Of n slots, in seconds and jobs.
+    retention
+        In seconds.
+    later_too
+        Whether what later slots say is used to place what had ended before the record.
+    """
+    first = slots <= slots[0] + retention
+    n = int(first.sum())
+    old = int(count[0])
+    # When those that had ended before the record went out of sight: at least as many as the counts fell by.
+    gone = _least_gone(slots, count, retention, n, later_too=later_too)
+    known = min(float(gone.sum()), float(old))
+    least, most = np.cumsum(gone), old - (gone.sum() - np.cumsum(gone))
+    passed = (slots[1:n] - slots[0]) / retention
+    point = np.empty(len(slots))
+    low, high = point.copy(), point.copy()
+    for ends, left in (
+        (point, old - least - (old - known) * passed),
+        (low, old - least),
+        (high, old - most),
+    ):
+        ends[0] = 0
+        ends[1:n] = count[1:n] - np.clip(left, 0, old)
+    done = n
+    while done < len(slots):
+        # Each stretch of one retention follows from the one before it.
+        until = int(np.searchsorted(slots, slots[done - 1] + retention, side="right"))
+        until = max(until, done + 1)
+        before = slots[done:until] - retention
+        point[done:until] = count[done:until] + np.interp(before, slots[:done], point[:done])
+        low[done:until] = count[done:until] + low[np.searchsorted(slots[:done], before, side="right") - 1]
+        nearest = np.minimum(np.searchsorted(slots[:done], before), done - 1)
+        high[done:until] = count[done:until] + high[nearest]
+        done = until
+    return Ends(point, low, high)
+
+
+def _least_gone(slots: Whole, count: Whole, retention: int, n: int, *, later_too: bool) -> Real:
+    """Return for each interval of the first retention how many, at least, of what ended before went out of sight.
+
+    Ends are never negative: neither in this interval nor, one or more retentions later, in the one that follows it.
+    """
+    begins, ends = slots[: n - 1], slots[1:n]
+    change = np.diff(count[:n]).astype(float)
+    least: Real = np.maximum(0.0, -change)
+    sound = np.ones(n - 1, np.bool_)
+    turn = 1
+    while later_too and slots[0] + turn * retention < slots[-1]:
+        there = []
+        for instants in (begins, ends):
+            place = np.minimum(np.searchsorted(slots, instants + turn * retention), len(slots) - 1)
+            sound &= slots[place] == instants + turn * retention
+            there.append(count[place])
+        change += np.where(sound, there[1] - there[0], 0)
+        least = np.where(sound, np.maximum(least, -change), least)
+        turn += 1
+    return least
