@@ -2,17 +2,36 @@
 
 How data flows, one way::
 
-    record -> series -> flows (classes, retention) -> waits, failures, loads -> history (matching: the passes)
+    record -> series -> flows -> waits, failures, loads -> history -> output
+                 |        |        |
+                 |        |        matching   the passes over arrivals and departures
+                 |        classes, retention  what the API keeps of finished jobs
+                 periods, windows             where an interval lies
 
 Where do I go to ...?
 
-- change how the record is read, or what an answer that left something out means: `history`
+- change how the record is read: `record`; what an answer that left something out means: `series`
+- change how ends are inferred from counts that are not kept for ever: `classes`, `retention`, `flows`
+- change an estimate: `waits` (its bounds: `matching`), `failures`, `loads` (flows in a window, drain time)
+- change what a caller can ask for: `request`; what comes back: `history`; how a terminal or file shows it: `output`
 - change the table that a demo ends with: `summary`
 
 It knows the collector by its tables and its spool alone (their dictionary is data/README.md), and never asks what
 time it is.
 """
 
-from analysis.history import History
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from analysis.history import History
 
 __all__ = ["History"]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - what a module holds
+    """Load `History` when it is asked for: the command line lists its commands without what they compute with."""
+    if name == "History":
+        from analysis.history import History  # noqa: PLC0415 - the reason is above
+
+        return History
+    raise AttributeError(name)

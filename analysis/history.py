@@ -11,6 +11,7 @@ import pandas as pd
 
 from analysis import failures, loads, waits
 from analysis.classes import WORST_LAST
+from analysis.errors import RequestRefused
 from analysis.flows import flows_of
 from analysis.matching import Whole
 from analysis.periods import coverage
@@ -285,11 +286,13 @@ class History:
     ) -> pd.DataFrame:
         """Make a row a group and window."""
         rows = []
+        interval = 0
         for labels, members in self._groups(request, make):
             slots = [member.slots for member in members if len(member.slots)]
             if not slots:
                 continue
             first, last = min(int(each[0]) for each in slots), max(int(each[-1]) for each in slots)
+            interval = max(interval, *(int(np.median(member.intervals)) for member in members if len(member.slots)))
             kept = max(members, key=lambda member: WORST_LAST.index(member.kept)).history
             notes = dict.fromkeys(note for member in members for note in member.notes)
             made = [member.made for member in members if member.made is not None]
@@ -310,11 +313,17 @@ class History:
                         "history": kept,
                     }
                 )
+        if not rows:
+            raise RequestRefused(
+                "no series is selected: look at since, until, project, pool and type (poolscope pools)"
+            )
         frame = pd.DataFrame(rows, columns=[*LABELS, *columns])
         for bound in ("window_start", "window_end"):
             frame[bound] = pd.to_datetime(frame[bound], unit="s", utc=True)
         numbers = [name for name in columns if name not in ("queue", "order", "history", "method", "note")]
-        return frame.astype(dict.fromkeys(numbers, "float64"))
+        frame = frame.astype(dict.fromkeys(numbers, "float64"))
+        frame.attrs["interval_seconds"] = interval
+        return frame
 
     def _groups(
         self, request: Request, make: Callable[[Series], tuple[Made, str, str, tuple[str, ...]]]

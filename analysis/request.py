@@ -96,4 +96,5 @@ def _duration(value: str | timedelta) -> timedelta:
 
 
 def _patterns(patterns: Patterns) -> tuple[str, ...]:
-    return tuple(patterns.split(",") if isinstance(patterns, str) and patterns else patterns)
+    given = [patterns] if isinstance(patterns, str) else patterns
+    return tuple(pattern for each in given for pattern in each.split(",") if pattern)

@@ -34,6 +34,10 @@ COMMANDS = {
     "prune": "collector.commands.prune",
     "import": "collector.commands.import_",
     "export": "collector.commands.export",
+    "waits": "analysis.commands:waits",
+    "failures": "analysis.commands:failures",
+    "flows": "analysis.commands:flows",
+    "coverage": "analysis.commands:coverage",
     "sandbox": "collector.commands.sandbox",
     "demo": "collector.commands.demo",
 }
@@ -106,7 +110,8 @@ class LazyGroup(click.Group):
         """Import one command."""
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(COMMANDS[cmd_name]).command
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command = getattr(importlib.import_module(module), name or "command")
         return command if isinstance(command, click.Command) else None
 
 

@@ -34,6 +34,7 @@ KEEPERS = {
         "collector/import_files.py",
         "collector/exports.py",
         "collector/sandbox/traces.py",
+        "analysis/output.py",
         "analysis/record.py",
     },
     "matplotlib": {"analysis/figures.py"},
