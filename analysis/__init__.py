@@ -2,18 +2,17 @@
 
 How data flows, one way::
 
-    record -> series -> flows -> waits, failures, loads -> history -> output
-                 |        |        |
-                 |        |        matching   the passes over arrivals and departures
-                 |        classes, retention  what the API keeps of finished jobs
-                 periods, windows             where an interval lies
+    record -> series -> flows -> waits, failures, loads -> groups -> history -> output
+
+with, beside them, `classes` and `retention` (what the API keeps of finished jobs), `service` and `matching` (who left
+the queue when), `windows` and `periods` (what lies in which span of time).
 
 Where do I go to ...?
 
 - change how the record is read: `record`; what an answer that left something out means: `series`
 - change how ends are inferred from counts that are not kept for ever: `classes`, `retention`, `flows`
-- change an estimate: `waits` (its bounds: `matching`), `failures`, `loads` (flows in a window, drain time)
-- change what a caller can ask for: `request`; what comes back: `history`; how a terminal or file shows it: `output`
+- change an estimate: `waits` (its bounds: `matching`, the order it assumes: `service`), `failures`, `loads`
+- change what a caller can ask for: `request`; what comes back: `groups`, `history`; how it is shown: `output`
 - change the table that a demo ends with: `summary`
 
 It knows the collector by its tables and its spool alone (their dictionary is data/README.md), and never asks what

@@ -59,7 +59,7 @@ def classify(series: Series) -> Classes:
         # Deleted or not: whoever ends goes out of sight at once.
         vanished = int(lost.sum())
         if vanished > HANDFUL:
-            return Classes(dict.fromkeys(ENDED, "absent"), None, (f"{vanished:,} jobs went without a trace",))
+            return Classes(dict.fromkeys(ENDED, "absent"), None, ("nothing is kept of finished jobs",))
         return Classes(dict.fromkeys(ENDED, "silent"), None, ())
     falling = [status for status in ENDED if (np.diff(counts[status]) < 0).any()]
     rolling = [status for status in falling if _falls(counts[status]) > _deletions(counts[status])]

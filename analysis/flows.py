@@ -153,8 +153,8 @@ def _unkept(series: Series, classes: Classes, queue: str, waiting: Whole) -> Flo
     arrivals = _least_arrivals(series, queue)
     came = np.concatenate([[0], np.cumsum(arrivals)])
     unseen = _unseen(series, queue)
-    note = f"nothing is kept of finished jobs: bounds from the changes alone; by a model {unseen:.2f} jobs for one seen"
-    return Flows(series, classes, waiting, arrivals, arrivals, came, came, {}, unseen, (note, *classes.notes))
+    note = f"by a model {unseen:.2f} jobs came for one that was seen to"
+    return Flows(series, classes, waiting, arrivals, arrivals, came, came, {}, unseen, (*classes.notes, note))
 
 
 def _least_arrivals(series: Series, queue: str, every: int = 1) -> Whole:

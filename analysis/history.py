@@ -1,30 +1,20 @@
 """The history of a collector: its counts as frames, and the estimates that are made of them."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, Generic, TypedDict, TypeVar, Unpack
+from typing import TypedDict, Unpack
 
 import numpy as np
 import pandas as pd
 
-from analysis import failures, loads, waits
-from analysis.classes import WORST_LAST
-from analysis.errors import RequestRefused
-from analysis.flows import flows_of
+from analysis import failures, frames, loads, waits
+from analysis.flows import Flows
+from analysis.groups import Row, estimates
 from analysis.matching import Whole
-from analysis.periods import coverage
-from analysis.record import Record, Selection
+from analysis.record import Record
 from analysis.request import Patterns, Request
-from analysis.series import COUNTS, ENDED, KEY, UNKNOWN, Series
-from analysis.windows import windows
-
-Made = TypeVar("Made")
-Row = dict[str, Any]
-Triple = tuple[float | None, float | None, float | None]
-LABELS: Final = ("project", "pool", "pool_name", "type", "window_start", "window_end")
-TOO_SHORT: Final = "fewer than two slots with known counts"
+from analysis.series import ENDED
+from analysis.service import Waiting
 
 
 class Options(TypedDict, total=False):
@@ -41,18 +31,6 @@ class Options(TypedDict, total=False):
     queue: str
     slo: str | timedelta | None
     order: str
-
-
-@dataclass(frozen=True)
-class Member(Generic[Made]):
-    """One series of a group: what was made of it for an estimate; None where it is too short for any."""
-
-    slots: Whole
-    intervals: Whole
-    history: str
-    kept: str
-    notes: tuple[str, ...]
-    made: Made | None
 
 
 class History:
@@ -86,18 +64,7 @@ class History:
             A row a (project, pool, slot) with a good answer, in that order: project, pool, slot (UTC),
             interval_seconds, total (the answer's outer total).
         """
-        parts = [
-            {
-                "project": pool.project,
-                "pool": pool.pool,
-                "slot": _utc(pool.slots),
-                "interval_seconds": pool.intervals,
-                "total": _counted(pool.totals),
-            }
-            for pools, _ in self.record.read(Selection())
-            for pool in pools
-        ]
-        return _stacked(parts, ["project", "pool", "slot", "interval_seconds", "total"])
+        return frames.scrapes(self.record)
 
     def counts(self) -> pd.DataFrame:
         """Return the counts of each series at every slot in which its pool was observed.
@@ -111,17 +78,7 @@ class History:
             A row a (project, pool, type, slot), in that order: the key, slot (UTC), interval_seconds, total and the
             nine statuses as Int64.
         """
-        parts = [
-            {
-                **dict(zip(KEY, each.key, strict=True)),
-                "slot": _utc(each.slots),
-                "interval_seconds": each.intervals,
-                **{name: _counted(each.counts[name]) for name in COUNTS},
-            }
-            for _, series in self.record.read(Selection())
-            for each in series
-        ]
-        return _stacked(parts, [*KEY, "slot", "interval_seconds", *COUNTS])
+        return frames.counts(self.record)
 
     def waits(self, **options: Unpack[Options]) -> pd.DataFrame:
         """Estimate how long the jobs that arrived in each window waited.
@@ -139,13 +96,9 @@ class History:
         """
         request = Request(**options)
 
-        def make(series: Series) -> tuple[waits.Waiting, str, str, tuple[str, ...]]:
-            flows = flows_of(series, request.queue)
-            return waits.Waiting(flows, request.order), flows.classes.history, flows.classes.name, flows.notes
-
         names = [f"p{quantile}" for quantile in waits.QUANTILES]
 
-        def row(made: list[waits.Waiting], start: int, end: int) -> Row:
+        def row(made: list[Waiting], start: int, end: int) -> Row:
             found = waits.estimate(made, start, end, request.limit)
             orders = {each.order for each in made}
             said: Row = {
@@ -165,8 +118,7 @@ class History:
         columns += [f"{name}{kind}_seconds" for name in ("mean", *names) for kind in ("", "_low", "_high")]
         columns += [] if request.limit is None else ["over_slo", "over_slo_low", "over_slo_high"]
         columns += ["order", "coverage", "history", "method", "note"]
-        frame = self._estimates(request, make, row, columns)
-        return frame.assign(queue=request.queue)
+        return estimates(self.record, request, lambda flows: Waiting(flows, request.order), row, columns)
 
     def failures(self, **options: Unpack[Options]) -> pd.DataFrame:
         """Estimate how often the jobs that ended in each window failed.
@@ -179,10 +131,6 @@ class History:
             failed), overdispersion (see `failures.overdispersion`), coverage, history, method, note.
         """
         request = Request(**options)
-
-        def make(series: Series) -> tuple[failures.Ending, str, str, tuple[str, ...]]:
-            flows = flows_of(series, request.queue)
-            return failures.Ending(flows), flows.classes.history, flows.classes.name, flows.notes
 
         def row(made: list[failures.Ending], start: int, end: int) -> Row:
             found = failures.estimate(made, start, end)
@@ -208,7 +156,7 @@ class History:
             "method",
             "note",
         ]
-        return self._estimates(request, make, row, columns)
+        return estimates(self.record, request, failures.Ending, row, columns)
 
     def flows(self, **options: Unpack[Options]) -> pd.DataFrame:
         """Sum up what flowed through the queue in each window.
@@ -223,11 +171,7 @@ class History:
         """
         request = Request(**options)
 
-        def make(series: Series) -> tuple[Any, str, str, tuple[str, ...]]:
-            flows = flows_of(series, request.queue)
-            return flows, flows.classes.history, flows.classes.name, flows.notes
-
-        def row(made: list[Any], start: int, end: int) -> Row:
+        def row(made: list[Flows], start: int, end: int) -> Row:
             found = loads.load(made, start, end)
             return {
                 "arrivals": found.arrivals,
@@ -248,7 +192,7 @@ class History:
         columns = ["queue", "arrivals", "arrivals_low", "arrivals_high", "departures", "starts_low", "starts_high"]
         columns += [*(status.lower() for status in ENDED), "queue_start", "queue_end", "abnormal", "drain_seconds"]
         columns += ["drain_low_seconds", "drain_high_seconds", "coverage", "history", "method", "note"]
-        return self._estimates(request, make, row, columns).assign(queue=request.queue)
+        return estimates(self.record, request, lambda flows: flows, row, columns)
 
     def coverage(self, **options: Unpack[Options]) -> pd.DataFrame:
         """Tell how much of each window was observed.
@@ -262,121 +206,23 @@ class History:
         """
         request = Request(**options)
 
-        def make(series: Series) -> tuple[Series, str, str, tuple[str, ...]]:
-            classes = flows_of(series, request.queue).classes
-            return series, classes.history, classes.name, classes.notes
-
-        def row(made: list[Series], start: int, end: int) -> Row:
-            gaps = [_longest_gap(each.slots, start, end) for each in made]
-            inside = [np.searchsorted(each.slots, [start, end], side="right") for each in made]
+        def row(made: list[Whole], start: int, end: int) -> Row:
+            gaps = [_longest_gap(slots, start, end) for slots in made]
+            inside = [np.searchsorted(slots, [start, end], side="right") for slots in made]
             return {
                 "slots": sum(int(b - a) for a, b in inside),
                 "longest_gap_seconds": max(gaps),
                 "note": "",
             }
 
-        return self._estimates(request, make, row, ["slots", "coverage", "longest_gap_seconds", "history", "note"])
-
-    def _estimates(
-        self,
-        request: Request,
-        make: Callable[[Series], tuple[Made, str, str, tuple[str, ...]]],
-        row: Callable[[list[Made], int, int], Row],
-        columns: list[str],
-    ) -> pd.DataFrame:
-        """Make a row a group and window."""
-        rows = []
-        interval = 0
-        for labels, members in self._groups(request, make):
-            slots = [member.slots for member in members if len(member.slots)]
-            if not slots:
-                continue
-            first, last = min(int(each[0]) for each in slots), max(int(each[-1]) for each in slots)
-            interval = max(interval, *(int(np.median(member.intervals)) for member in members if len(member.slots)))
-            kept = max(members, key=lambda member: WORST_LAST.index(member.kept)).history
-            notes = dict.fromkeys(note for member in members for note in member.notes)
-            made = [member.made for member in members if member.made is not None]
-            # A single slot ends a window of its own interval.
-            for start, end in windows(first, last, request.every, request.tz) or [(first, last)]:
-                said: Row = {"note": TOO_SHORT}
-                if made:
-                    said = row(made, start, end)
-                said["note"] = "; ".join(note for note in (said["note"], *notes) if note)
-                shares = [coverage(member.slots, member.intervals, start, end) for member in members]
-                rows.append(
-                    {
-                        **labels,
-                        "window_start": start,
-                        "window_end": end,
-                        **said,
-                        "coverage": sum(shares) / len(shares),
-                        "history": kept,
-                    }
-                )
-        if not rows:
-            raise RequestRefused(
-                "no series is selected: look at since, until, project, pool and type (poolscope pools)"
-            )
-        frame = pd.DataFrame(rows, columns=[*LABELS, *columns])
-        for bound in ("window_start", "window_end"):
-            frame[bound] = pd.to_datetime(frame[bound], unit="s", utc=True)
-        numbers = [name for name in columns if name not in ("queue", "order", "history", "method", "note")]
-        frame = frame.astype(dict.fromkeys(numbers, "float64"))
-        frame.attrs["interval_seconds"] = interval
-        return frame
-
-    def _groups(
-        self, request: Request, make: Callable[[Series], tuple[Made, str, str, tuple[str, ...]]]
-    ) -> Iterator[tuple[Row, Sequence[Member[Made]]]]:
-        """Read the record, and bring the series together that are summed; no more is held than that takes."""
-        groups: dict[tuple[str | None, ...], list[Member[Made]]] = {}
-        last = self.record.last_slot()
-        for _, series in self.record.read(request.selection(last)):
-            for each in series:
-                label = (
-                    each.pool.project if "pool" in request.by else None,
-                    each.pool.pool if "pool" in request.by else None,
-                    each.pool.name if "pool" in request.by else None,
-                    each.type if "type" in request.by else None,
-                )
-                groups.setdefault(label, []).append(_member(each.known(), make))
-            if "pool" in request.by:
-                yield from self._labelled(groups)
-                groups = {}
-        yield from self._labelled(groups)
-
-    @staticmethod
-    def _labelled(groups: dict[tuple[str | None, ...], list[Member[Made]]]) -> Iterator[tuple[Row, list[Member[Made]]]]:
-        for label, members in groups.items():
-            yield dict(zip(LABELS, label, strict=False)), members
+        columns = ["slots", "coverage", "longest_gap_seconds", "history", "note"]
+        return estimates(self.record, request, lambda flows: flows.series.slots, row, columns)
 
 
-def _member(series: Series, make: Callable[[Series], tuple[Made, str, str, tuple[str, ...]]]) -> Member[Made]:
-    if len(series.slots) < 2:
-        return Member(series.slots, series.intervals, "silent", "silent", (TOO_SHORT,), None)
-    made, history, kept, notes = make(series)
-    return Member(series.slots, series.intervals, history, kept, notes, made)
-
-
-def _in_seconds(name: str, values: Triple) -> Row:
+def _in_seconds(name: str, values: tuple[float | None, float | None, float | None]) -> Row:
     return dict(zip((f"{name}_seconds", f"{name}_low_seconds", f"{name}_high_seconds"), values, strict=True))
 
 
 def _longest_gap(slots: Whole, start: int, end: int) -> int:
     inside = slots[(slots > start) & (slots <= end)]
     return int(np.diff(np.concatenate([[start], inside, [end]])).max())
-
-
-def _utc(seconds: Whole) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(seconds.astype("datetime64[s]").astype("datetime64[us]"), tz="UTC")
-
-
-def _counted(count: Whole) -> pd.arrays.IntegerArray:
-    return pd.arrays.IntegerArray(count.astype(np.int64), count == UNKNOWN)
-
-
-def _stacked(parts: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
-    if parts:
-        return pd.concat([pd.DataFrame(part) for part in parts], ignore_index=True)
-    kinds = {name: "Int64" for name in columns if name in COUNTS}
-    return pd.DataFrame(columns=columns).astype(kinds | {"slot": "datetime64[us, UTC]", "interval_seconds": "int64"})

@@ -12,7 +12,7 @@ import pandas as pd
 from analysis.errors import RequestRefused
 from analysis.flows import QUEUES
 from analysis.record import Selection
-from analysis.waits import ORDERS
+from analysis.service import ORDERS
 from analysis.windows import EVERY, zone_of
 
 BY: Final = ("pool,type", "pool", "type", "all")

@@ -1,103 +1,20 @@
 """How long jobs waited: mean and quantiles of what arrived in a window, with bounds over every order of service.
 
-Counts do not tell who left the queue. The bounds hold for every order of service, and for every place of each event
-between its two slots. The point assumes an order: so large a share of those who leave are the newest, the rest the
-oldest. By default that share follows from how often jobs start in the slot of their arrival past others that wait.
+The bounds hold for every order of service, and for every place of each event between its two slots. The point assumes
+an order, see `service`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Final
 
 import numpy as np
 
-from analysis.flows import Flows
-from analysis.matching import UNBOUNDED, Real, Whole, count_of, longest_total, quantile_bounds, serve, shortest_total
+from analysis.matching import UNBOUNDED, Real, Whole, count_of, longest_total, quantile_bounds, shortest_total
 from analysis.periods import bounds_since
+from analysis.service import Waiting
 
 QUANTILES: Final = (50, 90, 95, 99)
-ORDERS: Final = ("unknown", "fifo", "backfill")
-# Below and above these shares of arrivals that pass the queue at once it is first in first out, and last in first out.
-# Chosen on simulated queues: without passing up to 0.05 was seen, with backfill from 0.25 on the newest went first.
-PASSING: Final = (0.05, 0.30)
-# As many as this have to have met a queue that could not be served whole.
-FEWEST_MET: Final = 20
-
-
-class Waiting:
-    """The waits of one series."""
-
-    def __init__(self, flows: Flows, order: str) -> None:
-        slots, departures = flows.series.slots, flows.departures
-        most = flows.arrivals_most - np.diff(flows.queue)
-        self.bounded, self.unseen = flows.bounded, flows.unseen
-        self.order, self.newest_share = _order(flows, order)
-        # What the queue did not notice tells nothing; the last interval ends the record.
-        telling = (flows.arrivals_most > 0) | (most > 0) | (np.diff(flows.came_high + flows.came_low) > 0)
-        telling[-1] = True
-        self.begins, self.ends = slots[:-1][telling], slots[1:][telling]
-        self.arrivals, self.departures = flows.arrivals[telling], departures[telling]
-        self.arrivals_most, self.departures_most = flows.arrivals_most[telling], most[telling]
-        self.queue_before, self.queue_after = flows.queue[:-1][telling], flows.queue[1:][telling]
-        marks = np.flatnonzero(np.append(telling, False) | np.append(False, telling))
-        self.slots, self.came_low, self.came_high = slots[marks], flows.came_low[marks], flows.came_high[marks]
-        self.unit = int(np.gcd.reduce(np.diff(slots)))
-
-    @cached_property
-    def served(self) -> tuple[Whole, Real, Whole]:
-        """The event of each batch's arrival, its wait in seconds (infinite: not ended), and its jobs."""
-        from_, to, jobs = serve(self.arrivals, self.departures, int(self.queue_before[0]), self.newest_share)
-        of_record = from_ >= 0
-        from_, to, jobs = from_[of_record], to[of_record], jobs[of_record]
-        middle = (self.begins + self.ends) / 2
-        waits = np.where(to < 0, np.inf, middle[to] - middle[from_])
-        in_order = np.argsort(from_, kind="stable")
-        return from_[in_order], waits[in_order], jobs[in_order]
-
-    @cached_property
-    def longest_stay(self) -> Real:
-        """For each event how long, at most, who came in it can have stayed: until nobody waited."""
-        until = np.where(self.queue_after == 0, self.ends.astype(float), np.inf)
-        until = np.minimum.accumulate(until[::-1])[::-1]
-        stay: Real = until - self.begins
-        return stay
-
-    def waiting_at(self, event: int) -> int:
-        """Return how many waited as an event began."""
-        return int(self.queue_before[event] if event < len(self.queue_before) else self.queue_after[-1])
-
-
-def _order(flows: Flows, order: str) -> tuple[str, float]:
-    """Return the order of service that is assumed, in words and as the share of departures that are the newest."""
-    policy = (flows.series.pool.queue_policy or "").lower()
-    if order == "fifo" or (order == "unknown" and policy == "fifo"):
-        return "fifo", 0.0
-    low, high = PASSING
-    share = float(np.clip((passing(flows) - low) / (high - low), 0.0, 1.0))
-    if order == "backfill":
-        share = max(share, 0.5)
-    return ("fifo" if share == 0 else f"{share:.0%} newest first"), share
-
-
-def passing(flows: Flows) -> float:
-    """Return the share of arrivals that left the queue in the slot of their arrival, past others that waited.
-
-    The slope of departures over arrivals in the slots that began with more jobs waiting than leave in nearly any slot.
-    Where the oldest go first a departure has nothing to do with the arrivals of its slot, and the slope is zero.
-    """
-    waiting, arrivals, departures = flows.queue[:-1], flows.arrivals, flows.departures
-    length = np.diff(flows.series.slots)
-    usual = length == np.median(length)
-    leaving = departures[usual & (waiting > 0) & (departures > 0)]
-    if not len(leaving):
-        return 0.0
-    for enough in (max(2.0, float(np.quantile(leaving, 0.95))), 1.0):
-        met = usual & (waiting >= enough)
-        if arrivals[met].sum() >= FEWEST_MET and arrivals[met].var() > 0:
-            both = np.cov(arrivals[met], departures[met])
-            return float(both[0, 1] / both[0, 0])
-    return 0.0
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,56 @@
+"""The counts of a record as frames: what was observed, and what it said."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.matching import Whole
+from analysis.record import Record, Selection
+from analysis.series import COUNTS, KEY, UNKNOWN
+
+
+def scrapes(record: Record) -> pd.DataFrame:
+    """Return the slots in which each pool was observed, see `History.scrapes`."""
+    parts = [
+        {
+            "project": pool.project,
+            "pool": pool.pool,
+            "slot": _utc(pool.slots),
+            "interval_seconds": pool.intervals,
+            "total": _counted(pool.totals),
+        }
+        for pools, _ in record.read(Selection())
+        for pool in pools
+    ]
+    return _stacked(parts, ["project", "pool", "slot", "interval_seconds", "total"])
+
+
+def counts(record: Record) -> pd.DataFrame:
+    """Return the counts of each series at every observed slot, see `History.counts`."""
+    parts = [
+        {
+            **dict(zip(KEY, each.key, strict=True)),
+            "slot": _utc(each.slots),
+            "interval_seconds": each.intervals,
+            **{name: _counted(each.counts[name]) for name in COUNTS},
+        }
+        for _, series in record.read(Selection())
+        for each in series
+    ]
+    return _stacked(parts, [*KEY, "slot", "interval_seconds", *COUNTS])
+
+
+def _utc(seconds: Whole) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(seconds.astype("datetime64[s]").astype("datetime64[us]"), tz="UTC")
+
+
+def _counted(count: Whole) -> pd.arrays.IntegerArray:
+    return pd.arrays.IntegerArray(count.astype(np.int64), count == UNKNOWN)
+
+
+def _stacked(parts: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
+    if parts:
+        return pd.concat([pd.DataFrame(part) for part in parts], ignore_index=True)
+    kinds = {name: "Int64" for name in columns if name in COUNTS}
+    return pd.DataFrame(columns=columns).astype(kinds | {"slot": "datetime64[us, UTC]", "interval_seconds": "int64"})
