@@ -73,7 +73,9 @@ def estimates(
         made = [member.made for member in members if member.made is not None]
         for start, end in windows(first, last, request.every, request.tz) or [(first, last)]:
             said = row(made, start, end) if made else {"note": ""}
-            said["note"] = "; ".join(note for note in (said["note"], *_notes(members)) if note)
+            partly = ["the record begins in it"] if start < first else []
+            partly += ["the record ends in it"] if end > last else []
+            said["note"] = "; ".join(note for note in (said["note"], *partly, *_notes(members)) if note)
             shares = [coverage(member.slots, member.intervals, start, end) for member in members]
             said |= {"coverage": sum(shares) / len(shares), "history": kept, "queue": request.queue}
             rows.append({**labels, "window_start": start, "window_end": end, **said})

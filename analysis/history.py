@@ -30,7 +30,7 @@ class Options(TypedDict, total=False):
     by: str
     queue: str
     slo: str | timedelta | None
-    order: str
+    order: Patterns
 
 
 class History:
@@ -85,7 +85,7 @@ class History:
 
         ``queue`` says which statuses are waiting (queue, queue+pending, queue+pending+creating), ``slo`` the limit (as
         15m) over which the share of jobs is wanted, ``order`` the order of service that the points assume (unknown:
-        measured; fifo; backfill). The bounds hold for every order of service.
+        the pool's policy, or measured; fifo; backfill; ``pool-a*=fifo`` for some pools). The bounds hold for every one.
 
         Returns
         -------
@@ -118,7 +118,9 @@ class History:
         columns += [f"{name}{kind}_seconds" for name in ("mean", *names) for kind in ("", "_low", "_high")]
         columns += [] if request.limit is None else ["over_slo", "over_slo_low", "over_slo_high"]
         columns += ["order", "coverage", "history", "method", "note"]
-        return estimates(self.record, request, lambda flows: Waiting(flows, request.order), row, columns)
+        return estimates(
+            self.record, request, lambda flows: Waiting(flows, request.order_of(flows.series.pool)), row, columns
+        )
 
     def failures(self, **options: Unpack[Options]) -> pd.DataFrame:
         """Estimate how often the jobs that ended in each window failed.

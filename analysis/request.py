@@ -1,9 +1,10 @@
 """What an estimate is asked for: which part of the record, in which windows, summed how."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ import pandas as pd
 from analysis.errors import RequestRefused
 from analysis.flows import QUEUES
 from analysis.record import Selection
+from analysis.series import Pool
 from analysis.service import ORDERS
 from analysis.windows import EVERY, zone_of
 
@@ -34,14 +36,15 @@ class Request:
     by: str = "pool,type"
     queue: str = "queue+pending"
     slo: str | timedelta | None = None
-    order: str = "unknown"
+    order: Patterns = "unknown"
+    """One of `ORDERS`, or ``PATTERN=ORDER`` for the pools of a pattern; the last that fits counts."""
 
     def __post_init__(self) -> None:
         for what, value, allowed in (
             ("every", self.every, EVERY),
             ("by", self.by, BY),
             ("queue", self.queue, tuple(QUEUES)),
-            ("order", self.order, ORDERS),
+            *(("order", order, ORDERS) for _, order in self._orders()),
         ):
             if value not in allowed:
                 raise RequestRefused(f"{what} cannot be {value!r}: take one of {', '.join(allowed)}")
@@ -52,6 +55,19 @@ class Request:
     def tz(self) -> ZoneInfo:
         """The zone of days, weeks and months."""
         return zone_of(self.zone)
+
+    def order_of(self, pool: Pool) -> str:
+        """Return the order of service that is assumed of a pool."""
+        order = "unknown"
+        for pattern, given in self._orders():
+            if any(fnmatchcase(name, pattern) for name in (pool.pool, pool.name or pool.pool)):
+                order = given
+        return order
+
+    def _orders(self) -> Iterator[tuple[str, str]]:
+        for each in _patterns(self.order):
+            pattern, _, order = each.rpartition("=")
+            yield pattern or "*", order
 
     @property
     def limit(self) -> int | None:

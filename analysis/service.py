@@ -13,6 +13,8 @@ from analysis.flows import Flows
 from analysis.matching import Real, Whole, serve
 
 ORDERS: Final = ("unknown", "fifo", "backfill")
+# The names of a pool's queue policy are not documented: these are what its pages call them.
+POLICIES: Final = {"fifo": "fifo", "traversal": "backfill", "backfill": "backfill"}
 # Below and above these shares of arrivals that pass the queue at once it is first in first out, and last in first out.
 # Chosen on simulated queues: without passing up to 0.05 was seen, with backfill from 0.25 on the newest went first.
 PASSING: Final = (0.05, 0.30)
@@ -65,8 +67,9 @@ class Waiting:
 
 def _order(flows: Flows, order: str) -> tuple[str, float]:
     """Return the order of service that is assumed, in words and as the share of departures that are the newest."""
-    policy = (flows.series.pool.queue_policy or "").lower()
-    if order == "fifo" or (order == "unknown" and policy == "fifo"):
+    if order == "unknown":
+        order = POLICIES.get((flows.series.pool.queue_policy or "").lower(), order)
+    if order == "fifo":
         return "fifo", 0.0
     low, high = PASSING
     share = float(np.clip((passing(flows) - low) / (high - low), 0.0, 1.0))

@@ -159,6 +159,7 @@ def test_a_table_fits_a_terminal(folder: Path, command: str) -> None:
         (("--every", "2w"), 2, "take one of 1h, 1d, 1w, 1mo, all"),
         (("--zone", "Mars"), 2, "Asia/Shanghai"),
         (("--slo", "soon"), 2, "15m"),
+        (("--order", "a=lifo"), 2, "unknown, fifo, backfill"),
         (("--since", "never"), 2, "2026-01-31"),
         (("--since", "2026-01-08", "--until", "2026-01-07"), 2, "ends"),
         (("--since", "2030-01-01"), 2, "no series is selected"),
