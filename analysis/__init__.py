@@ -2,16 +2,16 @@
 
 How data flows, one way::
 
-    record -> series -> flows -> waits, failures, loads -> groups -> history -> output
+    record (rows) -> series -> flows -> waits, failures, loads -> groups -> history -> output
 
-with, beside them, `classes` and `retention` (what the API keeps of finished jobs), `service` and `matching` (who left
-the queue when), `windows` and `periods` (what lies in which span of time).
+with, beside them, `classes` and `retention` (what the API keeps of finished jobs), `service`, `matching` and
+`quantiles` (who left the queue when), `windows` and `periods` (what lies in which span of time).
 
 Where do I go to ...?
 
-- change how the record is read: `record`; what an answer that left something out means: `series`
+- change how the record is read: `record`, `rows`; what an answer that left something out means: `series`
 - change how ends are inferred from counts that are not kept for ever: `classes`, `retention`, `flows`
-- change an estimate: `waits` (its bounds: `matching`, the order it assumes: `service`), `failures`, `loads`
+- change an estimate: `waits` (bounds: `matching`, `quantiles`; the order it assumes: `service`), `failures`, `loads`
 - change what a caller can ask for: `request`; what comes back: `groups`, `history`; how it is shown: `output`
 - change the table that a demo ends with: `summary`
 

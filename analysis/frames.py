@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.matching import Whole
-from analysis.record import Record, Selection
+from analysis.record import Record
+from analysis.rows import Selection
 from analysis.series import COUNTS, KEY, UNKNOWN
 
 

@@ -2,19 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
 import duckdb
-import numpy as np
 import tenacity
 
+from analysis import rows
 from analysis.errors import RecordUnreadable
-from analysis.matching import Whole
-from analysis.series import COUNTS, STATUSES, UNKNOWN, Pool, Series, read_counts
+from analysis.rows import Selection
+from analysis.series import STATUSES, Pool, Series
 
 # What is read of the tables, and of the spool's lines, whose fields are the same.
 SCRAPES: Final = {
@@ -48,33 +46,6 @@ SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
     "autoload_known_extensions": False,
 }
 LOCK_SECONDS: Final = 5.0
-# So many rows are held at a time: about 200 MB.
-BATCH: Final = 2_000_000
-FIRST, LAST = datetime(1970, 1, 1), datetime(9999, 12, 31)  # noqa: DTZ001 - the tables hold naive UTC
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which part of the record is read."""
-
-    since: datetime | None = None
-    """Naive UTC; the slots from here on."""
-    until: datetime | None = None
-    """Naive UTC; the slots up to here."""
-    projects: tuple[str, ...] = ()
-    """Patterns; none means all, here and below."""
-    pools: tuple[str, ...] = ()
-    """Patterns on id or display name."""
-    types: tuple[str, ...] = ()
-
-    def takes(self, project: str, pool: str, name: str | None) -> bool:
-        """Tell whether a pool is of it."""
-        names = [pool] if name is None else [pool, name]
-        return _matches(self.projects, project) and any(_matches(self.pools, each) for each in names)
-
-
-def _matches(patterns: tuple[str, ...], name: str) -> bool:
-    return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 class Record:
@@ -101,8 +72,12 @@ class Record:
             When there is none, it is damaged, or a writer holds it for longer than a few seconds.
         """
         with self._opened() as connection:
-            for chosen in _batches(connection, selection):
-                yield _read(connection, chosen, selection)
+            chosen = rows.batches(connection, selection)
+        for batch in chosen:
+            # Closed while the caller computes: a reader keeps the collector from writing.
+            with self._opened() as connection:
+                found = rows.read(connection, batch, selection)
+            yield found
 
     def last_slot(self) -> datetime:
         """Return the last slot that was observed, naive UTC.
@@ -224,125 +199,3 @@ def _join(connection: duckdb.DuckDBPyConnection, stored: set[str]) -> None:
     connection.execute(
         f"CREATE TEMP VIEW pools AS SELECT {names} FROM {source['pools']} UNION ALL SELECT {names} FROM spooled_pools"
     )
-
-
-def _batches(
-    connection: duckdb.DuckDBPyConnection, selection: Selection
-) -> Iterator[list[tuple[str, str, str | None, str | None, list[str]]]]:
-    """Choose the pools, so many at a time that their rows fit into memory.
-
-    Of each project, pool, display name, queue policy, and the types that were ever listed.
-    """
-    rows = connection.execute(
-        """WITH items AS (
-            SELECT project, pool, type, count(*) AS n FROM snapshots WHERE slot BETWEEN $1 AND $2 GROUP BY ALL
-        ), seen AS (
-            SELECT project, pool, sum(n) AS n, list(type ORDER BY type) AS types FROM items GROUP BY ALL
-        ), observed AS (
-            SELECT DISTINCT project, pool FROM scrapes WHERE slot BETWEEN $1 AND $2
-        ), told AS (
-            SELECT project, pool, arg_max(name, run) AS name, arg_max(queue_policy, run) AS policy
-            FROM pools GROUP BY ALL
-        )
-        SELECT project, pool, name, policy, coalesce(types, []), coalesce(n, 0) FROM observed
-        LEFT JOIN seen USING (project, pool) LEFT JOIN told USING (project, pool) ORDER BY project, pool""",
-        _span(selection),
-    ).fetchall()
-    batch: list[tuple[str, str, str | None, str | None, list[str]]] = []
-    size = 0
-    for project, pool, name, policy, types, count in rows:
-        if not selection.takes(project, pool, name):
-            continue
-        if batch and size + count > BATCH:
-            yield batch
-            batch, size = [], 0
-        batch.append((project, pool, name, policy, types))
-        size += count
-    if batch:
-        yield batch
-
-
-def _span(selection: Selection) -> list[datetime]:
-    return [selection.since or FIRST, selection.until or LAST]
-
-
-def _read(
-    connection: duckdb.DuckDBPyConnection,
-    chosen: list[tuple[str, str, str | None, str | None, list[str]]],
-    selection: Selection,
-) -> tuple[list[Pool], list[Series]]:
-    """Read the slots and series of some pools."""
-    keys = [(number, pool[0], pool[1], type_) for number, pool in enumerate(chosen) for type_ in [None, *pool[4]]]
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE chosen (series INTEGER, project VARCHAR, pool VARCHAR, type VARCHAR)"
-    )
-    connection.execute(
-        "INSERT INTO chosen SELECT unnest($1), unnest($2), unnest($3), unnest($4)",
-        [list(range(len(keys))), [key[1] for key in keys], [key[2] for key in keys], [key[3] for key in keys]],
-    )
-    scrapes = _by_series(
-        connection,
-        f"""SELECT series, slot, run, interval_seconds::BIGINT AS intervals, coalesce(total, {UNKNOWN})::BIGINT AS total
-        FROM scrapes JOIN (FROM chosen WHERE type IS NULL) USING (project, pool) WHERE slot BETWEEN $1 AND $2""",
-        selection,
-    )
-    read = ", ".join(f'coalesce("{count}", {UNKNOWN}) AS "{count}"' for count in COUNTS)
-    items = _by_series(
-        connection,
-        f"""SELECT series, slot, {read},
-            CASE WHEN other_statuses IS NULL THEN 0 ELSE list_sum(map_values(other_statuses)) END AS other
-        FROM snapshots JOIN chosen USING (project, pool, type) WHERE slot BETWEEN $1 AND $2""",
-        selection,
-    )
-    pools: list[Pool] = []
-    series: list[Series] = []
-    for at, (_, _, _, type_) in enumerate(keys):
-        if type_ is None:
-            number = keys[at][0]
-            pools.append(_pool(chosen[number], scrapes.get(at)))
-            mine = [at + 1 + offset for offset in range(len(chosen[number][4]))]
-            series += _series(pools[-1], [(keys[each][3], items[each]) for each in mine if each in items], selection)
-    return pools, series
-
-
-def _by_series(connection: duckdb.DuckDBPyConnection, query: str, selection: Selection) -> dict[int, dict[str, Whole]]:
-    """Run a query that gives `series`, `slot` and other columns; return its rows by series, in order of slots."""
-    found = connection.execute(query, _span(selection)).fetchnumpy()
-    columns = {name: np.asarray(values) for name, values in found.items()}
-    series = columns.pop("series")
-    columns["slot"] = columns["slot"].astype("datetime64[s]").astype(np.int64)
-    if "run" in columns:
-        columns["run"] = columns["run"].astype("datetime64[us]").astype(np.int64)
-    in_order = (series[:-1] < series[1:]) | ((series[:-1] == series[1:]) & (columns["slot"][:-1] < columns["slot"][1:]))
-    if not in_order.all():
-        order = np.lexsort((columns.get("run", columns["slot"]), columns["slot"], series))
-        series, columns = series[order], {name: values[order] for name, values in columns.items()}
-    bounds = np.flatnonzero(np.diff(series)) + 1
-    parts = zip([0, *bounds], [*bounds, len(series)], strict=True)
-    return {int(series[a]): {name: values[a:b] for name, values in columns.items()} for a, b in parts if b > a}
-
-
-def _pool(chosen: tuple[str, str, str | None, str | None, list[str]], rows: dict[str, Whole] | None) -> Pool:
-    project, pool, name, policy, _ = chosen
-    if rows is None:
-        rows = dict.fromkeys(("slot", "intervals", "total"), np.empty(0, np.int64))
-    # Of several successes in a slot the earliest counts; it comes first.
-    first = np.concatenate([[True], np.diff(rows["slot"]) > 0]) if len(rows["slot"]) else np.empty(0, np.bool_)
-    return Pool(
-        project, pool, name or None, policy, *(rows[column][first] for column in ("slot", "intervals", "total"))
-    )
-
-
-def _series(pool: Pool, items: list[tuple[str | None, dict[str, Whole]]], selection: Selection) -> Iterator[Series]:
-    """Make the series of a pool from the rows of each of its types."""
-    listed = np.zeros(len(pool.slots), np.int64)
-    whole = []
-    for type_, rows in items:
-        # A row belongs to a slot that was observed; another one is no sample.
-        there = np.isin(rows["slot"], pool.slots, assume_unique=True)
-        whole.append((type_, {name: values[there] for name, values in rows.items()}))
-        np.add.at(listed, np.searchsorted(pool.slots, rows["slot"][there]), np.maximum(rows["total"][there], 0))
-    for type_, rows in whole:
-        if type_ is not None and _matches(selection.types, type_):
-            counts = read_counts(pool, rows["slot"], rows, rows["other"], listed)
-            yield Series(pool, type_, pool.slots, pool.intervals, counts)

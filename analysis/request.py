@@ -12,7 +12,7 @@ import pandas as pd
 
 from analysis.errors import RequestRefused
 from analysis.flows import QUEUES
-from analysis.record import Selection
+from analysis.rows import Selection
 from analysis.series import Pool
 from analysis.service import ORDERS
 from analysis.windows import EVERY, zone_of

@@ -10,8 +10,9 @@ from typing import Final
 
 import numpy as np
 
-from analysis.matching import UNBOUNDED, Real, Whole, count_of, longest_total, quantile_bounds, shortest_total
+from analysis.matching import UNBOUNDED, Real, Whole, longest_total, shortest_total
 from analysis.periods import bounds_since
+from analysis.quantiles import count_of, quantile_bounds
 from analysis.service import Waiting
 
 QUANTILES: Final = (50, 90, 95, 99)

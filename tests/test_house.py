@@ -36,6 +36,7 @@ KEEPERS = {
         "collector/sandbox/traces.py",
         "analysis/output.py",
         "analysis/record.py",
+        "analysis/rows.py",
     },
     "matplotlib": {"analysis/figures.py"},
 }

@@ -1,0 +1,232 @@
+"""Bounds of the quantiles of a cohort's waits over every order of service; see `matching` for events and cohorts.
+
+Sharp, each by greedy passes: the largest number of the cohort's jobs that can have waited at most w, or more than w,
+says whether a quantile can lie at w, or has to.
+"""
+
+import numba
+import numpy as np
+
+from analysis.matching import UNBOUNDED, Real, Whole
+
+
+@numba.njit(cache=True, nogil=True)
+def most_within(
+    begins: Whole, ends: Whole, arrivals: Whole, departures: Whole, window: tuple[int, int], limit: int
+) -> int:
+    """Return the largest number of a cohort's jobs that can have waited at most `limit` seconds, in one series.
+
+    Of the cohort the oldest that can still be in time goes first. Whoever still waits at the end can be in time while
+    the record has not seen more.
+    """
+    start, end = window
+    first = np.searchsorted(ends, start, side="right")
+    size = np.searchsorted(begins, end) - first + 1
+    batch, left = np.empty(size, np.int64), np.empty(size, np.int64)
+    head, tail, hopeful, within = 0, 0, 0, 0
+    last = int(first)
+    for event in range(first, len(begins)):
+        last = event
+        # Who came too long ago for a departure as this event begins is too late; who comes in it is not.
+        while head < tail and begins[event] - min(ends[batch[head]], end) > limit:
+            hopeful -= left[head]
+            head += 1
+        if begins[event] < end:
+            if arrivals[event] > 0:
+                batch[tail], left[tail] = event, arrivals[event]
+                hopeful += arrivals[event]
+                tail += 1
+        elif hopeful == 0:
+            break
+        served = min(hopeful, departures[event])
+        within += served
+        hopeful -= served
+        while served > 0:
+            n = min(served, left[head])
+            left[head] -= n
+            served -= n
+            if left[head] == 0:
+                head += 1
+    while head < tail and ends[last] - min(ends[batch[head]], end) > limit:
+        hopeful -= left[head]
+        head += 1
+    return within + hopeful
+
+
+@numba.njit(cache=True, nogil=True)
+def most_over(
+    begins: Whole, ends: Whole, arrivals: Whole, departures: Whole, waiting: int, window: tuple[int, int], limit: int
+) -> int:
+    """Return the largest number of a cohort's jobs that can have waited more than `limit` seconds, in one series.
+
+    The others go first; where they do not suffice, who is over the limit already, and then who came last.
+    """
+    start, end = window
+    size = np.searchsorted(begins, end) - np.searchsorted(ends, start, side="right") + 1
+    batch, left = np.empty(size, np.int64), np.empty(size, np.int64)
+    head, tail, others, waits, over = 0, 0, waiting, 0, 0
+    for event in range(len(begins)):
+        if ends[event] > start and begins[event] < end:
+            if arrivals[event] > 0:
+                batch[tail], left[tail] = event, arrivals[event]
+                waits += arrivals[event]
+                tail += 1
+        else:
+            if begins[event] >= end and waits == 0:
+                break
+            others += arrivals[event]
+        # Once over the limit it is all the same when it leaves: as good as another.
+        while head < tail and ends[event] - max(begins[batch[head]], start) > limit:
+            over += left[head]
+            others += left[head]
+            waits -= left[head]
+            head += 1
+        served = min(others, departures[event])
+        others -= served
+        lost = departures[event] - served
+        waits -= lost
+        while lost > 0:
+            n = min(lost, left[tail - 1])
+            left[tail - 1] -= n
+            lost -= n
+            if left[tail - 1] == 0:
+                tail -= 1
+    return over + waits
+
+
+@numba.njit(cache=True, nogil=True)
+def quantile_bounds(
+    offsets: Whole,
+    begins: Whole,
+    ends: Whole,
+    arrivals: Whole,
+    departures: Whole,
+    waiting: Whole,
+    window: tuple[int, int],
+    doubtful: int,
+    shares: Real,
+    unit: int,
+) -> tuple[Whole, Whole]:
+    """Return the smallest and the largest value that each quantile of a cohort's waits can have.
+
+    A quantile is the order statistic: the smallest wait that at least that share of the jobs did not exceed.
+
+    Parameters
+    ----------
+    offsets
+        The events of series s of the cohort are those from ``offsets[s]`` to ``offsets[s + 1]``.
+    waiting
+        How many wait in each series before its first event.
+    doubtful
+        How many of the arrivals may not be of the cohort: each bound leaves out those that are in its way.
+    shares
+        In (0, 1), rising.
+    unit
+        Seconds of which all times are multiples, and so all bounds.
+
+    Returns
+    -------
+    tuple
+        Two arrays of seconds; `UNBOUNDED` where the record does not say how large it can be.
+    """
+    start, end = window
+    jobs = 0
+    longest = 0
+    for series in range(len(offsets) - 1):
+        for event in range(offsets[series], offsets[series + 1]):
+            if ends[event] > start and begins[event] < end:
+                jobs += arrivals[event]
+        longest = max(longest, ends[offsets[series + 1] - 1] - start)
+    most = longest // unit + 1
+    low, high = np.empty(len(shares), np.int64), np.empty(len(shares), np.int64)
+    for side in range(2):
+        below = -1
+        for quantile in range(len(shares)):
+            # Ever longer steps until it holds, then halves: most waits are short.
+            above, step = below + 1, 1
+            while above <= most and not _holds(
+                side,
+                offsets,
+                begins,
+                ends,
+                arrivals,
+                departures,
+                waiting,
+                window,
+                doubtful,
+                jobs,
+                shares[quantile],
+                above * unit,
+            ):
+                below, above, step = above, min(above + step, max(most, above + 1)), step * 2
+            while above <= most and above - below > 1:
+                middle = (above + below) // 2
+                if _holds(
+                    side,
+                    offsets,
+                    begins,
+                    ends,
+                    arrivals,
+                    departures,
+                    waiting,
+                    window,
+                    doubtful,
+                    jobs,
+                    shares[quantile],
+                    middle * unit,
+                ):
+                    above = middle
+                else:
+                    below = middle
+            found = above * unit if above <= most else UNBOUNDED
+            if side == 0:
+                low[quantile] = found
+            else:
+                high[quantile] = found
+            below = min(below, above - 1)
+    return low, high
+
+
+@numba.njit(cache=True, nogil=True)
+def _holds(
+    side: int,
+    offsets: Whole,
+    begins: Whole,
+    ends: Whole,
+    arrivals: Whole,
+    departures: Whole,
+    waiting: Whole,
+    window: tuple[int, int],
+    doubtful: int,
+    jobs: int,
+    share: float,
+    limit: int,
+) -> bool:
+    """Tell whether the share of a cohort that waits at most a limit can be reached (side 0), or must be (side 1)."""
+    count = count_of(side, offsets, begins, ends, arrivals, departures, waiting, window, limit)
+    counted = jobs - min(doubtful, jobs - count)
+    rank = int(np.ceil(share * counted - 1e-9))
+    return count >= rank if side == 0 else counted - count >= rank
+
+
+@numba.njit(cache=True, nogil=True)
+def count_of(
+    side: int,
+    offsets: Whole,
+    begins: Whole,
+    ends: Whole,
+    arrivals: Whole,
+    departures: Whole,
+    waiting: Whole,
+    window: tuple[int, int],
+    limit: int,
+) -> int:
+    """Return `most_within` (side 0) or `most_over` (side 1), summed over series that lie one after the other."""
+    count = 0
+    for series in range(len(offsets) - 1):
+        a, b = offsets[series], offsets[series + 1]
+        if side == 0:
+            count += most_within(begins[a:b], ends[a:b], arrivals[a:b], departures[a:b], window, limit)
+        else:
+            count += most_over(begins[a:b], ends[a:b], arrivals[a:b], departures[a:b], waiting[series], window, limit)
+    return count

@@ -1,0 +1,166 @@
+"""The rows of some pools, read from an open record and parted by series."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import Final
+
+import duckdb
+import numpy as np
+
+from analysis.matching import Whole
+from analysis.series import COUNTS, UNKNOWN, Pool, Series, read_counts
+
+# So many rows are held at a time: about 200 MB.
+BATCH: Final = 2_000_000
+FIRST, LAST = datetime(1970, 1, 1), datetime(9999, 12, 31)  # noqa: DTZ001 - the tables hold naive UTC
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which part of the record is read."""
+
+    since: datetime | None = None
+    """Naive UTC; the slots from here on."""
+    until: datetime | None = None
+    """Naive UTC; the slots up to here."""
+    projects: tuple[str, ...] = ()
+    """Patterns; none means all, here and below."""
+    pools: tuple[str, ...] = ()
+    """Patterns on id or display name."""
+    types: tuple[str, ...] = ()
+
+    def takes(self, project: str, pool: str, name: str | None) -> bool:
+        """Tell whether a pool is of it."""
+        names = [pool] if name is None else [pool, name]
+        return _matches(self.projects, project) and any(_matches(self.pools, each) for each in names)
+
+
+def _matches(patterns: tuple[str, ...], name: str) -> bool:
+    return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A pool whose rows are to be read."""
+
+    project: str
+    pool: str
+    name: str | None
+    queue_policy: str | None
+    types: list[str]
+    """Those that were ever listed."""
+
+
+def batches(connection: duckdb.DuckDBPyConnection, selection: Selection) -> list[list[Chosen]]:
+    """Choose the pools, so many at a time that their rows fit into memory."""
+    rows = connection.execute(
+        """WITH items AS (
+            SELECT project, pool, type, count(*) AS n FROM snapshots WHERE slot BETWEEN $1 AND $2 GROUP BY ALL
+        ), seen AS (
+            SELECT project, pool, sum(n) AS n, list(type ORDER BY type) AS types FROM items GROUP BY ALL
+        ), observed AS (
+            SELECT DISTINCT project, pool FROM scrapes WHERE slot BETWEEN $1 AND $2
+        ), told AS (
+            SELECT project, pool, arg_max(name, run) AS name, arg_max(queue_policy, run) AS policy
+            FROM pools GROUP BY ALL
+        )
+        SELECT project, pool, name, policy, coalesce(types, []), coalesce(n, 0) FROM observed
+        LEFT JOIN seen USING (project, pool) LEFT JOIN told USING (project, pool) ORDER BY project, pool""",
+        _span(selection),
+    ).fetchall()
+    found: list[list[Chosen]] = []
+    size = BATCH
+    for project, pool, name, policy, types, count in rows:
+        if not selection.takes(project, pool, name):
+            continue
+        if size + count > BATCH:
+            found.append([])
+            size = 0
+        found[-1].append(Chosen(project, pool, name or None, policy, types))
+        size += count
+    return found
+
+
+def _span(selection: Selection) -> list[datetime]:
+    return [selection.since or FIRST, selection.until or LAST]
+
+
+def read(
+    connection: duckdb.DuckDBPyConnection, chosen: list[Chosen], selection: Selection
+) -> tuple[list[Pool], list[Series]]:
+    """Read the slots and series of some pools."""
+    # Each type of each pool has a number, and each pool one of its own, for its slots.
+    keys = [(pool, type_) for pool in chosen for type_ in (None, *pool.types)]
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE chosen (series INTEGER, project VARCHAR, pool VARCHAR, type VARCHAR)"
+    )
+    connection.execute(
+        "INSERT INTO chosen SELECT unnest(range($1)), unnest($2), unnest($3), unnest($4)",
+        [len(keys), [pool.project for pool, _ in keys], [pool.pool for pool, _ in keys], [type_ for _, type_ in keys]],
+    )
+    scrapes = _by_series(
+        connection,
+        f"""SELECT series, slot, run, interval_seconds::BIGINT AS intervals, coalesce(total, {UNKNOWN})::BIGINT AS total
+        FROM scrapes JOIN (FROM chosen WHERE type IS NULL) USING (project, pool) WHERE slot BETWEEN $1 AND $2""",
+        selection,
+    )
+    read = ", ".join(f'coalesce("{count}", {UNKNOWN}) AS "{count}"' for count in COUNTS)
+    items = _by_series(
+        connection,
+        f"""SELECT series, slot, {read},
+            CASE WHEN other_statuses IS NULL THEN 0 ELSE list_sum(map_values(other_statuses)) END AS other
+        FROM snapshots JOIN chosen USING (project, pool, type) WHERE slot BETWEEN $1 AND $2""",
+        selection,
+    )
+    pools: list[Pool] = []
+    series: list[Series] = []
+    number = 0
+    for each in chosen:
+        pools.append(_pool(each, scrapes.get(number)))
+        of_types = {type_: items.get(number + 1 + at) for at, type_ in enumerate(each.types)}
+        series += _series(pools[-1], {type_: rows for type_, rows in of_types.items() if rows is not None}, selection)
+        number += 1 + len(each.types)
+    return pools, series
+
+
+def _by_series(connection: duckdb.DuckDBPyConnection, query: str, selection: Selection) -> dict[int, dict[str, Whole]]:
+    """Run a query that gives `series`, `slot` and other columns; return its rows by series, in order of slots."""
+    found = connection.execute(query, _span(selection)).fetchnumpy()
+    columns = {name: np.asarray(values) for name, values in found.items()}
+    series = columns.pop("series")
+    columns["slot"] = columns["slot"].astype("datetime64[s]").astype(np.int64)
+    if "run" in columns:
+        columns["run"] = columns["run"].astype("datetime64[us]").astype(np.int64)
+    in_order = (series[:-1] < series[1:]) | ((series[:-1] == series[1:]) & (columns["slot"][:-1] < columns["slot"][1:]))
+    if not in_order.all():
+        order = np.lexsort((columns.get("run", columns["slot"]), columns["slot"], series))
+        series, columns = series[order], {name: values[order] for name, values in columns.items()}
+    bounds = np.flatnonzero(np.diff(series)) + 1
+    parts = zip([0, *bounds], [*bounds, len(series)], strict=True)
+    return {int(series[a]): {name: values[a:b] for name, values in columns.items()} for a, b in parts if b > a}
+
+
+def _pool(chosen: Chosen, rows: dict[str, Whole] | None) -> Pool:
+    if rows is None:
+        rows = dict.fromkeys(("slot", "intervals", "total"), np.empty(0, np.int64))
+    # Of several successes in a slot the earliest counts; it comes first.
+    first = np.concatenate([[True], np.diff(rows["slot"]) > 0]) if len(rows["slot"]) else np.empty(0, np.bool_)
+    slots, intervals, totals = (rows[column][first] for column in ("slot", "intervals", "total"))
+    return Pool(chosen.project, chosen.pool, chosen.name, chosen.queue_policy, slots, intervals, totals)
+
+
+def _series(pool: Pool, items: dict[str, dict[str, Whole]], selection: Selection) -> Iterator[Series]:
+    """Make the series of a pool from the rows of each of its types."""
+    listed = np.zeros(len(pool.slots), np.int64)
+    whole = {}
+    for type_, rows in items.items():
+        # A row belongs to a slot that was observed; another one is no sample.
+        there = np.isin(rows["slot"], pool.slots, assume_unique=True)
+        whole[type_] = {name: values[there] for name, values in rows.items()}
+        np.add.at(listed, np.searchsorted(pool.slots, rows["slot"][there]), np.maximum(rows["total"][there], 0))
+    for type_, rows in whole.items():
+        if _matches(selection.types, type_):
+            counts = read_counts(pool, rows["slot"], rows, rows["other"], listed)
+            yield Series(pool, type_, pool.slots, pool.intervals, counts)
