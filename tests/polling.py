@@ -22,6 +22,7 @@ from collector.sessions import open_sessions
 from collector.slots import naive, slot_of
 from collector.snapshot import Round, Scrape
 from collector.store import drain
+from tests.leaks import IN_USE
 
 START = datetime(2026, 1, 15, 8, tzinfo=UTC)
 GOOD = b'{"statistics":{"total":3,"items":[{"type":"train","total":3,"status":{"Queue":1,"Running":2}}]}}'
@@ -60,11 +61,11 @@ def collect(
 ) -> Round:
     """Poll one slot with the real functions, keep it in the folder's spool, and return what was seen."""
     clock = clock or SimulatedClock(START)
+    credentials = credentials or {"default": KEYS}
+    IN_USE.use_credentials(credentials.values())
 
     async def run() -> Round:
-        async with open_sessions(
-            tuple(projects), credentials or {"default": KEYS}, settings, clock, folder / "record.duckdb"
-        ) as sessions:
+        async with open_sessions(tuple(projects), credentials, settings, clock, folder / "record.duckdb") as sessions:
             return await collect_slot(sessions, settings, folder / "spool", clock, "collect", known)
 
     return asyncio.run(run())

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from collector.sandbox.jobs import KEPT_FOR_EVER, STATUSES, Counts
+from tests.leaks import IN_USE
 
 Act = Callable[[socket.socket], None]
 
@@ -127,6 +128,8 @@ class Scripted:
         lines = []
         while (line := stream.readline()) not in (b"\r\n", b""):
             lines.append(line.decode("latin-1"))
+            name, _, value = lines[-1].partition(":")
+            IN_USE.use_header(name, value.strip())
         return "".join(lines)
 
 

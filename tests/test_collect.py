@@ -146,7 +146,9 @@ def test_a_refused_key_costs_its_own_projects_alone(tmp_path: Path) -> None:
         other = f'[projects.q]\nproject_id = "{PROJECT_ID}"\nendpoint = "{sandbox.endpoint}"\ncredentials = "other"\n'
         other += '[credentials.other]\naccess_key_env = "OTHER_AK"\nsecret_key_env = "OTHER_SK"'
         configure(tmp_path, sandbox.endpoint, f"pools = {listed}\n{other}")
-        done = poolscope(tmp_path, "collect", HUAWEICLOUD_SDK_SK="wrong", OTHER_AK=ACCESS_KEY, OTHER_SK=SECRET_KEY)
+        done = poolscope(
+            tmp_path, "collect", HUAWEICLOUD_SDK_SK="a-wrong-secret-key", OTHER_AK=ACCESS_KEY, OTHER_SK=SECRET_KEY
+        )
         assert 1 == done.returncode
         assert {401: 1, 200: 7} == sandbox.statuses
     counted = rows(

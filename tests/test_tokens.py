@@ -57,7 +57,7 @@ def test_a_refused_token_is_renewed_once(tmp_path: Path, code: str) -> None:
     """Every pool's first answer is 401: one new token, and every pool has its sample in the same poll."""
     refused = answer(401, json.dumps({"error_code": code, "error_msg": "token expires"}).encode())
     scripts = {statistics_path(pool.id): [refused, answer(200, GOOD)] for pool in POOLS[:1]}
-    with Scripted({IAM: [given("first"), given("second")]} | scripts, answer(200, GOOD)) as server:
+    with Scripted({IAM: [given("the-first-token"), given("the-second-token")]} | scripts, answer(200, GOOD)) as server:
         assert {"ok"} == outcomes(tick(tmp_path, server.endpoint))
         assert 2 == server.requests[IAM]
 
@@ -65,7 +65,7 @@ def test_a_refused_token_is_renewed_once(tmp_path: Path, code: str) -> None:
 def test_a_token_that_stays_refused_ends_the_use_of_the_credential(tmp_path: Path) -> None:
     """Two tokens, two refused requests, and no more; all pools bear the cause, the next poll leaves it alone."""
     refused = answer(401, b'{"error_code": "APIGW.0301", "error_msg": "decrypt token fail"}')
-    with Scripted({IAM: [given("t")]}, refused) as server:
+    with Scripted({IAM: [given("a-refused-token")]}, refused) as server:
         assert {"unauthorized"} == outcomes(tick(tmp_path, server.endpoint))
         assert {"unauthorized"} == outcomes(tick(tmp_path, server.endpoint, timedelta(minutes=1)))
         assert (2, 2 + 2) == (server.requests[IAM], sum(server.requests.values()))
