@@ -1,9 +1,10 @@
 """What a poll costs beside a bare script of httpx and duckdb that does the same work; run it by hand.
 
-    python tests/benchmarks/poll.py [--runs 5] [--case cold --case many --case slow]
+    python tests/benchmarks/poll.py [--runs 5] [--case cold --case many --case slow] [--dlt-python PATH]
 
 Both sides are processes of their own against the same sandbox, in turn, into a fresh folder each time; the best of all
-runs counts, each for CPU, memory and wall. It ends with 1 where a target is missed.
+runs counts, each for CPU, memory and wall. It ends with 1 where a target is missed. Beside a poll of 1,000 pools stands
+one by dlt and its REST source, where dlt is installed: a figure to know, not a target.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from pathlib import Path
 from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY
 
 CONNECTIONS = 8
+UNITS = {"cpu": "s CPU", "memory": "MiB", "wall": "s wall"}
 CONFIG = """\
 [collect]
 interval = "1d"
@@ -37,73 +39,7 @@ project_id = "{project_id}"
 region = "sandbox-1"
 """
 
-# The floor: signed, listed, asked by as many workers, decoded, stored in as many columns, and nothing else.
-FLOOR = """
-import asyncio, hashlib, hmac, json, sys
-from datetime import datetime, timezone
-import duckdb, httpx
-
-endpoint, project, key, secret, workers, per_client, folder = sys.argv[1:]
-workers, per_client = int(workers), int(per_client)
-host = endpoint.removeprefix("http://")
-STATUSES = ("Queue", "Pending", "Abnormal", "Terminating", "Creating", "Running", "Completed", "Terminated", "Failed")
-SCRAPES = dict.fromkeys(("project", "pool", "outcome", "error_code", "error_msg", "request_id", "disagreement", "body"),
-    "VARCHAR") | dict.fromkeys(("run", "slot", "started_at", "answered_at"), "TIMESTAMP") | dict.fromkeys(
-    ("interval_seconds", "http_status", "attempts", "total"), "INTEGER")
-SNAPSHOTS = {"project": "VARCHAR", "pool": "VARCHAR", "type": "VARCHAR", "slot": "TIMESTAMP", "total": "INTEGER"}
-SNAPSHOTS |= dict.fromkeys(STATUSES, "INTEGER") | {"other_statuses": "MAP(VARCHAR, INTEGER)"}
-
-def headers(path, query=""):
-    date = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-    text = (f"GET\\n{path}/\\n{query}\\nhost:{host}\\nx-project-id:{project}\\nx-sdk-date:{date}\\n\\n"
-        "host;x-project-id;x-sdk-date\\n" + hashlib.sha256(b"").hexdigest())
-    to_sign = f"SDK-HMAC-SHA256\\n{date}\\n{hashlib.sha256(text.encode()).hexdigest()}"
-    own = hmac.new(secret.encode(), to_sign.encode(), hashlib.sha256).hexdigest()
-    return {"X-Project-Id": project, "X-Sdk-Date": date, "Authorization":
-        f"SDK-HMAC-SHA256 Access={key}, SignedHeaders=host;x-project-id;x-sdk-date, Signature={own}"}
-
-async def main():
-    slot = datetime.now(timezone.utc).replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0).isoformat()
-    scrapes, snapshots = [], []
-    limits = httpx.Limits(max_connections=per_client, max_keepalive_connections=per_client)
-    context = httpx.create_ssl_context()
-    options = {"verify": context, "limits": limits, "trust_env": False}
-    clients = [httpx.AsyncClient(**options) for _ in range(-(-workers // per_client))]
-    path = f"/v2/{project}/pools"
-    listing = await clients[0].get(endpoint + path + "?status=created", headers=headers(path, "status=created"))
-    pools = [item["metadata"]["name"] for item in listing.json()["items"]]
-
-    async def work(client):
-        while pools:
-            pool = pools.pop()
-            path = f"/v2/{project}/statistics/pools/{pool}/workloads"
-            started = datetime.now(timezone.utc).replace(tzinfo=None).isoformat()
-            answer = await client.get(endpoint + path, headers=headers(path))
-            answer.raise_for_status()
-            statistics = json.loads(answer.content)["statistics"]
-            ended = datetime.now(timezone.utc).replace(tzinfo=None).isoformat()
-            scrapes.append({"run": started, "project": "sandbox", "pool": pool, "slot": slot, "interval_seconds": 86400,
-                "outcome": "ok", "http_status": 200, "request_id": answer.headers["x-request-id"], "attempts": 1,
-                "started_at": started, "answered_at": ended, "total": statistics["total"]})
-            for item in statistics["items"]:
-                snapshots.append({"project": "sandbox", "pool": pool, "type": item["type"], "slot": slot,
-                    "total": item["total"], **item["status"]})
-
-    await asyncio.gather(*(work(clients[place // per_client]) for place in range(workers)))
-    for client in clients:
-        await client.aclose()
-    with duckdb.connect(folder + "/record.duckdb") as connection:
-        connection.begin()
-        for table, rows, columns in (("scrapes", scrapes, SCRAPES), ("snapshots", snapshots, SNAPSHOTS)):
-            file = f"{folder}/{table}.ndjson"
-            with open(file, "w") as out:
-                out.writelines(json.dumps(row) + "\\n" for row in rows)
-            connection.execute(f"CREATE TABLE {table} AS FROM read_json(?, columns = {columns}, "
-                "format = 'newline_delimited')", [file])
-        connection.commit()
-
-asyncio.run(main())
-"""
+HERE = Path(__file__).parent
 ASK = """
 import duckdb, sys
 with duckdb.connect(sys.argv[1], read_only=True) as connection:
@@ -161,11 +97,11 @@ def sandbox(case: Case) -> Iterator[tuple[str, str]]:
             process.terminate()
 
 
-def run(arguments: Sequence[str], folder: Path) -> Cost:
+def run(arguments: Sequence[str], folder: Path, python: str = sys.executable) -> Cost:
     """Run a process to its end and return what it took; where it failed there is nothing to measure, and all ends."""
     environment = os.environ | {"HUAWEICLOUD_SDK_AK": ACCESS_KEY, "HUAWEICLOUD_SDK_SK": SECRET_KEY}
     began = time.perf_counter()
-    process = subprocess.Popen([sys.executable, *arguments], env=environment, cwd=folder)
+    process = subprocess.Popen([python, *arguments], env=environment, cwd=folder)
     # Of one child, and in the same step as its end: what getrusage tells is the sum over all children.
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - began
@@ -177,11 +113,8 @@ def run(arguments: Sequence[str], folder: Path) -> Cost:
 
 def run_floor(case: Case, served: tuple[str, str], folder: Path) -> Cost:
     """Poll with the bare script."""
-    script = folder / "floor.py"
-    script.write_text(FLOOR)
-    return run(
-        [str(script), *served, ACCESS_KEY, SECRET_KEY, str(case.concurrency), str(CONNECTIONS), str(folder)], folder
-    )
+    numbers = [str(case.concurrency), str(CONNECTIONS)]
+    return run([str(HERE / "floor.py"), *served, ACCESS_KEY, SECRET_KEY, *numbers, str(folder)], folder)
 
 
 def run_ours(case: Case, served: tuple[str, str], folder: Path) -> Cost:
@@ -190,6 +123,31 @@ def run_ours(case: Case, served: tuple[str, str], folder: Path) -> Cost:
     endpoint, project_id = served
     config.write_text(CONFIG.format(concurrency=case.concurrency, endpoint=endpoint, project_id=project_id))
     return run(["-m", "collector", "--config", str(config), "collect"], folder)
+
+
+def has_dlt(python: str) -> bool:
+    """Return whether an interpreter has dlt, with what it needs for DuckDB."""
+    call = [python, "-c", "import dlt.sources.rest_api, duckdb"]
+    return subprocess.run(call, capture_output=True, check=False).returncode == 0
+
+
+def measure_dlt(case: Case, runs: int, python: str) -> Cost:
+    """Return the best cost of a poll by dlt, each from nothing; the first run only wakes the sandbox's pools."""
+    costs = []
+    with sandbox(case) as served:
+        for _ in range(runs + 1):
+            with tempfile.TemporaryDirectory() as folder:
+                call = [str(HERE / "rest_source.py"), *served, ACCESS_KEY, SECRET_KEY, str(case.concurrency), folder]
+                costs.append(run(call, Path(folder), python))
+                polled = ask(folder, "SELECT count(DISTINCT _pools_name) FROM polled.snapshots")
+            if polled != [str(case.pools)]:
+                sys.exit(f"{case.name}: dlt stored {polled[0]} of {case.pools} pools")
+    return best(costs[1:])
+
+
+def best(costs: Sequence[Cost]) -> Cost:
+    """Return the smallest of each."""
+    return Cost(*(min(getattr(cost, name) for cost in costs) for name in ("cpu", "memory", "wall")))
 
 
 def ask(folder: str, query: str) -> list[str]:
@@ -215,11 +173,20 @@ def measure(case: Case, runs: int) -> tuple[Cost, Cost, float]:
                         polls.append(float(ask(folder, POLL_SECONDS)[0]))
             if stored[0] != stored[1] or stored[0][0] != str(case.pools):
                 sys.exit(f"{case.name}: the floor stored {stored[0]} scrapes and snapshots, ours {stored[1]}")
-    floor, ours = (
-        Cost(*(min(getattr(cost, name) for cost in listed[1:]) for name in ("cpu", "memory", "wall")))
-        for listed in costs.values()
-    )
-    return floor, ours, min(polls[1:])
+    return best(costs["floor"][1:]), best(costs["ours"][1:]), min(polls[1:])
+
+
+def print_dlt(case: Case, runs: int, python: str, ours: Cost) -> None:
+    """Measure dlt where it is installed, and print it beside ours: how many times ours it takes."""
+    if not has_dlt(python):
+        print("dlt: skipped, it is not installed (--dlt-python names an interpreter that has it)")
+        return
+    theirs = measure_dlt(case, runs, python)
+    for name, unit in UNITS.items():
+        base, spent = getattr(ours, name), getattr(theirs, name)
+        print(
+            f"{'dlt and its REST source':32}{f'{unit} (ours)':16}{base:9.3f}{spent:9.3f}{spent / base:7.2f}", flush=True
+        )
 
 
 def main() -> int:
@@ -227,13 +194,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5, help="of each side, after one that is not counted (default: 5)")
     parser.add_argument("--case", action="append", choices=[case.name for case in CASES], help="default: all")
+    parser.add_argument("--dlt-python", default=sys.executable, help="an interpreter that has dlt (default: this one)")
     options = parser.parse_args()
     print(f"{'case':32}{'cost':16}{'floor':>9}{'ours':>9}{'ratio':>7}{'target':>8}")
     missed = False
     for case in (case for case in CASES if not options.case or case.name in options.case):
         floor, ours, poll_seconds = measure(case, options.runs)
-        units = {"cpu": "s CPU", "memory": "MiB", "wall": "s wall"}
-        rows = [(name, unit, getattr(floor, name), getattr(ours, name)) for name, unit in units.items()]
+        rows = [(name, unit, getattr(floor, name), getattr(ours, name)) for name, unit in UNITS.items()]
         if case.latency_seconds:
             # Without the start of the process, in which nobody waits for an answer: the bare script has that too.
             rows.append(("poll", "s poll (ideal)", case.ideal_seconds, poll_seconds))
@@ -242,6 +209,8 @@ def main() -> int:
             verdict = "" if target is None else f"{target:8.2f}  {'met' if spent <= target * base else 'MISSED'}"
             missed |= target is not None and spent > target * base
             print(f"{case.what:32}{unit:16}{base:9.3f}{spent:9.3f}{spent / base:7.2f}{verdict}", flush=True)
+        if case.name == "many":
+            print_dlt(case, options.runs, options.dlt_python, ours)
     return int(missed)
 
 
