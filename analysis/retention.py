@@ -8,6 +8,7 @@ ended in the R before it is known, and that no number of ends is ever negative.
 from dataclasses import dataclass
 from typing import Final
 
+import numba
 import numpy as np
 
 from analysis.matching import Real, Whole
@@ -19,6 +20,8 @@ USUAL: Final = tuple(
 )
 # The largest share of the falls that a retention may leave unexplained.
 UNEXPLAINED: Final = 0.02
+# How many ends there can be for one that shows as a rise. Too short a retention counts the same ends again and again.
+UNSEEN: Final = 3.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ def find_retention(slots: Whole, counts: list[Whole], step: int) -> int | None:
     """
     span = int(slots[-1] - slots[0])
     total = np.sum(counts, axis=0)
-    # Too short a one counts the same ends again and again, and nothing speaks against it: the longest is the one.
+    # Against too short a one the falls do not speak: the longest is the one.
     for retention in sorted(_candidates(slots, total, step), reverse=True):
         if step <= retention <= span and explains(slots, total, retention):
             return retention
@@ -74,7 +77,8 @@ def explains(slots: Whole, total: Whole, retention: int) -> bool:
     ended = ended_since(slots, total, retention, later_too=False)
     # What would have to have un-ended, wherever the ends of a gap were in it.
     back = np.maximum(ended.low[:-1] - ended.high[1:], 0)
-    return bool(back[later].sum() <= UNEXPLAINED * falls)
+    rises = np.maximum(np.diff(total), 0).sum()
+    return bool(back[later].sum() <= UNEXPLAINED * falls and ended.point[-1] <= UNSEEN * rises)
 
 
 def ended_since(slots: Whole, count: Whole, retention: int, *, later_too: bool = True) -> Ends:
@@ -106,18 +110,26 @@ def ended_since(slots: Whole, count: Whole, retention: int, *, later_too: bool =
     ):
         ends[0] = 0
         ends[1:n] = count[1:n] - np.clip(left, 0, old)
-    done = n
-    while done < len(slots):
-        # Each stretch of one retention follows from the one before it.
-        until = int(np.searchsorted(slots, slots[done - 1] + retention, side="right"))
-        until = max(until, done + 1)
-        before = slots[done:until] - retention
-        point[done:until] = count[done:until] + np.interp(before, slots[:done], point[:done])
-        low[done:until] = count[done:until] + low[np.searchsorted(slots[:done], before, side="right") - 1]
-        nearest = np.minimum(np.searchsorted(slots[:done], before), done - 1)
-        high[done:until] = count[done:until] + high[nearest]
-        done = until
+    _follow(slots, count, retention, n, point, low, high)
     return Ends(point, low, high)
+
+
+@numba.njit(cache=True, nogil=True)
+def _follow(slots: Whole, count: Whole, retention: int, n: int, point: Real, low: Real, high: Real) -> None:
+    """Fill in what ended after the first retention, slot by slot: what is counted now, and what had ended by then.
+
+    Where there is no slot one retention before, it lies between those beside it: the point in proportion.
+    """
+    before = 0
+    for slot in range(n, len(slots)):
+        instant = slots[slot] - retention
+        while slots[before + 1] <= instant:
+            before += 1
+        after = before if slots[before] == instant else before + 1
+        share = (instant - slots[before]) / (slots[after] - slots[before]) if after > before else 0.0
+        point[slot] = count[slot] + point[before] + share * (point[after] - point[before])
+        low[slot] = count[slot] + low[before]
+        high[slot] = count[slot] + high[after]
 
 
 def _least_gone(slots: Whole, count: Whole, retention: int, n: int, *, later_too: bool) -> Real:

@@ -55,26 +55,38 @@ class Chosen:
 
 def batches(connection: duckdb.DuckDBPyConnection, selection: Selection) -> list[list[Chosen]]:
     """Choose the pools, so many at a time that their rows fit into memory."""
-    rows = connection.execute(
-        """WITH items AS (
-            SELECT project, pool, type, count(*) AS n FROM snapshots WHERE slot BETWEEN $1 AND $2 GROUP BY ALL
-        ), seen AS (
-            SELECT project, pool, sum(n) AS n, list(type ORDER BY type) AS types FROM items GROUP BY ALL
-        ), observed AS (
-            SELECT DISTINCT project, pool FROM scrapes WHERE slot BETWEEN $1 AND $2
-        ), told AS (
+    span = _span(selection)
+    told = connection.execute(
+        """WITH told AS (
             SELECT project, pool, arg_max(name, run) AS name, arg_max(queue_policy, run) AS policy
             FROM pools GROUP BY ALL
         )
-        SELECT project, pool, name, policy, coalesce(types, []), coalesce(n, 0) FROM observed
-        LEFT JOIN seen USING (project, pool) LEFT JOIN told USING (project, pool) ORDER BY project, pool""",
-        _span(selection),
+        SELECT project, pool, name, policy
+        FROM (SELECT DISTINCT project, pool FROM scrapes WHERE slot BETWEEN $1 AND $2)
+        LEFT JOIN told USING (project, pool)
+        ORDER BY project, pool""",
+        span,
     ).fetchall()
+    wanted = [(project, pool) for project, pool, name, _ in told if selection.takes(project, pool, name)]
+    connection.execute("CREATE OR REPLACE TEMP TABLE wanted (project VARCHAR, pool VARCHAR)")
+    connection.execute(
+        "INSERT INTO wanted SELECT unnest($1), unnest($2)",
+        [[project for project, _ in wanted], [pool for _, pool in wanted]],
+    )
+    rows = connection.execute(
+        """SELECT project, pool, sum(n), list(type ORDER BY type) FROM (
+            SELECT project, pool, type, count(*) AS n FROM snapshots SEMI JOIN wanted USING (project, pool)
+            WHERE slot BETWEEN $1 AND $2 GROUP BY ALL
+        ) GROUP BY ALL""",
+        span,
+    ).fetchall()
+    seen = {(project, pool): (count, types) for project, pool, count, types in rows}
     found: list[list[Chosen]] = []
     size = BATCH
-    for project, pool, name, policy, types, count in rows:
+    for project, pool, name, policy in told:
         if not selection.takes(project, pool, name):
             continue
+        count, types = seen.get((project, pool), (0, []))
         if size + count > BATCH:
             found.append([])
             size = 0
