@@ -1,0 +1,83 @@
+"""The real `poolscope collect`, run in this process at one slot after the other: its exit code and what it told."""
+
+import io
+import json
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import redirect_stderr
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from collector.cli import Context
+from collector.clock import SimulatedClock, SystemClock
+from collector.commands.collect import command
+from collector.config import Paths
+from collector.errors import PoolscopeError
+from collector.sandbox.behaviour import ACCESS_KEY, PROJECT_ID, SECRET_KEY
+from collector.slots import naive
+from collector.store import reading
+from tests.benchmarks.whole import PROJECT, Kind, faults_of, slots_of
+
+START = datetime(2026, 1, 5, tzinfo=UTC)
+STEP = timedelta(minutes=1)
+KEYS: Mapping[str, str] = {"HUAWEICLOUD_SDK_AK": ACCESS_KEY, "HUAWEICLOUD_SDK_SK": SECRET_KEY}
+CONFIG = """\
+[paths]
+database = "{paths.database}"
+spool = "{paths.spool}"
+[collect]
+interval = "1m"
+requests_per_second = 10000
+[projects.{project}]
+project_id = "{project_id}"
+endpoint = "{endpoint}"
+"""
+
+
+@dataclass
+class Ticks:
+    """A record that is polled, tick by tick, and what came of it."""
+
+    folder: Path
+    paths: Paths
+    expected: set[Kind]
+    """What every slot holds."""
+    ended: Counter[str] = field(default_factory=Counter)
+    """How many ticks ended how: by exit code, with the warnings that were told."""
+    acknowledged: set[datetime] = field(default_factory=set)
+    refused: set[datetime] = field(default_factory=set)
+    """Slots of which nothing was kept (exit code 4)."""
+    told: dict[str, None] = field(default_factory=dict)
+    """Why something was not kept or has to wait, each reason once."""
+    _number: int = 0
+
+    def configure(self, endpoint: str) -> None:
+        """Write the configuration."""
+        text = CONFIG.format(paths=self.paths, project=PROJECT, project_id=PROJECT_ID, endpoint=endpoint)
+        (self.folder / "poolscope.toml").write_text(text, encoding="utf-8")
+
+    def tick(self) -> None:
+        """Run `collect` at the next slot."""
+        now = START + self._number * STEP
+        self._number += 1
+        context = Context(KEYS, SimulatedClock(now), self.folder / "poolscope.toml")
+        with redirect_stderr(io.StringIO()) as stderr:
+            try:
+                code = command.main([], standalone_mode=False, obj=context) or 0
+            except PoolscopeError as error:
+                code = error.exit_code
+                self.told[str(error)] = None
+        warnings = [json.loads(line) for line in stderr.getvalue().splitlines()]
+        self.told |= dict.fromkeys(str(warning.get("reason") or warning) for warning in warnings)
+        self.ended[" ".join([str(code), *(warning["event"] for warning in warnings)])] += 1
+        if code in (0, 1):
+            self.acknowledged.add(naive(now))
+        if code == 4:
+            self.refused.add(naive(now))
+
+    async def faults(self) -> list[str]:
+        """Read the record as everybody does, and return what is wrong with it."""
+        async with reading(self.paths.database, self.paths.spool, SystemClock()) as record:
+            kept = sorted(self.refused & slots_of(record))
+            return faults_of(record, self.acknowledged, self.expected) + [f"slot {s} was refused" for s in kept]
