@@ -17,6 +17,8 @@ BUILT_IN: Final[Settings] = {"autoinstall_known_extensions": False, "autoload_kn
 # A poll's rows are few: starting threads would cost a tick more than they save.
 ONE_THREAD: Final[Settings] = {"threads": 1}
 LOCK_SECONDS: Final = 0.1
+# The second one is the log of another database, which was moved away without it.
+SIGNS_OF_A_BAD_LOG: Final = ("Corrupt WAL file", "WAL does not match database file")
 SIGNS_OF_DAMAGE: Final = ("Corrupt database file", "Could not read enough bytes")
 
 Record: TypeAlias = duckdb.DuckDBPyConnection
@@ -28,7 +30,7 @@ class Locked(Exception):
 
 
 class LogDamaged(DatabaseRefused):
-    """The write-ahead log that a killed process left beside the database cannot be replayed."""
+    """The write-ahead log that a killed process left beside the database is damaged, or another database's."""
 
 
 def in_memory() -> Record:
@@ -81,8 +83,10 @@ def _told(database: Path, error: duckdb.Error) -> Locked | DatabaseRefused | Rec
     message = str(error).split("See also")[0].strip()
     if "Could not set lock" in message:
         return Locked(message)
-    if "Corrupt WAL file" in message:
-        return LogDamaged(f"{database} has a damaged write-ahead log ({message[:200]}): the next poll sets it aside")
+    if any(sign in message for sign in SIGNS_OF_A_BAD_LOG):
+        return LogDamaged(
+            f"{database} has a write-ahead log that cannot be taken in ({message[:200]}): the next poll sets it aside"
+        )
     mend = (
         f"move it away (mv {database} {database}.damaged), then restore a backup (poolscope restore) or let the next "
         "poll begin a new one; what is polled meanwhile waits in the spool"

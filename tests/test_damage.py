@@ -113,3 +113,23 @@ def test_a_damaged_log_is_set_aside(tmp_path: Path, place: float) -> None:
         for word in ("doctor", "status"):
             done = poolscope(tmp_path, word)
             assert str(aside) in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("restored", [True, False])
+def test_the_log_of_a_database_that_was_moved_away_is_not_the_next_ones(tmp_path: Path, *, restored: bool) -> None:
+    """The mend names the database alone: the log that stays is set aside by the poll, not in its way for ever."""
+    with Sandbox([StillPool("a"), StillPool("b")]) as sandbox:
+        configure(tmp_path, sandbox.endpoint, 'pools = ["a"]')
+        assert 0 == poolscope(tmp_path, "collect").returncode
+        assert 0 == poolscope(tmp_path, "backup", "kept").returncode
+        subprocess.run([sys.executable, "-c", LEAVE_A_LOG, str(tmp_path / RECORD)], check=True)
+        log = (tmp_path / "data/poolscope.duckdb.wal").read_bytes()
+        (tmp_path / RECORD).rename(tmp_path / "data/poolscope.duckdb.damaged")
+        if restored:
+            assert 0 == poolscope(tmp_path, "restore", "kept").returncode
+        assert 0 == poolscope(tmp_path, "collect", **ANOTHER_POOL).returncode
+    assert not spool.waiting(tmp_path / SPOOL)
+    assert [log] == [file.read_bytes() for file in spool.set_aside_files(tmp_path / SPOOL)]
+    pools = "SELECT DISTINCT pool FROM scrapes ORDER BY pool"
+    assert [("a",), ("b",)] == rows(tmp_path / RECORD, pools)
+    assert [(2 if restored else 1,)] == rows(tmp_path / RECORD, "SELECT count(DISTINCT run) FROM polls")
