@@ -8,6 +8,7 @@ before the change, and has its lock just after it, is told so by `open_for_writi
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -109,6 +110,8 @@ async def _rewrite(database: Path, fresh: Path, clock: Clock, wait_seconds: floa
             raise RecordNotWritten(f"{database} was not compacted, it is as it was: another program wrote to it")
         fresh.rename(database)
         _sync(database.parent)
+    # The old file's room is free only now; a disk that is full even so costs no more than a compaction too early.
+    with suppress(OSError):
         _size_file(database).write_text(str(after), encoding="ascii")
     return Compacted(before, after, rows)
 

@@ -141,6 +141,18 @@ def test_killed_at_random_points_beside_polls_nothing_is_lost(tmp_path: Path) ->
     assert [] == list((tmp_path / "data/spool").glob("*.ndjson"))
 
 
+def test_a_note_that_cannot_be_written_undoes_nothing(tmp_path: Path) -> None:
+    """The file is in place before its size is noted: exit 0, told as done, where there is no room for the note."""
+    fill(tmp_path)
+    configure(tmp_path, "http://127.0.0.1:9")
+    before, inode = content(tmp_path), (tmp_path / RECORD).stat().st_ino
+    (tmp_path / "data/poolscope.duckdb.compacted").mkdir()
+    done = poolscope(tmp_path, "compact")
+    assert (0, "compacted", "") == (done.returncode, json.loads(done.stdout or "{}").get("event"), done.stderr)
+    assert inode != (tmp_path / RECORD).stat().st_ino
+    assert before == content(tmp_path)
+
+
 def test_collect_compacts_where_it_pays(tmp_path: Path) -> None:
     """A file that has grown by half since the last time, and is not small; after it the next poll leaves it alone."""
     fill(tmp_path, "INSERT INTO snapshots (project, slot, type) SELECT 'p', '2026-01-05', md5(i::VARCHAR) FROM noise")
