@@ -82,7 +82,7 @@ def polled(folder: Path, disk: Path, database: bool, spooled: bool) -> list[str]
     paths = Paths((disk if database else roomy) / "record.duckdb", (disk if spooled else roomy) / "spool")
     ticks = Ticks(folder, paths, kinds_of(pools, START))
     faults: list[str] = []
-    most_waiting = 0
+    most_waiting = logs = 0
     with Sandbox(pools, Behaviour(time="requests")) as sandbox:
         ticks.configure(sandbox.endpoint)
         for free in (*[SIZE] * WELL, *FILLING, *[0] * WELL, *[SIZE] * WELL):
@@ -90,6 +90,7 @@ def polled(folder: Path, disk: Path, database: bool, spooled: bool) -> list[str]
             ticks.tick()
             faults += [f"with {free} bytes free: {fault}" for fault in asyncio.run(ticks.faults())]
             most_waiting = max(most_waiting, len(spool.waiting(paths.spool)))
+            logs += paths.database.with_name(f"{paths.database.name}.wal").exists()
     with duckdb.connect(paths.database, read_only=True) as record:
         stored = slots_of(record)
         faults += faults_of(record, ticks.acknowledged, ticks.expected)
@@ -97,7 +98,10 @@ def polled(folder: Path, disk: Path, database: bool, spooled: bool) -> list[str]
     if ticks.ended.total() - len(ticks.refused) != len(ticks.acknowledged):
         faults.append(f"some ticks ended otherwise: {ticks.ended}")
     print(f"  slots by exit code: {', '.join(f'{count} x {code}' for code, count in sorted(ticks.ended.items()))}")
-    print(f"  {len(ticks.acknowledged)} acknowledged, {len(stored)} stored, at most {most_waiting} waited in the spool")
+    print(
+        f"  {len(ticks.acknowledged)} acknowledged, {len(stored)} stored, at most {most_waiting} waited in the spool; "
+        f"{logs} drains found room for the log alone"
+    )
     for reason in dict.fromkeys(reason.partition(";")[0] for reason in ticks.told):
         print(f"  told: {reason.replace(str(folder), '')[:150]}")
     return faults
