@@ -68,6 +68,8 @@ async def drain(database: Path, spool_folder: Path, clock: Clock, wait_seconds: 
             connection.begin()
             ingest(connection)
             connection.commit()
+            # Closing does this too, but says nothing where the disk is full: the log alone would hold the rows.
+            connection.execute("CHECKPOINT")
     except duckdb.Error as error:
         drained.waits_because = f"{database} could not be written ({str(error)[:300]})"
         return drained

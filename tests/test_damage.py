@@ -10,8 +10,9 @@ import duckdb
 import pytest
 
 from collector import spool
+from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY
 from collector.sandbox.server import Sandbox
-from tests.polling import configure, poolscope, rows
+from tests.polling import configure, environment, poolscope, rows
 from tests.scripted import StillPool
 
 RECORD = Path("data/poolscope.duckdb")
@@ -22,6 +23,12 @@ LEAVE_A_LOG = """import duckdb, os, sys
 record = duckdb.connect(sys.argv[1])
 record.execute("INSERT INTO polls BY NAME SELECT now()::TIMESTAMP AS run, range::VARCHAR AS project FROM range(5000)")
 os._exit(0)"""
+
+# A disk that has room for the spool and the log, and none for a block of the database.
+NO_MORE_BLOCKS = """import resource, runpy, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
+sys.argv = ["poolscope", "collect"]
+runpy.run_module("collector", run_name="__main__")"""
 
 
 def flip(file: Path, share: float) -> bytes:
@@ -133,3 +140,18 @@ def test_the_log_of_a_database_that_was_moved_away_is_not_the_next_ones(tmp_path
     pools = "SELECT DISTINCT pool FROM scrapes ORDER BY pool"
     assert [("a",), ("b",)] == rows(tmp_path / RECORD, pools)
     assert [(2 if restored else 1,)] == rows(tmp_path / RECORD, "SELECT count(DISTINCT run) FROM polls")
+
+
+def test_a_log_that_finds_no_room_in_the_database_loses_nothing_with_it(tmp_path: Path) -> None:
+    """On a full disk the log alone takes the rows: the spool keeps them until the database's own file has them."""
+    keys = environment(HUAWEICLOUD_SDK_AK=ACCESS_KEY, HUAWEICLOUD_SDK_SK=SECRET_KEY, **ANOTHER_POOL)
+    with Sandbox([StillPool("a"), StillPool("b")]) as sandbox:
+        configure(tmp_path, sandbox.endpoint, 'pools = ["a"]')
+        assert 0 == poolscope(tmp_path, "collect").returncode
+        call = [sys.executable, "-c", NO_MORE_BLOCKS, str((tmp_path / RECORD).stat().st_size)]
+        full = subprocess.run(call, cwd=tmp_path, env=keys, capture_output=True, text=True, check=False)
+        assert (0, "spool_waits") == (full.returncode, json.loads(full.stderr or "{}").get("event"))
+        flip(tmp_path / "data/poolscope.duckdb.wal", 0.5)
+        assert 0 == poolscope(tmp_path, "collect").returncode
+    assert not spool.waiting(tmp_path / SPOOL)
+    assert [("a",), ("b",)] == rows(tmp_path / RECORD, "SELECT DISTINCT pool FROM scrapes ORDER BY pool")

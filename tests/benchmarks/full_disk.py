@@ -100,7 +100,7 @@ def polled(folder: Path, disk: Path, database: bool, spooled: bool) -> list[str]
     print(f"  slots by exit code: {', '.join(f'{count} x {code}' for code, count in sorted(ticks.ended.items()))}")
     print(
         f"  {len(ticks.acknowledged)} acknowledged, {len(stored)} stored, at most {most_waiting} waited in the spool; "
-        f"{logs} drains found room for the log alone"
+        f"{logs} drains left a log"
     )
     for reason in dict.fromkeys(reason.partition(";")[0] for reason in ticks.told):
         print(f"  told: {reason.replace(str(folder), '')[:150]}")
