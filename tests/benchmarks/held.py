@@ -61,8 +61,8 @@ def let_go(ticks: Ticks) -> list[str]:
     files = spool.waiting(ticks.paths.spool)
     print(f"{len(files):,} files wait in the spool, {sum(file.stat().st_size for file in files) / 1e6:.1f} MB")
     found: list[str] = []
-    print(f"reading the record beside them: {seconds_of(lambda: found.extend(asyncio.run(ticks.faults()))):.1f} s")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"reading the record beside them: {seconds_of(lambda: found.extend(asyncio.run(ticks.faults()))):.1f} s")
     seconds = seconds_of(ticks.tick)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     left = len(spool.waiting(ticks.paths.spool))
