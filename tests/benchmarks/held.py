@@ -67,7 +67,7 @@ def let_go(ticks: Ticks) -> list[str]:
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     left = len(spool.waiting(ticks.paths.spool))
     print(
-        f"the next collect, with all of them: {seconds:.1f} s, {grown / 1024:.0f} MiB more at most; {left} files left"
+        f"the next collect, with all of them: {seconds:.1f} s; {left} files left; both took {grown / 1024:.0f} MiB more"
     )
     with duckdb.connect(ticks.paths.database, read_only=True) as record:
         rows = {table: record.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0] for table in TABLES}
