@@ -145,9 +145,13 @@ def _by_series(connection: duckdb.DuckDBPyConnection, query: str, selection: Sel
     columns["slot"] = columns["slot"].astype("datetime64[s]").astype(np.int64)
     if "run" in columns:
         columns["run"] = columns["run"].astype("datetime64[us]").astype(np.int64)
-    in_order = (series[:-1] < series[1:]) | ((series[:-1] == series[1:]) & (columns["slot"][:-1] < columns["slot"][1:]))
-    if not in_order.all():
-        order = np.lexsort((columns.get("run", columns["slot"]), columns["slot"], series))
+    if len(series):
+        # One key of both, sorted stably: the rows come as long stretches that are in order.
+        first = columns["slot"].min()
+        key = series * (columns["slot"].max() - first + 1) + columns["slot"] - first
+        order = np.argsort(key, kind="stable")
+        if "run" in columns and (np.diff(key[order]) == 0).any():
+            order = np.lexsort((columns["run"], key))
         series, columns = series[order], {name: values[order] for name, values in columns.items()}
     bounds = np.flatnonzero(np.diff(series)) + 1
     parts = zip([0, *bounds], [*bounds, len(series)], strict=True)
@@ -171,7 +175,7 @@ def _series(pool: Pool, items: dict[str, dict[str, Whole]], selection: Selection
         # A row belongs to a slot that was observed; another one is no sample.
         there = np.isin(rows["slot"], pool.slots, assume_unique=True)
         whole[type_] = {name: values[there] for name, values in rows.items()}
-        np.add.at(listed, np.searchsorted(pool.slots, rows["slot"][there]), np.maximum(rows["total"][there], 0))
+        listed[np.searchsorted(pool.slots, rows["slot"][there])] += np.maximum(rows["total"][there], 0)
     for type_, rows in whole.items():
         if _matches(selection.types, type_):
             counts = read_counts(pool, rows["slot"], rows, rows["other"], listed)

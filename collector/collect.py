@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,7 +36,21 @@ def recall(database: Path, spool_folder: Path, slot: datetime, discovery_interva
         with suppress(Locked, RecordNotWritten, DatabaseRefused):
             return _stored(database, sampled, slot, discovery_interval)
     newest = _spooled(spool.newest_slot(spool_folder))
-    return Known(sampled, _by_project((row["project"], row["pool"], "") for row in newest if row["outcome"] != "gone"))
+    pools = _by_project((row["project"], row["pool"], "") for row in newest if row["outcome"] != "gone")
+    return Known(sampled, pools, _listed(spool_folder, slot, discovery_interval))
+
+
+def _listed(spool_folder: Path, slot: datetime, discovery_interval: timedelta) -> set[str]:
+    """Return the projects whose pools were listed in a poll that waits in the spool, less than an interval ago."""
+    listed: set[str] = set()
+    for file in reversed(spool.waiting(spool_folder)):
+        with suppress(ValueError, OSError):
+            # A file begins with its polls.
+            polls = list(takewhile(lambda row: row["table"] == "polls", spool.rows(file)))
+            if polls and datetime.fromisoformat(polls[0]["slot"]).replace(tzinfo=None) <= slot - discovery_interval:
+                break
+            listed |= {poll["project"] for poll in polls if poll["discovered"]}
+    return listed
 
 
 def _stored(database: Path, sampled: set[tuple[str, str]], slot: datetime, discovery_interval: timedelta) -> Known:

@@ -13,18 +13,12 @@ from collector import spool
 from collector.clock import Clock
 from collector.database import LogDamaged, Record, attach, checked_version, in_memory, open_for_writing, refusing_damage
 from collector.errors import RecordNotWritten
+from collector.merging import KEYS, changes, new_rows, new_snapshots, winners
 from collector.schema import columns_of, migrate
 
 READ_WAIT_SECONDS: Final = 5.0
 # What is said of a file's content; any other error is not the file's.
 DAMAGED: Final = (duckdb.InvalidInputException, duckdb.DataError, ValueError)
-# What makes a row of a table the same row; a snapshot goes with its scrape. Of pools only changes are kept.
-KEYS: Final = {
-    "polls": "run, project",
-    "discoveries": "run, project, workspace, page",
-    "pools": "run, project, pool",
-    "scrapes": "run, project, pool, slot",
-}
 
 
 @dataclass
@@ -160,60 +154,19 @@ def ingest(connection: Record) -> None:
     """
     span = connection.execute("SELECT min(slot), max(slot) FROM spooled").fetchall()[0]
     columns = columns_of(connection)
-    connection.execute(_winners("stored.outcome = 'ok' AND stored.slot BETWEEN $1 AND $2", "scrapes"), span)
+    connection.execute(winners("stored.outcome = 'ok' AND stored.slot BETWEEN $1 AND $2", "scrapes"), span)
     for table in KEYS:
-        new_rows = _new_rows(table, columns[table], table, "WHERE slot BETWEEN $1 AND $2")
+        rows = new_rows(table, columns[table], table, "WHERE slot BETWEEN $1 AND $2")
         if table == "pools":
-            new_rows = _changes(columns[table], new_rows, table)
-        connection.execute(f"INSERT INTO {table} BY NAME {new_rows} ORDER BY ALL", span)
+            rows = changes(columns[table], rows, table)
+        connection.execute(f"INSERT INTO {table} BY NAME {rows} ORDER BY ALL", span)
     connection.execute(
         "DELETE FROM snapshots USING winners w WHERE snapshots.slot BETWEEN $1 AND $2 AND snapshots.slot = w.slot"
         " AND snapshots.project = w.project AND snapshots.pool = w.pool",
         span,
     )
     # Rows of one series side by side compress best.
-    connection.execute(f"INSERT INTO snapshots BY NAME {_new_snapshots(columns['snapshots'])} ORDER BY ALL")
-
-
-def _winners(condition: str, scrapes: str) -> str:
-    """Return the SQL that makes `winners`: the spooled successes that are their slot's earliest."""
-    return f"""CREATE OR REPLACE TEMP TABLE winners AS
-        WITH arrived AS (
-            SELECT project, pool, slot, min(run) AS run FROM spooled
-            WHERE "table" = 'scrapes' AND outcome = 'ok' GROUP BY ALL
-        ), earlier AS (
-            SELECT project, pool, slot, min(run) AS run FROM {scrapes} stored WHERE {condition} GROUP BY ALL
-        )
-        SELECT arrived.* FROM arrived LEFT JOIN earlier USING (project, pool, slot)
-        WHERE earlier.run IS NULL OR arrived.run < earlier.run"""
-
-
-def _new_rows(table: str, columns: dict[str, str], stored: str, where: str) -> str:
-    """Return the SQL for the spooled rows of a table that are not stored."""
-    key = KEYS[table]
-    return f"""SELECT DISTINCT ON ({key}) {_names(columns)} FROM spooled ANTI JOIN (SELECT {key} FROM {stored} {where})
-        USING ({key}) WHERE "table" = '{table}'"""
-
-
-def _changes(columns: dict[str, str], new_rows: str, stored: str) -> str:
-    """Return the SQL for those of the new rows that tell something else than the row before, of the same pool."""
-    told = ", ".join(f'"{name}"' for name in columns if name not in ("run", "project", "pool", "slot"))
-    return f"""SELECT {_names(columns)} FROM (
-            SELECT *, lag(told) OVER (PARTITION BY project, pool ORDER BY run) AS before FROM (
-                SELECT *, row({told}) AS told, true AS is_new FROM ({new_rows})
-                UNION ALL BY NAME SELECT *, row({told}) AS told, false AS is_new FROM {stored}
-            )
-        ) WHERE is_new AND told IS DISTINCT FROM before"""
-
-
-def _new_snapshots(columns: dict[str, str]) -> str:
-    """Return the SQL for the spooled snapshots that belong to a winner."""
-    return f"""SELECT DISTINCT ON (project, pool, type, slot) {_names(columns)}
-        FROM spooled SEMI JOIN winners USING (project, pool, slot, run) WHERE "table" = 'snapshots'"""
-
-
-def _names(columns: dict[str, str]) -> str:
-    return ", ".join(f'"{name}"' for name in columns)
+    connection.execute(f"INSERT INTO snapshots BY NAME {new_snapshots(columns['snapshots'])} ORDER BY ALL")
 
 
 @asynccontextmanager
@@ -231,7 +184,10 @@ async def reading(
     """
     with in_memory() as connection, refusing_damage(database):
         migrate(connection, 0)
+        # Each thread would hold a file of its own while it reads them.
+        connection.execute("SET threads = 1")
         load(connection, spool.waiting(spool_folder))
+        connection.execute("RESET threads")
         columns = columns_of(connection)
         # A table that an older Poolscope's database lacks is the empty one in memory.
         stored = {table: f"memory.main.{table}" for table in columns}
@@ -241,17 +197,15 @@ async def reading(
             query = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'record'"
             stored |= {table: f"record.main.{table}" for (table,) in connection.execute(query).fetchall()}
         connection.execute(
-            _winners("stored.outcome = 'ok' AND stored.slot IN (SELECT slot FROM spooled)", stored["scrapes"])
+            winners("stored.outcome = 'ok' AND stored.slot IN (SELECT slot FROM spooled)", stored["scrapes"])
         )
         for table in KEYS:
-            new_rows = _new_rows(table, columns[table], stored[table], "")
+            rows = new_rows(table, columns[table], stored[table], "")
             if table == "pools":
-                new_rows = _changes(columns[table], new_rows, stored[table])
-            connection.execute(
-                f"CREATE TEMP VIEW {table} AS SELECT * FROM {stored[table]} UNION ALL BY NAME ({new_rows})"
-            )
+                rows = changes(columns[table], rows, stored[table])
+            connection.execute(f"CREATE TEMP VIEW {table} AS SELECT * FROM {stored[table]} UNION ALL BY NAME ({rows})")
         connection.execute(
             f"CREATE TEMP VIEW snapshots AS SELECT * FROM {stored['snapshots']}"
-            f" ANTI JOIN winners USING (project, pool, slot) UNION ALL BY NAME ({_new_snapshots(columns['snapshots'])})"
+            f" ANTI JOIN winners USING (project, pool, slot) UNION ALL BY NAME ({new_snapshots(columns['snapshots'])})"
         )
         yield connection

@@ -98,6 +98,14 @@ def test_the_spools_pools_are_known_while_the_database_cannot_be_had(tmp_path: P
     assert [[], ["a", "b"]] == asked(seen)
 
 
+def test_a_listing_that_waits_in_the_spool_is_not_repeated(tmp_path: Path) -> None:
+    """While nothing is drained the pools are listed once an interval all the same: first and third of four slots."""
+    with Scripted({LISTING: [listing(item("a"), item("b"))]}, FINE) as server:
+        seen = poll_slots(tmp_path, server.endpoint, 4, lambda _: False)
+        assert 2 == server.requests[LISTING]
+    assert [["a", "b"]] * 4 == asked(seen)
+
+
 def test_a_listing_is_read_leniently_but_for_the_id() -> None:
     """Node counts come as lists or single objects, several node pools of a flavor are one; what is odd is not said."""
     flavor = "modelarts.pool.visual.8xlarge"
