@@ -171,6 +171,10 @@ class Attempts:
                 failure.__traceback__ = failure.__context__ = None
                 self._settle(request, failure)
                 self._failed(request, failure)
+            except Exception as error:  # noqa: BLE001 - one answer that nobody foresaw may not cost the others theirs
+                unforeseen = _unforeseen(error)
+                self._settle(request, unforeseen)
+                self._failed(request, unforeseen)
             else:
                 self._settle(request, None)
                 self._answer(request, payload)
@@ -242,7 +246,17 @@ class Attempts:
         started = None if request.started_at is None else naive(request.started_at)
         answered = None if request.started_at is None else naive(self._clock.now())
         failure = None if payload is not None else request.failure
-        request.answered(Answer(request.attempts, started, answered, payload, failure))
+        try:
+            request.answered(Answer(request.attempts, started, answered, payload, failure))
+        except Exception as error:
+            if payload is None:
+                raise
+            request.answered(Answer(request.attempts, started, answered, None, _unforeseen(error)))
         self._unanswered -= 1
         if not self._unanswered:
             self._all_answered.set()
+
+
+def _unforeseen(error: Exception) -> RequestFailed:
+    """Return the failure of an answer that the code did not foresee: its kind alone, whatever it may hold."""
+    return RequestFailed("unforeseen", error_msg=f"{type(error).__name__}: a defect of Poolscope, please report it")

@@ -1,9 +1,11 @@
 """Who asks, as an httpx.Auth: requests signed with an access key, or carrying a token that IAM gave for a password."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Generator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 import httpx
 
@@ -13,6 +15,7 @@ from collector.outcomes import RequestFailed, error_of, outcome_of
 from collector.signing import DATE_FORMAT, authorization, canonical_request, signature
 from collector.tokens import Token, read_token, write_token
 
+LARGEST_ANSWER: Final = 1 << 20
 LIFE_UNSAID = timedelta(hours=1)
 
 
@@ -120,24 +123,45 @@ class TokenAuth(Authentication):
         asked = {"auth": {"identity": identity, "scope": {"project": {"id": self._project_id}}}}
         what = f"no token from {self._iam}"
         try:
-            answered = await self._client.post(f"{self._iam}/v3/auth/tokens", params={"nocatalog": "true"}, json=asked)
+            call = self._client.stream("POST", f"{self._iam}/v3/auth/tokens", params={"nocatalog": "true"}, json=asked)
+            async with call as answered:
+                body = await read_body(answered, LARGEST_ANSWER)
         except (OSError, httpx.HTTPError) as error:
             outcome = "timeout" if isinstance(error, httpx.TimeoutException) else "unreachable"
             raise RequestFailed(outcome, error_msg=f"{what}: {type(error).__name__}: {error}") from None
         value = answered.headers.get("x-subject-token", "")
         if answered.status_code != httpx.codes.CREATED or not value:
-            code, message = error_of(answered.content)
+            code, message = error_of(body)
             outcome = outcome_of(answered.status_code, code) if answered.is_error else "wrong_shape"
             raise RequestFailed(outcome, answered.status_code, code, f"{what}: {message or answered.status_code}")
         now = self._clock.now()
-        token = Token(value, now, _expiry(answered) or now + LIFE_UNSAID)
+        token = Token(value, now, _expiry(body) or now + LIFE_UNSAID)
         write_token(self._file, self._owner, token)
         return token
 
 
-def _expiry(answered: httpx.Response) -> datetime | None:
+def _expiry(body: bytes) -> datetime | None:
     try:
-        expiry = datetime.fromisoformat(answered.json()["token"]["expires_at"])
-    except (ValueError, KeyError, TypeError):
+        expiry = datetime.fromisoformat(json.loads(body)["token"]["expires_at"])
+        return (expiry if expiry.tzinfo else expiry.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError, RecursionError, KeyError, TypeError):
         return None
-    return expiry if expiry.tzinfo else expiry.replace(tzinfo=UTC)
+
+
+async def read_body(answered: httpx.Response, largest: int) -> bytes:
+    """Read a body, up to a size in bytes.
+
+    Raises
+    ------
+    RequestFailed
+        When it is larger, or encoded in a way that was not asked for.
+    """
+    encoding = answered.headers.get("content-encoding", "identity").lower()
+    if encoding != "identity":
+        raise RequestFailed("wrong_shape", error_msg=f"content encoding {encoding!r} was not asked for")
+    body = bytearray()
+    async for chunk in answered.aiter_raw():
+        body += chunk
+        if len(body) > largest:
+            raise RequestFailed("too_large", error_msg=f"more than {largest:,} bytes")
+    return bytes(body)

@@ -7,6 +7,7 @@ mounted here by name alone.
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,6 +53,7 @@ Exit codes:
   5  the database is damaged, of a newer Poolscope, not Poolscope's, or in use
   6  a given file cannot be taken; nothing of it was written
   7  the record is older than --max-age
+  70 a defect of Poolscope: please report what it says
 """
 
 
@@ -148,4 +150,7 @@ def main() -> NoReturn:
         # The reader of our output has gone; there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except Exception:  # noqa: BLE001 - Python's own code for it is 1, which says that what failed is recorded
+        traceback.print_exc()
+        sys.exit(70)
     sys.exit(code if isinstance(code, int) else 0)

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from collector import __version__
-from collector.auth import Authentication
+from collector.auth import Authentication, read_body
 from collector.errors import ConfigError
 from collector.outcomes import RequestFailed, error_of, outcome_of
 
@@ -105,7 +105,7 @@ class ModelArts:
                 return parsedate_to_datetime(answered.headers.get("date", "")).astimezone(UTC)
         except (OSError, httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._failed_on_the_way(error, None) from None
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
 
     async def list_pools(self, workspace: str, continue_token: str | None, total_timeout: float) -> Payload:
@@ -131,30 +131,36 @@ class ModelArts:
         return await self._get(path, None, LARGEST_STATISTICS, total_timeout)
 
     async def _get(self, path: str, query: dict[str, str] | None, largest: int, total_timeout: float) -> Payload:
-        loop = asyncio.get_running_loop()
-        asked_at = loop.time()
+        asked_at = asyncio.get_running_loop().time()
         try:
-            return await self._ask(path, query, largest, total_timeout)
-        except RequestFailed as failure:
-            if failure.error_code not in RENEWABLE or not await self._auth.renew(asked_at):
-                raise
-        return await self._ask(path, query, largest, max(0.0, asked_at + total_timeout - loop.time()))
+            # A token is renewed within the same time: whatever IAM does, the slot's end is kept.
+            async with asyncio.timeout(total_timeout):
+                try:
+                    return await self._ask(path, query, largest)
+                except RequestFailed as failure:
+                    if failure.error_code not in RENEWABLE or not await self._renewed(asked_at):
+                        raise
+                return await self._ask(path, query, largest)
+        except TimeoutError as error:
+            raise self._failed_on_the_way(error, None) from None
 
-    async def _ask(self, path: str, query: dict[str, str] | None, largest: int, total_timeout: float) -> Payload:
+    async def _renewed(self, asked_at: float) -> bool:
+        try:
+            return await self._auth.renew(asked_at)
+        except RequestFailed as failure:
+            raise self._cleaned(failure) from None
+
+    async def _ask(self, path: str, query: dict[str, str] | None, largest: int) -> Payload:
         answered: httpx.Response | None = None
         try:
-            async with (
-                asyncio.timeout(total_timeout),
-                self._client.stream("GET", self._base + path, params=query, auth=self._auth) as answered,
-            ):
-                body = await _read(answered, largest)
+            async with self._client.stream("GET", self._base + path, params=query, auth=self._auth) as answered:
+                body = await read_body(answered, largest)
         except RequestFailed as failure:
             # Without an answer it was the authentication that failed, before anything was asked.
             if answered is not None:
                 failure.http_status = answered.status_code
                 failure.request_id = self._header(answered, "x-request-id")
-            failure.error_msg = self.clean(failure.error_msg, LONGEST_MESSAGE)
-            raise
+            raise self._cleaned(failure) from None
         except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise self._failed_on_the_way(error, answered) from None
         request_id = self._header(answered, "x-request-id")
@@ -183,6 +189,11 @@ class ModelArts:
         valid = text.encode("utf-8", errors="replace").decode().replace("\0", "\ufffd")
         return self._auth.redact(valid)[:longest]
 
+    def _cleaned(self, failure: RequestFailed) -> RequestFailed:
+        failure.error_code = self.clean(failure.error_code, LONGEST_CODE)
+        failure.error_msg = self.clean(failure.error_msg, LONGEST_MESSAGE)
+        return failure
+
     def _header(self, answered: httpx.Response, name: str) -> str | None:
         return self.clean(answered.headers.get(name), 128)
 
@@ -207,19 +218,6 @@ class ModelArts:
         return RequestFailed(
             outcome, answered.status_code, error_msg=message, request_id=self._header(answered, "x-request-id")
         )
-
-
-async def _read(answered: httpx.Response, largest: int) -> bytes:
-    """Read a body, up to a size."""
-    encoding = answered.headers.get("content-encoding", "identity").lower()
-    if encoding != "identity":
-        raise RequestFailed("wrong_shape", error_msg=f"content encoding {encoding!r} was not asked for")
-    body = bytearray()
-    async for chunk in answered.aiter_raw():
-        body += chunk
-        if len(body) > largest:
-            raise RequestFailed("too_large", error_msg=f"more than {largest:,} bytes")
-    return bytes(body)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -95,13 +95,16 @@ async def collect_slot(
     settings: CollectSettings,
     spool_folder: Path,
     clock: Clock,
+    now: datetime,
     command: str,
     known: Known,
 ) -> Round:
-    """Poll the slot that it is now; when this returns, the rows of the result are kept durably in the spool.
+    """Poll a slot; when this returns, the rows of the result are kept durably in the spool.
 
     Parameters
     ----------
+    now
+        When the poll began, aware: its slot is polled, also where the clock has passed its end since.
     command
         Which command polls; it is kept with the poll.
     known
@@ -112,11 +115,10 @@ async def collect_slot(
     RecordNotWritten
         When the rows could not be kept.
     """
-    now = clock.now()
     slot = slot_of(now, settings.interval)
     tick = Tick(naive(now), naive(slot), int(settings.interval.total_seconds()), command)
     # An answer that comes after the slot's end would tell of the next slot.
-    left = min(settings.longest_poll, slot + settings.interval - now)
+    left = min(settings.longest_poll, slot + settings.interval - clock.now())
     limits = Limits(
         attempts=settings.attempts,
         total_timeout=settings.total_timeout.total_seconds(),
@@ -128,7 +130,7 @@ async def collect_slot(
     backoff.close_gates(sessions, pauses, now)
     result = await poll(sessions, tick, clock, limits, known)
     backoff.keep(spool_folder, sessions, pauses, now)
-    if result.scrapes or result.failures():
+    if result.scrapes or result.discoveries:
         spool.write(spool_folder, tick.slot, tick.run, result)
     return result
 

@@ -36,6 +36,13 @@ def _pools(value: object) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(pools))
 
 
+def _workspaces(value: object) -> tuple[str, ...]:
+    workspaces = _texts(value)
+    if not workspaces:
+        raise ValueError('a list of workspace ids is expected, ["0"] for the default one')
+    return tuple(dict.fromkeys(workspaces))
+
+
 def _duration(value: object) -> timedelta:
     length = parse_duration(_text(value))
     if not length:
@@ -139,7 +146,7 @@ PROJECTS: dict[str, Callable[[object], Any]] = {
     "region": _named(r"[a-z]{2,20}(-[a-z0-9]+)+", "a region such as cn-north-4"),
     "endpoint": _endpoint,
     "iam_endpoint": _endpoint,
-    "workspaces": _texts,
+    "workspaces": _workspaces,
     "pools": _pools,
     "include": _texts,
     "exclude": _texts,

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
@@ -28,10 +28,13 @@ def warn(event: str, text: str, **fields: object) -> None:
 
 
 def _tell(stream: TextIO, event: str, text: str, fields: Mapping[str, object]) -> None:
-    if stream.isatty():
-        click.echo(text, file=stream)
-    else:
-        click.echo(as_json({"event": event, **fields} if fields else {"event": event, "message": text}), file=stream)
+    # A log on a full disk changes nothing of what was done, nor of the exit code.
+    with suppress(OSError) if stream is sys.stderr else nullcontext():
+        if stream.isatty():
+            click.echo(text, file=stream)
+        else:
+            told = {"event": event, **fields} if fields else {"event": event, "message": text}
+            click.echo(as_json(told), file=stream)
 
 
 def log_to(file: Path) -> None:

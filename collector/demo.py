@@ -53,7 +53,7 @@ async def run_demo(
                 day = None
             day = day or slot
             clock.move_to(slot)
-            result = await collect_slot(sessions, settings, spool_folder, clock, "demo", Known())
+            result = await collect_slot(sessions, settings, spool_folder, clock, clock.now(), "demo", Known())
             for turn in result.failures():
                 warn(f"{slot:%Y-%m-%d %H:%M}Z: {turn.outcome} {turn.error_msg or ''}")
     drained = await drain(database, spool_folder, clock, 0.0)

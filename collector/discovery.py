@@ -60,9 +60,8 @@ def parse_pools(body: bytes) -> tuple[list[DiscoveredPool], str | None]:
     listing = parse_json(body)
     if not isinstance(listing, dict):
         raise WrongShape("an object was expected")
+    # No items is an empty list. An answer without any tells nothing: read as empty, every pool would be gone.
     items = listing.get("items")
-    if items is None:
-        items = []
     if not isinstance(items, list):
         raise WrongShape("items: a list was expected")
     pools = [_pool(item, f"items[{i}]") for i, item in enumerate(items)]
@@ -120,10 +119,12 @@ def _text(value: object) -> str | None:
 
 def _instant(value: object) -> datetime | None:
     try:
-        read = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+        if not isinstance(value, str):
+            return None
+        read = datetime.fromisoformat(value)
+        return naive(read if read.tzinfo else read.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
         return None
-    return None if read is None else naive(read if read.tzinfo else read.replace(tzinfo=UTC))
 
 
 def selected(pools: Iterable[DiscoveredPool], project: Project) -> list[str]:

@@ -26,10 +26,10 @@ class RequestFailed(Exception):
             return float(text[:9])
         try:
             until = parsedate_to_datetime(text)
-        except ValueError:
+            until = until if until.tzinfo else until.replace(tzinfo=UTC)
+            return max(0.0, (until - now).total_seconds())
+        except (ValueError, OverflowError):
             return 0.0
-        until = until if until.tzinfo else until.replace(tzinfo=UTC)
-        return max(0.0, (until - now).total_seconds())
 
 
 def outcome_of(http_status: int, error_code: str | None) -> str:

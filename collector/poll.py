@@ -65,6 +65,7 @@ async def poll(sessions: Sequence[Session], tick: Tick, clock: Clock, limits: Li
     await attempts.run()
     ended = naive(clock.now())
     for scraper in scrapers:
+        scraper.finish()
         project = scraper.session.project
         result.pools.extend(scraper.described.values())
         result.polls.append(
@@ -98,6 +99,8 @@ class _Scraper:
         self._result = result
         self._known = known
         self._open_listings = 0
+        self._unlisted: list[str] = []
+        self._observed: set[str] = set()
 
     def start(self) -> None:
         project = self.session.project
@@ -149,13 +152,21 @@ class _Scraper:
         self._add(lambda api, timeout: api.list_pools(workspace, token, timeout), answered)
 
     def _listed(self, *, whole: bool) -> None:
-        """Take note that a workspace's last page is in; once all are, what none of them lists is gone."""
+        """Take note that a workspace's last page is in; once all are, what none of them lists may be gone."""
         self.discovered = bool(self.discovered) and whole
         self._open_listings -= 1
         if self._open_listings == 0 and self.discovered:
-            for pool in self._known.pools.get(self.session.project.name, ()):
-                if pool.pool not in self.described:
-                    self._gone(pool.pool)
+            self._unlisted = [
+                pool.pool
+                for pool in self._known.pools.get(self.session.project.name, ())
+                if pool.pool not in self.described
+            ]
+
+    def finish(self) -> None:
+        """Take note of pools that are gone: no listing has them, and they gave no sample either."""
+        for pool in self._unlisted:
+            if pool not in self._observed and (self.session.project.name, pool) not in self._known.sampled:
+                self._gone(pool)
 
     def _describe(self, pool: DiscoveredPool, workspace: str) -> None:
         told = {f.name: getattr(pool, f.name) for f in fields(pool)}
@@ -186,7 +197,9 @@ class _Scraper:
                     statistics = parse_statistics(answer.payload.body)
                 except (NotJson, WrongShape) as error:
                     failure = self._not_understood(error, answer.payload)
-            if failure is not None and failure.outcome == "gone" and self.session.project.pools is None:
+            if failure is None:
+                self._observed.add(pool)
+            elif failure.outcome == "gone" and self.session.project.pools is None:
                 self._gone(pool)
             turn = _turn(answer, failure)
             self._result.scrapes.append(

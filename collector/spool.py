@@ -73,6 +73,21 @@ def waiting(spool: Path, slot: datetime | None = None) -> list[Path]:
     return sorted(spool.glob(pattern))
 
 
+def parts(files: list[Path], largest: int) -> Iterator[list[Path]]:
+    """Part files, in their order, so that those of a part have at most so many bytes together, or are one."""
+    part: list[Path] = []
+    size = 0
+    for file in files:
+        length = file.stat().st_size
+        if part and size + length > largest:
+            yield part
+            part, size = [], 0
+        part.append(file)
+        size += length
+    if part:
+        yield part
+
+
 def newest_slot(spool: Path) -> list[Path]:
     """Return the files of the spool's newest slot."""
     files = waiting(spool)

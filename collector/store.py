@@ -17,6 +17,8 @@ from collector.merging import KEYS, changes, new_rows, new_snapshots, winners
 from collector.schema import columns_of, migrate
 
 READ_WAIT_SECONDS: Final = 5.0
+# Bytes of the spool in one transaction, which take some five times that of memory: days of most records.
+LARGEST_DRAIN: Final = 64 << 20
 # What is said of a file's content; any other error is not the file's.
 DAMAGED: Final = (duckdb.InvalidInputException, duckdb.DataError, ValueError)
 
@@ -32,6 +34,8 @@ class Drained:
 
 async def drain(database: Path, spool_folder: Path, clock: Clock, wait_seconds: float) -> Drained:
     """Take everything in the spool into the database, in one transaction, and remove the files when it is in.
+
+    A spool larger than memory should hold at once goes in by parts, the oldest first.
 
     Under the process lock. Where the database cannot be had or written, the spool waits for the next poll. A damaged
     write-ahead log is set aside: spool files go only when their rows are in the database's own file.
@@ -58,18 +62,18 @@ async def drain(database: Path, spool_folder: Path, clock: Clock, wait_seconds: 
         return drained
     try:
         with connection, refusing_damage(database):
-            readable, unreadable = load(connection, files)
-            connection.begin()
-            ingest(connection)
-            connection.commit()
-            # Closing does this too, but says nothing where the disk is full: the log alone would hold the rows.
-            connection.execute("CHECKPOINT")
+            for part in spool.parts(files, LARGEST_DRAIN):
+                readable, unreadable = load(connection, part)
+                connection.begin()
+                ingest(connection)
+                connection.commit()
+                # Closing does this too, but says nothing where the disk is full: the log alone would hold the rows.
+                connection.execute("CHECKPOINT")
+                spool.remove(readable)
+                drained.files += len(readable)
+                drained.set_aside += [spool.set_aside(spool_folder, path) for path in unreadable]
     except duckdb.Error as error:
         drained.waits_because = f"{database} could not be written ({str(error)[:300]})"
-        return drained
-    spool.remove(readable)
-    drained.files = len(readable)
-    drained.set_aside += [spool.set_aside(spool_folder, path) for path in unreadable]
     return drained
 
 

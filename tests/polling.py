@@ -58,6 +58,7 @@ def collect(
     settings: CollectSettings = FAST,
     credentials: Mapping[str, AnyCredential] | None = None,
     known: Known = Known(),  # noqa: B008 - it is frozen
+    now: datetime | None = None,
 ) -> Round:
     """Poll one slot with the real functions, keep it in the folder's spool, and return what was seen."""
     clock = clock or SimulatedClock(START)
@@ -66,7 +67,7 @@ def collect(
 
     async def run() -> Round:
         async with open_sessions(tuple(projects), credentials, settings, clock, folder / "record.duckdb") as sessions:
-            return await collect_slot(sessions, settings, folder / "spool", clock, "collect", known)
+            return await collect_slot(sessions, settings, folder / "spool", clock, now or clock.now(), "collect", known)
 
     return asyncio.run(run())
 

@@ -9,9 +9,12 @@ import duckdb
 import pytest
 
 from collector import __version__, spool
+from collector.clock import SimulatedClock
+from collector.discovery import Known
 from collector.sandbox.behaviour import ACCESS_KEY, PROJECT_ID, SECRET_KEY, Behaviour
 from collector.sandbox.server import Sandbox
-from tests.polling import GOOD, configure, poolscope, rows, statistics_path
+from collector.slots import naive
+from tests.polling import FAST, GOOD, START, collect, configure, poolscope, project, rows, statistics_path
 from tests.scripted import Scripted, StillPool, another_process, answer
 
 RECORD = Path("data/poolscope.duckdb")
@@ -60,6 +63,27 @@ def test_a_run_after_a_failure_fills_what_failed(tmp_path: Path) -> None:
     turns = rows(tmp_path / RECORD, "SELECT pool, outcome FROM scrapes ORDER BY pool, run")
     assert [("a", "ok"), ("b", "server_error"), ("b", "ok")] == turns
     assert [("a",), ("b",)] == rows(tmp_path / RECORD, "SELECT pool FROM snapshots ORDER BY pool")
+
+
+def test_a_full_log_changes_nothing_of_what_is_kept(tmp_path: Path) -> None:
+    """A log that takes no byte: the failed pool's exit code, and all answers in the database."""
+    with Scripted({statistics_path("b"): [BUSY]}, FINE) as server:
+        configure(tmp_path, server.endpoint, 'pools = ["a", "b"]', ONCE)
+        assert 1 == poolscope(tmp_path, "collect", "--log", "/dev/full").returncode
+    assert [("a", "ok"), ("b", "server_error")] == rows(
+        tmp_path / RECORD, "SELECT pool, outcome FROM scrapes ORDER BY 1"
+    )
+
+
+def test_a_poll_that_crosses_its_slots_end_is_of_the_slot_it_began_in(tmp_path: Path) -> None:
+    """What was known of one slot is not held against the next: what is left of it comes too late, and says so."""
+    clock = SimulatedClock(START)
+    clock.move_to(START + FAST.interval)
+    with Sandbox([StillPool("a")]) as sandbox:
+        sampled = Known({("p", "a")})
+        seen = collect(tmp_path, [project(sandbox.endpoint, "a", "b")], clock, known=sampled, now=START)
+        assert 0 == sum(sandbox.requests.values())
+    assert [("b", "deadline", naive(START))] == [(row.pool, row.outcome, row.slot) for row in seen.scrapes]
 
 
 def test_who_asks_is_said_in_each_request(tmp_path: Path) -> None:

@@ -190,6 +190,7 @@ def test_the_file_of_init_knows_every_key(read: Read) -> None:
         ("[paths]\ndatabase = 'a\\u0000b'".replace("'", '"'), "paths.database: a text is expected"),
         ("[paths]\nspool = '~no-such-user/spool'", "paths.spool: "),
         (PROJECT + "pools = []", 'projects.main.pools: "all" or a list of pool ids is expected'),
+        (PROJECT + "workspaces = []", "projects.main.workspaces: a list of workspace ids"),
         (PROJECT + "include = [1]", "projects.main.include: a list of texts is expected"),
         (PROJECT + "credentials = 'x'", "projects.main.credentials: there is no profile [credentials.x]"),
         ("[projects.a]\nregion = 'cn-north-4'", "projects.a.project_id: is missing"),

@@ -130,7 +130,7 @@ def test_a_clock_that_steps_back_adds_nothing(tmp_path: Path) -> None:
         known = recall(database, spool, naive(slot_of(clock.now(), FAST.interval)), FAST.discovery_interval)
         asked = (project(sandbox.endpoint, "a"),)
         async with open_sessions(asked, {"default": KEYS}, FAST, clock, database) as sessions:
-            await collect_slot(sessions, FAST, spool, clock, "collect", known)
+            await collect_slot(sessions, FAST, spool, clock, clock.now(), "collect", known)
         await drain(database, spool, clock, 0.0)
 
     with Sandbox([StillPool("a")], Behaviour(time="requests")) as sandbox:

@@ -56,7 +56,7 @@ def test_pools_are_listed_on_their_own_interval(tmp_path: Path) -> None:
 def test_a_renamed_pool_stays_and_a_gone_one_is_polled_no_more(tmp_path: Path) -> None:
     """A new name is a new row of the same pool; what a listing lacks is asked once more, is gone, and may come back."""
     listings = [listing(item("a", "old"), item("b")), listing(item("a", "new")), listing(item("a", "new"), item("b"))]
-    with Scripted({LISTING: listings}, FINE) as server:
+    with Scripted({LISTING: listings, statistics_path("b"): [FINE, FINE, GONE, FINE]}, FINE) as server:
         seen = poll_slots(tmp_path, server.endpoint, 6)
     assert [["a", "b"], ["a", "b"], ["a", "b"], ["a"], ["a", "b"], ["a", "b"]] == asked(seen)
     history: list[tuple[Any, ...]] = [(slot(0), "a", True, "old"), (slot(0), "b", True, "b")]
@@ -67,11 +67,11 @@ def test_a_renamed_pool_stays_and_a_gone_one_is_polled_no_more(tmp_path: Path) -
 
 def test_a_pool_that_answers_gone_is_left_alone_until_it_is_listed_again(tmp_path: Path) -> None:
     """Its statistics say gone, whatever the listing says: that slot is recorded, the next not asked."""
-    scripts = {LISTING: [listing(item("a"), item("b"))], statistics_path("b"): [FINE, GONE, FINE]}
+    scripts = {LISTING: [listing(item("a"), item("b"))], statistics_path("b"): [FINE, FINE, GONE, FINE]}
     with Scripted(scripts, FINE) as server:
-        seen = poll_slots(tmp_path, server.endpoint, 4, lambda number: number != 0)
-    assert [["a", "b"], ["a", "b"], ["a"], ["a", "b"]] == asked(seen)
-    assert "gone" == by_pool(seen[1])["b"].outcome
+        seen = poll_slots(tmp_path, server.endpoint, 5, lambda number: number != 0)
+    assert [["a", "b"], ["a", "b"], ["a", "b"], ["a"], ["a", "b"]] == asked(seen)
+    assert "gone" == by_pool(seen[2])["b"].outcome
     assert [(True,), (False,), (True,)] == rows(
         tmp_path / "record.duckdb", "SELECT listed FROM pools WHERE pool = 'b' ORDER BY run"
     )
@@ -96,6 +96,27 @@ def test_the_spools_pools_are_known_while_the_database_cannot_be_had(tmp_path: P
         # The first slot again, a run that has nothing left to ask for, and then the next slot.
         seen = poll_slots(tmp_path, server.endpoint, 2, lambda _: False, START + timedelta(seconds=30))
     assert [[], ["a", "b"]] == asked(seen)
+
+
+def test_an_answer_without_items_is_no_empty_listing(tmp_path: Path) -> None:
+    """`200 {}` is a wrong shape: the known pools stay; a listing that lacks a pool which answers keeps it, too."""
+    listings = [listing(item("a"), item("b")), answer(200, b"{}"), listing(item("a"))]
+    with Scripted({LISTING: listings}, FINE) as server:
+        seen = poll_slots(tmp_path, server.endpoint, 5)
+    assert [["a", "b"]] * 5 == asked(seen)
+    assert [("ok", 2), ("wrong_shape", None), ("ok", 1)] == rows(
+        tmp_path / "record.duckdb", "SELECT outcome, pools FROM discoveries ORDER BY run LIMIT 3"
+    )
+
+
+@pytest.mark.parametrize("instant", ["0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59-08:00", "soon"])
+def test_an_instant_beyond_the_calendar_is_unknown(tmp_path: Path, instant: str) -> None:
+    """One pool's odd creation time costs nobody a sample."""
+    odd = {"metadata": {"name": "a", "creationTimestamp": instant}}
+    with Scripted({LISTING: [listing(odd, item("b"))]}, FINE) as server:
+        seen = poll_slots(tmp_path, server.endpoint, 1)
+    assert {"a": "ok", "b": "ok"} == {pool: scrape.outcome for pool, scrape in by_pool(seen[0]).items()}
+    assert [(None,)] == rows(tmp_path / "record.duckdb", "SELECT created_at FROM pools WHERE pool = 'a'")
 
 
 def test_a_listing_that_waits_in_the_spool_is_not_repeated(tmp_path: Path) -> None:

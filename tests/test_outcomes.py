@@ -137,6 +137,15 @@ def test_retry_after_is_honoured(tmp_path: Path, asks: str) -> None:
     assert 2 == len(set(signatures))
 
 
+@pytest.mark.parametrize("asks", ["Mon, 01 Jan 99999999999 00:00:00 GMT", "soon", "-1", "1e9"])
+def test_a_retry_after_that_cannot_be_read_says_nothing(tmp_path: Path, asks: str) -> None:
+    """The pool is tried again in its own time, and its neighbour has its sample."""
+    busy = error(429, "APIGW.0308", Retry_After=asks)
+    with Scripted({statistics_path("odd"): [busy, FINE]}, FINE) as server:
+        result = collect(tmp_path, [project(server.endpoint, "odd", "even")])
+    assert ["ok", "ok"] == [scrape.outcome for scrape in result.scrapes]
+
+
 def test_a_retry_after_beyond_the_deadline_is_not_waited_for(tmp_path: Path) -> None:
     """Asked to wait for longer than the slot has, the turn ends as throttled, at once."""
     clock = SimulatedClock(START)

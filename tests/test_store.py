@@ -174,6 +174,16 @@ def test_a_held_database_lets_the_spool_wait(tmp_path: Path) -> None:
     assert expected == stored(tmp_path)
 
 
+def test_a_large_spool_goes_in_by_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest first; what a part failed at leaves the parts before it in the record, and the others waiting."""
+    files = [keep(tmp_path, a_round(1, {"a": "ok"}, slot=SLOT + timedelta(minutes=n))) for n in range(5)]
+    expected = read(tmp_path)
+    monkeypatch.setattr("collector.store.LARGEST_DRAIN", 2 * files[0].stat().st_size)
+    assert [files[:2], files[2:4], files[4:]] == list(spool.parts(files, 2 * files[0].stat().st_size))
+    assert 5 == drained(tmp_path).files
+    assert expected == stored(tmp_path)
+
+
 def test_a_reader_is_told_of_a_writer(tmp_path: Path) -> None:
     """A database that is being written for longer than the wait is refused with what to do; polls go on without it."""
     keep(tmp_path, a_round(1, {"a": "ok"}))

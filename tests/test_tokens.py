@@ -2,6 +2,7 @@
 
 import json
 import stat
+import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -9,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from collector.clock import SimulatedClock
+from collector.config import CollectSettings
 from collector.credentials import PasswordCredential
 from collector.sandbox.behaviour import Behaviour
 from collector.sandbox.server import Sandbox
 from collector.snapshot import Round
-from tests.polling import FAST, GOOD, START, collect, configure, poolscope, project, rows, statistics_path
-from tests.scripted import Act, Scripted, StillPool, answer
+from tests.polling import FAST, GOOD, IMPATIENT, START, collect, configure, poolscope, project, rows, statistics_path
+from tests.scripted import Act, Scripted, StillPool, answer, drip
 
 PASSWORD = "correct horse battery staple"  # noqa: S105 - of a user of the sandbox alone
 USER = PasswordCredential("default", "sandbox", "sandbox", PASSWORD)
@@ -24,11 +26,17 @@ SERVED = Behaviour(password=PASSWORD, token_life=LIFE)
 POOLS = [StillPool(f"pool-{number}") for number in range(12)]
 
 
-def tick(folder: Path, endpoint: str, after: timedelta = timedelta(), clock: SimulatedClock | None = None) -> Round:
+def tick(
+    folder: Path,
+    endpoint: str,
+    after: timedelta = timedelta(),
+    clock: SimulatedClock | None = None,
+    settings: CollectSettings = FAST,
+) -> Round:
     clock = clock or SimulatedClock(START)
     clock.move_to(START + after)
     asked = replace(project(endpoint, *(pool.id for pool in POOLS)), iam_endpoint=endpoint)
-    return collect(folder, [asked], clock, FAST, {"default": USER})
+    return collect(folder, [asked], clock, settings, {"default": USER})
 
 
 def outcomes(seen: Round) -> set[str]:
@@ -79,6 +87,27 @@ def test_a_wrong_password_is_sent_once(tmp_path: Path) -> None:
     assert {"unauthorized"} == outcomes(seen)
     assert any("The username or password is wrong" in (scrape.error_msg or "") for scrape in seen.scrapes)
     assert not any(PASSWORD in file.read_text() for file in tmp_path.rglob("*") if file.is_file())
+
+
+def test_a_renewal_that_fails_keeps_the_password_to_itself(tmp_path: Path) -> None:
+    """A kept token is refused, and IAM echoes what it was asked: the rows have the cause without the password."""
+    refused = answer(401, b'{"error_code": "APIGW.0301", "error_msg": "decrypt token fail"}')
+    echo = answer(400, json.dumps({"error_code": PASSWORD, "error_msg": f"what is {PASSWORD}"}).encode())
+    with Scripted({IAM: [given("a-refused-token"), echo]}, refused) as server:
+        seen = tick(tmp_path, server.endpoint)
+    assert {"bad_request", "unauthorized"} >= outcomes(seen)
+    assert any("no token from" in (scrape.error_msg or "") for scrape in seen.scrapes)
+    assert PASSWORD not in repr(seen)
+    assert not any(PASSWORD in file.read_text() for file in tmp_path.rglob("*") if file.is_file())
+
+
+def test_a_renewal_keeps_the_deadline(tmp_path: Path) -> None:
+    """IAM answers a byte at a time, for ever: the pools' time is over when it is, and the poll ends."""
+    refused = answer(401, b'{"error_code": "APIGW.0301", "error_msg": "decrypt token fail"}')
+    with Scripted({IAM: [given("a-refused-token"), drip]}, refused) as server:
+        began = time.monotonic()
+        assert {"timeout", "unauthorized"} >= outcomes(tick(tmp_path, server.endpoint, settings=IMPATIENT))
+        assert time.monotonic() - began < 20
 
 
 def test_a_token_is_in_no_row_and_no_other_file(tmp_path: Path) -> None:

@@ -86,12 +86,17 @@ async def poll_slot(clock: Clock, config: Config, credentials: Mapping[str, AnyC
     """
     paths, settings = config.paths, config.collect
     spool.clear_unfinished(paths.spool)
-    slot = naive(slot_of(clock.now(), settings.interval))
+    # Once: what the record knows is of the slot that is polled, though its end may pass in between.
+    now = clock.now()
+    slot = naive(slot_of(now, settings.interval))
     known = recall(paths.database, paths.spool, slot, settings.discovery_interval)
     async with open_sessions(config.projects, credentials, settings, clock, paths.database) as sessions:
-        result = await collect_slot(sessions, settings, paths.spool, clock, "collect", known)
-    _tell_failures(result.failures())
-    _tell_drained(await drain(paths.database, paths.spool, clock, drain_wait(settings, clock.now())))
+        result = await collect_slot(sessions, settings, paths.spool, clock, now, "collect", known)
+    try:
+        drained = await drain(paths.database, paths.spool, clock, drain_wait(settings, clock.now()))
+    finally:
+        _tell_failures(result.failures())
+    _tell_drained(drained)
     return result
 
 

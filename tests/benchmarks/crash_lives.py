@@ -137,7 +137,7 @@ async def _poll(life: Life) -> None:
                     slot = naive(slot_of(clock.now(), STEP))
                     spool.clear_unfinished(life.spool)
                     known = recall(life.database, life.spool, slot, settings.discovery_interval)
-                    result = await collect_slot(sessions, settings, life.spool, clock, "collect", known)
+                    result = await collect_slot(sessions, settings, life.spool, clock, clock.now(), "collect", known)
                     if result.failures():
                         life.tell("fault", f"slot {slot}: {result.failures()[0]}")
                     life.tell("slot", slot)
