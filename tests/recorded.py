@@ -1,0 +1,81 @@
+"""Series and records that tests make by hand: from counts, or from jobs of which all is known."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from analysis.matching import Real, Whole
+from analysis.series import COUNTS, STATUSES, Pool, Series
+from collector.schema import migrate
+
+MONDAY = 1_767_571_200
+"""5 January 2026, 00:00 UTC, in seconds since 1970."""
+KEPT = -1
+"""For ever."""
+
+
+def series_of(slots: ArrayLike, counts: Mapping[str, ArrayLike], unnamed: ArrayLike = 0, policy: str = "") -> Series:
+    """Make a series from the counts of statuses, zero where none are given, and of a status without a name."""
+    at = np.asarray(slots, np.int64)
+    made = {status: np.asarray(counts.get(status, np.zeros(len(at))), np.int64) for status in STATUSES}
+    total: Whole = np.sum(list(made.values()), axis=0) + np.asarray(unnamed, np.int64)
+    intervals = np.full(len(at), np.diff(at).min(initial=300), np.int64)
+    pool = Pool("p", "a", None, policy, at, intervals, total)
+    return Series(pool, "train", at, intervals, {"total": total, **made})
+
+
+def observed(
+    slots: ArrayLike,
+    came: Real,
+    started: Real,
+    ended: Real,
+    outcomes: Sequence[str] | None = None,
+    retention: float = KEPT,
+) -> Series:
+    """Count jobs by status at each slot, of which arrival, start, end and outcome are known, in seconds.
+
+    An end is kept for `retention` seconds; 0 is not at all.
+    """
+    at = np.asarray(slots, np.int64)
+    how = np.asarray(outcomes if outcomes is not None else ["Completed"] * len(came))
+
+    def until(times: Real) -> Whole:
+        return np.searchsorted(np.sort(times), at, side="right").astype(np.int64)
+
+    counts = {"Queue": until(came) - until(started), "Running": until(started) - until(ended)}
+    for status in ("Completed", "Failed", "Terminated"):
+        mine = ended[how == status]
+        counts[status] = until(mine) - (until(mine + retention) if retention >= 0 else 0)
+    return series_of(at, counts)
+
+
+def record_of(folder: Path, pools: Mapping[tuple[str, str], Mapping[str, Series]]) -> Path:
+    """Write a database in which each pool (by project and id) holds series by type; all were seen in one run."""
+    path = folder / "record.duckdb"
+    snapshots, scrapes = [], []
+    for (project, pool), types in pools.items():
+        frames = [
+            pd.DataFrame({"project": project, "pool": pool, "type": kind, "slot": _naive(each.slots), **each.counts})
+            for kind, each in types.items()
+        ]
+        snapshots += frames
+        if frames:
+            totals = pd.concat(frames).groupby("slot", as_index=False)["total"].sum()
+            scrapes.append(totals.assign(project=project, pool=pool, interval_seconds=300, outcome="ok"))
+    with duckdb.connect(str(path)) as connection:
+        migrate(connection, 0)
+        connection.register("items", pd.concat(snapshots))
+        connection.register("answers", pd.concat(scrapes).assign(run=datetime(2026, 1, 1)))
+        kept = ", ".join(f'"{name}"' for name in ("project", "pool", "type", "slot", *COUNTS))
+        connection.execute(f"INSERT INTO snapshots BY NAME SELECT {kept} FROM items ORDER BY ALL")
+        connection.execute("INSERT INTO scrapes BY NAME FROM answers ORDER BY ALL")
+    return path
+
+
+def _naive(slots: Whole) -> "pd.Series[pd.Timestamp]":
+    return pd.Series(pd.to_datetime(slots, unit="s"))
