@@ -20,8 +20,9 @@ USUAL: Final = tuple(
 )
 # The largest share of the falls that a retention may leave unexplained.
 UNEXPLAINED: Final = 0.02
-# How many ends there can be for one that shows as a rise. Too short a retention counts the same ends again and again.
-UNSEEN: Final = 3.0
+# Half of what is expected of the retention; by chance a few falls follow rises at one of thousands of delays.
+ECHO: Final = 0.25
+FEWEST_ECHOES: Final = 4
 
 
 @dataclass(frozen=True)
@@ -45,27 +46,47 @@ def find_retention(slots: Whole, counts: list[Whole], step: int) -> int | None:
     step
         The usual distance of the slots, in seconds.
     """
-    span = int(slots[-1] - slots[0])
-    total = np.sum(counts, axis=0)
-    # Against too short a one the falls do not speak: the longest is the one.
-    for retention in sorted(_candidates(slots, total, step), reverse=True):
-        if step <= retention <= span and explains(slots, total, retention):
-            return retention
+    total: Whole = np.sum(counts, axis=0)
+    changes = _on_grid(slots, total, step)
+    echoes = {delay: _echo(changes, delay) for delay in _candidates(changes, step)}
+    for delay in sorted((delay for delay, echo in echoes.items() if echo >= ECHO), key=lambda delay: -echoes[delay]):
+        if explains(slots, total, delay * step):
+            return delay * step
     return None
 
 
-def _candidates(slots: Whole, total: Whole, step: int) -> set[int]:
-    """Return the usual retentions, and the delays at which falls follow rises most often."""
-    grid = ((slots - slots[0]) // step).astype(np.int64)
-    size = int(grid[-1]) + 1
-    rises, falls = np.zeros(size), np.zeros(size)
-    change = np.diff(total)
-    rises[grid[1:]] = np.maximum(change, 0)
-    falls[grid[1:]] = np.maximum(-change, 0)
+def _on_grid(slots: Whole, total: Whole, step: int) -> Real:
+    """Return the change of a count in each interval of the usual length; NaN where there is a gap."""
+    length = np.diff(slots)
+    grid = (slots - slots[0]) // step
+    changes = np.full(int(grid[-1]) + 1, np.nan)
+    usual = (length == step) & ((slots[1:] - slots[0]) % step == 0)
+    changes[grid[1:][usual]] = np.diff(total)[usual]
+    return changes
+
+
+def _candidates(changes: Real, step: int) -> set[int]:
+    """Return the usual retentions, and the delays at which falls follow rises most often, in steps."""
+    size = len(changes)
+    rises, falls = np.maximum(np.nan_to_num(changes), 0), np.maximum(-np.nan_to_num(changes), 0)
     length = 1 << (2 * size - 1).bit_length()
     together = np.fft.irfft(np.fft.rfft(falls, length) * np.conj(np.fft.rfft(rises, length)), length)[1:size]
-    found = np.argsort(together)[-5:] + 1 if size > 1 else np.empty(0, np.int64)
-    return {retention for retention in USUAL if retention % step == 0} | {int(delay) * step for delay in found}
+    found = {int(delay) + 1 for delay in np.argsort(together)[-5:]}
+    return found | {retention // step for retention in USUAL if retention % step == 0 and retention // step < size}
+
+
+def _echo(changes: Real, delay: int) -> float:
+    """Return how alike the changes of a count are to those a delay before with the sign turned: at most 1.
+
+    What ends goes out of sight a retention later. Of changes N(t) - N(t - R), each N on its own, those R apart have a
+    correlation of -1/2 however many ends there are, and those any other time apart of 0.
+    """
+    before, after = changes[:-delay], changes[delay:]
+    known = ~np.isnan(before) & ~np.isnan(after)
+    before, after = before[known], after[known]
+    if ((before > 0) & (after < 0)).sum() < FEWEST_ECHOES:
+        return 0.0
+    return float(-(before @ after) / np.sqrt((before @ before) * (after @ after)))
 
 
 def explains(slots: Whole, total: Whole, retention: int) -> bool:
@@ -77,8 +98,7 @@ def explains(slots: Whole, total: Whole, retention: int) -> bool:
     ended = ended_since(slots, total, retention, later_too=False)
     # What would have to have un-ended, wherever the ends of a gap were in it.
     back = np.maximum(ended.low[:-1] - ended.high[1:], 0)
-    rises = np.maximum(np.diff(total), 0).sum()
-    return bool(back[later].sum() <= UNEXPLAINED * falls and ended.point[-1] <= UNSEEN * rises)
+    return bool(back[later].sum() <= UNEXPLAINED * falls)
 
 
 def ended_since(slots: Whole, count: Whole, retention: int, *, later_too: bool = True) -> Ends:

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from analysis.flows import flows_of
-from analysis.matching import UNBOUNDED, Whole, longest_total, most_over, most_within, quantile_bounds, shortest_total
+from analysis.matching import UNBOUNDED, Whole, longest_total, shortest_total
+from analysis.quantiles import most_over, most_within, quantile_bounds
 from analysis.service import Waiting
 from analysis.waits import QUANTILES, estimate
 from tests.recorded import series_of
