@@ -30,15 +30,17 @@ class Waiting:
         most = flows.arrivals_most - np.diff(flows.queue)
         self.bounded, self.unseen = flows.bounded, flows.unseen
         self.order, self.newest_share = _order(flows, order)
-        # What the queue did not notice tells nothing; the last interval ends the record.
+        # What the queue did not notice tells nothing; the first and the last interval bound the record.
         telling = (flows.arrivals_most > 0) | (most > 0) | (np.diff(flows.came_high + flows.came_low) > 0)
-        telling[-1] = True
+        telling[[0, -1]] = True
         self.begins, self.ends = slots[:-1][telling], slots[1:][telling]
         self.arrivals, self.departures = flows.arrivals[telling], departures[telling]
         self.arrivals_most, self.departures_most = flows.arrivals_most[telling], most[telling]
         self.queue_before, self.queue_after = flows.queue[:-1][telling], flows.queue[1:][telling]
         marks = np.flatnonzero(np.append(telling, False) | np.append(False, telling))
         self.slots, self.came_low, self.came_high = slots[marks], flows.came_low[marks], flows.came_high[marks]
+        # Where ends are not kept only an empty queue says who has left it.
+        self.empty = slots[:0] if flows.bounded else slots[flows.queue == 0]
         self.unit = int(np.gcd.reduce(np.diff(slots)))
 
     @cached_property
@@ -52,13 +54,17 @@ class Waiting:
         in_order = np.argsort(from_, kind="stable")
         return from_[in_order], waits[in_order], jobs[in_order]
 
-    @cached_property
-    def longest_stay(self) -> Real:
-        """For each event how long, at most, who came in it can have stayed: until nobody waited."""
-        until = np.where(self.queue_after == 0, self.ends.astype(float), np.inf)
-        until = np.minimum.accumulate(until[::-1])[::-1]
-        stay: Real = until - self.begins
-        return stay
+    def longest_stay(self, start: int, end: int) -> float:
+        """Return how long, at most, who came in a window can have stayed: until the next slot at which nobody waited.
+
+        Infinite where the record does not say. It holds for those too who came and went between two slots.
+        """
+        start, end = max(start, int(self.slots[0])), min(end, int(self.slots[-1]))
+        if end <= start:
+            return 0.0
+        first, last = np.searchsorted(self.empty, start, side="right"), np.searchsorted(self.empty, end)
+        until = self.empty[last] if last < len(self.empty) else np.inf
+        return float(np.diff([start, *self.empty[first:last], until]).max())
 
     def waiting_at(self, event: int) -> int:
         """Return how many waited as an event began."""

@@ -205,10 +205,7 @@ def _possible(group: Sequence[Waiting], start: int, end: int) -> int:
 
 def _longest_stay(group: Sequence[Waiting], start: int, end: int) -> float | None:
     """Return how long, at most, who came in a window can have waited; None where the record does not say."""
-    longest = 0.0
-    for each in group:
-        first, last = np.searchsorted(each.ends, start, side="right"), np.searchsorted(each.begins, end)
-        longest = max(longest, float(each.longest_stay[first:last].max(initial=0.0)))
+    longest = max(each.longest_stay(start, end) for each in group)
     return None if np.isinf(longest) else longest
 
 
