@@ -39,6 +39,7 @@ class Ending:
         self.since = {
             status: np.concatenate([[0], np.cumsum(each.point)])[changes] for status, each in flows.ended.items()
         }
+        self.level = {status: each.level for status, each in flows.ended.items()}
         self.low = {status: each.since_low[changes] for status, each in flows.ended.items()}
         self.high = {status: each.since_high[changes] for status, each in flows.ended.items()}
 
@@ -79,7 +80,9 @@ def estimate(group: Sequence[Ending], start: int, end: int) -> FailureEstimate:
     for each in group:
         for status, count in each.between(np.array([start, end], float)).items():
             ended[status] += float(count[0])
-            fewest, most = bounds_since(each.slots, each.low[status], each.high[status], start, end)
+            fewest, most = bounds_since(
+                each.slots, each.low[status], each.high[status], start, end, level=each.level[status]
+            )
             low[status] += fewest
             high[status] += most
     finished, fewest, most = sum(ended.values()), sum(low.values()), sum(high.values())

@@ -30,6 +30,8 @@ class Ended:
     most: Whole
     since_low: Whole
     since_high: Whole
+    level: bool
+    """Whether the doubt is about all that ended since the first slot, and not about each interval."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,11 @@ class Flows:
         return self.classes.name not in ("absent", "capped") and not self._rolls_unknown
 
     @property
+    def level(self) -> bool:
+        """Whether the doubt is about all that came since the first slot, and not about each interval."""
+        return any(each.level for each in self.ended.values())
+
+    @property
     def _rolls_unknown(self) -> bool:
         return "rolling" in self.classes.by_status.values() and self.classes.retention is None
 
@@ -84,32 +91,33 @@ def flows_of(series: Series, queue: str) -> Flows:
         return _unkept(series, classes, queue, waiting)
     active = counts["total"] - np.sum([counts[status] for status in ENDED], axis=0)
     ended = {status: _ended(series, status, classes) for status in ENDED}
-    grown = np.diff(active)
-    # However many ended, the queue grows by arrivals alone.
-    needed = np.concatenate([[0], np.cumsum(np.maximum(np.maximum(np.diff(waiting), 0) - grown, 0))])
-    point = np.concatenate([[0], np.cumsum(_sum(ended, "point") - _restarted(series, classes))])
-    low, high = _sum(ended, "since_low"), _sum(ended, "since_high")
-    low = needed + np.maximum.accumulate(low - needed)
-    # What the counts of finished jobs cannot explain came back to the queue, or went with a deletion.
-    back = np.maximum.accumulate(np.maximum(low - high, 0))
-    low, high = low - back, np.maximum(high, low - back)
-    point = np.clip(needed + np.maximum.accumulate(point - needed) - back, low, high)
-    arrivals = np.maximum(np.diff(active + point + back), np.maximum(np.diff(waiting), 0))
+    grown, risen = np.diff(active), np.maximum(np.diff(waiting), 0)
+    point, most = _sum(ended, "point"), _sum(ended, "most")
+    restarted, may_have = _restarted(series, classes)
     notes = list(classes.notes)
+    if not any(each.level for each in ended.values()):
+        # Each interval tells of itself. However many ended, the queue grows by arrivals alone.
+        back = np.cumsum(np.maximum(risen - grown - most, 0))
+        arrivals = np.maximum(grown + point - restarted, risen)
+        arrivals_most = np.maximum(grown + most, risen)
+        low = np.concatenate([[0], np.cumsum(np.maximum(grown + point - may_have, risen))])
+        high = np.concatenate([[0], np.cumsum(arrivals_most)])
+    else:
+        needed = np.concatenate([[0], np.cumsum(np.maximum(risen - grown, -may_have))])
+        low = _sum(ended, "since_low") - np.concatenate([[0], np.cumsum(may_have)])
+        high = _sum(ended, "since_high")
+        low = needed + np.maximum.accumulate(low - needed)
+        # What the counts of finished jobs cannot explain came back to the queue, or went with a deletion.
+        back = np.maximum.accumulate(np.maximum(low - high, 0))
+        low, high = low - back, np.maximum(high, low - back)
+        since = np.concatenate([[0], np.cumsum(point - restarted)])
+        since = np.clip(needed + np.maximum.accumulate(since - needed) - back, low, high)
+        arrivals = np.maximum(np.diff(active + since + back), risen)
+        arrivals_most = np.maximum(arrivals, grown + np.diff(back) + most)
+        low, high = (active - active[0] + bound + back for bound in (low, high))
     if back[-1]:
         notes.append(f"{back[-1]:,} came back to the queue, or were deleted with others")
-    return Flows(
-        series,
-        classes,
-        waiting,
-        arrivals,
-        np.maximum(arrivals, grown + np.diff(back) + _sum(ended, "most")),
-        active - active[0] + low + back,
-        active - active[0] + high + back,
-        ended,
-        1.0,
-        tuple(notes),
-    )
+    return Flows(series, classes, waiting, arrivals, arrivals_most, low, high, ended, 1.0, tuple(notes))
 
 
 def _sum(ended: dict[str, Ended], what: str) -> Whole:
@@ -117,16 +125,18 @@ def _sum(ended: dict[str, Ended], what: str) -> Whole:
     return total
 
 
-def _restarted(series: Series, classes: Classes) -> Whole:
-    """Return how many finished jobs became active again: their counts fell, and the total did not.
+def _restarted(series: Series, classes: Classes) -> tuple[Whole, Whole]:
+    """Return how many finished jobs became active again in each interval, and how many at most.
 
-    The same job is there, and nothing came.
+    Their counts fell, and the total did not: the same jobs are there, and nothing came. Where the total fell by less,
+    some were deleted; any may have been, while as many came.
     """
     fallen = np.zeros(len(series.slots) - 1, np.int64)
     for status in ENDED:
         if classes.by_status[status] != "rolling":
             fallen += np.maximum(-np.diff(series.counts[status]), 0)
-    return np.where(np.diff(series.counts["total"]) >= 0, fallen, 0)
+    grown = np.diff(series.counts["total"])
+    return np.where(grown >= 0, fallen, 0), np.maximum(fallen + np.minimum(grown, 0), 0)
 
 
 def _ended(series: Series, status: str, classes: Classes) -> Ended:
@@ -139,13 +149,13 @@ def _ended(series: Series, status: str, classes: Classes) -> Ended:
         high = np.maximum(high, low)
         point = np.maximum.accumulate(np.clip(np.rint(found.point).astype(np.int64), low, high))
         most = np.maximum(np.diff(point), high[1:] - low[:-1])
-        return Ended(np.diff(point), most, low, high)
+        return Ended(np.diff(point), most, low, high, level=True)
     change = np.diff(count)
     point = np.maximum(change, 0)
     # What ended beside a deletion or a purge is not told; as much as in the busiest other interval can have.
     most = np.where(change < 0, point.max(initial=0), point)
     since = np.concatenate([[0], np.cumsum(point)])
-    return Ended(point, most, since, np.concatenate([[0], np.cumsum(most)]))
+    return Ended(point, most, since, np.concatenate([[0], np.cumsum(most)]), level=False)
 
 
 def _unkept(series: Series, classes: Classes, queue: str, waiting: Whole) -> Flows:

@@ -45,7 +45,7 @@ def load(group: Sequence[Flows], start: int, end: int) -> Load:
         inside, share = shares(each.series.slots, start, end)
         arrivals += float((each.arrivals[inside] * share).sum()) * each.unseen
         departures += float((each.departures[inside] * share).sum())
-        low, high = bounds_since(each.series.slots, each.came_low, each.came_high, start, end)
+        low, high = bounds_since(each.series.slots, each.came_low, each.came_high, start, end, level=each.level)
         fewest, most, bounded = fewest + low, most + high, bounded and each.bounded
         for status in ENDED:
             found = each.ended.get(status)

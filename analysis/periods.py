@@ -21,21 +21,23 @@ def shares(slots: Whole, start: int, end: int) -> tuple[slice, Real]:
     return slice(first, last), (np.minimum(ends, end) - np.maximum(begins, start)) / (ends - begins)
 
 
-def bounds_since(slots: Whole, low: Whole, high: Whole, start: int, end: int) -> tuple[int, int]:
+def bounds_since(slots: Whole, low: Whole, high: Whole, start: int, end: int, *, level: bool) -> tuple[int, int]:
     """Return the fewest and the most that happened in a window, of what had happened since the first slot.
 
     Parameters
     ----------
     low, high
         Bounds of what had happened until each slot.
+    level
+        Whether what had happened until the window's start is itself in doubt; else what each interval added is.
     """
     a, b = int(np.searchsorted(slots, start)), int(np.searchsorted(slots, end, side="right")) - 1
-    fewest = int(low[b] - high[a]) if b > a else 0
+    fewest = int(low[b] - (high if level else low)[a]) if b > a else 0
     a, b = (
         max(int(np.searchsorted(slots, start, side="right")) - 1, 0),
         min(int(np.searchsorted(slots, end)), len(slots) - 1),
     )
-    return max(fewest, 0), max(int(high[b] - low[a]), 0) if b > a else 0
+    return max(fewest, 0), max(int(high[b] - (low if level else high)[a]), 0) if b > a else 0
 
 
 def coverage(slots: Whole, intervals: Whole, start: int, end: int) -> float:

@@ -28,7 +28,7 @@ class Waiting:
     def __init__(self, flows: Flows, order: str) -> None:
         slots, departures = flows.series.slots, flows.departures
         most = flows.arrivals_most - np.diff(flows.queue)
-        self.bounded, self.unseen = flows.bounded, flows.unseen
+        self.bounded, self.level, self.unseen = flows.bounded, flows.level, flows.unseen
         self.order, self.newest_share = _order(flows, order)
         # What the queue did not notice tells nothing; the first and the last interval bound the record.
         telling = (flows.arrivals_most > 0) | (most > 0) | (np.diff(flows.came_high + flows.came_low) > 0)

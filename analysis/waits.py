@@ -43,7 +43,7 @@ def estimate(group: Sequence[Waiting], start: int, end: int, slo: int | None) ->
     slo
         The limit, in seconds, over which the share of jobs is wanted.
     """
-    came = [bounds_since(each.slots, each.came_low, each.came_high, start, end) for each in group]
+    came = [bounds_since(each.slots, each.came_low, each.came_high, start, end, level=each.level) for each in group]
     fewest, most = sum(low for low, _ in came), sum(high for _, high in came)
     bounded = all(each.bounded for each in group)
     waits, jobs, hidden = _waits(group, start, end)
