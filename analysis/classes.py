@@ -68,11 +68,16 @@ def classify(series: Series) -> Classes:
     if retention is not None:
         # Where the others roll a few falls are no deletions.
         rolling = [s for s in falling if s in rolling or explains(series.slots, counts[s], retention)]
+    # Who leaves without an end that is counted: deleted while it ran, or ended behind a ceiling.
+    rises = np.sum([np.maximum(np.diff(count), 0) for count in counts.values()], axis=0)
+    unseen = np.maximum(-np.diff(total - ended) - rises, 0)
     by_status, notes = {}, []
     for status in ENDED:
         count = counts[status]
         if not count.any():
             by_status[status] = "silent"
+        elif not rolling and _behind_ceiling(count, unseen) > max(HANDFUL, DELETED * rises.sum()):
+            by_status[status] = "capped"
         elif status not in rolling:
             by_status[status] = "kept"
             if deleted := _falls(count):
@@ -96,9 +101,13 @@ def _deletions(count: Whole) -> float:
 
 def _without_retention(count: Whole, ended: Whole, lost: Whole) -> str:
     """Class a count that falls, and by no retention."""
-    for stands in (count, ended):
-        at_ceiling = (stands[1:] == stands.max()) & (stands[:-1] == stands.max())
-        if at_ceiling.mean() >= STANDS and lost[at_ceiling].sum() > HANDFUL:
-            return "capped"
+    if any(_behind_ceiling(stands, lost) > HANDFUL for stands in (count, ended)):
+        return "capped"
     change = np.diff(count)
     return "purged" if (change < 0).sum() <= BATCHES * max(1, (change > 0).sum()) else "rolling"
+
+
+def _behind_ceiling(count: Whole, lost: Whole) -> int:
+    """Return how many were lost while a count stood at its ceiling; none where it does not stand there for long."""
+    at_ceiling = (count[1:] == count.max()) & (count[:-1] == count.max())
+    return int(lost[at_ceiling].sum()) if at_ceiling.mean() >= STANDS else 0
