@@ -51,7 +51,7 @@ class Classes:
 
 def classify(series: Series) -> Classes:
     """Class the terminal statuses of a series with at least two slots."""
-    counts = {status: series.counts[status] for status in ENDED}
+    counts = {status: series.counts[status].astype(np.int64, copy=False) for status in ENDED}
     total = series.counts["total"]
     lost = np.maximum(-np.diff(total), 0)
     ended = np.sum(list(counts.values()), axis=0)

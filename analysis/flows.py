@@ -141,7 +141,7 @@ def _restarted(series: Series, classes: Classes) -> tuple[Whole, Whole]:
 
 def _ended(series: Series, status: str, classes: Classes) -> Ended:
     """Find what ended in one status."""
-    count = series.counts[status]
+    count = series.counts[status].astype(np.int64, copy=False)
     if classes.by_status[status] == "rolling" and classes.retention is not None:
         found = ended_since(series.slots, count, classes.retention)
         low = np.maximum.accumulate(np.ceil(found.low - 1e-6)).astype(np.int64)

@@ -146,16 +146,27 @@ def _by_series(connection: duckdb.DuckDBPyConnection, query: str, selection: Sel
     if "run" in columns:
         columns["run"] = columns["run"].astype("datetime64[us]").astype(np.int64)
     if len(series):
-        # One key of both, sorted stably: the rows come as long stretches that are in order.
-        first = columns["slot"].min()
-        key = series * (columns["slot"].max() - first + 1) + columns["slot"] - first
-        order = np.argsort(key, kind="stable")
-        if "run" in columns and (np.diff(key[order]) == 0).any():
-            order = np.lexsort((columns["run"], key))
-        series, columns = series[order], {name: values[order] for name, values in columns.items()}
+        columns["series"] = series
+        columns = _in_order(columns)
+        series = columns.pop("series")
     bounds = np.flatnonzero(np.diff(series)) + 1
     parts = zip([0, *bounds], [*bounds, len(series)], strict=True)
     return {int(series[a]): {name: values[a:b] for name, values in columns.items()} for a, b in parts if b > a}
+
+
+def _in_order(columns: dict[str, Whole]) -> dict[str, Whole]:
+    """Bring rows into the order of series, slot and run."""
+    first = columns["slot"].min()
+    key = columns["series"] * (columns["slot"].max() - first + 1) + columns["slot"] - first
+    # The rows come in long stretches that are in order: to copy these is much faster than to sort.
+    begins = np.concatenate([[0], np.flatnonzero(np.diff(key) <= 0) + 1])
+    ends = np.append(begins[1:], len(key))
+    stretches = np.argsort(key[begins])
+    if (key[ends[stretches][:-1] - 1] < key[begins[stretches][1:]]).all():
+        parts = [slice(begins[stretch], ends[stretch]) for stretch in stretches]
+        return {name: np.concatenate([values[part] for part in parts]) for name, values in columns.items()}
+    order = np.lexsort((columns["run"], key)) if "run" in columns else np.argsort(key, kind="stable")
+    return {name: values[order] for name, values in columns.items()}
 
 
 def _pool(chosen: Chosen, rows: dict[str, Whole] | None) -> Pool:
@@ -173,9 +184,11 @@ def _series(pool: Pool, items: dict[str, dict[str, Whole]], selection: Selection
     whole = {}
     for type_, rows in items.items():
         # A row belongs to a slot that was observed; another one is no sample.
-        there = np.isin(rows["slot"], pool.slots, assume_unique=True)
-        whole[type_] = {name: values[there] for name, values in rows.items()}
-        listed[np.searchsorted(pool.slots, rows["slot"][there])] += np.maximum(rows["total"][there], 0)
+        if len(rows["slot"]) != len(pool.slots) or (rows["slot"] != pool.slots).any():
+            there = np.isin(rows["slot"], pool.slots, assume_unique=True)
+            rows = {name: values[there] for name, values in rows.items()}  # noqa: PLW2901 - the rows that count
+        whole[type_] = rows
+        listed[np.searchsorted(pool.slots, rows["slot"])] += np.maximum(rows["total"], 0)
     for type_, rows in whole.items():
         if _matches(selection.types, type_):
             counts = read_counts(pool, rows["slot"], rows, rows["other"], listed)

@@ -93,6 +93,9 @@ def read_counts(pool: Pool, slots: Whole, rows: dict[str, Whole], other: Whole, 
     dict
         For each of `COUNTS` n counts, `UNKNOWN` where that is what they are.
     """
+    if len(slots) == len(pool.slots) and all(count.min(initial=0) >= 0 for count in rows.values()):
+        # Listed in every slot, and nothing left out.
+        return {name: rows[name] for name in COUNTS}
     place = np.searchsorted(pool.slots, slots)
     agrees = rows["total"] == sum(np.maximum(rows[status], 0) for status in STATUSES) + other
     empty = listed == pool.totals
