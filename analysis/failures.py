@@ -36,8 +36,10 @@ class Ending:
             changes[1:] |= moved
             changes[:-1] |= moved
         self.slots = slots[changes]
+        # As np.interp takes them: else it makes them so, whole, at every call.
+        self._instants = self.slots.astype(float)
         self.since = {
-            status: np.concatenate([[0], np.cumsum(each.point)])[changes] for status, each in flows.ended.items()
+            status: np.concatenate([[0.0], np.cumsum(each.point)])[changes] for status, each in flows.ended.items()
         }
         self.level = {status: each.level for status, each in flows.ended.items()}
         self.low = {status: each.since_low[changes] for status, each in flows.ended.items()}
@@ -46,7 +48,7 @@ class Ending:
     def between(self, bounds: Real) -> dict[str, Real]:
         """Return what ended by outcome between consecutive instants, each end anywhere in its interval."""
         return {
-            status: np.diff(np.interp(bounds, self.slots, self.since[status]))
+            status: np.diff(np.interp(bounds, self._instants, self.since[status]))
             if self.since
             else np.zeros(len(bounds) - 1)
             for status in ENDED

@@ -1,6 +1,7 @@
 """Series brought together and cut into windows: the rows that every estimate has in common."""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -18,6 +19,7 @@ from analysis.series import Series
 from analysis.windows import windows
 
 Made = TypeVar("Made")
+Item = TypeVar("Item")
 Row = dict[str, Any]
 LABELS: Final = ("project", "pool", "pool_name", "type", "window_start", "window_end")
 TEXTS: Final = ("queue", "order", "history", "method", "note")
@@ -61,53 +63,79 @@ def estimates(
     RequestRefused
         When nothing is selected.
     """
-    rows = []
-    interval = 0
-    for labels, members in _groups(record, request, make):
-        slots = [member.slots for member in members if len(member.slots)]
-        if not slots:
-            continue
-        first, last = min(int(each[0]) for each in slots), max(int(each[-1]) for each in slots)
-        interval = max(interval, *(int(np.median(member.intervals)) for member in members if len(member.slots)))
-        kept = max(members, key=lambda member: WORST_LAST.index(member.kept)).history
-        made = [member.made for member in members if member.made is not None]
-        for start, end in windows(first, last, request.every, request.tz) or [(first, last)]:
-            said = row(made, start, end) if made else {"note": ""}
-            partly = ["the record begins in it"] if start < first else []
-            partly += ["the record ends in it"] if end > last else []
-            said["note"] = "; ".join(note for note in (said["note"], *partly, *_notes(members)) if note)
-            shares = [coverage(member.slots, member.intervals, start, end) for member in members]
-            said |= {"coverage": sum(shares) / len(shares), "history": kept, "queue": request.queue}
-            rows.append({**labels, "window_start": start, "window_end": end, **said})
+    rows: list[Row] = []
+    intervals = [0]
+
+    def rows_of(group: tuple[Row, Sequence[Member[Made]]]) -> list[Row]:
+        labels, members = group
+        return [labels | said for said in _windows(members, request, row)]
+
+    # The passes and the arithmetic of whole series let other threads run.
+    with ThreadPoolExecutor() as workers:
+        for batch in _groups(record, request, make, workers):
+            for found in workers.map(rows_of, batch):
+                rows += found
+            lengths = (member.intervals for _, members in batch for member in members)
+            intervals += [int(np.median(length)) for length in lengths if len(length)]
     if not rows:
         raise RequestRefused("no series is selected: look at since, until, project, pool and type (poolscope pools)")
     frame = pd.DataFrame(rows, columns=[*LABELS, *columns])
     for bound in ("window_start", "window_end"):
         frame[bound] = pd.to_datetime(frame[bound], unit="s", utc=True)
     frame = frame.astype({name: "float64" for name in columns if name not in TEXTS})
-    frame.attrs["interval_seconds"] = interval
+    frame.attrs["interval_seconds"] = max(intervals)
     return frame
 
 
+def _windows(
+    members: Sequence[Member[Made]], request: Request, row: Callable[[list[Made], int, int], Row]
+) -> Iterator[Row]:
+    """Estimate each window of a group."""
+    slots = [member.slots for member in members if len(member.slots)]
+    if not slots:
+        return
+    first, last = min(int(each[0]) for each in slots), max(int(each[-1]) for each in slots)
+    kept = max(members, key=lambda member: WORST_LAST.index(member.kept)).history
+    made = [member.made for member in members if member.made is not None]
+    for start, end in windows(first, last, request.every, request.tz) or [(first, last)]:
+        said = row(made, start, end) if made else {"note": ""}
+        partly = ["the record begins in it"] if start < first else []
+        partly += ["the record ends in it"] if end > last else []
+        said["note"] = "; ".join(note for note in (said["note"], *partly, *_notes(members)) if note)
+        shares = [coverage(member.slots, member.intervals, start, end) for member in members]
+        said |= {"coverage": sum(shares) / len(shares), "history": kept, "queue": request.queue}
+        yield {"window_start": start, "window_end": end, **said}
+
+
 def _groups(
-    record: Record, request: Request, make: Callable[[Flows], Made]
-) -> Iterator[tuple[Row, Sequence[Member[Made]]]]:
+    record: Record, request: Request, make: Callable[[Flows], Made], workers: Executor
+) -> Iterator[list[tuple[Row, Sequence[Member[Made]]]]]:
     """Read the record, and bring the series together that are summed; no more is held than that takes."""
     groups: dict[tuple[str | None, ...], list[Member[Made]]] = {}
-    for _, series in record.read(request.selection(record.last_slot())):
-        for each in series:
+    for _, series in _ahead(record.read(request.selection(record.last_slot())), workers):
+        members = workers.map(lambda each: _member(each.known(), request, make), series)
+        for each, member in zip(series, members, strict=True):
             pool = (each.pool.project, each.pool.pool, each.pool.name) if "pool" in request.by else (None, None, None)
             label = (*pool, each.type if "type" in request.by else None)
-            groups.setdefault(label, []).append(_member(each.known(), request, make))
+            groups.setdefault(label, []).append(member)
         if "pool" in request.by:
-            yield from _labelled(groups)
+            yield _labelled(groups)
             groups = {}
-    yield from _labelled(groups)
+    yield _labelled(groups)
 
 
-def _labelled(groups: dict[tuple[str | None, ...], list[Member[Made]]]) -> Iterator[tuple[Row, list[Member[Made]]]]:
-    for label, members in groups.items():
-        yield dict(zip(LABELS, label, strict=False)), members
+def _ahead(items: Iterator[Item], workers: Executor) -> Iterator[Item]:
+    """Fetch each item while the one before it is worked on."""
+    following = workers.submit(next, items, None)
+    while (item := following.result()) is not None:
+        following = workers.submit(next, items, None)
+        yield item
+
+
+def _labelled(
+    groups: dict[tuple[str | None, ...], list[Member[Made]]],
+) -> list[tuple[Row, Sequence[Member[Made]]]]:
+    return [(dict(zip(LABELS, label, strict=False)), members) for label, members in groups.items()]
 
 
 def _member(series: Series, request: Request, make: Callable[[Flows], Made]) -> Member[Made]:
