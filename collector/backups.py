@@ -13,7 +13,7 @@ import duckdb
 from collector import __version__
 from collector.database import Record, connect
 from collector.errors import InputRefused, RecordNotWritten
-from collector.schema import MIGRATIONS, TABLES, migrate
+from collector.schema import MIGRATIONS, SINCE, TABLES, migrate
 
 MANIFEST: Final = "manifest.json"
 # What pools were is needed to read what came later: it is small, and stays.
@@ -43,6 +43,7 @@ def back_up(record: Record, folder: Path, now: datetime) -> Manifest:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputRefused(f"{folder} is not empty: name a new folder for each backup")
+    folder = folder.absolute()
     unfinished = folder.with_name(folder.name + ".unfinished")
     try:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -74,10 +75,18 @@ def verify(folder: Path) -> Manifest:
     try:
         told: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         manifest = Manifest(**told)
+        if (
+            not isinstance(manifest.rows, dict)
+            or not isinstance(manifest.sha256, dict)
+            or type(manifest.schema) is not int
+        ):
+            raise ValueError("its manifest is not as it was written")
         # The names go into SQL: only those of our own tables.
         tables = [table for table in TABLES if table in manifest.rows]
         if len(tables) < len(manifest.rows):
             raise ValueError(f"tables of another kind: {', '.join(sorted(manifest.rows.keys() - set(tables)))}")
+        if missing := {table for table in TABLES if SINCE.get(table, 1) <= manifest.schema} - set(tables):
+            raise ValueError(f"tables are missing: {', '.join(sorted(missing))}")
         sums = {table: _sha256(folder / f"{table}.parquet") for table in tables}
     except (OSError, ValueError, TypeError) as error:
         raise InputRefused(f"{folder} is no whole backup ({error})") from None

@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from collector import backoff, spool
 from collector.attempts import Limits
@@ -15,12 +15,11 @@ from collector.database import Locked, Record, checked_version, connect, refusin
 from collector.discovery import DiscoveredPool, Known
 from collector.errors import DatabaseRefused, RecordNotWritten
 from collector.poll import Session, Tick, poll
+from collector.schema import SINCE
 from collector.slots import naive, slot_of
 from collector.snapshot import OK, Round
 
 LONGEST_DRAIN_WAIT = timedelta(seconds=5)
-# The version of the schema from which on pools are kept.
-POOLS_SINCE: Final = 2
 
 
 def recall(database: Path, spool_folder: Path, slot: datetime, discovery_interval: timedelta) -> Known:
@@ -60,7 +59,7 @@ def _stored(database: Path, sampled: set[tuple[str, str]], slot: datetime, disco
         if version:
             query = "SELECT DISTINCT project, pool FROM scrapes WHERE slot = $1 AND outcome = 'ok'"
             sampled = sampled | set(connection.execute(query, [slot]).fetchall())
-        if version < POOLS_SINCE:
+        if version < SINCE["pools"]:
             return Known(sampled)
         return Known(sampled, _pools(connection), _fresh(connection, slot, discovery_interval))
 

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -45,22 +45,30 @@ class Compacted:
 
 
 def pays(database: Path) -> bool:
-    """Return whether the file has grown by half since it was last compacted: two looks at the folder, nothing more."""
+    """Return whether the file has grown by half since that was last tried: two looks at the folder, nothing more."""
     database = database.resolve()
-    try:
-        last = int(_size_file(database).read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        last = 0
-    return database.exists() and database.stat().st_size > max(SMALLEST, GROWTH * last)
+    size, _ = _noted(database)
+    return database.exists() and database.stat().st_size > max(SMALLEST, GROWTH * size)
 
 
 def compacted_at(database: Path) -> datetime | None:
     """Return when the record was last compacted, naive UTC; None where it never was."""
+    return _noted(database.resolve())[1]
+
+
+def _noted(database: Path) -> tuple[int, datetime | None]:
+    """Return the size at which a compaction was last tried, 0 where none was, and when one was last done."""
     try:
-        seconds = _size_file(database.resolve()).stat().st_mtime
-    except OSError:
-        return None
-    return naive(datetime.fromtimestamp(seconds, UTC))
+        size, _, instant = _size_file(database).read_text(encoding="ascii").partition(" ")
+        return int(size), datetime.fromisoformat(instant) if instant else None
+    except (OSError, ValueError):
+        return 0, None
+
+
+def _note(database: Path, size: int, done: datetime | None) -> None:
+    # A disk that is full even so costs no more than a compaction too early.
+    with suppress(OSError):
+        _size_file(database).write_text(f"{size} {done.isoformat() if done else ''}".strip(), encoding="ascii")
 
 
 async def compact(database: Path, clock: Clock, wait_seconds: float) -> Compacted:
@@ -86,8 +94,14 @@ async def compact(database: Path, clock: Clock, wait_seconds: float) -> Compacte
     with holding(fresh.with_name(fresh.name + ".lock"), f"compacting {database}"):
         _clear(fresh)
         try:
+            size = database.stat().st_size
+            if shutil.disk_usage(database.parent).free < size:
+                raise OSError(f"it may take {size:,} bytes, which are not free")
             return await _rewrite(database, fresh, clock, wait_seconds)
         except (duckdb.Error, OSError) as error:
+            # Not again at the next poll, but when the file has grown.
+            if database.exists():
+                _note(database, database.stat().st_size, compacted_at(database))
             raise RecordNotWritten(f"{database} was not compacted, it is as it was ({str(error)[:300]})") from None
         finally:
             _clear(fresh)
@@ -110,9 +124,8 @@ async def _rewrite(database: Path, fresh: Path, clock: Clock, wait_seconds: floa
             raise RecordNotWritten(f"{database} was not compacted, it is as it was: another program wrote to it")
         fresh.rename(database)
         _sync(database.parent)
-    # The old file's room is free only now; a disk that is full even so costs no more than a compaction too early.
-    with suppress(OSError):
-        _size_file(database).write_text(str(after), encoding="ascii")
+    # The old file's room is free only now.
+    _note(database, after, naive(clock.now()))
     return Compacted(before, after, rows)
 
 
@@ -150,7 +163,9 @@ def _next(month: datetime) -> datetime:
 def _clear(fresh: Path) -> None:
     """Remove what a killed compaction left: nothing of it was in use."""
     for path in (fresh, _log(fresh)):
-        path.unlink(missing_ok=True)
+        # What stands in the way is told by who writes there.
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
     shutil.rmtree(f"{fresh}.tmp", ignore_errors=True)
 
 

@@ -112,9 +112,12 @@ def _named(pattern: str, what: str) -> Callable[[object], str]:
 
 def _path(value: object) -> Path:
     try:
-        return Path(_text(value)).expanduser()
+        path = Path(_text(value)).expanduser()
     except RuntimeError as error:
         raise ValueError(f"a path is expected ({error})") from None
+    if not path.name:
+        raise ValueError(f"{path} names no file")
+    return path
 
 
 COLLECT: dict[str, Callable[[object], Any]] = {

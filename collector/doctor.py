@@ -78,6 +78,7 @@ async def look_at_api(session: Session, clock: Clock, timeout: float) -> list[Fi
             except RequestFailed as failure:
                 findings.append(_failed(what, failure, f"workspace {workspace}", "listing"))
                 if failure.outcome in REFUSED_CREDENTIAL:
+                    session.gate.refusal = failure
                     return findings
             except (NotJson, WrongShape) as error:
                 findings.append(Finding(what, "error", f"workspace {workspace}: {error}", "tell us what it answers"))
@@ -93,6 +94,8 @@ async def look_at_api(session: Session, clock: Clock, timeout: float) -> list[Fi
         types = parse_statistics((await api.show_workload_statistics(pool, timeout)).body).items
     except RequestFailed as failure:
         findings.append(_failed(what, failure, pool, "statistics"))
+        if failure.outcome == "unauthorized":
+            session.gate.refusal = failure
     except (NotJson, WrongShape) as error:
         findings.append(
             Finding(what, "error", f"{pool}: {error}", "collect keeps the body: poolscope status counts it")
@@ -100,6 +103,12 @@ async def look_at_api(session: Session, clock: Clock, timeout: float) -> list[Fi
     else:
         findings.append(Finding(what, "ok", f"{pool} answers with {len(types)} job types"))
     return findings
+
+
+def not_asked(project: Project) -> Finding:
+    """Say that a project was not asked for: its credential had been refused, and each more refusal may lock it."""
+    told = f"not asked: the credential {project.credentials} was refused before"
+    return Finding(f"{project.name}: endpoint", "warning", told, "mend the credential, then run doctor again")
 
 
 def _skew(project: Project, server: datetime | None, now: datetime) -> Finding:

@@ -8,6 +8,8 @@ from collector import __version__
 from collector.errors import DatabaseRefused
 
 TABLES: Final = ("polls", "discoveries", "scrapes", "snapshots", "pools")
+SINCE: Final = {"pools": 2}
+"""The version from which on there is a table; 1 where it is not named."""
 
 # No PRIMARY KEY, UNIQUE or index: they cost memory and bloat the file; the process lock and anti-joins hold the keys.
 MIGRATIONS: Final = (

@@ -1,7 +1,8 @@
 """How the record stands: last slots, coverage and errors by cause, what waits in the spool."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +29,7 @@ class PoolStatus:
     errors_week: dict[str, int]
     disagreements_week: int
     polled: bool
-    """Whether the newest poll of its project still asked for it."""
+    """Whether its project is configured, and the newest poll of it still asked for this pool."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,9 @@ def _said(slot: datetime | None) -> str:
     return "none" if slot is None else f"{slot:%Y-%m-%d %H:%M}Z"
 
 
-def status_of(record: Record, database: Path, spool_folder: Path, now: datetime) -> Status:
+def status_of(
+    record: Record, database: Path, spool_folder: Path, now: datetime, projects: Collection[str] = ()
+) -> Status:
     """Read how the record stands.
 
     Parameters
@@ -79,6 +82,8 @@ def status_of(record: Record, database: Path, spool_folder: Path, now: datetime)
         The open record, see `store.reading`.
     now
         Naive UTC.
+    projects
+        Those of the configuration, which are polled; where it has none, all may be.
     """
     last_run, discovered, last_slot, ahead = record.execute(
         """SELECT (SELECT max(run) FROM polls), (SELECT max(run) FROM polls WHERE discovered),
@@ -106,21 +111,29 @@ def status_of(record: Record, database: Path, spool_folder: Path, now: datetime)
         spool_files=len(files),
         spool_oldest=files[0].name if files else None,
         set_aside=[str(path) for path in spool.set_aside_files(spool_folder)],
-        pauses={profile: pause.until for profile, pause in backoff.read(spool_folder).items()},
+        pauses={
+            profile: pause.until
+            for profile, pause in backoff.read(spool_folder).items()
+            if not pause.over(now.replace(tzinfo=UTC))
+        },
         listing_errors=listing_errors,
-        pools=_pools(record, now),
+        pools=_pools(record, now, projects),
     )
 
 
-def _pools(record: Record, now: datetime) -> list[PoolStatus]:
+def _pools(record: Record, now: datetime, projects: Collection[str]) -> list[PoolStatus]:
     coverage = {window: _coverage(record, now, length) for window, length in WINDOWS.items()}
     errors = {window: _errors(record, now, length) for window, length in WINDOWS.items()}
     rows = record.execute(
-        """WITH newest AS (SELECT project, max(slot) AS slot FROM scrapes WHERE slot <= $1 GROUP BY ALL)
+        """WITH newest AS (
+            -- What was imported nobody polls: it has no attempts.
+            SELECT project, max(slot) AS slot FROM scrapes WHERE slot <= $1 AND attempts IS NOT NULL GROUP BY ALL
+        )
         SELECT project, pool, max(s.slot) FILTER (outcome = 'ok' AND s.slot <= $1), arg_max(outcome, run),
             count(*) FILTER (disagreement IS NOT NULL AND s.slot > $2 AND s.slot <= $1),
-            max(s.slot) >= any_value(newest.slot) AND arg_max(outcome, run) <> 'gone'
-        FROM scrapes s JOIN newest USING (project) GROUP BY project, pool ORDER BY project, pool""",
+            coalesce(max(s.slot) FILTER (attempts IS NOT NULL) >= any_value(newest.slot), false)
+                AND arg_max(outcome, run) <> 'gone'
+        FROM scrapes s LEFT JOIN newest USING (project) GROUP BY project, pool ORDER BY project, pool""",
         [now, now - WINDOWS["week"]],
     ).fetchall()
     return [
@@ -136,7 +149,7 @@ def _pools(record: Record, now: datetime) -> list[PoolStatus]:
             errors_day=errors["day"].get((project, pool), {}),
             errors_week=errors["week"].get((project, pool), {}),
             disagreements_week=disagreements,
-            polled=polled,
+            polled=polled and (not projects or project in projects),
         )
         for project, pool, last_ok, outcome, disagreements, polled in rows
     ]

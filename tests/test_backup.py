@@ -79,6 +79,19 @@ def test_a_backup_of_the_first_version_is_brought_up_to_date(folder: Path) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("odd", [{"rows": "all"}, {"schema": "2"}, {"rows": {}}, {"rows": {"polls": 1}}])
+def test_a_manifest_that_is_odd_is_refused(folder: Path, odd: dict[str, object]) -> None:
+    """Exit 6, not a traceback, and not an empty database that passes for a whole one."""
+    assert 0 == poolscope(folder, "backup", "kept").returncode
+    manifest = next((folder / "kept").glob("*.json"))
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | odd))
+    (folder / RECORD).unlink()
+    done = poolscope(folder, "restore", "kept")
+    assert 6 == done.returncode
+    assert "Traceback" not in done.stderr
+    assert not (folder / RECORD).exists()
+
+
 def test_a_restore_that_is_killed_leaves_no_database(folder: Path) -> None:
     """Killed at random points there is the whole database or none; the last run makes it."""
     before = content(folder)["snapshots"]

@@ -168,6 +168,21 @@ def test_collect_compacts_where_it_pays(tmp_path: Path) -> None:
     assert not pays(tmp_path / "missing.duckdb")
 
 
+def test_a_compaction_that_failed_is_not_tried_at_every_poll(tmp_path: Path) -> None:
+    """No room for the new file: collect says so once, polls on, and tries again when the file has grown by half."""
+    fill(tmp_path, "INSERT INTO snapshots (project, slot, type) SELECT 'p', '2026-01-05', md5(i::VARCHAR) FROM noise")
+    # What stands in the way of the new file is as good as a full disk.
+    (tmp_path / "data/poolscope.duckdb.compacting").mkdir()
+    with Sandbox([StillPool("a")]) as sandbox:
+        configure(tmp_path, sandbox.endpoint, 'pools = ["a"]')
+        done = poolscope(tmp_path, "collect")
+        assert (0, "not_compacted") == (done.returncode, json.loads(done.stderr)["event"])
+        assert not pays(tmp_path / RECORD)
+        assert json.loads(poolscope(tmp_path, "status", "--json").stdout)["compacted_at"] is None
+        done = poolscope(tmp_path, "collect")
+        assert (0, "") == (done.returncode, done.stderr)
+
+
 def test_watch_compacts_where_it_pays(tmp_path: Path) -> None:
     """Beside its slots, by a process of its own; status tells when it was."""
     fill(tmp_path, "INSERT INTO snapshots (project, slot, type) SELECT 'p', '2026-01-05', md5(i::VARCHAR) FROM noise")

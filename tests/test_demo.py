@@ -38,6 +38,20 @@ def test_demo_collects_every_slot_of_every_pool(tmp_path: Path) -> None:
     assert pools == events(again, "pool")
 
 
+def test_demo_touches_nothing_that_is_not_its_own(tmp_path: Path) -> None:
+    """A spool beside it stays, and a configuration that it did not write ends it with 2 before anything."""
+    (tmp_path / "data" / "spool").mkdir(parents=True)
+    (tmp_path / "data" / "spool" / "acknowledged.ndjson").write_text("a poll")
+    done = poolscope(tmp_path, "demo", "--days", "1", "--step", "12h", "--out", "data")
+    assert 0 == done.returncode, done.stderr
+    assert "a poll" == (tmp_path / "data" / "spool" / "acknowledged.ndjson").read_text()
+    (tmp_path / "poolscope.toml").write_text("[collect]\n")
+    done = poolscope(tmp_path, "demo", "--days", "1", "--step", "12h", "--out", ".")
+    assert 2 == done.returncode
+    assert "--out" in done.stderr
+    assert "[collect]\n" == (tmp_path / "poolscope.toml").read_text()
+
+
 def test_demo_replays_a_trace(tmp_path: Path) -> None:
     """One job that waited an hour and ran an hour, polled every half hour: the counts are plain."""
     jobs = """

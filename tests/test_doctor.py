@@ -73,6 +73,21 @@ def test_each_call_that_is_refused_has_its_mend(
     assert (1 if what == "p: listing pools" else 2) == len(signed)
 
 
+def test_a_refused_key_is_used_once_however_many_projects_have_it(tmp_path: Path) -> None:
+    """Of three projects one is asked; the others are told of, so that doctor does not lock the key."""
+    with Scripted({}, answer(401, b'{"error_code": "APIGW.0301"}', **now())) as server:
+        more = "".join(
+            f'\n[projects.p{n}]\nproject_id = "{n}"\nendpoint = "{server.endpoint}"\npools = ["a"]' for n in (1, 2)
+        )
+        configure(tmp_path, server.endpoint, f'pools = ["a"]{more}')
+        done = poolscope(tmp_path, "doctor")
+        signed = [head for head in server.heads if "authorization:" in head.lower()]
+    assert 2 == done.returncode
+    assert 1 == len(signed)
+    told = [finding["what"] for finding in findings(done) if "not asked" in finding["told"]]
+    assert ["p1: endpoint", "p2: endpoint"] == told
+
+
 @pytest.mark.parametrize(
     ("offset", "severity", "code"),
     [(timedelta(minutes=5), "warning", 1), (timedelta(minutes=-20), "error", 2)],

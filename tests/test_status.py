@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -34,10 +35,10 @@ def keep(folder: Path, *scrapes: Scrape, discoveries: tuple[Discovery, ...] = ()
     spool.write(folder / "spool", slot, run, Round([poll], list(discoveries), list(scrapes), []))
 
 
-def status(folder: Path) -> Status:
+def status(folder: Path, projects: tuple[str, ...] = ()) -> Status:
     async def read() -> Status:
         async with reading(folder / "record.duckdb", folder / "spool", CLOCK) as record:
-            return status_of(record, folder / "record.duckdb", folder / "spool", NOW)
+            return status_of(record, folder / "record.duckdb", folder / "spool", NOW, projects)
 
     return asyncio.run(read())
 
@@ -147,6 +148,16 @@ def test_a_polled_pool_without_samples_alarms(tmp_path: Path) -> None:
     keep(tmp_path, scrape(SLOT), scrape(SLOT, "b", "timeout"))
     (told,) = status(tmp_path).too_old(timedelta(minutes=10))
     assert told.startswith("p b (last slot 2026-01-15 11:00Z, last outcome timeout")
+
+
+def test_what_nobody_polls_does_not_alarm(tmp_path: Path) -> None:
+    """An import, which has no attempts, and a project that is no longer configured; the configured one does."""
+    keep(tmp_path, scrape(SLOT - 60 * MINUTE), replace(scrape(SLOT - 60 * MINUTE, "b"), project="old", attempts=None))
+    keep(tmp_path, scrape(SLOT))
+    assert [] == status(tmp_path).too_old(timedelta(minutes=10))
+    keep(tmp_path, replace(scrape(SLOT - 60 * MINUTE, "c"), project="gone", run=SLOT - 59 * MINUTE))
+    assert 1 == len(status(tmp_path).too_old(timedelta(minutes=10)))
+    assert [] == status(tmp_path, ("p",)).too_old(timedelta(minutes=10))
 
 
 def test_json_is_one_document(tmp_path: Path) -> None:

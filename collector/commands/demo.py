@@ -19,7 +19,7 @@ from collector.clock import SimulatedClock
 from collector.console import progress, say, table, warn
 from collector.credentials import Credential
 from collector.demo import run_demo
-from collector.errors import PoolscopeError
+from collector.errors import ConfigError, PoolscopeError
 from collector.lock import writing
 from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY
 from collector.slots import parse_duration, say_duration, slot_of
@@ -27,6 +27,7 @@ from collector.slots import parse_duration, say_duration, slot_of
 # A Monday, so that every demo shows the same weeks.
 START = datetime(2026, 1, 5, tzinfo=UTC)
 MOST_WARNINGS = 5
+MADE_HERE = "# Made by poolscope demo."
 
 
 class SandboxFailed(PoolscopeError):
@@ -55,7 +56,10 @@ def command(days: int | None, trace: Path | None, step: timedelta, out: Path) ->
     a table of what was seen and what to do next.
     """
     slots = _slots(days, trace, step)
-    database, spool_folder = out / "demo.duckdb", out / "spool"
+    database, spool_folder = out / "demo.duckdb", out / "demo.spool"
+    config = out / "poolscope.toml"
+    if config.exists() and not config.read_text(encoding="utf-8", errors="replace").startswith(MADE_HERE):
+        raise ConfigError(f"{config} is not the demo's: name another folder with --out")
     with writing(database):
         _remove_previous(database, spool_folder)
         failures: list[str] = []
@@ -143,7 +147,8 @@ def _cells(pool: Mapping[str, Any]) -> dict[str, object]:
 def _write_config(out: Path) -> Path:
     """Write the configuration under which the other commands find the demo's record."""
     file = out / "poolscope.toml"
-    file.write_text('# Made by poolscope demo.\n[paths]\ndatabase = "demo.duckdb"\nspool = "spool"\n', encoding="utf-8")
+    text = f'{MADE_HERE}\n[paths]\ndatabase = "demo.duckdb"\nspool = "demo.spool"\n'
+    file.write_text(text, encoding="utf-8")
     return file
 
 

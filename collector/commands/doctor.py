@@ -11,7 +11,7 @@ from collector.commands.schedule import read_crontab
 from collector.config import Config
 from collector.console import as_json, say
 from collector.credentials import AnyCredential, resolve
-from collector.doctor import Finding, look_at_api, look_at_files, look_at_record, worst
+from collector.doctor import Finding, look_at_api, look_at_files, look_at_record, not_asked, worst
 from collector.errors import ConfigError, DatabaseRefused
 from collector.schedule import has_line
 from collector.sessions import open_sessions
@@ -84,6 +84,9 @@ async def _look_at_apis(context: Context, config: Config) -> list[Finding]:
             projects, credentials, config.collect, context.clock, config.paths.database
         ) as sessions:
             for session in sessions:
+                if session.gate.refusal is not None:
+                    findings.append(not_asked(session.project))
+                    continue
                 found = await look_at_api(session, context.clock, timeout)
                 findings += found
                 profile = session.project.credentials

@@ -46,9 +46,10 @@ def command(context: Context, json_: bool, max_age: timedelta | None) -> None:
 
 
 async def _status(context: Context) -> Status:
-    paths = context.config().paths
+    config = context.config()
+    paths, projects = config.paths, {project.name for project in config.projects}
     async with reading(paths.database, paths.spool, context.clock) as record:
-        return status_of(record, paths.database, paths.spool, naive(context.clock.now()))
+        return status_of(record, paths.database, paths.spool, naive(context.clock.now()), projects)
 
 
 def _show(status: Status) -> None:
