@@ -4,10 +4,14 @@ Sharp, each by greedy passes: the largest number of the cohort's jobs that can h
 says whether a quantile can lie at w, or has to.
 """
 
+from typing import Final
+
 import numba
 import numpy as np
 
 from analysis.matching import UNBOUNDED, Real, Whole
+
+MOST_PROBES: Final = 256
 
 
 @numba.njit(cache=True, nogil=True)
@@ -95,7 +99,7 @@ def most_over(
 
 
 @numba.njit(cache=True, nogil=True)
-def quantile_bounds(
+def quantile_bounds(  # noqa: PLR0912 - a compiled pass: calls within it would copy its state
     offsets: Whole,
     begins: Whole,
     ends: Whole,
@@ -133,80 +137,54 @@ def quantile_bounds(
     jobs = 0
     longest = 0
     for series in range(len(offsets) - 1):
-        for event in range(offsets[series], offsets[series + 1]):
-            if ends[event] > start and begins[event] < end:
-                jobs += arrivals[event]
         longest = max(longest, ends[offsets[series + 1] - 1] - start)
+        for event in range(offsets[series], offsets[series + 1]):
+            if begins[event] >= end:
+                break
+            if ends[event] > start:
+                jobs += arrivals[event]
     most = longest // unit + 1
     low, high = np.empty(len(shares), np.int64), np.empty(len(shares), np.int64)
+    # One count answers for every quantile.
+    limits, counts = np.empty(MOST_PROBES, np.int64), np.empty(MOST_PROBES, np.int64)
     for side in range(2):
+        probes = 0
         below = -1
         for quantile in range(len(shares)):
             # Ever longer steps until it holds, then halves: most waits are short.
-            above, step = below + 1, 1
-            while above <= most and not _holds(
-                side,
-                offsets,
-                begins,
-                ends,
-                arrivals,
-                departures,
-                waiting,
-                window,
-                doubtful,
-                jobs,
-                shares[quantile],
-                above * unit,
-            ):
-                below, above, step = above, min(above + step, max(most, above + 1)), step * 2
-            while above <= most and above - below > 1:
-                middle = (above + below) // 2
-                if _holds(
-                    side,
-                    offsets,
-                    begins,
-                    ends,
-                    arrivals,
-                    departures,
-                    waiting,
-                    window,
-                    doubtful,
-                    jobs,
-                    shares[quantile],
-                    middle * unit,
-                ):
-                    above = middle
+            above = 0
+            while above <= below:
+                above = 2 * above + 1
+            last = below
+            found = -1
+            while found < 0 or found - last > 1:
+                probe = min(above, most) if found < 0 else (found + last) // 2
+                count = -1
+                for known in range(probes):
+                    if limits[known] == probe:
+                        count = counts[known]
+                if count < 0:
+                    count = count_of(side, offsets, begins, ends, arrivals, departures, waiting, window, probe * unit)
+                    if probes < MOST_PROBES:
+                        limits[probes], counts[probes] = probe, count
+                        probes += 1
+                counted = jobs - min(doubtful, jobs - count)
+                rank = int(np.ceil(shares[quantile] * counted - 1e-9))
+                if count >= rank if side == 0 else counted - count >= rank:
+                    found = probe
+                elif probe == most:
+                    # Not even the longest wait of the record.
+                    break
                 else:
-                    below = middle
-            found = above * unit if above <= most else UNBOUNDED
+                    last = probe
+                    above = 2 * above + 1
+            answer = found * unit if found >= 0 else UNBOUNDED
             if side == 0:
-                low[quantile] = found
+                low[quantile] = answer
             else:
-                high[quantile] = found
-            below = min(below, above - 1)
+                high[quantile] = answer
+            below = last
     return low, high
-
-
-@numba.njit(cache=True, nogil=True)
-def _holds(
-    side: int,
-    offsets: Whole,
-    begins: Whole,
-    ends: Whole,
-    arrivals: Whole,
-    departures: Whole,
-    waiting: Whole,
-    window: tuple[int, int],
-    doubtful: int,
-    jobs: int,
-    share: float,
-    limit: int,
-) -> bool:
-    """Tell whether the share of a cohort that waits at most a limit can be reached (side 0), or must be (side 1)."""
-    count = count_of(side, offsets, begins, ends, arrivals, departures, waiting, window, limit)
-    counted = jobs - min(doubtful, jobs - count)
-    rank = int(np.ceil(share * counted - 1e-9))
-    return count >= rank if side == 0 else counted - count >= rank
 
 
 @numba.njit(cache=True, nogil=True)

@@ -156,10 +156,9 @@ def _said(seconds: int) -> float | None:
 def _side_by_side(group: Sequence[Waiting], start: int) -> tuple[Whole, Whole, Whole, Whole, Whole, Whole]:
     """Return offsets, the events of all series from a window's start on, and how many waited before."""
     first = [int(np.searchsorted(each.ends, start, side="right")) for each in group]
-    events = [
-        np.concatenate([getattr(each, name)[at:] for each, at in zip(group, first, strict=True)])
-        for name in ("begins", "ends", "arrivals_most", "departures_most")
-    ]
+    names = ("begins", "ends", "arrivals_most", "departures_most")
+    parts = [[getattr(each, name)[at:] for each, at in zip(group, first, strict=True)] for name in names]
+    events = [np.concatenate(part) if len(part) > 1 else part[0] for part in parts]
     lengths = [len(each.ends) - at for each, at in zip(group, first, strict=True)]
     waiting = np.array([each.waiting_at(at) for each, at in zip(group, first, strict=True)])
     return np.concatenate([[0], np.cumsum(lengths)]), events[0], events[1], events[2], events[3], waiting

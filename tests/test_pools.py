@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from collector.sandbox.behaviour import PROJECT_ID
-from tests.polling import GOOD, configure, poll_slots, poolscope
+from tests.polling import GOOD, configure, poll_slots, poolscope, statistics_path
 from tests.scripted import Act, Scripted, answer
 
 LISTING = f"/v2/{PROJECT_ID}/pools"
@@ -27,7 +27,9 @@ def listing(*pools: tuple[str, str, int]) -> Act:
 def test_pools_are_shown_with_their_changes_and_cards(tmp_path: Path) -> None:
     """One is renamed and grows, one goes: each change is told once, a gone pool stays in the list."""
     listings = [listing(("a", "old", 2), ("b", "scratch", 1)), listing(("a", "new", 3))]
-    with Scripted({LISTING: listings}, answer(200, GOOD)) as server:
+    gone = answer(404, b'{"error_code": "ModelArts.50015001"}')
+    scripts = {LISTING: listings, statistics_path("b"): [answer(200, GOOD)] * 2 + [gone]}
+    with Scripted(scripts, answer(200, GOOD)) as server:
         poll_slots(tmp_path, server.endpoint, 3)
         configure(tmp_path, server.endpoint, '[paths]\ndatabase = "record.duckdb"\nspool = "spool"')
     shown = [json.loads(line) for line in poolscope(tmp_path, "pools").stdout.splitlines()]
