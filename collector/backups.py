@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -141,8 +142,22 @@ def lacking(record: Record, before: datetime, folder: Path) -> int:
     return missing
 
 
-def prune(record: Record, before: datetime) -> dict[str, int]:
+def old_rows(record: Record, before: datetime) -> dict[str, int]:
+    """Return how many rows `prune` deletes, by table."""
+    return {
+        table: int(record.execute(f"SELECT count(*) FROM {table} WHERE slot < $1", [before]).fetchall()[0][0])
+        for table in PRUNED
+    }
+
+
+def prune(record: Record, before: datetime, held: Mapping[str, int] | None = None) -> dict[str, int]:
     """Delete the rows of all tables but pools whose slots lie before an instant, in one transaction.
+
+    Parameters
+    ----------
+    held
+        How many a backup was seen to hold, by table; None where there is none. A row is never changed but by another
+        that comes, so that as many rows are the same rows.
 
     Returns
     -------
@@ -151,6 +166,8 @@ def prune(record: Record, before: datetime) -> dict[str, int]:
 
     Raises
     ------
+    InputRefused
+        When rows have come that the backup was not asked for.
     RecordNotWritten
     """
     try:
@@ -159,6 +176,9 @@ def prune(record: Record, before: datetime) -> dict[str, int]:
             table: int(record.execute(f"DELETE FROM {table} WHERE slot < $1", [before]).fetchall()[0][0])
             for table in PRUNED
         }
+        if held is not None and rows != held:
+            record.rollback()
+            raise InputRefused("old rows have come since the backup was looked at: nothing was deleted, try again")
         record.commit()
     except duckdb.Error as error:
         raise RecordNotWritten(f"nothing was deleted ({str(error)[:300]})") from None

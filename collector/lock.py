@@ -2,11 +2,15 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
+from collector.clock import Clock
 from collector.errors import LockHeld, RecordNotWritten
+
+LOOK_SECONDS: Final = 0.1
 
 
 def lock_file(database: Path) -> Path:
@@ -25,6 +29,22 @@ def writing(database: Path) -> AbstractContextManager[None]:
         When the lock's file cannot be made.
     """
     return holding(lock_file(database), f"writing to {database}")
+
+
+@asynccontextmanager
+async def writing_in_turn(database: Path, clock: Clock, wait_seconds: float) -> AsyncIterator[None]:
+    """Hold the lock of a record, see `writing`, once a poll that is under way has ended."""
+    until = clock.monotonic() + wait_seconds
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(writing(database))
+                break
+            except LockHeld:
+                if clock.monotonic() >= until:
+                    raise
+            await clock.sleep(LOOK_SECONDS)
+        yield
 
 
 @contextmanager

@@ -1,7 +1,9 @@
 """`poolscope backup`, `restore` and `prune`: what goes out comes back, and nothing is deleted that no backup has."""
 
 import json
+import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -10,11 +12,18 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from collector.lock import writing
 from collector.schema import MIGRATIONS
-from tests.polling import configure, poolscope, rows
+from tests.polling import configure, environment, poolscope, rows
 from tests.test_compact import RECORD, content, fill
 
 EVERYTHING = ("--before", "2027-01-01")
+
+
+def start(folder: Path, *words: str) -> subprocess.Popen[str]:
+    """Run the real command beside the test."""
+    call = [sys.executable, "-m", "collector", *words]
+    return subprocess.Popen(call, cwd=folder, env=environment(), stderr=subprocess.PIPE, text=True)
 
 
 @pytest.fixture
@@ -78,7 +87,6 @@ def test_a_backup_of_the_first_version_is_brought_up_to_date(folder: Path) -> No
     assert [(0,)] == rows(folder / RECORD, "SELECT count(discovered) + (SELECT count(*) FROM pools) FROM polls")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("odd", [{"rows": "all"}, {"schema": "2"}, {"rows": {}}, {"rows": {"polls": 1}}])
 def test_a_manifest_that_is_odd_is_refused(folder: Path, odd: dict[str, object]) -> None:
     """Exit 6, not a traceback, and not an empty database that passes for a whole one."""
@@ -92,6 +100,7 @@ def test_a_manifest_that_is_odd_is_refused(folder: Path, odd: dict[str, object])
     assert not (folder / RECORD).exists()
 
 
+@pytest.mark.slow
 def test_a_restore_that_is_killed_leaves_no_database(folder: Path) -> None:
     """Killed at random points there is the whole database or none; the last run makes it."""
     before = content(folder)["snapshots"]
@@ -133,3 +142,38 @@ def test_nothing_is_pruned_that_no_backup_has(folder: Path) -> None:
     assert 0 == poolscope(folder, "prune", *EVERYTHING, "--yes").returncode
     assert [(0,)] == rows(folder / RECORD, "SELECT count(*) FROM snapshots")
     assert [("q",)] == rows(folder / RECORD, "SELECT project FROM polls")
+
+
+def test_a_poll_goes_on_while_a_backup_is_written(folder: Path) -> None:
+    """Stopped in the midst of its files, the backup does not hold the lock; it ends well."""
+    with start(folder, "backup", "kept") as backup:
+        while not (folder / "kept.unfinished").exists():
+            assert backup.poll() is None
+        backup.send_signal(signal.SIGSTOP)
+        try:
+            with writing(folder / RECORD):
+                assert not (folder / "kept").exists()
+        finally:
+            backup.send_signal(signal.SIGCONT)
+    assert 0 == backup.returncode
+    assert (folder / "kept/manifest.json").exists()
+
+
+def test_a_poll_goes_on_while_a_prune_looks_at_its_backup(folder: Path) -> None:
+    """It holds no lock until it deletes, waits for the poll that has it, and deletes nothing that came meanwhile."""
+    assert 0 == poolscope(folder, "backup", "kept").returncode
+    before, manifest = content(folder)["snapshots"], folder / "kept/manifest.json"
+    told = manifest.read_text()
+    manifest.unlink()
+    os.mkfifo(manifest)
+    with start(folder, "prune", *EVERYTHING, "--backup", "kept") as prune, manifest.open("w") as looked_at:
+        # Both ends of the pipe are open: prune is about to read.
+        with writing(folder / RECORD):
+            looked_at.write(told)
+            looked_at.close()
+            time.sleep(3)  # for prune to look at the rows; where it is slower, the backup lacks the new one
+            with duckdb.connect(folder / RECORD) as connection:
+                connection.execute("INSERT INTO scrapes (run, slot) VALUES ('2026-01-06', '2026-01-06')")
+        _, told = prune.communicate(timeout=60)
+    assert 6 == prune.returncode, told
+    assert before == content(folder)["snapshots"]

@@ -25,18 +25,19 @@ def command(context: Context, folder: Path) -> None:
     Into DIR, which must not be there yet or be empty, with a manifest of rows and checksums; what waits in the spool is
     taken in first. restore makes a database of it again, and any other tool reads the files.
     """
-    with writing(context.config().paths.database):
-        manifest = asyncio.run(_back_up(context, folder))
+    manifest = asyncio.run(_back_up(context, folder))
     rows = sum(manifest.rows.values())
     say("backed_up", f"{folder}: {rows:,} rows of {len(manifest.rows)} tables", folder=str(folder), rows=manifest.rows)
 
 
 async def _back_up(context: Context, folder: Path) -> Manifest:
     paths, clock = context.config().paths, context.clock
-    drained = await drain(paths.database, paths.spool, clock, WAIT_SECONDS)
+    with writing(paths.database):
+        drained = await drain(paths.database, paths.spool, clock, WAIT_SECONDS)
     if drained.waits_because:
         raise DatabaseRefused(f"{paths.database} cannot be had now ({drained.waits_because}): no backup was made")
     for path in drained.set_aside:
         warn("set_aside", f"{path}: damaged, set aside, and not in the backup", file=str(path))
+    # Without the lock: polls go on meanwhile, into the spool.
     async with reading(paths.database, paths.spool, clock) as record:
         return back_up(record, folder, naive(clock.now()))

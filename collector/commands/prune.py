@@ -6,16 +6,18 @@ from pathlib import Path
 
 import click
 
-from collector.backups import lacking, prune, verify
+from collector.backups import lacking, old_rows, prune, verify
 from collector.cli import Context
 from collector.console import say
-from collector.database import Record, open_for_writing
+from collector.database import open_for_writing
 from collector.errors import DatabaseRefused, InputRefused
-from collector.lock import writing
+from collector.lock import writing_in_turn
 from collector.slots import naive, parse_instant
-from collector.store import drain
+from collector.store import drain, reading
 
 WAIT_SECONDS = 5.0
+# For a poll under way: it ends within three quarters of its interval, a minute by default.
+POLL_SECONDS = 60.0
 
 
 @click.command("prune")
@@ -37,27 +39,30 @@ def command(context: Context, before: str, backup: Path | None, yes: bool) -> No
         raise click.UsageError(
             "name a backup of what is deleted with --backup DIR (poolscope backup DIR), or say --yes"
         )
-    with writing(context.config().paths.database):
-        rows = asyncio.run(_prune(context, instant, backup))
+    rows = asyncio.run(_prune(context, instant, backup))
     told = ", ".join(f"{number:,} {table}" for table, number in rows.items())
     say("pruned", f"deleted what lies before {instant:%Y-%m-%d %H:%M}Z: {told}", before=instant, rows=rows)
 
 
 async def _prune(context: Context, instant: datetime, backup: Path | None) -> dict[str, int]:
     paths, clock = context.config().paths, context.clock
-    # What waits in the spool would come back.
-    drained = await drain(paths.database, paths.spool, clock, WAIT_SECONDS)
-    record = drained.waits_because or await open_for_writing(paths.database, clock, WAIT_SECONDS)
-    if isinstance(record, str):
-        raise DatabaseRefused(f"{paths.database} cannot be had now ({record}): nothing was deleted, try again")
-    with record:
-        return _delete(record, instant, backup)
+    held = None if backup is None else await _held(context, instant, backup)
+    async with writing_in_turn(paths.database, clock, POLL_SECONDS):
+        # What waits in the spool would come back.
+        drained = await drain(paths.database, paths.spool, clock, WAIT_SECONDS)
+        record = drained.waits_because or await open_for_writing(paths.database, clock, WAIT_SECONDS)
+        if isinstance(record, str):
+            raise DatabaseRefused(f"{paths.database} cannot be had now ({record}): nothing was deleted, try again")
+        with record:
+            return prune(record, instant, held)
 
 
-def _delete(record: Record, instant: datetime, backup: Path | None) -> dict[str, int]:
-    if backup is not None:
-        verify(backup)
+async def _held(context: Context, instant: datetime, backup: Path) -> dict[str, int]:
+    """Return how many old rows there are, by table, once a backup holds each; without the lock: polls go on."""
+    paths = context.config().paths
+    verify(backup)
+    async with reading(paths.database, paths.spool, context.clock) as record:
         missing = lacking(record, instant, backup)
         if missing:
             raise InputRefused(f"{backup} lacks {missing:,} of the rows: make a new backup, nothing was deleted")
-    return prune(record, instant)
+        return old_rows(record, instant)
