@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -133,7 +134,7 @@ def _failed(what: str, failure: RequestFailed, where: str, call: str = "listing"
 
 
 def look_at_files(config: Config) -> Iterator[Finding]:
-    """Look at spool, lock and disk; nothing is changed, and no poll turned away."""
+    """Look at spool, lock and disk; nothing is left behind, and no poll turned away."""
     paths = config.paths
     waiting, aside = len(spool.waiting(paths.spool)), spool.set_aside_files(paths.spool)
     if waiting > MUCH_WAITING:
@@ -147,12 +148,19 @@ def look_at_files(config: Config) -> Iterator[Finding]:
     if lock.exists() and not os.access(lock, os.W_OK):
         yield Finding("lock", "error", f"{lock} cannot be taken by this user", f"run chown $USER {lock}")
     for folder in dict.fromkeys((paths.database.parent, paths.spool)):
-        yield _space(folder)
+        yield _room(folder)
 
 
-def _space(folder: Path) -> Finding:
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    free = shutil.disk_usage(there).free
+def _room(folder: Path) -> Finding:
+    """Look whether a file can be written to a folder, or to where it will be made, and how much is free there."""
+    try:
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        with tempfile.NamedTemporaryFile(dir=there, prefix=".doctor-") as file:
+            file.write(b"written")
+        free = shutil.disk_usage(there).free
+    except OSError as error:
+        mend = "make it a folder that this user may write to, or name another one in [paths]: collect exits with 4"
+        return Finding("disk", "error", f"{folder} cannot be written to ({error.strerror})", mend)
     told = f"{free / 1e9:,.1f} GB are free for {folder}"
     if free > LITTLE_SPACE:
         return Finding("disk", "ok", told)

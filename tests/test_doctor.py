@@ -103,6 +103,20 @@ def test_a_clock_that_is_off_is_named(tmp_path: Path, offset: timedelta, severit
     assert code == done.returncode
 
 
+@pytest.mark.parametrize("paths", ['spool = "taken"', 'database = "taken/poolscope.duckdb"'])
+def test_a_folder_that_cannot_be_written_to_is_an_error(tmp_path: Path, paths: str) -> None:
+    """Where collect can keep nothing doctor says so; and it leaves nothing in the other folder."""
+    (tmp_path / "taken").touch()
+    configure(tmp_path, "http://127.0.0.1:9", f"[paths]\n{paths}")
+    assert 4 == poolscope(tmp_path, "collect").returncode
+    before = sorted(tmp_path.rglob("*"))
+    done = poolscope(tmp_path, "doctor")
+    assert 2 == done.returncode
+    (wrong,) = (finding for finding in findings(done) if (finding["what"], finding["severity"]) == ("disk", "error"))
+    assert f"{tmp_path / 'taken'} cannot be written to (Not a directory)" == wrong["told"]
+    assert before == sorted(tmp_path.rglob("*"))
+
+
 def test_an_endpoint_that_does_not_answer_is_named_once(tmp_path: Path) -> None:
     """No signed request is tried after it, and no secret is in the output."""
     with Scripted({}, close) as server:
