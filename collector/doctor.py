@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from collector import spool
 from collector.attempts import REFUSED_CREDENTIAL
+from collector.backoff import UNAUTHORIZED
 from collector.clock import Clock
 from collector.config import Config, Project
 from collector.database import Record
@@ -79,7 +80,7 @@ async def look_at_api(session: Session, clock: Clock, timeout: float) -> list[Fi
             except RequestFailed as failure:
                 findings.append(_failed(what, failure, f"workspace {workspace}", "listing"))
                 if failure.outcome in REFUSED_CREDENTIAL:
-                    session.gate.refusal = failure
+                    _close_gate(session, failure)
                     return findings
             except (NotJson, WrongShape) as error:
                 findings.append(Finding(what, "error", f"workspace {workspace}: {error}", "tell us what it answers"))
@@ -95,8 +96,7 @@ async def look_at_api(session: Session, clock: Clock, timeout: float) -> list[Fi
         types = parse_statistics((await api.show_workload_statistics(pool, timeout)).body).items
     except RequestFailed as failure:
         findings.append(_failed(what, failure, pool, "statistics"))
-        if failure.outcome == "unauthorized":
-            session.gate.refusal = failure
+        _close_gate(session, failure)
     except (NotJson, WrongShape) as error:
         findings.append(
             Finding(what, "error", f"{pool}: {error}", "collect keeps the body: poolscope status counts it")
@@ -104,6 +104,12 @@ async def look_at_api(session: Session, clock: Clock, timeout: float) -> list[Fi
     else:
         findings.append(Finding(what, "ok", f"{pool} answers with {len(types)} job types"))
     return findings
+
+
+def _close_gate(session: Session, failure: RequestFailed) -> None:
+    """Keep a credential that was refused from the other projects; an action that is not granted is one project's."""
+    if failure.outcome == UNAUTHORIZED:
+        session.gate.refusal = failure
 
 
 def not_asked(project: Project) -> Finding:

@@ -88,6 +88,18 @@ def test_a_refused_key_is_used_once_however_many_projects_have_it(tmp_path: Path
     assert ["p1: endpoint", "p2: endpoint"] == told
 
 
+def test_an_action_that_one_project_lacks_is_asked_for_in_the_others(tmp_path: Path) -> None:
+    """Rights are a project's: refused in the first, the key may still do in the second, and is no nearer to a lock."""
+    scripts = {f"/v2/{PROJECT_ID}/pools": [answer(403, b'{"error_code": "PDP.0001"}', **now())]}
+    with Scripted(scripts, answer(200, GOOD, **now())) as server:
+        other = f'[projects.other]\nproject_id = "1"\nendpoint = "{server.endpoint}"\npools = ["a"]'
+        configure(tmp_path, server.endpoint, other)
+        done = poolscope(tmp_path, "doctor")
+    assert {"p: listing pools": "error", "other: statistics": "ok"}.items() <= {
+        finding["what"]: finding["severity"] for finding in findings(done)
+    }.items()
+
+
 @pytest.mark.parametrize(
     ("offset", "severity", "code"),
     [(timedelta(minutes=5), "warning", 1), (timedelta(minutes=-20), "error", 2)],
