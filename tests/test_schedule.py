@@ -92,6 +92,18 @@ def test_a_crontab_keeps_everything_else(tmp_path: Path) -> None:
     assert "poolscope schedule --install" in scheduled(tmp_path, found)
 
 
+@pytest.mark.parametrize("harm", ["damaged", "gone"])
+def test_a_line_can_be_removed_whatever_the_configuration_says(tmp_path: Path, harm: str) -> None:
+    """A configuration that is no TOML any more, or that was removed, is named by its path alone."""
+    found = prepare(tmp_path, crontab=OTHERS)
+    assert 0 == poolscope(tmp_path, "schedule", "--install", **found).returncode
+    file = tmp_path / "poolscope.toml"
+    file.write_text("[collect") if harm == "damaged" else file.unlink()
+    done = poolscope(tmp_path, "--config", str(file), "schedule", "--remove", **found)
+    assert 0 == done.returncode, done.stderr
+    assert OTHERS + b"\n" == (tmp_path / "crontab").read_bytes()
+
+
 def test_the_first_crontab_of_a_user_is_made(tmp_path: Path) -> None:
     """Without a crontab there is one after --install, and --remove of what is not there changes nothing."""
     found = prepare(tmp_path)

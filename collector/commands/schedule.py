@@ -24,15 +24,17 @@ def command(context: Context, install: bool, remove: bool) -> None:
     """
     if install and remove:
         raise click.UsageError("--install or --remove, not both")
-    config, file = context.config(), context.found_file()
+    file = context.found_file()
     if file is None:
         raise ConfigError("there is no configuration file: poolscope init writes one, cron has no environment")
     if remove:
+        # The line is known by the file's path: what is in it, or that it is there no more, keeps nobody from this.
         before = read_crontab()
         after = without(before, file)
         _write_crontab(before, after)
         say("removed" if after != before else "not_there", f"your crontab has no line of {file}", config=str(file))
         return
+    config = context.config()
     refuse(what_cron_lacks(config, context.environment))
     line = crontab_line(config, file, sys.executable, context.clock.now().astimezone())
     if not install:
