@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from collector.lock import writing
-from collector.schema import MIGRATIONS
+from collector.schema import MIGRATIONS, TABLES
 from tests.polling import configure, environment, poolscope, rows
 from tests.test_compact import RECORD, content, fill
 
@@ -71,7 +71,7 @@ def test_a_backup_that_is_not_whole_is_refused(folder: Path, harm: str) -> None:
 
 
 def test_a_backup_of_the_first_version_is_brought_up_to_date(folder: Path) -> None:
-    """Its tables are made as they were then, filled, and migrated."""
+    """Its tables are made as they were then, filled, and migrated; prune knows its rows again."""
     assert 0 == poolscope(folder, "backup", "kept").returncode
     manifest, polls = folder / "kept/manifest.json", folder / "kept/polls.parquet"
     told = json.loads(manifest.read_text()) | {"schema": 1}
@@ -85,9 +85,14 @@ def test_a_backup_of_the_first_version_is_brought_up_to_date(folder: Path) -> No
     (folder / RECORD).rename(folder / "away.duckdb")
     assert 0 == poolscope(folder, "restore", "kept").returncode
     assert [(0,)] == rows(folder / RECORD, "SELECT count(discovered) + (SELECT count(*) FROM pools) FROM polls")
+    done = poolscope(folder, "prune", *EVERYTHING, "--backup", "kept")
+    assert 0 == done.returncode, done.stderr
 
 
-@pytest.mark.parametrize("odd", [{"rows": "all"}, {"schema": "2"}, {"rows": {}}, {"rows": {"polls": 1}}])
+@pytest.mark.parametrize(
+    "odd",
+    [{"rows": "all"}, {"schema": "2"}, {"rows": {}}, {"rows": {"polls": 1}}, {"rows": dict.fromkeys(TABLES, "all")}],
+)
 def test_a_manifest_that_is_odd_is_refused(folder: Path, odd: dict[str, object]) -> None:
     """Exit 6, not a traceback, and not an empty database that passes for a whole one."""
     assert 0 == poolscope(folder, "backup", "kept").returncode
