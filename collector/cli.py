@@ -54,6 +54,9 @@ Exit codes:
   6  a given file cannot be taken; nothing of it was written
   7  the record is older than --max-age
   70 a defect of Poolscope: please report what it says
+  130 ended by Ctrl-C
+  141 whoever read the output has gone
+doctor has its own: 1 there are warnings, 2 there are errors
 """
 
 

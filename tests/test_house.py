@@ -15,7 +15,8 @@ import pytest
 import analysis
 import collector
 from analysis import series
-from collector import schema, snapshot, spool
+from collector import cli, errors, schema, snapshot, spool
+from collector.errors import PoolscopeError
 from collector.snapshot import STATUSES, Discovery, Poll, Pool, Scrape, Snapshot, row_of
 
 ROOT = Path(collector.__file__).parent.parent
@@ -197,3 +198,13 @@ def test_the_tables_have_one_list() -> None:
     """Schema, spool and the rows of a round name the same tables in the same order; both packages the same statuses."""
     assert schema.TABLES == spool.TABLES == tuple(field.name for field in fields(snapshot.Round))
     assert snapshot.STATUSES == series.STATUSES
+
+
+def test_every_exit_code_is_explained() -> None:
+    """In the README and in --help: those of the errors, and those that the command line itself ends with."""
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, PoolscopeError)]
+    own = re.findall(r"sys\.exit\((\d+)\)", (ROOT / "collector/cli.py").read_text())
+    codes = {kind.exit_code for kind in kinds} | {int(code) for code in own}
+    readme = (ROOT / "README.md").read_text().partition("Exit codes:")[2].partition("\n\n")[0]
+    for told in (readme, cli.EXIT_CODES):
+        assert codes | {0} == {int(code) for code in re.findall(r"\d+", told)}
