@@ -50,6 +50,14 @@ def test_a_backup_restores_every_row(folder: Path) -> None:
     assert [(len(MIGRATIONS),)] == rows(folder / RECORD, "SELECT max(version) FROM poolscope_migrations")
 
 
+def test_a_backup_may_be_made_in_the_current_folder(folder: Path) -> None:
+    """Named by a dot, which is empty."""
+    (folder / "kept").mkdir()
+    done = poolscope(folder / "kept", "--config", str(folder / "poolscope.toml"), "backup", ".")
+    assert 0 == done.returncode, done.stderr
+    assert (folder / "kept/manifest.json").exists()
+
+
 @pytest.mark.parametrize("harm", ["cut", "missing", "manifest", "newer"])
 def test_a_backup_that_is_not_whole_is_refused(folder: Path, harm: str) -> None:
     """Exit 6 for a file that was cut, one that is missing, no manifest, a newer version; and no database is made."""

@@ -189,6 +189,7 @@ def test_the_file_of_init_knows_every_key(read: Read) -> None:
         ("[collect]\nrequests_per_second = 1" + "0" * 400, "collect.requests_per_second: a number above 0"),
         ("[paths]\ndatabase = 'a\\u0000b'".replace("'", '"'), "paths.database: a text is expected"),
         ("[paths]\nspool = '~no-such-user/spool'", "paths.spool: "),
+        ("[paths]\ndatabase = '/'", "paths.database: / names no file"),
         (PROJECT + "pools = []", 'projects.main.pools: "all" or a list of pool ids is expected'),
         (PROJECT + "workspaces = []", "projects.main.workspaces: a list of workspace ids"),
         (PROJECT + "include = [1]", "projects.main.include: a list of texts is expected"),

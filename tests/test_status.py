@@ -160,6 +160,15 @@ def test_what_nobody_polls_does_not_alarm(tmp_path: Path) -> None:
     assert [] == status(tmp_path, ("p",)).too_old(timedelta(minutes=10))
 
 
+def test_a_pause_that_is_over_is_not_told(tmp_path: Path) -> None:
+    """A credential that was refused and is configured no more stays in the file: it does not warn for ever."""
+    keep(tmp_path, scrape(SLOT))
+    paused = {"old": "2025-01-01T00:00:00+00:00", "now": "2026-01-15T12:05:00+00:00"}
+    told = {profile: {"refusals": 1, "until": until} for profile, until in paused.items()}
+    (tmp_path / "spool" / "refused.json").write_text(json.dumps(told))
+    assert ["now"] == list(status(tmp_path).pauses)
+
+
 def test_json_is_one_document(tmp_path: Path) -> None:
     """`--json` is one document with everything; without it, off a terminal, each line is an event."""
     keep(tmp_path, scrape(SLOT))
