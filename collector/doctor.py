@@ -16,7 +16,7 @@ from collector.clock import Clock
 from collector.config import Config, Project
 from collector.database import Record
 from collector.discovery import parse_pools
-from collector.errors import LockHeld
+from collector.errors import LockHeld, RecordNotWritten
 from collector.lock import lock_file, writing
 from collector.outcomes import RequestFailed
 from collector.parse import NotJson, WrongShape, parse_statistics
@@ -214,6 +214,8 @@ def _holder(config: Config) -> Iterator[Finding]:
             pass
     except LockHeld as held:
         yield Finding("lock", "error", str(held).split(":")[0], "end that process if it hangs")
+    except RecordNotWritten as error:
+        yield Finding("lock", "error", str(error))
 
 
 def worst(findings: Sequence[Finding]) -> Severity:

@@ -7,10 +7,12 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from collector.sandbox.behaviour import PROJECT_ID, SECRET_KEY
 from collector.sandbox.server import Sandbox
+from collector.schema import migrate
 from tests.polling import GOOD, configure, poolscope, statistics_path
 from tests.scripted import Act, Scripted, StillPool, answer, close
 
@@ -127,6 +129,20 @@ def test_a_folder_that_cannot_be_written_to_is_an_error(tmp_path: Path, paths: s
     (wrong,) = (finding for finding in findings(done) if (finding["what"], finding["severity"]) == ("disk", "error"))
     assert f"{tmp_path / 'taken'} cannot be written to (Not a directory)" == wrong["told"]
     assert before == sorted(tmp_path.rglob("*"))
+
+
+def test_a_lock_that_cannot_be_taken_is_an_error_among_the_others(tmp_path: Path) -> None:
+    """A record that has stood still since its lock was lost to another user, or is no file: doctor goes on."""
+    configure(tmp_path, "http://127.0.0.1:9")
+    lock = tmp_path / f"{RECORD}.lock"
+    lock.mkdir(parents=True)
+    with duckdb.connect(tmp_path / RECORD) as connection:
+        migrate(connection, 0)
+        connection.execute("INSERT INTO scrapes (run, slot, outcome) VALUES ('2026-01-05', '2026-01-05', 'ok')")
+    done = poolscope(tmp_path, "doctor")
+    assert 2 == done.returncode
+    assert ("schedule", "error") in grave(done)
+    assert ("lock", "error") in grave(done)
 
 
 def test_an_endpoint_that_does_not_answer_is_named_once(tmp_path: Path) -> None:
