@@ -111,7 +111,7 @@ def flows_of(series: Series, queue: str) -> Flows:
         back = np.maximum.accumulate(np.maximum(low - high, 0))
         low, high = low - back, np.maximum(high, low - back)
         since = np.concatenate([[0], np.cumsum(point - restarted)])
-        since = np.clip(needed + np.maximum.accumulate(since - needed) - back, low, high)
+        since = np.clip(needed + _rising(since - needed) - back, low, high)
         arrivals = np.maximum(np.diff(active + since + back), risen)
         arrivals_most = np.maximum(arrivals, grown + np.diff(back) + most)
         low, high = (active - active[0] + bound + back for bound in (low, high))
@@ -123,6 +123,16 @@ def flows_of(series: Series, queue: str) -> Flows:
 def _sum(ended: dict[str, Ended], what: str) -> Whole:
     total: Whole = np.sum([getattr(each, what) for each in ended.values()], axis=0)
     return total
+
+
+def _rising(count: Whole) -> Whole:
+    """Return what never falls and lies midway between what rises above a count and what rises below it.
+
+    What a gap left open goes up and down; its upper edge alone would be too high.
+    """
+    above, below = np.maximum.accumulate(count), np.minimum.accumulate(count[::-1])[::-1]
+    middle: Whole = (above + below) // 2
+    return middle
 
 
 def _restarted(series: Series, classes: Classes) -> tuple[Whole, Whole]:
@@ -147,7 +157,7 @@ def _ended(series: Series, status: str, classes: Classes) -> Ended:
         low = np.maximum.accumulate(np.ceil(found.low - 1e-6)).astype(np.int64)
         high = np.minimum.accumulate(np.floor(found.high + 1e-6)[::-1])[::-1].astype(np.int64)
         high = np.maximum(high, low)
-        point = np.maximum.accumulate(np.clip(np.rint(found.point).astype(np.int64), low, high))
+        point = np.clip(_rising(np.rint(found.point).astype(np.int64)), low, high)
         most = np.maximum(np.diff(point), high[1:] - low[:-1])
         return Ended(np.diff(point), most, low, high, level=True)
     change = np.diff(count)
