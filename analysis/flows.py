@@ -109,12 +109,12 @@ def flows_of(series: Series, queue: str) -> Flows:
         low = needed + np.maximum.accumulate(low - needed)
         # What the counts of finished jobs cannot explain came back to the queue, or went with a deletion.
         back = np.maximum.accumulate(np.maximum(low - high, 0))
-        low, high = low - back, np.maximum(high, low - back)
-        since = np.concatenate([[0], np.cumsum(point - restarted)])
-        since = np.clip(needed + _rising(since - needed) - back, low, high)
-        arrivals = np.maximum(np.diff(active + since + back), risen)
+        # From here on bounds of what left, by ending or by coming back; between any two slots it is what was needed.
+        high = needed + np.minimum.accumulate((high + back - needed)[::-1])[::-1]
+        left = np.clip(needed + _rising(np.concatenate([[0], np.cumsum(point - restarted)]) - needed), low, high)
+        arrivals = np.diff(active + left)
         arrivals_most = np.maximum(arrivals, grown + np.diff(back) + most)
-        low, high = (active - active[0] + bound + back for bound in (low, high))
+        low, high = (active - active[0] + bound for bound in (low, high))
     if back[-1]:
         notes.append(f"{back[-1]:,} came back to the queue, or were deleted with others")
     return Flows(series, classes, waiting, arrivals, arrivals_most, low, high, ended, 1.0, tuple(notes))
