@@ -31,7 +31,10 @@ class Member(Generic[Made]):
     """One series of a group."""
 
     name: str
+    observed: Whole
+    """The slots at which its pool was."""
     slots: Whole
+    """Those at which its counts are known."""
     intervals: Whole
     kept: str
     history: str
@@ -92,6 +95,8 @@ def _windows(
 ) -> Iterator[Row]:
     """Estimate each window of a group."""
     slots = [member.slots for member in members if len(member.slots)]
+    # Where nothing is known of any, that is what there is to say.
+    slots = slots or [member.observed for member in members if len(member.observed)]
     if not slots:
         return
     first, last = min(int(each[0]) for each in slots), max(int(each[-1]) for each in slots)
@@ -113,7 +118,7 @@ def _groups(
     """Read the record, and bring the series together that are summed; no more is held than that takes."""
     groups: dict[tuple[str | None, ...], list[Member[Made]]] = {}
     for _, series in _ahead(record.read(request.selection(record.last_slot())), workers):
-        members = workers.map(lambda each: _member(each.known(), request, make), series)
+        members = workers.map(lambda each: _member(each, request, make), series)
         for each, member in zip(series, members, strict=True):
             pool = (each.pool.project, each.pool.pool, each.pool.name) if "pool" in request.by else (None, None, None)
             label = (*pool, each.type if "type" in request.by else None)
@@ -138,13 +143,15 @@ def _labelled(
     return [(dict(zip(LABELS, label, strict=False)), members) for label, members in groups.items()]
 
 
-def _member(series: Series, request: Request, make: Callable[[Flows], Made]) -> Member[Made]:
+def _member(whole: Series, request: Request, make: Callable[[Flows], Made]) -> Member[Made]:
+    series = whole.known()
     name = f"{series.pool.name or series.pool.pool} {series.type}"
+    seen = whole.slots, series.slots, series.intervals
     if len(series.slots) < 2:
-        return Member(name, series.slots, series.intervals, "silent", "silent", (TOO_SHORT,), None)
+        return Member(name, *seen, "silent", "silent", (TOO_SHORT,), None)
     flows = flows_of(series, request.queue)
     classes = flows.classes
-    return Member(name, series.slots, series.intervals, classes.name, classes.history, flows.notes, make(flows))
+    return Member(name, *seen, classes.name, classes.history, flows.notes, make(flows))
 
 
 def _notes(members: Sequence[Member[Made]]) -> list[str]:
