@@ -56,6 +56,7 @@ def observed(
 
 def record_of(folder: Path, pools: Mapping[tuple[str, str], Mapping[str, Series]]) -> Path:
     """Write a database in which each pool (by project and id) holds series by type; all were seen in one run."""
+    folder.mkdir(exist_ok=True)
     path = folder / "record.duckdb"
     snapshots, scrapes = [], []
     for (project, pool), types in pools.items():
