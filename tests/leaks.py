@@ -24,6 +24,11 @@ NO_TEXT = re.compile(r"(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT|DOUBLE|FLOAT|BOO
 TOKEN_FOLDER = ".tokens"  # noqa: S105 - the end of a folder's name
 
 
+def innocent(text: str) -> bool:
+    """Tell whether a drawn text is none of the sandbox's keys: hypothesis also draws the constants of the code."""
+    return ACCESS_KEY not in text and SECRET_KEY not in text
+
+
 class InUse:
     """The secrets that a test uses, each with a name that may be told, and what it and its commands have said."""
 

@@ -20,11 +20,12 @@ from collector.clock import SimulatedClock
 from collector.errors import RecordNotWritten
 from collector.snapshot import STATUSES, Poll, Round, Scrape, Snapshot, row_of
 from collector.store import Drained, drain
+from tests.leaks import innocent
 
 SLOT = datetime(2026, 1, 15, 8, 0)
 RUN = SLOT + timedelta(seconds=1, microseconds=7)
 NAME = "20260115T080000Z-20260115T080001.000007Z.ndjson"
-TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")).filter(innocent)
 TIMES = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1))
 SCRAPES = st.builds(Scrape, TIMES, TEXTS, TEXTS, TIMES, outcome=TEXTS, body=st.none() | TEXTS)
 SNAPSHOTS = st.builds(
