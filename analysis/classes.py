@@ -86,6 +86,8 @@ def classify(series: Series) -> Classes:
             by_status[status] = "rolling"
         else:
             by_status[status] = _without_retention(count, ended, lost)
+    if "rolling" in by_status.values() and retention is None:
+        notes.append("how long finished jobs are kept was not found: what came is at least this")
     if "capped" in by_status.values():
         notes.append("a ceiling hides what ends while it is reached")
     return Classes(by_status, retention, tuple(notes))

@@ -177,13 +177,14 @@ def _unkept(series: Series, classes: Classes, queue: str, waiting: Whole) -> Flo
     return Flows(series, classes, waiting, arrivals, arrivals, came, came, {}, unseen, (*classes.notes, note))
 
 
-def _least_arrivals(series: Series, queue: str, every: int = 1) -> Whole:
-    """Return the fewest arrivals between every so many slots that explain what waits and runs."""
-    served = [status for status in ("Pending", "Creating", "Running") if status not in QUEUES[queue]]
-    needed = np.zeros(len(series.slots[::every]) - 1, np.int64)
-    for status in reversed(served):
-        needed = np.maximum(0, np.diff(series.counts[status][::every]) + needed)
-    waiting = np.sum([series.counts[status] for status in QUEUES[queue]], axis=0)[::every]
+def _least_arrivals(series: Series, queue: str, slots: slice = slice(None)) -> Whole:
+    """Return the fewest arrivals between some of the slots, all by default, that explain what waits and runs."""
+    counts = {name: count[slots] for name, count in series.counts.items()}
+    waiting: Whole = np.sum([counts[status] for status in QUEUES[queue]], axis=0)
+    needed = np.zeros(len(waiting) - 1, np.int64)
+    for status in ("Running", "Creating", "Pending"):
+        if status not in QUEUES[queue]:
+            needed = np.maximum(0, np.diff(counts[status]) + needed)
     least: Whole = np.maximum(0, np.diff(waiting) + needed)
     return least
 
@@ -196,24 +197,6 @@ def _unseen(series: Series, queue: str) -> float:
     the model: the seen at h over the seen at 2 h is the truth over the seen at h.
     """
     seen = _least_arrivals(series, queue).sum()
-    coarser = (
-        np.mean(
-            [
-                _least_arrivals(
-                    Series(
-                        series.pool,
-                        series.type,
-                        series.slots[shift:],
-                        series.intervals[shift:],
-                        {name: count[shift:] for name, count in series.counts.items()},
-                    ),
-                    queue,
-                    2,
-                ).sum()
-                for shift in (0, 1)
-            ]
-        )
-        if len(series.slots) > 3
-        else seen
-    )
+    halves = [_least_arrivals(series, queue, slice(shift, None, 2)).sum() for shift in (0, 1)]
+    coarser = sum(halves) / len(halves)
     return float(np.clip(seen / coarser, 1.0, LARGEST_CORRECTION)) if coarser else 1.0

@@ -54,7 +54,9 @@ def load(group: Sequence[Flows], start: int, end: int) -> Load:
                 None if found is None or so_far is None else so_far + float((found.point[inside] * share).sum())
             )
         parts += _departures_by_part(each, start, end)
-    left = _at(group, end)
+    # What has not been seen since before the window is gone, or nobody knows of it: its last queue is none of now.
+    present = [each for each in group if each.series.slots[-1] > start]
+    left = _at(present, end)
     terminated = ended["Terminated"]
     return Load(
         arrivals,
@@ -64,9 +66,9 @@ def load(group: Sequence[Flows], start: int, end: int) -> Load:
         None if terminated is None else max(departures - terminated, 0.0),
         departures,
         ended,
-        _at(group, start),
+        _at(present, start),
         left,
-        _at(group, end, "Abnormal"),
+        _at(present, end, "Abnormal"),
         _drain(left, parts, end - start),
     )
 
@@ -79,6 +81,8 @@ def _departures_by_part(flows: Flows, start: int, end: int) -> Real:
 
 def _at(group: Sequence[Flows], instant: int, status: str | None = None) -> float | None:
     """Return how many waited, or were in a status, at the last slot until an instant; None before the first."""
+    if not group:
+        return None
     total = 0.0
     for each in group:
         place = int(np.searchsorted(each.series.slots, instant, side="right")) - 1

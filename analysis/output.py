@@ -11,12 +11,40 @@ import pandas as pd
 from tabulate import tabulate
 
 from analysis.errors import RequestRefused
+from analysis.history import History
+from analysis.windows import zone_of
 
 FORMATS: Final = ("table", "csv", "json", "parquet")
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 # What a spreadsheet would take for a formula.
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+WIDTH: Final = 100
+NAME_LENGTHS: Final = (24, 18, 14, 11, 9, 7, 5)
 Cells = dict[str, str]
+
+
+def answer(
+    estimate: str, database: Path, spool: Path | None, options: dict[str, Any], format_: str, output: Path | None
+) -> str:
+    """Make an estimate, and give it a form.
+
+    Parameters
+    ----------
+    estimate
+        The name of a method of `History`; options are its keywords.
+
+    Returns
+    -------
+    str
+        What is to be said on standard output: nothing where it went into a file.
+
+    Raises
+    ------
+    RecordUnreadable, RequestRefused
+    """
+    frame = getattr(History(database, spool), estimate)(**options)
+    every, zone, interval = options["every"], zone_of(options["zone"]), frame.attrs["interval_seconds"]
+    return write(frame, format_, output, lambda: table(frame, CELLS[estimate], every, zone, interval))
 
 
 def write(frame: pd.DataFrame, format_: str, output: Path | None, show: Callable[[], str]) -> str:
@@ -105,7 +133,7 @@ def duration(seconds: float | None, interval: float = 0.0) -> str:
 
 
 def with_bounds(row: pd.Series, name: str, interval: float) -> str:
-    """Say a wait with its bounds: 12 min (5 min to 3.5 h)."""
+    """Say a wait with its bounds: 12 min (5 min-3.5 h)."""
     point, low, high = (row[f"{name}{bound}_seconds"] for bound in ("", "_low", "_high"))
     if pd.isna(low) and pd.isna(high):
         return "-"
@@ -113,7 +141,7 @@ def with_bounds(row: pd.Series, name: str, interval: float) -> str:
     if pd.isna(high):
         bounds = f"{least} or more"
     else:
-        bounds = f"{least} to {duration(high)}" if high >= interval else f"under {duration(interval)}"
+        bounds = f"{least}-{duration(high)}" if high >= interval else f"under {duration(interval)}"
     if high < interval:
         return bounds
     return f"{duration(point, interval)} ({bounds})"
@@ -130,9 +158,44 @@ def percent(value: float, digits: int = 0) -> str:
 
 
 def share_with_bounds(row: pd.Series, name: str) -> str:
-    """Say a share with its bounds: 12% (9% to 15%)."""
+    """Say a share with its bounds: 12% (9%-15%)."""
     point, low, high = (row[f"{name}{bound}"] for bound in ("", "_low", "_high"))
-    return "-" if pd.isna(point) else f"{percent(point)} ({percent(low)} to {percent(high)})"
+    return "-" if pd.isna(point) else f"{percent(point)} ({percent(low)}-{percent(high)})"
+
+
+def _waits(row: pd.Series, interval: float) -> Cells:
+    cells = {"jobs": number(row["arrivals"]), "mean wait": with_bounds(row, "mean", interval)}
+    if "over_slo" in row:
+        return cells | {"over the limit": share_with_bounds(row, "over_slo")}
+    return cells | {"9 of 10 within": with_bounds(row, "p90", interval)}
+
+
+def _failures(row: pd.Series, _interval: float) -> Cells:
+    return {
+        "ended": number(row["finished"]),
+        "failed": number(row["failed"]),
+        "failure rate": share_with_bounds(row, "failure_rate"),
+        "of those that ran": percent(row["failure_rate_of_ran"]),
+    }
+
+
+def _flows(row: pd.Series, interval: float) -> Cells:
+    return {
+        "came": number(row["arrivals"]),
+        "done": number(row["completed"]),
+        "failed": number(row["failed"]),
+        "term.": number(row["terminated"]),
+        "queue": number(row["queue_end"]),
+        "drains in": with_bounds(row, "drain", interval),
+    }
+
+
+def _coverage(row: pd.Series, _interval: float) -> Cells:
+    return {"slots": number(row["slots"]), "longest gap": duration(row["longest_gap_seconds"]), "kept": row["history"]}
+
+
+CELLS: Final = {"waits": _waits, "failures": _failures, "flows": _flows, "coverage": _coverage}
+"""What a table shows of a row besides its series and window, by heading."""
 
 
 def table(
@@ -148,32 +211,41 @@ def table(
         The poll interval, in seconds: nothing is said finer than that.
     """
     notes: dict[str, str] = {}
-    lines = []
     several = frame["project"].nunique() > 1
+    labels = [label for label in ("project", "pool", "type") if not frame[label].isna().all()]
+    labels = labels if several else [label for label in labels if label != "project"]
+    lines = []
     for _, row in frame.iterrows():
-        line = {"project": row["project"]} if several else {}
-        for label in ("pool", "type"):
-            if not frame[label].isna().all():
-                line[label] = _short(row["pool_name"] if label == "pool" and pd.notna(row["pool_name"]) else row[label])
+        line = {
+            label: row["pool_name"] if label == "pool" and pd.notna(row["pool_name"]) else row[label]
+            for label in labels
+        }
         line["from"] = _window(row, every, zone)
         line |= cells(row, interval) | {"seen": percent(row["coverage"])}
-        if row["note"]:
-            line[""] = notes.setdefault(row["note"], str(len(notes) + 1))
+        line[""] = notes.setdefault(row["note"], str(len(notes) + 1)) if row["note"] else ""
         lines.append(line)
-    headings = list(dict.fromkeys(heading for line in lines for heading in line))
-    shown = tabulate(
-        [[line.get(heading, "") for heading in headings] for line in lines],
-        headers=headings,
-        tablefmt="simple",
-        disable_numparse=True,
-    )
+    # Names give way to figures.
+    for longest in NAME_LENGTHS:
+        shown = _columns([line | {label: _short(line[label], longest) for label in labels} for line in lines])
+        if max(map(len, shown.splitlines())) <= WIDTH:
+            break
     return "\n".join([shown, *(f"{mark}: {note}" for note, mark in notes.items())]) + "\n"
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= 18 else f"{text[:17]}…"
+def _columns(lines: list[Cells]) -> str:
+    """Lay out lines of cells, headings first; these as cells too, since tabulate keeps room beside its own."""
+    headings = list(lines[0])
+    rules = ["-" * max(len(heading), *(len(line[heading]) for line in lines)) for heading in headings]
+    rows = [headings, rules, *(list(line.values()) for line in lines)]
+    return tabulate(rows, tablefmt="plain", disable_numparse=True)
+
+
+def _short(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _window(row: pd.Series, every: str, zone: ZoneInfo) -> str:
     start = row["window_start"].tz_convert(zone)
-    return f"{start:%Y-%m-%d %H:%M}" if every in ("1h", "all") else f"{start:%Y-%m-%d}"
+    if every == "1h":
+        return f"{start:%m-%d %H:%M}"
+    return f"{start:%Y-%m-%d %H:%M}" if every == "all" else f"{start:%Y-%m-%d}"

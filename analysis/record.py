@@ -143,15 +143,13 @@ def _read_spool(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     connection.execute(f"CREATE TEMP TABLE spooled ({listed})")
     struct = ", ".join(f"'{name}': '{kind}'" for name, kind in columns.items())
     files = sorted(str(file) for file in folder.glob("*.ndjson"))
-    # All together, and where one of them is drained meanwhile or damaged, each alone.
-    for group in [files] if files else []:
-        try:
-            _read_files(connection, struct, group)
-        except duckdb.Error:
-            for file in group:
-                # The collector sets aside what is damaged and says so.
-                with suppress(duckdb.Error):
-                    _read_files(connection, struct, [file])
+    try:
+        _read_files(connection, struct, files)
+    except duckdb.Error:
+        # One is drained meanwhile, or damaged: each is read alone. The collector sets aside what is damaged.
+        for file in files:
+            with suppress(duckdb.Error):
+                _read_files(connection, struct, [file])
     for table, fields in TABLES.items():
         names = ", ".join(f'"{name}"' for name in ({"run": ""} | fields))
         connection.execute(
@@ -160,6 +158,8 @@ def _read_spool(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
 
 
 def _read_files(connection: duckdb.DuckDBPyConnection, struct: str, files: list[str]) -> None:
+    if not files:
+        return
     connection.execute(
         f"INSERT INTO spooled SELECT * FROM read_json($1, columns = {{{struct}}}, format = 'newline_delimited')",
         [files],

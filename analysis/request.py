@@ -48,8 +48,9 @@ class Request:
         ):
             if value not in allowed:
                 raise RequestRefused(f"{what} cannot be {value!r}: take one of {', '.join(allowed)}")
-        self.limit  # noqa: B018 - a limit that cannot be read is refused now
-        self.tz  # noqa: B018 - a zone likewise
+        zone_of(self.zone)
+        if self.slo is not None:
+            _duration(self.slo)
 
     @property
     def tz(self) -> ZoneInfo:

@@ -176,8 +176,9 @@ def _over(
     bounded: bool,
 ) -> tuple[float | None, float | None, float | None]:
     """Return the share of jobs that waited longer than a limit."""
-    finished = np.isfinite(waits) | (waits > slo)
-    point = float(jobs[(waits > slo) & finished].sum() / arrivals) if arrivals else None
+    # Who still waits at the end of the record has waited for longer than the limit, or nobody knows.
+    known = np.isfinite(waits).all() or min(int(each.ends[-1]) for each in group) - end >= slo
+    point = float(jobs[waits > slo].sum() / arrivals) if arrivals and known else None
     if not bounded:
         return point, 0.0, 0.0 if (_longest_stay(group, start, end) or np.inf) <= slo else 1.0
     parts = _side_by_side(group, start)

@@ -1,4 +1,4 @@
-"""Requests of one slot and their attempts: bounded workers, one pace, retries, a deadline, and no key locked out.
+"""Requests of one slot and their attempts: bounded workers, one pace, retries, a deadline.
 
 A pool that fails must cost no other its sample: requests come in a random order, one that failed in passing waits
 outside the workers and comes back behind all first attempts, and a worker whose request stays silent is relieved by
@@ -7,7 +7,6 @@ another. (That is why retries and workers are not a library's: those hold their 
 
 import asyncio
 import itertools
-import math
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -15,11 +14,11 @@ from datetime import datetime
 
 from collector.client import CONNECTIONS, ModelArts, Payload
 from collector.clock import Clock
+from collector.gate import Gate
 from collector.outcomes import RequestFailed
 from collector.slots import naive
 
 PASSING = frozenset({"throttled", "server_error", "timeout", "refused", "disconnected", "cut_off", "unreachable"})
-REFUSED_CREDENTIAL = frozenset({"unauthorized", "forbidden"})
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 10.0
 # The silence after which a worker is relieved, in real seconds: with 8 workers 16 requests a second are begun even
@@ -29,7 +28,6 @@ MOST_WORKERS = 256
 # A gateway refuses a signature in milliseconds: a request that is silent for so many seconds was not refused.
 NOT_REFUSED = 2.0
 SILENT = RequestFailed("timeout")
-UNPROVEN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,7 @@ class NotAsked(RequestFailed):
 class Request:
     """One request to be made, and what to do with its answer."""
 
-    gate: "Gate"
+    gate: Gate
     apis: Sequence[ModelArts]
     """The same project over each client."""
     send: Callable[[ModelArts, float], Awaitable[Payload]]
@@ -75,47 +73,6 @@ class Request:
     failure: RequestFailed | None = None
     relieved: bool = False
     """Whether another worker has taken the place of the one that waits for the answer."""
-
-
-class Gate:
-    """Keeps one credential from being locked: the gateway locks a key after more than five failed signatures in a row.
-
-    Until a good answer proves the credential one request goes alone, then at most four together; the others wait here,
-    in nobody's way. A 401 or 403 ends its use for the whole poll.
-    """
-
-    def __init__(self) -> None:
-        self.refusal: RequestFailed | None = None
-        self._places: float = 1
-        self._in_doubt: set[Request] = set()
-        self._waiting: list[Request] = []
-
-    @property
-    def open(self) -> bool:
-        """Whether nothing is in doubt any more."""
-        return self._places == math.inf
-
-    def admits(self, request: Request) -> bool:
-        """Let a request pass, or keep it until `settle` hands it back."""
-        if self.open:
-            return True
-        if len(self._in_doubt) < self._places:
-            self._in_doubt.add(request)
-            return True
-        self._waiting.append(request)
-        return False
-
-    def settle(self, request: Request, failure: RequestFailed | None) -> list[Request]:
-        """Take note of how a request went, or that it is silent; hand back those that waited for it."""
-        if self.open:
-            return []
-        if self.refusal is None and failure is not None and failure.outcome in REFUSED_CREDENTIAL:
-            self.refusal = failure
-        known = self.refusal is not None or failure is None or failure.outcome == "gone"
-        self._places = math.inf if known else UNPROVEN
-        self._in_doubt.discard(request)
-        waiting, self._waiting = self._waiting, []
-        return waiting
 
 
 class Attempts:

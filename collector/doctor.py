@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Final, Literal
 
 from collector import spool
-from collector.attempts import REFUSED_CREDENTIAL
 from collector.backoff import UNAUTHORIZED
 from collector.clock import Clock
 from collector.config import Config, Project
 from collector.database import Record
 from collector.discovery import parse_pools
 from collector.errors import LockHeld, RecordNotWritten
+from collector.gate import REFUSED_CREDENTIAL
 from collector.lock import lock_file, writing
 from collector.outcomes import RequestFailed
 from collector.parse import NotJson, WrongShape, parse_statistics

@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from collector import __version__
-from collector.attempts import Answer, Attempts, Gate, Limits, Request
+from collector.attempts import Answer, Attempts, Limits, Request
 from collector.client import LONGEST_CODE, LONGEST_MESSAGE, ModelArts, Payload
 from collector.clock import Clock
 from collector.config import Project
 from collector.discovery import DiscoveredPool, Known, parse_pools, selected
+from collector.gate import Gate
 from collector.outcomes import RequestFailed, error_of
 from collector.parse import NotJson, Statistics, WrongShape, parse_statistics
 from collector.slots import naive
@@ -99,7 +100,7 @@ class _Scraper:
         self._result = result
         self._known = known
         self._open_listings = 0
-        self._unlisted: list[str] = []
+        self._unlisted: set[str] = set()
         self._observed: set[str] = set()
 
     def start(self) -> None:
@@ -148,24 +149,20 @@ class _Scraper:
             else:
                 self._listed(whole=failure is None)
 
-        token = tokens[-1] if tokens else None
-        self._add(lambda api, timeout: api.list_pools(workspace, token, timeout), answered)
+        self._add(lambda api, timeout: api.list_pools(workspace, tokens[-1] if tokens else None, timeout), answered)
 
     def _listed(self, *, whole: bool) -> None:
         """Take note that a workspace's last page is in; once all are, what none of them lists may be gone."""
         self.discovered = bool(self.discovered) and whole
         self._open_listings -= 1
         if self._open_listings == 0 and self.discovered:
-            self._unlisted = [
-                pool.pool
-                for pool in self._known.pools.get(self.session.project.name, ())
-                if pool.pool not in self.described
-            ]
+            known = {pool.pool for pool in self._known.pools.get(self.session.project.name, ())}
+            self._unlisted = known - self.described.keys()
 
     def finish(self) -> None:
         """Take note of pools that are gone: no listing has them, and they gave no sample either."""
-        for pool in self._unlisted:
-            if pool not in self._observed and (self.session.project.name, pool) not in self._known.sampled:
+        for pool in sorted(self._unlisted - self._observed):
+            if (self.session.project.name, pool) not in self._known.sampled:
                 self._gone(pool)
 
     def _describe(self, pool: DiscoveredPool, workspace: str) -> None:

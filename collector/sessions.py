@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from collector.attempts import Gate
 from collector.auth import Authentication, SignatureAuth, TokenAuth
 from collector.client import ModelArts, Timeouts, new_clients
 from collector.clock import Clock
 from collector.config import CollectSettings, Project
 from collector.credentials import AnyCredential, Credential
+from collector.gate import Gate
 from collector.poll import Session
 from collector.tokens import token_file
 

@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
+from dataclasses import fields
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,10 @@ import duckdb
 import pandas as pd
 import pytest
 
-from analysis import History
+from analysis import History, commands
+from analysis.failures import difference, jeffreys
+from analysis.history import Options
+from analysis.request import Request
 from tests.polling import configure, environment, poolscope
 from tests.scripted import another_process
 
@@ -151,6 +156,42 @@ def test_a_table_fits_a_terminal(folder: Path, command: str) -> None:
     assert 5 == len([line for line in lines if line[1:2] != ":"])
     if command == "waits":
         assert "under 5 min" in shown
+
+
+def test_names_give_way_to_figures(tmp_path: Path) -> None:
+    """Several projects with long names, hours, bounds and notes: still a hundred columns, and every figure is there."""
+    name = "a-very-long-name-of-a-pool-in-a-very-long-project-"
+    with duckdb.connect() as connection:
+        slots = "SELECT TIMESTAMP '2026-01-05' + n * INTERVAL 5 MINUTE AS slot, n FROM range(289) s(n)"
+        counted = "n AS total, least(n, 37) AS Queue, 0 AS Running, n - least(n, 37) AS Completed"
+        for project in ("one", "two"):
+            file = tmp_path / f"{project}.parquet"
+            query = f"SELECT slot, '{name}{project}' AS pool, '{name}' AS type, {counted} FROM ({slots})"
+            connection.execute(f"COPY ({query}) TO '{file}' (FORMAT parquet)")
+            configure(tmp_path, "http://127.0.0.1:9")
+            assert 0 == poolscope(tmp_path, "import", file.name, "--project", name + project).returncode
+    for words in (("waits",), ("waits", "--slo", "10m"), ("failures",), ("flows",), ("coverage",)):
+        shown = poolscope(tmp_path, *words, "--every", "1h").stdout.splitlines()
+        # What is said below the table is prose.
+        rows = [line for line in shown if not re.match(r"\d+: ", line)]
+        assert max(map(len, rows)) <= 100
+        assert 2 + 2 * 24 == len(rows)
+
+
+def test_options_keywords_and_questions_have_one_list() -> None:
+    """What the commands take is what the methods take, and what a request knows."""
+    asked = {field.name for field in fields(Request)}
+    assert asked == set(Options.__annotations__)
+    for command in (commands.waits, commands.failures, commands.flows, commands.coverage):
+        assert asked | {"db", "format_", "output"} == {option.name for option in command.params}
+
+
+def test_two_periods_are_compared_by_their_intervals() -> None:
+    """Newcombe's example, 56 of 70 and 48 of 80, differs by 0.0524 to 0.3339 (Wilson's intervals)."""
+    one, other = ((p / n, *jeffreys(p, n, 1.0)) for p, n in ((56, 70), (48, 80)))
+    assert (0.2, 0.0524, 0.3339) == pytest.approx(difference(one, other), abs=0.003)
+    same, low, high = difference(one, one)
+    assert (0.0, True) == (same, low < 0 < high)
 
 
 @pytest.mark.parametrize(

@@ -235,3 +235,11 @@ def test_a_rolling_history_from_its_beginning_is_known_in_full() -> None:
     found = flows_of(observed(slots, came, started, ended, retention=2 * DAY), "queue").ended["Completed"]
     assert np.array_equal(found.since_low, found.since_high)
     assert np.array_equal(np.diff(truth(ended, slots)), found.point)
+
+
+def test_ends_of_an_unknown_retention_are_said_to_be_the_least() -> None:
+    """Finished jobs go as often as they come, at odd times: no retention explains it, arrivals have no upper bound."""
+    changes = np.random.default_rng(3).choice([-2, 2], 400)
+    flows = made(Queue=np.zeros(400), Completed=100 + np.cumsum(changes))
+    assert ("rolling, retention unknown", False) == (flows.classes.history, flows.bounded)
+    assert any("at least" in note for note in flows.notes)

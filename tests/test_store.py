@@ -20,7 +20,7 @@ from collector.database import Record, open_for_writing
 from collector.errors import DatabaseRefused
 from collector.schema import MIGRATIONS, TABLES
 from collector.snapshot import STATUSES, Discovery, Poll, Round, Scrape, Snapshot
-from collector.store import Drained, drain, reading
+from collector.store import Drained, drain, ingest, reading
 
 SLOT = datetime(2026, 1, 15, 8, 0)
 HOUR = timedelta(hours=1)
@@ -179,8 +179,20 @@ def test_a_large_spool_goes_in_by_parts(tmp_path: Path, monkeypatch: pytest.Monk
     files = [keep(tmp_path, a_round(1, {"a": "ok"}, slot=SLOT + timedelta(minutes=n))) for n in range(5)]
     expected = read(tmp_path)
     monkeypatch.setattr("collector.store.LARGEST_DRAIN", 2 * files[0].stat().st_size)
-    assert [files[:2], files[2:4], files[4:]] == list(spool.parts(files, 2 * files[0].stat().st_size))
-    assert 5 == drained(tmp_path).files
+    taken = []
+
+    def fails_once(record: Record) -> None:
+        taken.append(record)
+        if 2 == len(taken):
+            raise duckdb.OutOfMemoryException("no room")
+        ingest(record)
+
+    monkeypatch.setattr("collector.store.ingest", fails_once)
+    first = drained(tmp_path)
+    assert (2, True) == (first.files, "no room" in (first.waits_because or ""))
+    assert files[2:] == spool.waiting(tmp_path / "spool")
+    assert expected == read(tmp_path)
+    assert 3 == drained(tmp_path).files
     assert expected == stored(tmp_path)
 
 

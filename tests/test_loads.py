@@ -1,0 +1,52 @@
+"""What flowed through a queue in a window, and what can be said of those who are still in it."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from analysis.flows import Flows, flows_of
+from analysis.loads import load
+from analysis.service import Waiting
+from analysis.waits import estimate
+from tests.recorded import series_of
+
+STEP = 300
+HOUR = 3600
+
+
+def made(**counts: ArrayLike) -> Flows:
+    """Return the flows of counts at consecutive slots."""
+    length = len(np.atleast_1d(next(iter(counts.values()))))
+    return flows_of(series_of(np.arange(length) * STEP, counts), "queue")
+
+
+def test_a_queue_drains_at_the_rate_of_its_window() -> None:
+    """One job a slot leaves and ten wait at the end: ten slots, give or take what two days' departures do not pin."""
+    slots = 2 * 288 + 1
+    found = load([made(Queue=np.full(slots, 10), Completed=np.arange(slots))], 0, (slots - 1) * STEP)
+    assert (slots - 1, 10, 10 * STEP) == (found.departures, found.queue_end, found.drain[0])
+    low, high = found.drain[1:]
+    assert low is not None
+    assert high is not None
+    # Poisson departures would scatter by 1 / sqrt(576), twice that at 95 %.
+    assert 10 * STEP * 0.9 < low < 10 * STEP < high < 10 * STEP * 1.1
+
+
+def test_a_queue_that_nobody_leaves_never_drains() -> None:
+    """Jobs wait and none left: no time can be given; an empty queue needs none."""
+    assert (None, None, None) == load([made(Queue=[3, 3, 3])], 0, 2 * STEP).drain
+    assert (0.0, 0.0, 0.0) == load([made(Queue=[0, 0, 0])], 0, 2 * STEP).drain
+
+
+def test_who_still_waits_is_over_a_limit_only_where_that_is_known() -> None:
+    """A job waits from the second slot to the end: longer than five minutes, but nobody knows whether an hour."""
+    waiting = Waiting(made(Queue=[0, 1, 1, 1, 1]), "unknown")
+    assert (1.0, 1.0, 1.0) == estimate([waiting], 0, STEP, 2 * STEP).over
+    assert (None, 0.0, 1.0) == estimate([waiting], 0, STEP, HOUR).over
+
+
+def test_a_pool_that_is_gone_leaves_no_queue_behind() -> None:
+    """Its three waiting jobs count until its last slot; in the windows after it the sum is that of the others."""
+    gone, there = made(Queue=[0, 3, 3]), made(Queue=[0, 1, 1, 1, 1, 1, 1])
+    assert 4 == load([gone, there], 0, 2 * STEP).queue_end
+    assert 1 == load([gone, there], 3 * STEP, 5 * STEP).queue_end
+    assert load([gone], 3 * STEP, 5 * STEP).queue_end is None
