@@ -16,9 +16,9 @@ import pytest
 from collector import spool
 from collector.clock import SimulatedClock
 from collector.collect import recall
-from collector.database import Record, open_for_writing
+from collector.database import Record
 from collector.errors import DatabaseRefused
-from collector.schema import MIGRATIONS, TABLES
+from collector.schema import TABLES
 from collector.snapshot import STATUSES, Discovery, Poll, Round, Scrape, Snapshot
 from collector.store import Drained, drain, ingest, reading
 
@@ -204,72 +204,3 @@ def test_a_reader_is_told_of_a_writer(tmp_path: Path) -> None:
         with pytest.raises(DatabaseRefused, match=r"is in use .* try again"):
             read(tmp_path)
         assert set() == recall(tmp_path / "record.duckdb", tmp_path / "spool", SLOT, HOUR).sampled
-
-
-@pytest.mark.parametrize(
-    ("made", "told"),
-    [
-        ("CREATE TABLE theirs AS SELECT 1 AS a", "left untouched: it was not made by Poolscope"),
-        ("CREATE SCHEMA their; CREATE TABLE their.own AS SELECT 1 AS a", "it was not made by Poolscope"),
-        (
-            f"CREATE TABLE poolscope_migrations AS SELECT {len(MIGRATIONS) + 1} AS version",
-            "left untouched: a newer Poolscope wrote it .* upgrade Poolscope",
-        ),
-    ],
-)
-@pytest.mark.parametrize("closed", [True, False], ids=["closed", "with a log"])
-def test_databases_of_others_are_left_untouched(tmp_path: Path, made: str, told: str, closed: bool) -> None:
-    """A foreign or newer database is refused to writer and readers, and not a byte of it or of its log changes."""
-    program = "import duckdb, os, sys; c = duckdb.connect(sys.argv[1]); c.execute(sys.argv[2]); "
-    program += "c.close()" if closed else "os._exit(0)"
-    subprocess.run([sys.executable, "-c", program, str(tmp_path / "record.duckdb"), made], check=True)
-    before = content(tmp_path)
-    assert (1 if closed else 2) == len(before)
-    file = keep(tmp_path, a_round(1, {"a": "ok"}))
-    for use in (drained, read):
-        with pytest.raises(DatabaseRefused, match=told):
-            use(tmp_path)
-    assert before == content(tmp_path)
-    assert [file] == spool.waiting(tmp_path / "spool")
-
-
-@pytest.mark.parametrize("garbage", [b"no database", b"\0" * 20_000, b"x" * 20_000])
-def test_what_is_no_database_is_left_untouched(tmp_path: Path, garbage: bytes) -> None:
-    """A file of another kind is refused, and stays as it is."""
-    keep(tmp_path, a_round(1, {"a": "ok"}))
-    (tmp_path / "record.duckdb").write_bytes(garbage)
-    for use in (drained, read):
-        with pytest.raises(DatabaseRefused, match=r"record\.duckdb"):
-            use(tmp_path)
-    assert garbage == (tmp_path / "record.duckdb").read_bytes()
-    assert 1 == len(spool.waiting(tmp_path / "spool"))
-
-
-def test_a_database_half_made_is_made_anew(tmp_path: Path) -> None:
-    """What a kill left while the database was being made is never found as one, and is gone afterwards."""
-    (tmp_path / "record.duckdb.new").write_bytes(b"half")
-    (tmp_path / "record.duckdb.new.wal").write_bytes(b"half")
-    keep(tmp_path, a_round(1, {"a": "ok"}))
-    assert 1 == drained(tmp_path).files
-    assert ["record.duckdb"] == sorted(content(tmp_path))
-
-
-def test_a_database_that_cannot_be_made_lets_the_spool_wait(tmp_path: Path) -> None:
-    """Where a file stands in the way of the database's folder the answers stay in the spool, with the cause."""
-    file = keep(tmp_path, a_round(1, {"a": "ok"}))
-    (tmp_path / "file").write_text("in the way")
-    result = asyncio.run(drain(tmp_path / "file" / "record.duckdb", tmp_path / "spool", clock(), 0.0))
-    assert "cannot be made" in (result.waits_because or "")
-    assert [file] == spool.waiting(tmp_path / "spool")
-
-
-def test_an_empty_database_becomes_the_record(tmp_path: Path) -> None:
-    """A database without tables, as one has by opening a new file, is taken; every migration is noted once."""
-    duckdb.connect(str(tmp_path / "record.duckdb")).close()
-    assert {table: [] for table in TABLES} == read(tmp_path)
-    for _ in range(2):
-        opened = asyncio.run(open_for_writing(tmp_path / "record.duckdb", clock(), 0.0))
-        assert not isinstance(opened, str)
-        with opened as record:
-            versions = record.execute("SELECT version FROM poolscope_migrations").fetchall()
-        assert [(number,) for number in range(1, len(MIGRATIONS) + 1)] == versions
