@@ -1,5 +1,6 @@
 """Series brought together and cut into windows: the rows that every estimate has in common."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ def estimates(
         return [labels | said for said in _windows(members, request, row)]
 
     # The passes and the arithmetic of whole series let other threads run.
-    with ThreadPoolExecutor() as workers:
+    with ThreadPoolExecutor(os.cpu_count()) as workers:
         for batch in _groups(record, request, make, workers):
             for found in workers.map(rows_of, batch):
                 rows += found
@@ -102,13 +103,15 @@ def _windows(
     first, last = min(int(each[0]) for each in slots), max(int(each[-1]) for each in slots)
     kept = max(members, key=lambda member: WORST_LAST.index(member.kept)).history
     made = [member.made for member in members if member.made is not None]
-    for start, end in windows(first, last, request.every, request.tz) or [(first, last)]:
+    cut = windows(first, last, request.every, request.tz) or [(first, last)]
+    starts, ends = np.array(cut).T
+    shares = np.mean([coverage(member.slots, member.intervals, starts, ends) for member in members], axis=0)
+    for (start, end), share in zip(cut, shares, strict=True):
         said = row(made, start, end) if made else {"note": ""}
         partly = ["the record begins in it"] if start < first else []
         partly += ["the record ends in it"] if end > last else []
         said["note"] = "; ".join(note for note in (said["note"], *partly, *_notes(members)) if note)
-        shares = [coverage(member.slots, member.intervals, start, end) for member in members]
-        said |= {"coverage": sum(shares) / len(shares), "history": kept, "queue": request.queue}
+        said |= {"coverage": float(share), "history": kept, "queue": request.queue}
         yield {"window_start": start, "window_end": end, **said}
 
 

@@ -40,13 +40,18 @@ def bounds_since(slots: Whole, low: Whole, high: Whole, start: int, end: int, *,
     return max(fewest, 0), max(int(high[b] - (low if level else high)[a]), 0) if b > a else 0
 
 
-def coverage(slots: Whole, intervals: Whole, start: int, end: int) -> float:
-    """Return the share of a window's slots that were observed.
+def coverage(slots: Whole, intervals: Whole, starts: Whole, ends: Whole) -> Real:
+    """Return the share of each window's slots that were observed.
 
     Parameters
     ----------
     slots, intervals
         The observed slots and the poll interval at each, in seconds.
+    starts, ends
+        Of the windows, in seconds.
     """
-    inside = slice(np.searchsorted(slots, start, side="right"), np.searchsorted(slots, end, side="right"))
-    return float(min(intervals[inside].sum() / (end - start), 1.0)) if end > start else 0.0
+    until = np.concatenate([[0], np.cumsum(intervals)])
+    places = (np.searchsorted(slots, instants, side="right") for instants in (ends, starts))
+    after, before = (until[place] for place in places)
+    share: Real = np.minimum((after - before) / np.maximum(ends - starts, 1), 1.0)
+    return share

@@ -160,6 +160,8 @@ def _in_order(columns: dict[str, Whole]) -> dict[str, Whole]:
     key = columns["series"] * (columns["slot"].max() - first + 1) + columns["slot"] - first
     # The rows come in long stretches that are in order: to copy these is much faster than to sort.
     begins = np.concatenate([[0], np.flatnonzero(np.diff(key) <= 0) + 1])
+    if len(begins) == 1:
+        return columns
     ends = np.append(begins[1:], len(key))
     stretches = np.argsort(key[begins])
     if (key[ends[stretches][:-1] - 1] < key[begins[stretches][1:]]).all():
@@ -188,7 +190,8 @@ def _series(pool: Pool, items: dict[str, dict[str, Whole]], selection: Selection
             there = np.isin(rows["slot"], pool.slots, assume_unique=True)
             rows = {name: values[there] for name, values in rows.items()}  # noqa: PLW2901 - the rows that count
         whole[type_] = rows
-        listed[np.searchsorted(pool.slots, rows["slot"])] += np.maximum(rows["total"], 0)
+        place = slice(None) if len(rows["slot"]) == len(pool.slots) else np.searchsorted(pool.slots, rows["slot"])
+        listed[place] += np.maximum(rows["total"], 0)
     for type_, rows in whole.items():
         if _matches(selection.types, type_):
             counts = read_counts(pool, rows["slot"], rows, rows["other"], listed)

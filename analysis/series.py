@@ -61,9 +61,9 @@ class Series:
 
     def known(self) -> "Series":
         """Return the slots at which every count is known."""
-        known = np.all([count != UNKNOWN for count in self.counts.values()], axis=0)
-        if known.all():
+        if all(count.min(initial=0) > UNKNOWN for count in self.counts.values()):
             return self
+        known = np.all([count != UNKNOWN for count in self.counts.values()], axis=0)
         counts = {name: count[known] for name, count in self.counts.items()}
         return Series(self.pool, self.type, self.slots[known], self.intervals[known], counts)
 

@@ -36,6 +36,7 @@ class Waiting:
         self.begins, self.ends = slots[:-1][telling], slots[1:][telling]
         self.arrivals, self.departures = flows.arrivals[telling], departures[telling]
         self.arrivals_most, self.departures_most = flows.arrivals_most[telling], most[telling]
+        self.possible = np.concatenate([[0], np.cumsum(self.arrivals_most)])
         self.queue_before, self.queue_after = flows.queue[:-1][telling], flows.queue[1:][telling]
         marks = np.flatnonzero(np.append(telling, False) | np.append(False, telling))
         self.slots, self.came_low, self.came_high = slots[marks], flows.came_low[marks], flows.came_high[marks]

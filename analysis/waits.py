@@ -103,14 +103,14 @@ def _waits(group: Sequence[Waiting], start: int, end: int) -> tuple[Real, Real, 
 
 def _quantiles(waits: Real, jobs: Real, hidden: float) -> list[float | None]:
     """Return the order statistics; who came and went unseen did not wait."""
-    order = np.argsort(waits, kind="stable")
-    reached = hidden + np.cumsum(jobs[order])
+    order = np.argsort(waits)
+    waits, reached = waits[order], hidden + np.cumsum(jobs[order])
     if not len(reached):
         return [None] * len(QUANTILES)
     found: list[float | None] = []
     for quantile in QUANTILES:
         rank = quantile / 100 * reached[-1] - 1e-9
-        wait = 0.0 if hidden >= rank else float(waits[order][np.searchsorted(reached, rank)])
+        wait = 0.0 if hidden >= rank else float(waits[np.searchsorted(reached, rank)])
         found.append(None if np.isinf(wait) else wait)
     return found
 
@@ -195,9 +195,8 @@ def _possible(group: Sequence[Waiting], start: int, end: int) -> int:
     """Return how many can have come in the events that share an instant with a window."""
     return sum(
         int(
-            each.arrivals_most[
-                np.searchsorted(each.ends, start, side="right") : np.searchsorted(each.begins, end)
-            ].sum()
+            each.possible[np.searchsorted(each.begins, end)]
+            - each.possible[np.searchsorted(each.ends, start, side="right")]
         )
         for each in group
     )
