@@ -5,21 +5,32 @@ phi from how much the days of the last four weeks differ (Pearson's chi-square o
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import betaincinv
 
 from analysis.flows import Flows
-from analysis.matching import Real
-from analysis.periods import bounds_since
+from analysis.matching import Real, Whole
+from analysis.periods import Columns, bounds_since
 from analysis.series import ENDED
 
 DAY: Final = 86_400
 TRAILING_DAYS: Final = 28
 FEWEST_DAYS: Final = 10
 LEVEL: Final = 0.95
+COLUMNS: Final = (
+    "finished",
+    "finished_low",
+    "finished_high",
+    "failed",
+    "failure_rate",
+    "failure_rate_low",
+    "failure_rate_high",
+    "failure_rate_of_ran",
+    "overdispersion",
+)
 
 
 class Ending:
@@ -45,108 +56,124 @@ class Ending:
         self.low = {status: each.since_low[changes] for status, each in flows.ended.items()}
         self.high = {status: each.since_high[changes] for status, each in flows.ended.items()}
 
-    def between(self, bounds: Real) -> dict[str, Real]:
-        """Return what ended by outcome between consecutive instants, each end anywhere in its interval."""
+    def until(self, instants: Whole | Real) -> dict[str, Real]:
+        """Return what had ended by outcome until each instant, each end anywhere in its interval."""
         return {
-            status: np.diff(np.interp(bounds, self._instants, self.since[status]))
-            if self.since
-            else np.zeros(len(bounds) - 1)
+            status: np.interp(instants, self._instants, self.since[status]) if self.since else np.zeros(instants.shape)
             for status in ENDED
         }
 
 
-@dataclass(frozen=True)
-class FailureEstimate:
-    """What is said of the failures of one window."""
+def estimate(group: Sequence[Ending], windows: Whole) -> Columns:
+    """Estimate the failure rate of what ended in each window, over the series of a group.
 
-    finished: float | None
-    finished_low: int | None
-    finished_high: int | None
-    failed: float | None
-    rate: tuple[float | None, float | None, float | None]
-    rate_of_ran: float | None
-    overdispersion: float | None
-    note: str
+    Parameters
+    ----------
+    windows
+        A row a window: start and end, in seconds.
 
-
-_NOTHING: Final = (None, None, None)
-
-
-def estimate(group: Sequence[Ending], start: int, end: int) -> FailureEstimate:
-    """Estimate the failure rate of what ended in a window, over the series of a group."""
+    Returns
+    -------
+    dict
+        The columns that `History.failures` describes, NaN for what is not known.
+    """
+    method = "Jeffreys on n / overdispersion"
     if not all(each.kept for each in group):
         note = "ends are not counted long enough to say how they ended"
-        return FailureEstimate(None, None, None, None, _NOTHING, None, None, note)
-    ended = dict.fromkeys(ENDED, 0.0)
-    low, high = dict.fromkeys(ENDED, 0), dict.fromkeys(ENDED, 0)
+        return dict.fromkeys(COLUMNS) | {"method": method, "note": note}
+    ended = dict.fromkeys(ENDED, np.zeros(len(windows)))
+    low, high = (dict.fromkeys(ENDED, np.zeros(len(windows), np.int64)) for _ in range(2))
     for each in group:
-        for status, count in each.between(np.array([start, end], float)).items():
-            ended[status] += float(count[0])
-            fewest, most = bounds_since(
-                each.slots, each.low[status], each.high[status], start, end, level=each.level[status]
-            )
-            low[status] += fewest
-            high[status] += most
-    finished, fewest, most = sum(ended.values()), sum(low.values()), sum(high.values())
-    phi, note = overdispersion(group, end)
-    if not most or not finished:
-        return FailureEstimate(finished, fewest, most, 0.0, _NOTHING, None, phi, "nothing ended")
-    failed, ran = ended["Failed"], ended["Failed"] + ended["Completed"]
-    others_low, others_high = fewest - low["Failed"], most - high["Failed"]
+        for status, count in each.until(windows).items():
+            ended[status] = ended[status] + np.diff(count)[:, 0]
+            if status in each.low:
+                bounds = each.slots, each.low[status], each.high[status]
+                fewest, most = bounds_since(*bounds, windows, level=each.level[status])
+                low[status], high[status] = low[status] + fewest, high[status] + most
+    finished, fewest, most = (np.sum(list(each.values()), axis=0) for each in (ended, low, high))
+    phi, days = overdispersion(group, windows[:, 1])
+    some = (most > 0) & (finished > 0)
+    failed, ran = np.where(some, ended["Failed"], 0.0), ended["Failed"] + ended["Completed"]
+    divisor = np.nan_to_num(phi, nan=1.0)
     interval = (
-        jeffreys(low["Failed"], low["Failed"] + others_high, phi or 1.0)[0],
-        jeffreys(high["Failed"], high["Failed"] + others_low, phi or 1.0)[1],
+        jeffreys(low["Failed"], low["Failed"] + most - high["Failed"], divisor)[0],
+        jeffreys(high["Failed"], high["Failed"] + fewest - low["Failed"], divisor)[1],
     )
-    rate = (failed / finished, *interval)
-    return FailureEstimate(finished, fewest, most, failed, rate, failed / ran if ran else None, phi, note)
+    notes = [
+        "nothing ended"
+        if not ends
+        else f"ends on {number} of the last {TRAILING_DAYS} days: too few to say how they scatter"
+        if number < FEWEST_DAYS
+        else ""
+        for ends, number in zip(some, days, strict=True)
+    ]
+    return {
+        "finished": finished,
+        "finished_low": fewest,
+        "finished_high": most,
+        "failed": failed,
+        "failure_rate": _share(failed, finished, some),
+        "failure_rate_low": np.where(some, interval[0], np.nan),
+        "failure_rate_high": np.where(some, interval[1], np.nan),
+        "failure_rate_of_ran": _share(failed, ran, some & (ran > 0)),
+        "overdispersion": phi,
+        "method": method,
+        "note": np.array(notes, object),
+    }
 
 
-def overdispersion(group: Sequence[Ending], end: int) -> tuple[float | None, str]:
-    """Return by how much days differ more than coin tosses would, over the four weeks before an instant.
+def _share(part: Real, whole: Real, where: NDArray[np.bool_]) -> Real:
+    share: Real = np.divide(part, whole, out=np.full(len(whole), np.nan), where=where)
+    return share
 
-    Pearson's chi-square over days less one, at least 1; None, with a note, where fewer than ten days had ends.
+
+def overdispersion(group: Sequence[Ending], ends: Whole) -> tuple[Real, Whole]:
+    """Return by how much days differ more than coin tosses would, over the four weeks before each instant.
+
+    Returns
+    -------
+    tuple
+        Pearson's chi-square over days less one, at least 1, NaN where fewer than ten days had ends; and how many had.
     """
-    bounds = end - DAY * np.arange(TRAILING_DAYS, -1, -1, dtype=float)
-    days = {status: np.zeros(TRAILING_DAYS) for status in ENDED}
+    days = dict.fromkeys(ENDED, np.zeros((len(ends), TRAILING_DAYS)))
     for each in group:
-        for status, counts in each.between(bounds).items():
-            days[status] += counts
+        for status, counts in each.until(ends[:, None] - DAY * np.arange(TRAILING_DAYS, -1, -1.0)).items():
+            days[status] = days[status] + np.diff(counts)
     finished = np.sum(list(days.values()), axis=0)
-    had = finished > 0
-    if had.sum() < FEWEST_DAYS:
-        return None, f"ends on {had.sum()} of the last {TRAILING_DAYS} days: too few to say how they scatter"
-    rate = days["Failed"].sum() / finished.sum()
-    if rate in (0.0, 1.0):
-        return 1.0, ""
-    expected = finished[had] * rate
-    chi_square = float(((days["Failed"][had] - expected) ** 2 / (expected * (1 - rate))).sum())
-    return max(1.0, chi_square / (int(had.sum()) - 1)), ""
+    had = (finished > 0).sum(axis=1)
+    rate = days["Failed"].sum(axis=1) / np.maximum(finished.sum(axis=1), 1e-300)
+    expected = finished * rate[:, None]
+    variance = expected * (1 - rate[:, None])
+    # Where none failed, or all did, nothing scatters.
+    square = np.divide((days["Failed"] - expected) ** 2, variance, out=np.zeros(variance.shape), where=variance > 0)
+    phi = np.maximum(1.0, square.sum(axis=1) / np.maximum(had - 1, 1))
+    return np.where(had < FEWEST_DAYS, np.nan, phi), had
 
 
-def jeffreys(failed: float, finished: float, phi: float) -> tuple[float, float]:
-    """Return Jeffreys' interval for a rate, of as many jobs as tell as much as these do.
+def jeffreys(failed: Real | Whole, finished: Real | Whole, phi: Real | float) -> tuple[Real, Real]:
+    """Return Jeffreys' interval for rates, of as many jobs as tell as much as these do.
 
     Brown, Cai and DasGupta, Interval estimation for a binomial proportion, Statistical Science 16 (2001), 4.1.3.
 
-    >>> [round(bound, 4) for bound in jeffreys(10, 100, 1.0)]
+    >>> [round(float(bound), 4) for bound in jeffreys(np.array(10), np.array(100), 1.0)]
     [0.0527, 0.1701]
     """
     a, b = failed / phi + 0.5, (finished - failed) / phi + 0.5
     tail = (1 - LEVEL) / 2
-    low = 0.0 if failed <= 0 else float(betaincinv(a, b, tail))
-    high = 1.0 if failed >= finished else float(betaincinv(a, b, 1 - tail))
+    low = np.where(failed <= 0, 0.0, betaincinv(a, b, tail))
+    high = np.where(failed >= finished, 1.0, betaincinv(a, b, 1 - tail))
     return low, high
 
 
-def difference(one: tuple[float, float, float], other: tuple[float, float, float]) -> tuple[float, float, float]:
-    """Return the difference of two rates with its interval, from the rates and their own intervals.
+def difference(one: tuple[Real, Real, Real], other: tuple[Real, Real, Real]) -> tuple[Real, Real, Real]:
+    """Return the differences of rates with their intervals, from the rates and their own intervals.
 
     Newcombe's hybrid (method 10 with Jeffreys' intervals): Statistics in Medicine 17 (1998) 873-890.
 
     Parameters
     ----------
     one, other
-        Rate, low and high.
+        Rates, low and high.
 
     Returns
     -------
@@ -154,6 +181,4 @@ def difference(one: tuple[float, float, float], other: tuple[float, float, float
         `one` less `other`, low and high.
     """
     (p, low, high), (q, other_low, other_high) = one, other
-    down = float(np.hypot(p - low, other_high - q))
-    up = float(np.hypot(high - p, q - other_low))
-    return p - q, p - q - down, p - q + up
+    return p - q, p - q - np.hypot(p - low, other_high - q), p - q + np.hypot(high - p, q - other_low)

@@ -4,16 +4,17 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from analysis.classes import WORST_LAST
 from analysis.errors import RequestRefused
 from analysis.flows import Flows, flows_of
 from analysis.matching import Whole
-from analysis.periods import coverage
+from analysis.periods import Columns, coverage
 from analysis.record import Record
 from analysis.request import Request
 from analysis.series import Series
@@ -21,7 +22,6 @@ from analysis.windows import windows
 
 Made = TypeVar("Made")
 Item = TypeVar("Item")
-Row = dict[str, Any]
 LABELS: Final = ("project", "pool", "pool_name", "type", "window_start", "window_end")
 TEXTS: Final = ("queue", "order", "history", "method", "note")
 TOO_SHORT: Final = "fewer than two slots with known counts"
@@ -44,11 +44,15 @@ class Member(Generic[Made]):
     """What was made of it for an estimate; None where it is too short for any."""
 
 
+Group: TypeAlias = tuple[dict[str, str | None], Sequence[Member[Made]]]
+"""Labels, and the series that are summed."""
+
+
 def estimates(
     record: Record,
     request: Request,
     make: Callable[[Flows], Made],
-    row: Callable[[list[Made], int, int], Row],
+    estimate: Callable[[Sequence[Made], Whole], Columns],
     columns: list[str],
 ) -> pd.DataFrame:
     """Make a frame with a row a group and window.
@@ -57,9 +61,9 @@ def estimates(
     ----------
     make
         Makes of one series what the estimate needs; what it holds stays in memory as long as its group.
-    row
-        Estimates from what was made of a group's series, for a window (start, end] in seconds: `columns` but those
-        that are the same for all, with ``note``.
+    estimate
+        Estimates from what was made of a group's series, for windows (start, end] in seconds, a row each: `columns`
+        but those that are the same for all, with ``note``.
 
     Raises
     ------
@@ -67,57 +71,68 @@ def estimates(
     RequestRefused
         When nothing is selected.
     """
-    rows: list[Row] = []
+    parts: list[Columns] = []
     intervals = [0]
 
-    def rows_of(group: tuple[Row, Sequence[Member[Made]]]) -> list[Row]:
+    def rows_of(group: Group[Made]) -> Columns:
         labels, members = group
-        return [labels | said for said in _windows(members, request, row)]
+        return {**labels, **_windows(members, request, estimate)}
 
     # The passes and the arithmetic of whole series let other threads run.
     with ThreadPoolExecutor(os.cpu_count()) as workers:
         for batch in _groups(record, request, make, workers):
-            for found in workers.map(rows_of, batch):
-                rows += found
+            parts += [found for found in workers.map(rows_of, batch) if "note" in found]
             lengths = (member.intervals for _, members in batch for member in members)
             intervals += [int(np.median(length)) for length in lengths if len(length)]
-    if not rows:
+    if not parts:
         raise RequestRefused("no series is selected: look at since, until, project, pool and type (poolscope pools)")
-    frame = pd.DataFrame(rows, columns=[*LABELS, *columns])
+    frame = pd.DataFrame({name: _stacked(parts, name) for name in (*LABELS, *columns)})
     for bound in ("window_start", "window_end"):
         frame[bound] = pd.to_datetime(frame[bound], unit="s", utc=True)
-    frame = frame.astype({name: "float64" for name in columns if name not in TEXTS})
     frame.attrs["interval_seconds"] = max(intervals)
     return frame
 
 
+def _stacked(parts: Sequence[Columns], name: str) -> NDArray[Any]:
+    """Put the values of a column below each other; what was said once holds for all windows of its part."""
+    kind: Any = np.int64 if name.startswith("window") else object if name in (*LABELS, *TEXTS) else np.float64
+    return np.concatenate([np.full(np.size(np.asarray(part["window_start"])), part.get(name), kind) for part in parts])
+
+
 def _windows(
-    members: Sequence[Member[Made]], request: Request, row: Callable[[list[Made], int, int], Row]
-) -> Iterator[Row]:
-    """Estimate each window of a group."""
+    members: Sequence[Member[Made]], request: Request, estimate: Callable[[Sequence[Made], Whole], Columns]
+) -> Columns:
+    """Estimate the windows of a group."""
     slots = [member.slots for member in members if len(member.slots)]
     # Where nothing is known of any, that is what there is to say.
     slots = slots or [member.observed for member in members if len(member.observed)]
     if not slots:
-        return
+        return {}
     first, last = min(int(each[0]) for each in slots), max(int(each[-1]) for each in slots)
-    kept = max(members, key=lambda member: WORST_LAST.index(member.kept)).history
+    cut = np.array(windows(first, last, request.every, request.tz) or [(first, last)])
     made = [member.made for member in members if member.made is not None]
-    cut = windows(first, last, request.every, request.tz) or [(first, last)]
-    starts, ends = np.array(cut).T
-    shares = np.mean([coverage(member.slots, member.intervals, starts, ends) for member in members], axis=0)
-    for (start, end), share in zip(cut, shares, strict=True):
-        said = row(made, start, end) if made else {"note": ""}
-        partly = ["the record begins in it"] if start < first else []
-        partly += ["the record ends in it"] if end > last else []
-        said["note"] = "; ".join(note for note in (said["note"], *partly, *_notes(members)) if note)
-        said |= {"coverage": float(share), "history": kept, "queue": request.queue}
-        yield {"window_start": start, "window_end": end, **said}
+    said = estimate(made, cut) if made else {"note": ""}
+    starts, ends = cut.T
+    pieces = (
+        np.asarray(said["note"]),
+        np.where(starts < first, "the record begins in it", ""),
+        np.where(ends > last, "the record ends in it", ""),
+        np.asarray("; ".join(_notes(members))),
+    )
+    notes = zip(*(np.broadcast_to(piece, len(cut)) for piece in pieces), strict=True)
+    return said | {
+        "window_start": starts,
+        "window_end": ends,
+        "note": np.array(["; ".join(filter(None, each)) for each in notes], object),
+        "coverage": np.mean([coverage(member.slots, member.intervals, cut) for member in members], axis=0),
+        "history": max(members, key=lambda member: WORST_LAST.index(member.kept)).history,
+        "queue": request.queue,
+    }
 
 
 def _groups(
     record: Record, request: Request, make: Callable[[Flows], Made], workers: Executor
-) -> Iterator[list[tuple[Row, Sequence[Member[Made]]]]]:
+) -> Iterator[list[Group[Made]]]:
     """Read the record, and bring the series together that are summed; no more is held than that takes."""
     groups: dict[tuple[str | None, ...], list[Member[Made]]] = {}
     for _, series in _ahead(record.read(request.selection(record.last_slot())), workers):
@@ -142,7 +157,7 @@ def _ahead(items: Iterator[Item], workers: Executor) -> Iterator[Item]:
 
 def _labelled(
     groups: dict[tuple[str | None, ...], list[Member[Made]]],
-) -> list[tuple[Row, Sequence[Member[Made]]]]:
+) -> list[Group[Made]]:
     return [(dict(zip(LABELS, label, strict=False)), members) for label, members in groups.items()]
 
 

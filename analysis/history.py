@@ -1,5 +1,6 @@
 """The history of a collector: its counts as frames, and the estimates that are made of them."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypedDict, Unpack
@@ -8,12 +9,11 @@ import numpy as np
 import pandas as pd
 
 from analysis import failures, frames, loads, waits
-from analysis.flows import Flows
-from analysis.groups import Row, estimates
+from analysis.groups import estimates
 from analysis.matching import Whole
+from analysis.periods import Columns
 from analysis.record import Record
 from analysis.request import Patterns, Request
-from analysis.series import ENDED
 from analysis.service import Waiting
 
 
@@ -96,30 +96,17 @@ class History:
         """
         request = Request(**options)
 
-        names = [f"p{quantile}" for quantile in waits.QUANTILES]
-
-        def row(made: list[Waiting], start: int, end: int) -> Row:
-            found = waits.estimate(made, start, end, request.limit)
-            orders = {each.order for each in made}
-            said: Row = {
-                "arrivals": found.arrivals,
-                "arrivals_low": found.arrivals_low,
-                "arrivals_high": found.arrivals_high,
-                **_in_seconds("mean", found.mean),
-            }
-            for name, quantile in zip(names, waits.QUANTILES, strict=True):
-                said |= _in_seconds(name, found.quantiles[quantile])
-            if request.limit is not None:
-                said |= dict(zip(("over_slo", "over_slo_low", "over_slo_high"), found.over, strict=True))
-            method = "conservation" if found.arrivals_high is not None else "smallest flows and a model"
-            return said | {"order": orders.pop() if len(orders) == 1 else "mixed", "method": method, "note": found.note}
-
         columns = ["queue", "arrivals", "arrivals_low", "arrivals_high"]
-        columns += [f"{name}{kind}_seconds" for name in ("mean", *names) for kind in ("", "_low", "_high")]
+        names = ["mean", *(f"p{quantile}" for quantile in waits.QUANTILES)]
+        columns += [f"{name}{kind}_seconds" for name in names for kind in ("", "_low", "_high")]
         columns += [] if request.limit is None else ["over_slo", "over_slo_low", "over_slo_high"]
         columns += ["order", "coverage", "history", "method", "note"]
         return estimates(
-            self.record, request, lambda flows: Waiting(flows, request.order_of(flows.series.pool)), row, columns
+            self.record,
+            request,
+            lambda flows: Waiting(flows, request.order_of(flows.series.pool)),
+            lambda made, windows: waits.estimate(made, windows, request.limit),
+            columns,
         )
 
     def failures(self, **options: Unpack[Options]) -> pd.DataFrame:
@@ -132,33 +119,8 @@ class History:
             that ended) with an interval for the underlying rate (95 %), failure_rate_of_ran (of those that completed or
             failed), overdispersion (see `failures.overdispersion`), coverage, history, method, note.
         """
-        request = Request(**options)
-
-        def row(made: list[failures.Ending], start: int, end: int) -> Row:
-            found = failures.estimate(made, start, end)
-            return {
-                "finished": found.finished,
-                "finished_low": found.finished_low,
-                "finished_high": found.finished_high,
-                "failed": found.failed,
-                **dict(zip(("failure_rate", "failure_rate_low", "failure_rate_high"), found.rate, strict=True)),
-                "failure_rate_of_ran": found.rate_of_ran,
-                "overdispersion": found.overdispersion,
-                "method": "Jeffreys on n / overdispersion",
-                "note": found.note,
-            }
-
-        columns = ["finished", "finished_low", "finished_high", "failed", "failure_rate", "failure_rate_low"]
-        columns += [
-            "failure_rate_high",
-            "failure_rate_of_ran",
-            "overdispersion",
-            "coverage",
-            "history",
-            "method",
-            "note",
-        ]
-        return estimates(self.record, request, failures.Ending, row, columns)
+        columns = [*failures.COLUMNS, "coverage", "history", "method", "note"]
+        return estimates(self.record, Request(**options), failures.Ending, failures.estimate, columns)
 
     def flows(self, **options: Unpack[Options]) -> pd.DataFrame:
         """Sum up what flowed through the queue in each window.
@@ -171,30 +133,8 @@ class History:
             queue_start and queue_end (jobs waiting), abnormal (jobs in that status at the end), drain_seconds with an
             interval (how long the queue of the end takes at the window's rate), coverage, history, method, note.
         """
-        request = Request(**options)
-
-        def row(made: list[Flows], start: int, end: int) -> Row:
-            found = loads.load(made, start, end)
-            return {
-                "arrivals": found.arrivals,
-                "arrivals_low": found.arrivals_low,
-                "arrivals_high": found.arrivals_high,
-                "departures": found.departures,
-                "starts_low": found.starts_low,
-                "starts_high": found.starts_high,
-                **{status.lower(): found.ended[status] for status in ENDED},
-                "queue_start": found.queue_start,
-                "queue_end": found.queue_end,
-                "abnormal": found.abnormal,
-                **_in_seconds("drain", found.drain),
-                "method": "conservation" if found.arrivals_high is not None else "smallest flows and a model",
-                "note": "",
-            }
-
-        columns = ["queue", "arrivals", "arrivals_low", "arrivals_high", "departures", "starts_low", "starts_high"]
-        columns += [*(status.lower() for status in ENDED), "queue_start", "queue_end", "abnormal", "drain_seconds"]
-        columns += ["drain_low_seconds", "drain_high_seconds", "coverage", "history", "method", "note"]
-        return estimates(self.record, request, lambda flows: flows, row, columns)
+        columns = ["queue", *loads.COLUMNS, "coverage", "history", "method", "note"]
+        return estimates(self.record, Request(**options), lambda flows: flows, loads.load, columns)
 
     def coverage(self, **options: Unpack[Options]) -> pd.DataFrame:
         """Tell how much of each window was observed.
@@ -206,23 +146,15 @@ class History:
             window's slots), longest_gap_seconds (between observed slots, or to the window's ends), history (how
             finished jobs are kept), note.
         """
-        request = Request(**options)
-
-        def row(made: list[Whole], start: int, end: int) -> Row:
-            gaps = [_longest_gap(slots, start, end) for slots in made]
-            inside = [np.searchsorted(slots, [start, end], side="right") for slots in made]
-            return {
-                "slots": sum(int(b - a) for a, b in inside),
-                "longest_gap_seconds": max(gaps),
-                "note": "",
-            }
-
         columns = ["slots", "coverage", "longest_gap_seconds", "history", "note"]
-        return estimates(self.record, request, lambda flows: flows.series.slots, row, columns)
+        return estimates(self.record, Request(**options), lambda flows: flows.series.slots, _observed, columns)
 
 
-def _in_seconds(name: str, values: tuple[float | None, float | None, float | None]) -> Row:
-    return dict(zip((f"{name}_seconds", f"{name}_low_seconds", f"{name}_high_seconds"), values, strict=True))
+def _observed(group: Sequence[Whole], windows: Whole) -> Columns:
+    """Return how many slots each window has over a group's series, and the longest gap in one of them."""
+    slots = np.sum([np.diff(np.searchsorted(each, windows, side="right"))[:, 0] for each in group], axis=0)
+    gaps = [max(_longest_gap(each, int(start), int(end)) for each in group) for start, end in windows]
+    return {"slots": slots, "longest_gap_seconds": np.array(gaps), "note": ""}
 
 
 def _longest_gap(slots: Whole, start: int, end: int) -> int:

@@ -1,15 +1,14 @@
 """What flowed through a queue in a window: arrivals, departures, ends by outcome, and how long it takes to drain."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from scipy.special import gammaincinv
 
 from analysis.flows import Flows
-from analysis.matching import Real
-from analysis.periods import bounds_since, shares
+from analysis.matching import Real, Whole
+from analysis.periods import Columns, between, bounds_since
 from analysis.series import ENDED
 
 LEVEL: Final = 0.95
@@ -17,94 +16,102 @@ LEVEL: Final = 0.95
 PARTS: Final = 24
 
 
-@dataclass(frozen=True)
-class Load:
-    """The flows of one window."""
+COLUMNS: Final = (
+    "arrivals",
+    "arrivals_low",
+    "arrivals_high",
+    "departures",
+    "starts_low",
+    "starts_high",
+    *(status.lower() for status in ENDED),
+    "queue_start",
+    "queue_end",
+    "abnormal",
+    "drain_seconds",
+    "drain_low_seconds",
+    "drain_high_seconds",
+)
 
-    arrivals: float
-    arrivals_low: int
-    arrivals_high: int | None
-    departures: float
-    starts_low: float | None
-    starts_high: float | None
-    ended: dict[str, float | None]
-    queue_start: float | None
-    queue_end: float | None
-    abnormal: float | None
-    drain: tuple[float | None, float | None, float | None]
-    """Seconds until the queue of the window's end is empty when nothing more arrives; low and high."""
 
+def load(group: Sequence[Flows], windows: Whole) -> Columns:
+    """Sum up the flows of the series of a group in each window.
 
-def load(group: Sequence[Flows], start: int, end: int) -> Load:
-    """Sum up the flows of the series of a group in a window."""
-    arrivals = departures = 0.0
-    fewest = most = 0
-    ended: dict[str, float | None] = dict.fromkeys(ENDED, 0.0)
-    bounded, parts = True, np.zeros(PARTS)
+    Parameters
+    ----------
+    windows
+        A row a window: start and end, in seconds.
+
+    Returns
+    -------
+    dict
+        The columns that `History.flows` describes, NaN for what is not known.
+    """
+    n = len(windows)
+    # Of every window its instants at equal distances: the first is its start, the last its end.
+    instants = windows[:, :1] + np.diff(windows) * np.linspace(0, 1, PARTS + 1)
+    arrivals, parts = np.zeros(n), np.zeros((n, PARTS))
+    fewest, most = np.zeros(n, np.int64), np.zeros(n, np.int64)
+    ended = dict.fromkeys(ENDED, np.zeros(n))
     for each in group:
-        inside, share = shares(each.series.slots, start, end)
-        arrivals += float((each.arrivals[inside] * share).sum()) * each.unseen
-        departures += float((each.departures[inside] * share).sum())
-        low, high = bounds_since(each.series.slots, each.came_low, each.came_high, start, end, level=each.level)
-        fewest, most, bounded = fewest + low, most + high, bounded and each.bounded
+        slots = each.series.slots
+        arrivals += np.diff(between(slots, each.arrivals, windows))[:, 0] * each.unseen
+        parts += np.diff(between(slots, each.departures, instants))
+        low, high = bounds_since(slots, each.came_low, each.came_high, windows, level=each.level)
+        fewest, most = fewest + low, most + high
         for status in ENDED:
             found = each.ended.get(status)
-            so_far = ended[status]
-            ended[status] = (
-                None if found is None or so_far is None else so_far + float((found.point[inside] * share).sum())
-            )
-        parts += _departures_by_part(each, start, end)
-    # What has not been seen since before the window is gone, or nobody knows of it: its last queue is none of now.
-    present = [each for each in group if each.series.slots[-1] > start]
-    left = _at(present, end)
-    terminated = ended["Terminated"]
-    return Load(
-        arrivals,
-        fewest,
-        max(most, round(arrivals)) if bounded else None,
-        departures,
-        None if terminated is None else max(departures - terminated, 0.0),
-        departures,
-        ended,
-        _at(present, start),
-        left,
-        _at(present, end, "Abnormal"),
-        _drain(left, parts, end - start),
-    )
+            counted = np.full(n, np.nan) if found is None else np.diff(between(slots, found.point, windows))[:, 0]
+            ended[status] = ended[status] + counted
+    bounded = all(each.bounded for each in group)
+    departures, left = parts.sum(axis=1), _at(group, windows, 1)
+    return {
+        "arrivals": arrivals,
+        "arrivals_low": fewest,
+        "arrivals_high": np.maximum(most, np.rint(arrivals)) if bounded else np.full(n, np.nan),
+        "departures": departures,
+        "starts_low": np.maximum(departures - ended["Terminated"], 0.0),
+        "starts_high": np.where(np.isnan(ended["Terminated"]), np.nan, departures),
+        **{status.lower(): count for status, count in ended.items()},
+        "queue_start": _at(group, windows, 0),
+        "queue_end": left,
+        "abnormal": _at(group, windows, 1, "Abnormal"),
+        **_drain(left, parts, np.diff(windows)[:, 0]),
+        "method": "conservation" if bounded else "smallest flows and a model",
+        "note": "",
+    }
 
 
-def _departures_by_part(flows: Flows, start: int, end: int) -> Real:
-    gone = np.concatenate([[0], np.cumsum(flows.departures)])
-    parts: Real = np.diff(np.interp(np.linspace(start, end, PARTS + 1), flows.series.slots, gone))
-    return parts
+def _at(group: Sequence[Flows], windows: Whole, side: int, status: str | None = None) -> Real:
+    """Return how many waited, or were in a status, at the last slot until each window's start (0) or end (1).
 
-
-def _at(group: Sequence[Flows], instant: int, status: str | None = None) -> float | None:
-    """Return how many waited, or were in a status, at the last slot until an instant; None before the first."""
-    if not group:
-        return None
-    total = 0.0
+    NaN before the first slot. What has not been seen since before the window is gone, or nobody knows of it: its last
+    queue is none of now.
+    """
+    total, present = np.zeros(len(windows)), np.zeros(len(windows), np.bool_)
     for each in group:
-        place = int(np.searchsorted(each.series.slots, instant, side="right")) - 1
-        if place < 0:
-            return None
-        total += float((each.queue if status is None else each.series.counts[status])[place])
-    return total
+        place = np.searchsorted(each.series.slots, windows[:, side], side="right") - 1
+        counts = each.queue if status is None else each.series.counts[status]
+        there = each.series.slots[-1] > windows[:, 0]
+        total += np.where(there, np.where(place < 0, np.nan, counts[place]), 0.0)
+        present |= there
+    return np.where(present, total, np.nan)
 
 
-def _drain(left: float | None, parts: Real, seconds: int) -> tuple[float | None, float | None, float | None]:
-    """Return how long a queue takes to leave at the rate of a window, by a gamma interval of that rate.
+def _drain(left: Real, parts: Real, seconds: Whole) -> Columns:
+    """Return how long a queue takes to leave at the rate of its window, by a gamma interval of that rate.
 
     Jobs that leave in bursts tell less: their number is divided by the variance over the mean of the window's parts.
     """
-    if left is None:
-        return None, None, None
-    if not left:
-        return 0.0, 0.0, 0.0
-    jobs = float(parts.sum())
-    if not jobs:
-        return None, None, None
-    phi = max(1.0, float(parts.var(ddof=1) / parts.mean()))
+    jobs = parts.sum(axis=1)
+    some = jobs > 0
+    phi = np.ones(len(jobs))
+    np.divide(parts.var(axis=1, ddof=1), parts.mean(axis=1), out=phi, where=some)
+    phi = np.maximum(phi, 1.0)
     tail = (1 - LEVEL) / 2
-    slow, fast = (float(gammaincinv(jobs / phi + 0.5, p)) * phi for p in (tail, 1 - tail))
-    return left * seconds / jobs, left * seconds / fast, left * seconds / slow if slow else None
+    slow, fast = (gammaincinv(jobs / phi + 0.5, p) * phi for p in (tail, 1 - tail))
+    drain: Columns = {}
+    for name, rate in (("drain", jobs), ("drain_low", fast), ("drain_high", slow)):
+        took = np.full(len(jobs), np.nan)
+        np.divide(left * seconds, rate, out=took, where=some & (rate > 0))
+        drain[f"{name}_seconds"] = np.where(left == 0, 0.0, took)
+    return drain

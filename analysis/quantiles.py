@@ -100,7 +100,8 @@ def most_over(
 
 @numba.njit(cache=True, nogil=True)
 def quantile_bounds(  # noqa: PLR0912 - a compiled pass: calls within it would copy its state
-    offsets: Whole,
+    firsts: Whole,
+    lasts: Whole,
     begins: Whole,
     ends: Whole,
     arrivals: Whole,
@@ -117,10 +118,10 @@ def quantile_bounds(  # noqa: PLR0912 - a compiled pass: calls within it would c
 
     Parameters
     ----------
-    offsets
-        The events of series s of the cohort are those from ``offsets[s]`` to ``offsets[s + 1]``.
+    firsts, lasts
+        The events of series s from the window's start on are those from ``firsts[s]`` to ``lasts[s]``.
     waiting
-        How many wait in each series before its first event.
+        How many wait in each series before the first of them.
     doubtful
         How many of the arrivals may not be of the cohort: each bound leaves out those that are in its way.
     shares
@@ -136,9 +137,9 @@ def quantile_bounds(  # noqa: PLR0912 - a compiled pass: calls within it would c
     start, end = window
     jobs = 0
     longest = 0
-    for series in range(len(offsets) - 1):
-        longest = max(longest, ends[offsets[series + 1] - 1] - start)
-        for event in range(offsets[series], offsets[series + 1]):
+    for series in range(len(firsts)):
+        longest = max(longest, ends[lasts[series] - 1] - start)
+        for event in range(firsts[series], lasts[series]):
             if begins[event] >= end:
                 break
             if ends[event] > start:
@@ -164,7 +165,9 @@ def quantile_bounds(  # noqa: PLR0912 - a compiled pass: calls within it would c
                     if limits[known] == probe:
                         count = counts[known]
                 if count < 0:
-                    count = count_of(side, offsets, begins, ends, arrivals, departures, waiting, window, probe * unit)
+                    count = count_of(
+                        side, firsts, lasts, begins, ends, arrivals, departures, waiting, window, probe * unit
+                    )
                     if probes < MOST_PROBES:
                         limits[probes], counts[probes] = probe, count
                         probes += 1
@@ -190,7 +193,8 @@ def quantile_bounds(  # noqa: PLR0912 - a compiled pass: calls within it would c
 @numba.njit(cache=True, nogil=True)
 def count_of(
     side: int,
-    offsets: Whole,
+    firsts: Whole,
+    lasts: Whole,
     begins: Whole,
     ends: Whole,
     arrivals: Whole,
@@ -201,8 +205,8 @@ def count_of(
 ) -> int:
     """Return `most_within` (side 0) or `most_over` (side 1), summed over series that lie one after the other."""
     count = 0
-    for series in range(len(offsets) - 1):
-        a, b = offsets[series], offsets[series + 1]
+    for series in range(len(firsts)):
+        a, b = firsts[series], lasts[series]
         if side == 0:
             count += most_within(begins[a:b], ends[a:b], arrivals[a:b], departures[a:b], window, limit)
         else:

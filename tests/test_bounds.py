@@ -19,7 +19,8 @@ from analysis.flows import flows_of
 from analysis.matching import UNBOUNDED, Whole, longest_total, shortest_total
 from analysis.quantiles import most_over, most_within, quantile_bounds
 from analysis.service import Waiting
-from analysis.waits import QUANTILES, estimate
+from analysis.waits import QUANTILES
+from tests.estimated import estimate
 from tests.recorded import series_of
 
 CASES: Final = 60
@@ -162,11 +163,11 @@ def test_numbers_within_and_over_a_limit_are_the_largest_that_can_have_been(seed
 def test_quantiles_are_the_extremes_of_all_that_can_have_happened(seed: int) -> None:
     """Each bound is the order statistic of one matching, and none has one beyond it."""
     case = case_of(seed)
-    offsets, waiting = np.array([0, len(case.arrivals)]), np.array([case.waiting])
+    first, last, waiting = np.array([0]), np.array([len(case.arrivals)]), np.array([case.waiting])
     for window in case.windows:
         every = [waits for waits in outcomes(case, *window) if waits]
         if every:
-            low, high = quantile_bounds(offsets, *case.parts, waiting, window, 0, SHARES, 1)
+            low, high = quantile_bounds(first, last, *case.parts, waiting, window, 0, SHARES, 1)
             for number, share in enumerate(SHARES):
                 assert min(quantile([each[0] for each in w], share) for w in every) == low[number]
                 assert max(quantile([each[1] for each in w], share) for w in every) == said(high[number])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -188,7 +189,9 @@ def test_options_keywords_and_questions_have_one_list() -> None:
 
 def test_two_periods_are_compared_by_their_intervals() -> None:
     """Newcombe's example, 56 of 70 and 48 of 80, differs by 0.0524 to 0.3339 (Wilson's intervals)."""
-    one, other = ((p / n, *jeffreys(p, n, 1.0)) for p, n in ((56, 70), (48, 80)))
+    failed, finished = np.array([56, 48]), np.array([70, 80])
+    low, high = jeffreys(failed, finished, 1.0)
+    one, other = ((failed[i] / finished[i], low[i], high[i]) for i in (0, 1))
     assert (0.2, 0.0524, 0.3339) == pytest.approx(difference(one, other), abs=0.003)
     same, low, high = difference(one, one)
     assert (0.0, True) == (same, low < 0 < high)

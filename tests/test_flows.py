@@ -7,11 +7,10 @@ import pytest
 from numpy.typing import ArrayLike
 
 from analysis.failures import Ending
-from analysis.failures import estimate as failures_of
 from analysis.flows import Flows, flows_of
 from analysis.matching import Whole
 from analysis.service import Waiting
-from analysis.waits import estimate
+from tests.estimated import estimate, failures_of
 from tests.recorded import observed, series_of
 
 STEP: Final = 300

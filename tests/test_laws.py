@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Final
 
 import numpy as np
@@ -13,17 +14,16 @@ import pytest
 from analysis import History
 from analysis.classes import classify
 from analysis.flows import flows_of
-from analysis.loads import Load, load
 from analysis.matching import Whole
 from analysis.series import Series
 from analysis.service import Waiting
-from analysis.waits import QUANTILES, Estimate, estimate
+from analysis.waits import QUANTILES
+from tests.estimated import Bounds, Estimate, estimate, load
 from tests.recorded import KEPT, MONDAY, observed, record_of
 
 DAY: Final = 86_400
 DAYS: Final = 6
 STEP: Final = 300
-Bounds = tuple[float | None, float | None, float | None]
 SEEDS: Final = pytest.mark.parametrize("seed", range(8))
 HISTORIES: Final = pytest.mark.parametrize("retention", [KEPT, DAY, 0], ids=["kept", "rolling", "absent"])
 
@@ -69,7 +69,7 @@ def waits(series: Series, start: int, end: int) -> Estimate:
     return estimate([Waiting(flows_of(series, "queue"), "unknown")], start, end, 1800)
 
 
-def flow(series: Series, start: int, end: int) -> Load:
+def flow(series: Series, start: int, end: int) -> SimpleNamespace:
     return load([flows_of(series, "queue")], start, end)
 
 

@@ -4,9 +4,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from analysis.flows import Flows, flows_of
-from analysis.loads import load
 from analysis.service import Waiting
-from analysis.waits import estimate
+from tests.estimated import estimate, load
 from tests.recorded import series_of
 
 STEP = 300

@@ -13,7 +13,8 @@ import pytest
 from analysis.flows import flows_of
 from analysis.matching import Real
 from analysis.service import Waiting
-from analysis.waits import QUANTILES, Estimate, estimate
+from analysis.waits import QUANTILES
+from tests.estimated import Estimate, estimate
 from tests.recorded import KEPT, observed
 
 DAY: Final = 86_400

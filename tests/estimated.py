@@ -1,0 +1,60 @@
+"""One window of what is estimated of some series, None for what is not known: for tests without a record."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from analysis import failures, loads, waits
+from analysis.failures import Ending
+from analysis.flows import Flows
+from analysis.series import ENDED
+from analysis.service import Waiting
+
+Bounds: TypeAlias = tuple[float | None, float | None, float | None]
+"""A point, low and high."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What is said of the waits of one window."""
+
+    arrivals: float
+    arrivals_low: int
+    arrivals_high: int | None
+    mean: Bounds
+    quantiles: dict[int, Bounds]
+    over: Bounds
+    note: str
+
+
+def estimate(group: Sequence[Waiting], start: int, end: int, limit: int | None) -> Estimate:
+    """Estimate the waits of one window."""
+    found = _only(waits.estimate(group, np.array([(start, end)]), limit))
+    quantiles = {quantile: _bounds(found, f"p{quantile}{{}}_seconds") for quantile in waits.QUANTILES}
+    over = (None, None, None) if limit is None else _bounds(found, "over_slo{}")
+    arrivals = (found["arrivals"], found["arrivals_low"], found["arrivals_high"])
+    return Estimate(*arrivals, _bounds(found, "mean{}_seconds"), quantiles, over, found["note"])
+
+
+def load(group: Sequence[Flows], start: int, end: int) -> SimpleNamespace:
+    """Sum up the flows of one window: its columns, with `ended` by outcome and `drain` in seconds with its bounds."""
+    found = _only(loads.load(group, np.array([(start, end)])))
+    ended = {status: found[status.lower()] for status in ENDED}
+    return SimpleNamespace(**found, ended=ended, drain=_bounds(found, "drain{}_seconds"))
+
+
+def failures_of(group: Sequence[Ending], start: int, end: int) -> SimpleNamespace:
+    """Estimate the failure rate of one window: its columns."""
+    return SimpleNamespace(**_only(failures.estimate(group, np.array([(start, end)]))))
+
+
+def _only(columns: Mapping[str, Any]) -> dict[str, Any]:
+    values = {name: value if value is None or isinstance(value, str) else value[0] for name, value in columns.items()}
+    return {name: None if isinstance(value, float) and np.isnan(value) else value for name, value in values.items()}
+
+
+def _bounds(values: Mapping[str, Any], name: str) -> Bounds:
+    return values[name.format("")], values[name.format("_low")], values[name.format("_high")]
