@@ -44,8 +44,6 @@ TABLES: Final = {"scrapes": SCRAPES, "snapshots": SNAPSHOTS, "pools": POOLS}
 SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
-    # Rows come in their own order from one thread: to bring them into it costs more than a second one gains.
-    "threads": 1,
 }
 LOCK_SECONDS: Final = 5.0
 

@@ -103,6 +103,8 @@ def read(
     connection: duckdb.DuckDBPyConnection, chosen: list[Chosen], selection: Selection
 ) -> tuple[list[Pool], list[Series]]:
     """Read the slots and series of some pools."""
+    # From one thread rows come in the order of the file: to bring them into it costs more than a second one gains.
+    connection.execute("SET threads = 1")
     # Each type of each pool has a number, and each pool one of its own, for its slots.
     keys = [(pool, type_) for pool in chosen for type_ in (None, *pool.types)]
     connection.execute(

@@ -194,7 +194,7 @@ def test_two_periods_are_compared_by_their_intervals() -> None:
     one, other = ((failed[i] / finished[i], low[i], high[i]) for i in (0, 1))
     assert (0.2, 0.0524, 0.3339) == pytest.approx(difference(one, other), abs=0.003)
     same, low, high = difference(one, one)
-    assert (0.0, True) == (same, low < 0 < high)
+    assert (0.0, True) == (float(same), bool(low < 0 < high))
 
 
 @pytest.mark.parametrize(
