@@ -1,0 +1,150 @@
+"""Daily figures as batches: the week's rhythm taken out of them, and how many that are independent they amount to.
+
+What is asked of them is linear: a level, a slope, the difference of two periods. Each is a weighted sum of the days, by
+which the bounds of the days are carried along. Days that are alike because they follow each other tell less.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from analysis.matching import Real, Whole
+
+LEVEL: Final = 0.95
+FEWEST: Final = 10.0
+"""Effective batches; below this no interval is given."""
+WEEKS: Final = 3
+"""As many are needed to tell a week's rhythm from chance."""
+QUESTIONS: Final = 8
+"""Asked of a series: slope and change of four measures. A claim of one is made at so much smaller an error."""
+CLAIM: Final = 1 - (1 - LEVEL) / QUESTIONS
+MOST_CORRELATION: Final = 0.97
+
+
+@dataclass(frozen=True)
+class Days:
+    """One figure of the days that have it."""
+
+    numbers: Whole
+    """Of each day, rising; those of Mondays are alike but for multiples of seven."""
+    values: Real
+    low: Real
+    high: Real
+    """Bounds; infinite where there is none."""
+    weights: Real
+    """How many jobs a day's value is about; one where it is about the day itself."""
+
+    def where(self, chosen: NDArray[np.bool_]) -> "Days":
+        """Return some of the days."""
+        low, high, weights = self.low[chosen], self.high[chosen], self.weights[chosen]
+        return Days(self.numbers[chosen], self.values[chosen], low, high, weights)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Days explained by what is asked of them, and by the week's rhythm, with weighted least squares."""
+
+    values: Real
+    low: Real
+    high: Real
+    """The k coefficients of what is asked: points, and the least and the most that the days' bounds allow."""
+    errors: Real
+    """k: standard errors that respect autocorrelation and days that scatter differently."""
+    correlation: float
+    """Of residuals that follow each other, without the bias that a fit gives it; zero at least."""
+    batches: float
+    """The effective number: n (1 - r) / (1 + r)."""
+
+    def interval(self, column: int, level: float = LEVEL) -> tuple[float, float]:
+        """Return the interval of a coefficient: what the days scatter, and beyond it what their bounds leave open.
+
+        NaN below ten effective batches.
+        """
+        if self.batches < FEWEST:
+            return np.nan, np.nan
+        half = float(stdtrit(self.batches - 2, (1 + level) / 2)) * self.errors[column]
+        return float(self.low[column] - half), float(self.high[column] + half)
+
+    @property
+    def more_days(self) -> int:
+        """How many more days it takes to ten effective batches; zero where they are there."""
+        return more_days(self.batches, self.correlation)
+
+
+def more_days(batches: float, correlation: float) -> int:
+    """Return how many more days it takes to ten effective batches, when days stay as alike as they are."""
+    return max(0, int(np.ceil((FEWEST - batches) * (1 + correlation) / (1 - correlation))))
+
+
+def explain(days: Days, asked: Real) -> Fit:
+    """Explain days by what is asked of them.
+
+    The weights of the days make it an answer about jobs. The errors are those of White (Econometrica 48 (1980), 817,
+    with his HC1's factor), times (1 + r) / (1 - r) for the autocorrelation (Bartlett 1946; Zwiers and von Storch,
+    Journal of Climate 8 (1995), 336).
+
+    Parameters
+    ----------
+    asked
+        n by k: a column a coefficient; together they hold the constant.
+    """
+    n = len(days.values)
+    root = np.sqrt(days.weights / days.weights.mean())
+    columns = np.column_stack([asked, rhythm(days)])
+    # From the median, of which days that are all alike do not differ at all; the constant takes it back.
+    centre = float(np.median(days.values))
+    inverse = np.linalg.pinv(columns * root[:, None])
+    shares = inverse[: asked.shape[1]] * root
+    values = shares @ (days.values - centre)
+    residuals = root * (days.values - centre) - (columns * root[:, None]) @ (inverse @ (root * (days.values - centre)))
+    correlation = correlation_of(residuals, days.numbers)
+    freedom = max(n - columns.shape[1], 1)
+    variance = ((shares / root * residuals) ** 2).sum(axis=1) * n / freedom
+    alike = (1 + correlation) / (1 - correlation)
+    constant = centre * shares.sum(axis=1)
+    return Fit(
+        values + constant,
+        _at_worst(shares, days.low - centre, days.high - centre) + constant,
+        _at_worst(shares, days.high - centre, days.low - centre) + constant,
+        np.sqrt(variance * alike),
+        correlation,
+        min(n, freedom + 2) / alike,
+    )
+
+
+def _at_worst(shares: Real, low: Real, high: Real) -> Real:
+    """Return weighted sums of what is low where it adds and high where it takes away."""
+    with np.errstate(invalid="ignore"):
+        worst = np.where(shares > 0, shares * low, np.where(shares < 0, shares * high, 0.0))
+    total: Real = worst.sum(axis=1)
+    return total
+
+
+def rhythm(days: Days) -> Real:
+    """Return what each day of the week differs by, as six columns that leave weighted means alone.
+
+    None where the days span less than three weeks.
+    """
+    if not len(days.numbers) or days.numbers[-1] - days.numbers[0] < 7 * WEEKS - 1:
+        return np.empty((len(days.numbers), 0))
+    weekday = days.numbers % 7
+    columns = (weekday[:, None] == np.arange(1, 7)).astype(float) - (weekday == 0)[:, None]
+    centred: Real = columns - np.average(columns, axis=0, weights=days.weights)
+    return centred
+
+
+def correlation_of(residuals: Real, numbers: Whole) -> float:
+    """Return the correlation of days that follow each other, at least zero.
+
+    Residuals of n days from a line have one too small by (2 + 4 r) / n: Kendall, Biometrika 41 (1954), 403; Marriott
+    and Pope, Biometrika 41 (1954), 390.
+    """
+    n, square = len(residuals), float(residuals @ residuals)
+    if n < 5 or square <= 0:
+        return 0.0
+    follows = np.diff(numbers) == 1
+    together = float((residuals[1:] * residuals[:-1])[follows].sum()) / square * n / max(int(follows.sum()), 1)
+    return float(np.clip((n * together + 2) / (n - 4), 0.0, MOST_CORRELATION))

@@ -1,0 +1,28 @@
+"""Whether a daily figure rises or falls: its level and its slope, after the week's rhythm."""
+
+from typing import Final
+
+import numpy as np
+
+from analysis.batches import Days, Fit, explain
+
+FEWEST_DAYS: Final = 5
+
+
+def slope_of(days: Days) -> Fit:
+    """Fit a line: the first coefficient is the level, the mean of jobs where days weigh by jobs, the second its slope.
+
+    Parameters
+    ----------
+    days
+        At least `FEWEST_DAYS`.
+    """
+    at = days.numbers - np.average(days.numbers, weights=days.weights)
+    return explain(days, np.column_stack([np.ones(len(at)), at]))
+
+
+def direction(low: float, high: float) -> str | None:
+    """Say what the interval of a slope or of a difference shows: up, down, or "not shown" where it holds zero."""
+    if np.isnan(low) or np.isnan(high):
+        return None
+    return "up" if low > 0 else "down" if high < 0 else "not shown"
