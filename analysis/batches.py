@@ -57,6 +57,8 @@ class Fit:
     """Of residuals that follow each other, without the bias that a fit gives it; zero at least."""
     batches: float
     """The effective number: n (1 - r) / (1 + r)."""
+    freedom: float
+    """Of the errors: degrees by which they are known."""
 
     def interval(self, column: int, level: float = LEVEL) -> tuple[float, float]:
         """Return the interval of a coefficient: what the days scatter, and beyond it what their bounds leave open.
@@ -65,7 +67,7 @@ class Fit:
         """
         if self.batches < FEWEST:
             return np.nan, np.nan
-        half = float(stdtrit(self.batches - 2, (1 + level) / 2)) * self.errors[column]
+        half = float(stdtrit(self.freedom, (1 + level) / 2)) * self.errors[column]
         return float(self.low[column] - half), float(self.high[column] + half)
 
     @property
@@ -105,13 +107,15 @@ def explain(days: Days, asked: Real) -> Fit:
     variance = ((shares / root * residuals) ** 2).sum(axis=1) * n / freedom
     alike = (1 + correlation) / (1 - correlation)
     constant = centre * shares.sum(axis=1)
+    batches = min(n, freedom + 2) / alike
     return Fit(
         values + constant,
         _at_worst(shares, days.low - centre, days.high - centre) + constant,
         _at_worst(shares, days.high - centre, days.low - centre) + constant,
         np.sqrt(variance * alike),
         correlation,
-        min(n, freedom + 2) / alike,
+        batches,
+        max(batches - 2, 1.0),
     )
 
 

@@ -81,15 +81,7 @@ def estimate(group: Sequence[Ending], windows: Whole) -> Columns:
     if not all(each.kept for each in group):
         note = "ends are not counted long enough to say how they ended"
         return dict.fromkeys(COLUMNS) | {"method": method, "note": note}
-    ended = dict.fromkeys(ENDED, np.zeros(len(windows)))
-    low, high = (dict.fromkeys(ENDED, np.zeros(len(windows), np.int64)) for _ in range(2))
-    for each in group:
-        for status, count in each.until(windows).items():
-            ended[status] = ended[status] + np.diff(count)[:, 0]
-            if status in each.low:
-                bounds = each.slots, each.low[status], each.high[status]
-                fewest, most = bounds_since(*bounds, windows, level=each.level[status])
-                low[status], high[status] = low[status] + fewest, high[status] + most
+    ended, low, high = ends(group, windows)
     finished, fewest, most = (np.sum(list(each.values()), axis=0) for each in (ended, low, high))
     phi, days = overdispersion(group, windows[:, 1])
     some = (most > 0) & (finished > 0)
@@ -101,11 +93,11 @@ def estimate(group: Sequence[Ending], windows: Whole) -> Columns:
     )
     notes = [
         "nothing ended"
-        if not ends
+        if not any_
         else f"ends on {number} of the last {TRAILING_DAYS} days: too few to say how they scatter"
         if number < FEWEST_DAYS
         else ""
-        for ends, number in zip(some, days, strict=True)
+        for any_, number in zip(some, days, strict=True)
     ]
     return {
         "finished": finished,
@@ -122,12 +114,26 @@ def estimate(group: Sequence[Ending], windows: Whole) -> Columns:
     }
 
 
+def ends(group: Sequence[Ending], windows: Whole) -> tuple[dict[str, Real], dict[str, Whole], dict[str, Whole]]:
+    """Return by outcome how many ended in each window, and the fewest and the most that can have."""
+    ended = dict.fromkeys(ENDED, np.zeros(len(windows)))
+    low, high = (dict.fromkeys(ENDED, np.zeros(len(windows), np.int64)) for _ in range(2))
+    for each in group:
+        for status, count in each.until(windows).items():
+            ended[status] = ended[status] + np.diff(count)[:, 0]
+            if status in each.low:
+                bounds = each.slots, each.low[status], each.high[status]
+                fewest, most = bounds_since(*bounds, windows, level=each.level[status])
+                low[status], high[status] = low[status] + fewest, high[status] + most
+    return ended, low, high
+
+
 def _share(part: Real, whole: Real, where: NDArray[np.bool_]) -> Real:
     share: Real = np.divide(part, whole, out=np.full(len(whole), np.nan), where=where)
     return share
 
 
-def overdispersion(group: Sequence[Ending], ends: Whole) -> tuple[Real, Whole]:
+def overdispersion(group: Sequence[Ending], instants: Whole) -> tuple[Real, Whole]:
     """Return by how much days differ more than coin tosses would, over the four weeks before each instant.
 
     Returns
@@ -135,9 +141,9 @@ def overdispersion(group: Sequence[Ending], ends: Whole) -> tuple[Real, Whole]:
     tuple
         Pearson's chi-square over days less one, at least 1, NaN where fewer than ten days had ends; and how many had.
     """
-    days = dict.fromkeys(ENDED, np.zeros((len(ends), TRAILING_DAYS)))
+    days = dict.fromkeys(ENDED, np.zeros((len(instants), TRAILING_DAYS)))
     for each in group:
-        for status, counts in each.until(ends[:, None] - DAY * np.arange(TRAILING_DAYS, -1, -1.0)).items():
+        for status, counts in each.until(instants[:, None] - DAY * np.arange(TRAILING_DAYS, -1, -1.0)).items():
             days[status] = days[status] + np.diff(counts)
     finished = np.sum(list(days.values()), axis=0)
     had = (finished > 0).sum(axis=1)

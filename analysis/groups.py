@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from analysis.classes import WORST_LAST
 from analysis.errors import RequestRefused
 from analysis.flows import Flows, flows_of
-from analysis.matching import Whole
+from analysis.matching import Real, Whole
 from analysis.periods import Columns, coverage
 from analysis.record import Record
 from analysis.request import Request
@@ -22,8 +22,9 @@ from analysis.windows import windows
 
 Made = TypeVar("Made")
 Item = TypeVar("Item")
+INSTANTS: Final = ("window_start", "window_end", "other_start", "other_end", "changed_at", "earliest", "latest")
 LABELS: Final = ("project", "pool", "pool_name", "type", "window_start", "window_end")
-TEXTS: Final = ("queue", "order", "history", "method", "note")
+TEXTS: Final = (*LABELS[:4], "measure", "direction", "queue", "order", "history", "method", "note")
 TOO_SHORT: Final = "fewer than two slots with known counts"
 
 
@@ -48,12 +49,29 @@ Group: TypeAlias = tuple[dict[str, str | None], Sequence[Member[Made]]]
 """Labels, and the series that are summed."""
 
 
+@dataclass(frozen=True)
+class Windows:
+    """What is said of the windows of a group."""
+
+    cut: Whole
+    """A row a window: start and end, in seconds."""
+    said: Columns
+    """The columns of the estimate, with ``history`` and ``queue``; of series that are too short only a ``note``."""
+    coverage: Real
+    begins_in: NDArray[np.bool_]
+    """Whether the record begins in a window, and whether it ends in it."""
+    ends_in: NDArray[np.bool_]
+    note: str
+    """Of the series."""
+
+
 def estimates(
     record: Record,
     request: Request,
     make: Callable[[Flows], Made],
     estimate: Callable[[Sequence[Made], Whole], Columns],
     columns: list[str],
+    conclude: Callable[[Windows], Columns] | None = None,
 ) -> pd.DataFrame:
     """Make a frame with a row a group and window.
 
@@ -64,6 +82,8 @@ def estimates(
     estimate
         Estimates from what was made of a group's series, for windows (start, end] in seconds, a row each: `columns`
         but those that are the same for all, with ``note``.
+    conclude
+        Makes of the windows of a group what is to be the rows instead: all columns but the labels.
 
     Raises
     ------
@@ -76,7 +96,8 @@ def estimates(
 
     def rows_of(group: Group[Made]) -> Columns:
         labels, members = group
-        return {**labels, **_windows(members, request, estimate)}
+        found = _windows(members, request, estimate)
+        return {} if found is None else {**labels, **(conclude or _as_rows)(found)}
 
     # The passes and the arithmetic of whole series let other threads run.
     with ThreadPoolExecutor(os.cpu_count()) as workers:
@@ -87,46 +108,51 @@ def estimates(
     if not parts:
         raise RequestRefused("no series is selected: look at since, until, project, pool and type (poolscope pools)")
     frame = pd.DataFrame({name: _stacked(parts, name) for name in (*LABELS, *columns)})
-    for bound in ("window_start", "window_end"):
-        frame[bound] = pd.to_datetime(frame[bound], unit="s", utc=True)
+    for instant in [name for name in frame.columns if name in INSTANTS]:
+        frame[instant] = pd.to_datetime(frame[instant], unit="s", utc=True)
     frame.attrs["interval_seconds"] = max(intervals)
     return frame
 
 
 def _stacked(parts: Sequence[Columns], name: str) -> NDArray[Any]:
     """Put the values of a column below each other; what was said once holds for all windows of its part."""
-    kind: Any = np.int64 if name.startswith("window") else object if name in (*LABELS, *TEXTS) else np.float64
+    kind = object if name in TEXTS else np.float64
     return np.concatenate([np.full(np.size(np.asarray(part["window_start"])), part.get(name), kind) for part in parts])
 
 
 def _windows(
     members: Sequence[Member[Made]], request: Request, estimate: Callable[[Sequence[Made], Whole], Columns]
-) -> Columns:
-    """Estimate the windows of a group."""
+) -> Windows | None:
+    """Estimate the windows of a group; None where its pools were not observed."""
     slots = [member.slots for member in members if len(member.slots)]
     # Where nothing is known of any, that is what there is to say.
     slots = slots or [member.observed for member in members if len(member.observed)]
     if not slots:
-        return {}
+        return None
     first, last = min(int(each[0]) for each in slots), max(int(each[-1]) for each in slots)
     cut = np.array(windows(first, last, request.every, request.tz) or [(first, last)])
     made = [member.made for member in members if member.made is not None]
-    said = estimate(made, cut) if made else {"note": ""}
-    starts, ends = cut.T
+    said: Columns = estimate(made, cut) if made else {"note": ""}
+    kept = max(members, key=lambda member: WORST_LAST.index(member.kept)).history
+    seen = np.mean([coverage(member.slots, member.intervals, cut) for member in members], axis=0)
+    said |= {"history": kept, "queue": request.queue}
+    return Windows(cut, said, seen, cut[:, 0] < first, cut[:, 1] > last, "; ".join(_notes(members)))
+
+
+def _as_rows(found: Windows) -> Columns:
+    """Make a row of each window."""
     pieces = (
-        np.asarray(said["note"]),
-        np.where(starts < first, "the record begins in it", ""),
-        np.where(ends > last, "the record ends in it", ""),
-        np.asarray("; ".join(_notes(members))),
+        np.asarray(found.said["note"]),
+        np.where(found.begins_in, "the record begins in it", ""),
+        np.where(found.ends_in, "the record ends in it", ""),
+        np.asarray(found.note),
     )
-    notes = zip(*(np.broadcast_to(piece, len(cut)) for piece in pieces), strict=True)
-    return said | {
-        "window_start": starts,
-        "window_end": ends,
+    notes = zip(*(np.broadcast_to(piece, len(found.cut)) for piece in pieces), strict=True)
+    return found.said | {
+        "window_start": found.cut[:, 0],
+        "window_end": found.cut[:, 1],
         "note": np.array(["; ".join(filter(None, each)) for each in notes], object),
-        "coverage": np.mean([coverage(member.slots, member.intervals, cut) for member in members], axis=0),
-        "history": max(members, key=lambda member: WORST_LAST.index(member.kept)).history,
-        "queue": request.queue,
+        "coverage": found.coverage,
     }
 
 

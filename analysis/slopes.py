@@ -1,12 +1,8 @@
 """Whether a daily figure rises or falls: its level and its slope, after the week's rhythm."""
 
-from typing import Final
-
 import numpy as np
 
 from analysis.batches import Days, Fit, explain
-
-FEWEST_DAYS: Final = 5
 
 
 def slope_of(days: Days) -> Fit:
@@ -15,7 +11,7 @@ def slope_of(days: Days) -> Fit:
     Parameters
     ----------
     days
-        At least `FEWEST_DAYS`.
+        At least two.
     """
     at = days.numbers - np.average(days.numbers, weights=days.weights)
     return explain(days, np.column_stack([np.ones(len(at)), at]))

@@ -17,7 +17,9 @@ from analysis.service import Waiting
 QUANTILES: Final = (50, 90, 95, 99)
 
 
-def estimate(group: Sequence[Waiting], windows: Whole, limit: int | None) -> Columns:
+def estimate(
+    group: Sequence[Waiting], windows: Whole, limit: int | None, quantiles: Sequence[int] = QUANTILES
+) -> Columns:
     """Estimate the waits of what arrived in each window, over the series of a group.
 
     Parameters
@@ -28,6 +30,8 @@ def estimate(group: Sequence[Waiting], windows: Whole, limit: int | None) -> Col
         A row a window: start and end, in seconds.
     limit
         In seconds; the share of jobs that waited longer is wanted.
+    quantiles
+        Per cent, rising.
 
     Returns
     -------
@@ -37,23 +41,24 @@ def estimate(group: Sequence[Waiting], windows: Whole, limit: int | None) -> Col
     came = [bounds_since(each.slots, each.came_low, each.came_high, windows, level=each.level) for each in group]
     fewest, most = (np.sum([bound[side] for bound in came], axis=0) for side in (0, 1))
     bounded = all(each.bounded for each in group)
-    arrivals, unfinished, over, mean, quantiles = _points(group, windows, limit)
+    shares = np.array(quantiles) / 100
+    arrivals, unfinished, over, mean, points = _points(group, windows, limit, shares)
     if bounded:
-        mean_bounds, bounds, over_bounds = _bounds(group, windows, fewest, most, limit)
+        mean_bounds, bounds, over_bounds = _bounds(group, windows, fewest, most, limit, shares)
         arrivals_high = np.maximum(most, np.rint(arrivals))
     else:
         stay = _longest_stay(group, windows)
         mean_bounds = np.column_stack([np.zeros(len(stay)), stay])
-        bounds = np.repeat(mean_bounds[:, None], len(QUANTILES), axis=1)
+        bounds = np.repeat(mean_bounds[:, None], len(quantiles), axis=1)
         over_bounds = np.column_stack([np.zeros(len(stay)), np.where(stay <= (limit or 0), 0.0, 1.0)])
         arrivals_high = np.full(len(windows), np.nan)
     nobody = most == 0
-    for each in (mean, quantiles, mean_bounds, bounds, over_bounds):
+    for each in (mean, points, mean_bounds, bounds, over_bounds):
         each[nobody] = np.nan
     columns: Columns = {"arrivals": arrivals, "arrivals_low": fewest, "arrivals_high": arrivals_high}
     columns |= _inside("mean{}_seconds", mean, mean_bounds)
-    for number, quantile in enumerate(QUANTILES):
-        columns |= _inside(f"p{quantile}{{}}_seconds", quantiles[:, number], bounds[:, number])
+    for number, quantile in enumerate(quantiles):
+        columns |= _inside(f"p{quantile}{{}}_seconds", points[:, number], bounds[:, number])
     if limit is not None:
         # Who still waits at the end of the record has waited for longer than the limit, or nobody knows.
         known = (unfinished == 0) | (min(int(each.ends[-1]) for each in group) - windows[:, 1] >= limit)
@@ -88,7 +93,9 @@ def _offsets(lengths: list[int]) -> Whole:
     return np.concatenate([[0], np.cumsum(lengths)])
 
 
-def _points(group: Sequence[Waiting], windows: Whole, limit: int | None) -> tuple[Real, Real, Real, Real, Real]:
+def _points(
+    group: Sequence[Waiting], windows: Whole, limit: int | None, shares: Real
+) -> tuple[Real, Real, Real, Real, Real]:
     """Return what `cohorts.points` does of a group."""
     from_, waits, jobs = (
         np.concatenate(parts) if len(group) > 1 else parts[0]
@@ -104,13 +111,13 @@ def _points(group: Sequence[Waiting], windows: Whole, limit: int | None) -> tupl
         waits,
         jobs,
         windows,
-        np.array(QUANTILES) / 100,
+        shares,
         0 if limit is None else limit,
     )
 
 
 def _bounds(
-    group: Sequence[Waiting], windows: Whole, fewest: Whole, most: Whole, limit: int | None
+    group: Sequence[Waiting], windows: Whole, fewest: Whole, most: Whole, limit: int | None, shares: Real
 ) -> tuple[Real, Real, Real]:
     """Return what `cohorts.bounds` does of a group."""
     return cohorts.bounds(
@@ -125,7 +132,7 @@ def _bounds(
         windows,
         fewest,
         most,
-        np.array(QUANTILES) / 100,
+        shares,
         -1 if limit is None else limit,
     )
 

@@ -117,14 +117,14 @@ def doubled(load: float) -> float:
 def found(measures: dict[str, Days]) -> tuple[dict[str, bool], dict[str, bool], dict[str, bool]]:
     """Tell of each measure whether a slope is claimed, a change is, and whether nothing is said for lack of batches."""
     slopes, changes, refused = {}, {}, {}
-    memory = slope_of(measures["wait"])
+    line, cut = slope_of(measures["wait"]), changes_of(measures["wait"])
     for name, days in measures.items():
-        fit = slope_of(days)
-        low, high = fit.interval(1, CLAIM)
-        enough = min(fit.batches, memory.batches if name == "over" else fit.batches) >= FEWEST
-        refused[name] = not enough
-        slopes[name] = enough and not low <= 0 <= high
-        changes[name] = enough and any(True for _ in changes_of(days))
+        # As analysis.trends has it, what is over a limit remembers as long as the waits do.
+        lines, cuts = (line, cut) if name == "over" else (slope_of(days), changes_of(days))
+        low, high = slope_of(days).interval(1, CLAIM)
+        refused[name] = lines.batches < FEWEST
+        slopes[name] = lines.batches >= FEWEST and not low <= 0 <= high
+        changes[name] = cuts.batches >= FEWEST and bool(changes_of(days).found)
     return slopes, changes, refused
 
 
@@ -148,8 +148,8 @@ def powers(quarters: int, draw: np.random.Generator) -> Iterator[list[object]]:
             hits, differ = 0, 0
             for _ in range(quarters):
                 days = Scenario(load, service=service, doubled=last).days(draw)["wait"]
-                hits += any(change.fit.values[1] > 0 for change in changes_of(days))
-                fit, _ = difference_of(days, days.numbers >= DAYS - last)
+                hits += any(change.fit.values[1] > 0 for change in changes_of(days).found)
+                fit = difference_of(days, days.numbers >= DAYS - last)
                 differ += fit.interval(1)[0] > 0
             row += [hits / quarters, differ / quarters]
         yield row
@@ -175,11 +175,11 @@ def _covered(cases: list[Days], first: int) -> list[object]:
     mean = float(np.mean([np.average(days.values, weights=days.weights) for days in cases]))
     said = []
     for days in cases:
-        fit, fewest = difference_of(days, days.numbers >= first)
+        fit = difference_of(days, days.numbers >= first)
         low, high = fit.interval(1)
         line = slope_of(days)
         slope, level = line.interval(1), line.interval(0)
-        said.append((fewest >= FEWEST, low <= 0 <= high, slope[0] <= 0 <= slope[1], level[0] <= mean <= level[1]))
+        said.append((fit.batches >= FEWEST, low <= 0 <= high, slope[0] <= 0 <= slope[1], level[0] <= mean <= level[1]))
     given, difference, slope_too, level_too = np.array(said).T
     lined = np.array([slope_of(days).batches >= FEWEST for days in cases])
     share = float(difference[given].mean()) if given.any() else math.nan

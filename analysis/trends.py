@@ -1,0 +1,211 @@
+"""Whether it is getting worse, since when, and whether that is chance: trends, changes and comparisons as rows.
+
+Each concludes from the days of a group (see `days`). Intervals are 95 %; a direction is claimed at an error so much
+smaller that the eight questions asked of a series, the trend and the changes of four measures, together claim what is
+not there in one series of twenty. Below ten effective batches none is given, and the note says what it would take.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.batches import CLAIM, FEWEST, Days, Fit, explain, more_days
+from analysis.changes import changes_of
+from analysis.days import measures
+from analysis.differences import difference_of
+from analysis.failures import difference, jeffreys
+from analysis.groups import Windows
+from analysis.matching import Whole
+from analysis.periods import Columns
+from analysis.slopes import direction, slope_of
+
+SHARES: Final = ("over", "failures")
+UNITS: Final = {"wait": "seconds", "over": "share", "arrivals": "jobs a day", "failures": "share"}
+METHOD: Final = "weighted least squares after the week's rhythm, errors by White and lag-1 autocorrelation"
+CUTS: Final = "best cut of square roots against a sieve bootstrap, date by likelihood ratio"
+Said = dict[str, Any]
+TREND: Final = (
+    "measure", "days", "batches", "more_days", "level", "level_low", "level_high", "slope", "slope_low", "slope_high",
+    "direction", "coverage", "history", "method", "note",
+)  # fmt: skip
+"""The level is the mean over the period (seconds, a share, jobs a day), of jobs but for arrivals; slope: a day."""
+CHANGES: Final = (
+    "measure", "changed_at", "earliest", "latest", "before", "after", "change", "change_low", "change_high",
+    "direction", "batches", "more_days", "coverage", "history", "method", "note",
+)  # fmt: skip
+COMPARE: Final = (
+    "measure", "other_start", "other_end", "value", "value_low", "value_high", "other", "other_low", "other_high",
+    "difference", "difference_low", "difference_high", "direction", "batches", "more_days", "coverage", "history",
+    "method", "note",
+)  # fmt: skip
+
+
+def trend(found: Windows) -> Columns:
+    """Conclude a level and a slope of each measure from the days of a group."""
+    rows: list[Said] = []
+    memory = np.inf
+    for name, days, note in measures(found):
+        row = _row(found, name, days, note, METHOD)
+        rows.append(row)
+        if len(days.values) < 2:
+            continue
+        fit = slope_of(days)
+        row |= {"level": fit.values[0], "slope": fit.values[1]}
+        if name == "wait":
+            memory = fit.batches
+        elif name == "over":
+            # Of one queue the waits show best how long it remembers.
+            fit = replace(fit, batches=min(fit.batches, memory))
+        _count(row, fit)
+        row |= _bounds("level", *_level(name, days, fit)) | _bounds("slope", *fit.interval(1))
+        row["direction"] = direction(*fit.interval(1, CLAIM))
+    return _columns(rows, TREND)
+
+
+def changes(found: Windows) -> Columns:
+    """Conclude from the days of a group when each measure changed: a row a change, or one that says why none is."""
+    rows: list[Said] = []
+    remembers = False
+    for name, days, note in measures(found):
+        none = _row(found, name, days, note, CUTS)
+        cuts = changes_of(days)
+        if name == "wait":
+            remembers = cuts.batches < FEWEST
+        none |= {"batches": cuts.batches, "more_days": more_days(cuts.batches, cuts.correlation)}
+        if cuts.batches < FEWEST or (name == "over" and remembers):
+            none["note"] = _joined(none["note"], _too_few(cuts.batches, none["more_days"]))
+            rows.append(none)
+            continue
+        told = []
+        for change in cuts.found:
+            low, high = change.fit.interval(1)
+            before, by = change.fit.values
+            said = {
+                "changed_at": found.cut[change.day, 0],
+                "earliest": found.cut[change.earliest, 0],
+                "latest": found.cut[change.latest, 0],
+                "before": before,
+                "after": before + by,
+                "change": by,
+                "direction": direction(low, high),
+            }
+            # What the bounds of the days leave open may explain it too.
+            if said["direction"] != "not shown":
+                told.append(none | said | _bounds("change", low, high))
+        none["note"] = _joined(none["note"], "no change beyond what chance makes")
+        rows += told or [none]
+    return _columns(rows, CHANGES)
+
+
+def compare(found: Windows, periods: Whole) -> Columns:
+    """Conclude by how much each measure differs between two periods.
+
+    Parameters
+    ----------
+    periods
+        Two rows, the later period and the other: start and end, in seconds. Days that lie in neither whole are left
+        out.
+    """
+    rows: list[Said] = []
+    starts, ends = found.cut.T
+    later, other = ((starts >= start) & (ends <= end) for start, end in periods)
+    for name, days, note in measures(found):
+        days = days.where((later | other)[days.numbers])  # noqa: PLW2901 - those that are compared
+        row = _row(found, name, days, note, METHOD) | {
+            "window_start": periods[0, 0],
+            "window_end": periods[0, 1],
+            "other_start": periods[1, 0],
+            "other_end": periods[1, 1],
+        }
+        rows.append(row)
+        of_later = later[days.numbers]
+        for period, of in (("value", of_later), ("other", ~of_later)):
+            if of.any():
+                whole = explain(days.where(of), np.ones((int(of.sum()), 1)))
+                row |= {period: whole.values[0]} | _bounds(period, whole.low[0], whole.high[0])
+        if min(of_later.sum(), (~of_later).sum()) < 2:
+            row["note"] = _joined(row["note"], "a period has fewer than two days")
+            continue
+        fit = difference_of(days, of_later)
+        row["difference"] = fit.values[1]
+        _count(row, fit)
+        low, high = fit.interval(1)
+        if name in SHARES:
+            low, high = _rarely(days, of_later, fit, low, high)
+        row |= _bounds("difference", low, high) | {"direction": direction(low, high)}
+    return _columns(rows, COMPARE)
+
+
+def _row(found: Windows, name: str, days: Days, note: str, method: str) -> Said:
+    """Return what is said of a measure whatever comes of it."""
+    whole = ~found.begins_in & ~found.ends_in
+    span = found.cut[whole] if whole.any() else found.cut
+    nothing = "" if len(days.values) > 1 else f"{len(days.values)} days with a value"
+    why = np.asarray(found.said["note"]).ravel()
+    reasons = sorted({str(each) for each in why if each}) if nothing and len(why) == 1 else []
+    return {
+        "window_start": span[0, 0],
+        "window_end": span[-1, 1],
+        "measure": name,
+        "days": len(days.values),
+        "coverage": float(found.coverage[whole].mean()) if whole.any() else float(found.coverage.mean()),
+        "history": found.said["history"],
+        "method": method,
+        "note": _joined(nothing, *reasons, note, found.note),
+    }
+
+
+def _count(row: Said, fit: Fit) -> None:
+    row |= {"batches": fit.batches, "more_days": fit.more_days}
+    if fit.batches < FEWEST:
+        row["note"] = _joined(row["note"], _too_few(fit.batches, fit.more_days))
+
+
+def _too_few(batches: float, more: int) -> str:
+    return f"{batches:.1f} effective batches of ten: about {more} more days"
+
+
+def _level(name: str, days: Days, fit: Fit) -> tuple[float, float]:
+    """Return the interval of a level; that of a share is no narrower than so many jobs can tell."""
+    low, high = fit.interval(0)
+    if name not in SHARES or np.isnan(low):
+        return low, high
+    jobs = days.weights.sum() * fit.batches / len(days.values)
+    least, most = (np.clip(bound[0], 0.0, 1.0) * jobs for bound in (fit.low, fit.high))
+    by_low, by_high = jeffreys(least, np.array(jobs), 1.0)[0], jeffreys(most, np.array(jobs), 1.0)[1]
+    return max(0.0, min(low, float(by_low))), min(1.0, max(high, float(by_high)))
+
+
+def _rarely(days: Days, later: NDArray[np.bool_], fit: Fit, low: float, high: float) -> tuple[float, float]:
+    """Widen an interval of two shares' difference to what so many jobs can tell: what never happened still may."""
+    if np.isnan(low):
+        return low, high
+    rates = []
+    for of in (later, ~later):
+        part = days.where(of)
+        jobs = np.array(part.weights.sum() * fit.batches / len(days.values))
+        level = explain(part, np.ones((len(part.values), 1)))
+        least, most = (np.clip(bound[0], 0.0, 1.0) * jobs for bound in (level.low, level.high))
+        rates.append((level.values[0], jeffreys(least, jobs, 1.0)[0], jeffreys(most, jobs, 1.0)[1]))
+    _, least, most = difference(*rates)
+    return max(-1.0, min(low, float(least))), min(1.0, max(high, float(most)))
+
+
+def _bounds(name: str, low: float, high: float) -> Said:
+    return {f"{name}_low": low if np.isfinite(low) else np.nan, f"{name}_high": high if np.isfinite(high) else np.nan}
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(filter(None, notes))
+
+
+def _columns(rows: Sequence[Said], names: Sequence[str]) -> Columns:
+    """Make columns of rows; what a row does not say is missing."""
+    texts = ("measure", "direction", "history", "method", "note")
+    return {
+        name: np.array([row.get(name) for row in rows], object if name in texts else float)
+        for name in ("window_start", "window_end", *names)
+    }
