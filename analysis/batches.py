@@ -7,6 +7,7 @@ which the bounds of the days are carried along. Days that are alike because they
 from dataclasses import dataclass
 from typing import Final
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
@@ -25,6 +26,21 @@ MOST_CORRELATION: Final = 0.97
 
 
 @dataclass(frozen=True)
+class Stretches:
+    """What is known of sums over stretches of days: more than the sum of what is known of each day.
+
+    Who waited long on one day cannot all have done so on the next as well.
+    """
+
+    first: Whole
+    last: Whole
+    """Day numbers, the last one excluded; from the whole to each single day, those of one length side by side."""
+    low: Real
+    high: Real
+    """Bounds of the sum of values times weights; infinite where there is none."""
+
+
+@dataclass(frozen=True)
 class Days:
     """One figure of the days that have it."""
 
@@ -36,11 +52,13 @@ class Days:
     """Bounds; infinite where there is none."""
     weights: Real
     """How many jobs a day's value is about; one where it is about the day itself."""
+    stretches: Stretches | None = None
+    """Where there are any, bounds come from them."""
 
     def where(self, chosen: NDArray[np.bool_]) -> "Days":
         """Return some of the days."""
         low, high, weights = self.low[chosen], self.high[chosen], self.weights[chosen]
-        return Days(self.numbers[chosen], self.values[chosen], low, high, weights)
+        return Days(self.numbers[chosen], self.values[chosen], low, high, weights, self.stretches)
 
 
 @dataclass(frozen=True)
@@ -108,15 +126,52 @@ def explain(days: Days, asked: Real) -> Fit:
     alike = (1 + correlation) / (1 - correlation)
     constant = centre * shares.sum(axis=1)
     batches = min(n, freedom + 2) / alike
+    low, high = _bounds(shares, days, centre)
     return Fit(
         values + constant,
-        _at_worst(shares, days.low - centre, days.high - centre) + constant,
-        _at_worst(shares, days.high - centre, days.low - centre) + constant,
+        low + constant,
+        high + constant,
         np.sqrt(variance * alike),
         correlation,
         batches,
         max(batches - 2, 1.0),
     )
+
+
+def _bounds(shares: Real, days: Days, centre: float) -> tuple[Real, Real]:
+    """Return the least and the most that weighted sums of the days' values, from a centre, can be."""
+    low, high = days.low - centre, days.high - centre
+    least, most = _at_worst(shares, low, high), _at_worst(shares, high, low)
+    if days.stretches is None:
+        return least, most
+    known = days.stretches
+    constant = centre * shares.sum(axis=1)
+    for row, share in enumerate(shares):
+        each = np.zeros(int(known.last.max()))
+        each[days.numbers] = share / days.weights
+        within = _at_best_known(each, known.first, known.last, known.low, known.high)
+        least[row] = max(least[row], within[0] - constant[row])
+        most[row] = min(most[row], within[1] - constant[row])
+    return least, most
+
+
+@numba.njit(cache=True, nogil=True)
+def _at_best_known(each: Real, first: Whole, last: Whole, low: Real, high: Real) -> tuple[float, float]:
+    """Return bounds of a weighted sum over days from those of the sums over stretches that contain each other.
+
+    Of each stretch its days' mean weight goes to what is known of it, and what is left to the shorter ones in it.
+    """
+    left = each.copy()
+    least, most = 0.0, 0.0
+    for stretch in range(len(first)):
+        a, b = first[stretch], last[stretch]
+        mean = left[a:b].mean()
+        if mean == 0.0:
+            continue
+        left[a:b] -= mean
+        least += mean * (low[stretch] if mean > 0 else high[stretch])
+        most += mean * (high[stretch] if mean > 0 else low[stretch])
+    return least, most
 
 
 def _at_worst(shares: Real, low: Real, high: Real) -> Real:

@@ -1,5 +1,6 @@
-"""``poolscope waits``, ``failures``, ``flows`` and ``coverage``: the estimates, on a terminal or in a file."""
+"""``poolscope waits`` and the other estimates and trends: on a terminal or in a file."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ OPTIONS = (
         "--since", metavar="30d|DATE", help="The record from here on: a date, or so long before its last slot."
     ),
     click.option("--until", metavar="1d|DATE", help="The record up to here."),
-    click.option("--every", default="1w", show_default=True, metavar="1h|1d|1w|1mo|all", help="The windows' length."),
     click.option("--zone", default="UTC", show_default=True, metavar="NAME", help="Whose days, weeks and dates."),
     click.option("--project", multiple=True, metavar="PATTERN", help="Only these projects."),
     click.option("--pool", multiple=True, metavar="PATTERN", help="Only these pools, by id or display name."),
@@ -42,6 +42,11 @@ OPTIONS = (
 )
 
 
+EVERY = click.option(
+    "--every", default="1w", show_default=True, metavar="1h|1d|1w|1mo|all", help="The windows' length."
+)
+
+
 class _Refused(click.ClickException):
     """An error of analysis, told as the command line tells errors."""
 
@@ -50,7 +55,7 @@ class _Refused(click.ClickException):
         self.exit_code = error.exit_code  # type: ignore[misc]  # click types it for the class, and reads the instance
 
 
-def _command(name: str, text: str) -> click.Command:
+def _command(name: str, text: str, *more: Callable[[Any], Any]) -> click.Command:
     """Make the command of an estimate: the options are the keywords of `History`'s method of the same name."""
 
     @click.pass_obj
@@ -75,7 +80,7 @@ def _command(name: str, text: str) -> click.Command:
         except (RecordUnreadable, RequestRefused) as error:
             raise _Refused(error) from None
 
-    for option in reversed(OPTIONS):
+    for option in reversed((*more, *OPTIONS)):
         run = option(run)
     return click.command(name, help=text)(run)
 
@@ -87,6 +92,7 @@ waits = _command(
     Of the jobs that arrived in each window: how many, and the mean and quantiles of their waits, with bounds that hold
     for every order of service. A window is (start, end]; weeks start on Monday.
     """,
+    EVERY,
 )
 failures = _command(
     "failures",
@@ -94,6 +100,7 @@ failures = _command(
 
     Of the jobs that ended in each window: the share that failed, with a 95 % interval of the underlying rate.
     """,
+    EVERY,
 )
 flows = _command(
     "flows",
@@ -101,6 +108,7 @@ flows = _command(
 
     And how long the queue at each window's end takes to drain at the window's rate, when nothing more comes.
     """,
+    EVERY,
 )
 coverage = _command(
     "coverage",
@@ -108,4 +116,37 @@ coverage = _command(
 
     And how the API keeps finished jobs: kept, rolling, purged, capped, absent or silent.
     """,
+    EVERY,
+)
+trend = _command(
+    "trend",
+    """Tell whether waits, arrivals and failures rise or fall.
+
+    Of each: its level and its slope after the week's rhythm, with 95 % intervals that respect how much days are alike.
+    With --slo also of the share of jobs that waited longer. Below ten effective days nothing is claimed.
+    """,
+)
+changes = _command(
+    "changes",
+    """Tell when waits, arrivals and failures changed, and by how much.
+
+    Only changes that the days' own likeness would not have made are told, with an interval for the date.
+    """,
+)
+profile = _command(
+    "profile",
+    """Show a usual week: arrivals, waits and the queue by hour.
+
+    In the hours of --zone; a table shows them by hour of the day, a file all 168.
+    """,
+)
+compare = _command(
+    "compare",
+    """Tell by how much a period differs from another.
+
+    The period is that of --since (the last 30 days) and --until.
+    """,
+    click.option(
+        "--against", default="previous", show_default=True, metavar="previous|START..END", help="The other period."
+    ),
 )

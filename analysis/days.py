@@ -1,13 +1,14 @@
 """The days of a group as trends take them: wait, share over a limit, arrivals, failure rate, each with its bounds."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis import failures, waits
-from analysis.batches import Days
+from analysis.batches import Days, Stretches
 from analysis.failures import Ending
 from analysis.flows import Flows
 from analysis.groups import Windows
@@ -19,6 +20,9 @@ MEASURES: Final = ("wait", "over", "arrivals", "failures")
 DAY: Final = 86_400
 # A day of which less was seen is left out.
 SEEN: Final = 0.5
+# Of so many days the waits are bounded together too.
+LENGTHS: Final = (28, 7)
+SUMS: Final = ("mean_", "over_slo", "arrivals")
 
 
 class Jobs:
@@ -31,10 +35,20 @@ class Jobs:
 
 def daily(group: Sequence[Jobs], windows: Whole, limit: int | None) -> Columns:
     """Estimate mean waits, shares over a limit and arrivals, and count ends, in each day."""
-    said = waits.estimate([each.waiting for each in group], windows, limit, quantiles=())
+    waiting = [each.waiting for each in group]
+    said: Columns = waits.estimate(waiting, windows, limit, ())
+    longest, arrivals = (np.asarray(said[name], float) for name in ("mean_high_seconds", "arrivals"))
+    # Together only as far as waits are bounded from above.
+    bounded = np.flatnonzero((arrivals > 0) & ~np.isnan(longest))
+    days = int(bounded[-1]) + 1 if len(bounded) else 0
+    first, last = _spans(days)
+    if days:
+        together = waits.estimate(waiting, np.column_stack([windows[first, 0], windows[last - 1, 1]]), limit, ())
+        said |= {f"together_{name}": values for name, values in together.items() if name.startswith(SUMS)}
+        said["together_first"], said["together_last"] = first, last
     if all(each.ending.kept for each in group):
         ended, low, high = failures.ends([each.ending for each in group], windows)
-        others_low, others_high = (sum(of.values()) - of["Failed"] for of in (low, high))
+        others_low, others_high = (of["Completed"] + of["Terminated"] for of in (low, high))
         said |= {
             "failed": ended["Failed"],
             "finished": np.sum(list(ended.values()), axis=0),
@@ -44,11 +58,19 @@ def daily(group: Sequence[Jobs], windows: Whole, limit: int | None) -> Columns:
     return said
 
 
+def _spans(days: int) -> tuple[Whole, Whole]:
+    """Return the stretches of so many days, from the whole to the shortest: each's first day, and the one after it."""
+    lengths = [days, *(length for length in LENGTHS if length < days)]
+    first = [np.arange(0, days, max(length, 1)) for length in lengths]
+    last = [np.minimum(starts + length, days) for starts, length in zip(first, lengths, strict=True)]
+    return np.concatenate(first), np.concatenate(last)
+
+
 def measures(found: Windows) -> Iterator[tuple[str, Days, str]]:
     """Return each measure's days, and what is to be said of those that are left out.
 
-    Left out are days in which the record begins or ends, of which less than half was seen, and the last ones while
-    their jobs still wait.
+    Left out are days in which the record begins or ends, of which less than half was seen, and the last ones whose
+    jobs may still wait, while these are the fewer: they are the ones without an upper bound.
     """
     whole = ~found.begins_in & ~found.ends_in
     seen = whole & (found.coverage >= SEEN)
@@ -67,11 +89,10 @@ def measures(found: Windows) -> Iterator[tuple[str, Days, str]]:
     for name, value in (("wait", "mean{}_seconds"), ("over", "over_slo{}")):
         point, low, high = (column(value.format(bound)) for bound in ("", "_low", "_high"))
         if value.format("") in said or name == "wait":
-            # Where ends are not kept nothing bounds waits from above, and that tells nothing of who still waits.
-            bounded = np.isfinite(column("arrivals_high")).all()
-            waiting = _last_open(np.isnan(high), seen & (arrivals > 0)) & bounded
-            more = f"the last {_days(int(waiting.sum()))} left out: jobs still wait" if waiting.any() else ""
+            waiting = last_open(np.isnan(high), seen & (arrivals > 0))
+            more = f"the last {_days(int(waiting.sum()))} left out: jobs may still wait" if waiting.any() else ""
             days = _days_of(numbers, (point, low, high), arrivals, seen & ~waiting)
+            days = replace(days, stretches=_stretches(said, value, arrivals, low, high))
             yield name, days, "; ".join(filter(None, (note, more)))
     a_day = (arrivals / lengths, column("arrivals_low") / lengths, column("arrivals_high") / lengths)
     yield "arrivals", _days_of(numbers, a_day, np.ones(len(numbers)), seen), note
@@ -80,11 +101,27 @@ def measures(found: Windows) -> Iterator[tuple[str, Days, str]]:
     yield "failures", _days_of(numbers, (rate, column("rate_low"), column("rate_high")), finished, seen), note
 
 
-def _last_open(open_: NDArray[np.bool_], days: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which days have an open end, and all those after them too."""
-    closed = np.flatnonzero(days & ~open_)
-    last: NDArray[np.bool_] = days & (np.arange(len(days)) > (closed[-1] if len(closed) else -1))
-    return last
+def last_open(without: NDArray[np.bool_], some: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which of the last windows with jobs are without an upper bound; none where those are not the fewer."""
+    bounded = np.flatnonzero(some & ~without)
+    last: NDArray[np.bool_] = some & (np.arange(len(some)) > (bounded[-1] if len(bounded) else -1))
+    return last if 2 * last.sum() < some.sum() else np.zeros(len(some), np.bool_)
+
+
+def _stretches(said: Columns, value: str, arrivals: Real, low: Real, high: Real) -> Stretches | None:
+    """Return the bounds of all waits, or of how many were over the limit, together and day by day."""
+    if "together_first" not in said:
+        return None
+    first, last = (np.asarray(said[f"together_{end}"], np.int64) for end in ("first", "last"))
+    came = np.concatenate([[0.0], np.cumsum(np.nan_to_num(arrivals))])
+    jobs = came[last] - came[first]
+    days = np.arange(len(arrivals))
+    sums = []
+    for bound, each, missing in (("_low", low, -np.inf), ("_high", high, np.inf)):
+        both = np.concatenate([np.asarray(said[f"together_{value.format(bound)}"], float), each])
+        of = np.concatenate([jobs, np.nan_to_num(arrivals)])
+        sums.append(np.where(of > 0, np.where(np.isnan(both), missing, both) * np.maximum(of, 1e-300), 0.0))
+    return Stretches(np.concatenate([first, days]), np.concatenate([last, days + 1]), sums[0], sums[1])
 
 
 def _days_of(numbers: Whole, figures: tuple[Real, Real, Real], weights: Real, chosen: NDArray[np.bool_]) -> Days:

@@ -1,17 +1,21 @@
 """The history of a collector: its counts as frames, and the estimates that are made of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TypedDict, Unpack
 
 import numpy as np
 import pandas as pd
 
-from analysis import failures, frames, loads, waits
-from analysis.groups import estimates
+from analysis import failures, frames, loads, trends, waits
+from analysis.days import Jobs, daily
+from analysis.groups import Windows, estimates
 from analysis.matching import Whole
 from analysis.periods import Columns
+from analysis.profile import PROFILE, Hours, hourly, profile
 from analysis.record import Record
 from analysis.request import Patterns, Request
 from analysis.service import Waiting
@@ -148,6 +152,76 @@ class History:
         """
         columns = ["slots", "coverage", "longest_gap_seconds", "history", "note"]
         return estimates(self.record, Request(**options), lambda flows: flows.series.slots, _observed, columns)
+
+    def trend(self, **options: Unpack[Options]) -> pd.DataFrame:
+        """Tell whether waits, the share over ``slo``, arrivals and the failure rate rise or fall.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a series, or sum of series, and measure (wait, over, arrivals, failures): the labels and
+            `trends.TREND`, which describes them; ``every`` is a day.
+        """
+        return self._from_days(trends.trend, trends.TREND, Request(**options))
+
+    def changes(self, **options: Unpack[Options]) -> pd.DataFrame:
+        """Tell when waits, the share over ``slo``, arrivals and the failure rate changed.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a change, or one for a measure without: the labels and `trends.CHANGES`; ``every`` is a day.
+        """
+        return self._from_days(trends.changes, trends.CHANGES, Request(**options))
+
+    def compare(self, against: str = "previous", **options: Unpack[Options]) -> pd.DataFrame:
+        """Tell by how much a period, from ``since`` (30d) to ``until``, differs from another.
+
+        Parameters
+        ----------
+        against
+            ``previous``, as long and right before, or ``START..END``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a series, or sum of series, and measure: the labels (the period as window) and `trends.COMPARE`.
+        """
+        request = Request(**options)
+        request = request if request.since is not None else replace(request, since="30d")
+        periods, both = request.periods(against, self.record.last_slot())
+        return self._from_days(partial(trends.compare, periods=periods), trends.COMPARE, both)
+
+    def profile(self, **options: Unpack[Options]) -> pd.DataFrame:
+        """Show a usual week by its hours in ``zone``: arrivals an hour, mean wait and mean queue.
+
+        Returns
+        -------
+        pandas.DataFrame
+            168 rows a series, or sum of series: the labels and `profile.PROFILE`; ``every`` is an hour.
+        """
+        request = replace(Request(**options), every="1h")
+        return estimates(
+            self.record,
+            request,
+            lambda flows: Hours(flows, request.order_of(flows.series.pool)),
+            hourly,
+            list(PROFILE),
+            lambda found: profile(found, request.tz),
+        )
+
+    def _from_days(
+        self, conclude: Callable[[Windows], Columns], columns: Sequence[str], request: Request
+    ) -> pd.DataFrame:
+        request = replace(request, every="1d")
+        return estimates(
+            self.record,
+            request,
+            lambda flows: Jobs(flows, request.order_of(flows.series.pool)),
+            lambda made, windows: daily(made, windows, request.limit),
+            list(columns),
+            conclude,
+        )
 
 
 def _observed(group: Sequence[Whole], windows: Whole) -> Columns:

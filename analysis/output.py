@@ -9,18 +9,19 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pandas as pd
 from tabulate import tabulate
+from wcwidth import wcswidth
 
+from analysis.cells import CELLS, SHAPES, Cells
 from analysis.errors import RequestRefused
 from analysis.history import History
 from analysis.windows import zone_of
+from analysis.wording import percent
 
 FORMATS: Final = ("table", "csv", "json", "parquet")
-MINUTE, HOUR, DAY = 60, 3600, 86_400
 # What a spreadsheet would take for a formula.
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 WIDTH: Final = 100
 NAME_LENGTHS: Final = (24, 18, 14, 11, 9, 7, 5)
-Cells = dict[str, str]
 
 
 def answer(
@@ -43,8 +44,17 @@ def answer(
     RecordUnreadable, RequestRefused
     """
     frame = getattr(History(database, spool), estimate)(**options)
-    every, zone, interval = options["every"], zone_of(options["zone"]), frame.attrs["interval_seconds"]
-    return write(frame, format_, output, lambda: table(frame, CELLS[estimate], every, zone, interval))
+    zone, interval = zone_of(options["zone"]), frame.attrs["interval_seconds"]
+    # Without windows a row is about the whole period, from a day on.
+    every = options.get("every", "1d")
+
+    def show() -> str:
+        instants = frame.select_dtypes("datetimetz").columns
+        there = frame.assign(**{name: frame[name].dt.tz_convert(zone) for name in instants})
+        shaped = SHAPES[estimate](there) if estimate in SHAPES else there
+        return table(shaped, CELLS[estimate], every, zone, interval)
+
+    return write(frame, format_, output, show)
 
 
 def write(frame: pd.DataFrame, format_: str, output: Path | None, show: Callable[[], str]) -> str:
@@ -110,94 +120,6 @@ def _json(frame: pd.DataFrame) -> str:
     return frame.to_json(orient="records", date_format="iso", date_unit="s", indent=2, force_ascii=False) + "\n"
 
 
-def duration(seconds: float | None, interval: float = 0.0) -> str:
-    """Say a duration as people do, no finer than the poll interval.
-
-    >>> [duration(seconds, 300) for seconds in (0, 750, 12600, 259200)]
-    ['under 5 min', '12 min', '3.5 h', '3 d']
-    """
-    if seconds is None or pd.isna(seconds):
-        return "-"
-    if interval and seconds < interval:
-        return f"under {duration(interval)}"
-    for unit, name, until in (
-        (1, "s", 90),
-        (MINUTE, "min", 90 * MINUTE),
-        (HOUR, "h", 2 * DAY),
-        (DAY, "d", float("inf")),
-    ):
-        if seconds < until:
-            amount = seconds / unit
-            return f"{amount:.0f} {name}" if amount >= 10 or amount == int(amount) else f"{amount:.1f} {name}"
-    return "-"
-
-
-def with_bounds(row: pd.Series, name: str, interval: float) -> str:
-    """Say a wait with its bounds: 12 min (5 min-3.5 h)."""
-    point, low, high = (row[f"{name}{bound}_seconds"] for bound in ("", "_low", "_high"))
-    if pd.isna(low) and pd.isna(high):
-        return "-"
-    least = "0" if pd.isna(low) or low < interval else duration(low)
-    if pd.isna(high):
-        bounds = f"{least} or more"
-    else:
-        bounds = f"{least}-{duration(high)}" if high >= interval else f"under {duration(interval)}"
-    if high < interval:
-        return bounds
-    return f"{duration(point, interval)} ({bounds})"
-
-
-def number(value: float) -> str:
-    """Say a number of jobs."""
-    return "-" if pd.isna(value) else f"{value:,.0f}"
-
-
-def percent(value: float, digits: int = 0) -> str:
-    """Say a share."""
-    return "-" if pd.isna(value) else f"{value:.{digits}%}"
-
-
-def share_with_bounds(row: pd.Series, name: str) -> str:
-    """Say a share with its bounds: 12% (9%-15%)."""
-    point, low, high = (row[f"{name}{bound}"] for bound in ("", "_low", "_high"))
-    return "-" if pd.isna(point) else f"{percent(point)} ({percent(low)}-{percent(high)})"
-
-
-def _waits(row: pd.Series, interval: float) -> Cells:
-    cells = {"jobs": number(row["arrivals"]), "mean wait": with_bounds(row, "mean", interval)}
-    if "over_slo" in row:
-        return cells | {"over the limit": share_with_bounds(row, "over_slo")}
-    return cells | {"9 of 10 within": with_bounds(row, "p90", interval)}
-
-
-def _failures(row: pd.Series, _interval: float) -> Cells:
-    return {
-        "ended": number(row["finished"]),
-        "failed": number(row["failed"]),
-        "failure rate": share_with_bounds(row, "failure_rate"),
-        "of those that ran": percent(row["failure_rate_of_ran"]),
-    }
-
-
-def _flows(row: pd.Series, interval: float) -> Cells:
-    return {
-        "came": number(row["arrivals"]),
-        "done": number(row["completed"]),
-        "failed": number(row["failed"]),
-        "term.": number(row["terminated"]),
-        "queue": number(row["queue_end"]),
-        "drains in": with_bounds(row, "drain", interval),
-    }
-
-
-def _coverage(row: pd.Series, _interval: float) -> Cells:
-    return {"slots": number(row["slots"]), "longest gap": duration(row["longest_gap_seconds"]), "kept": row["history"]}
-
-
-CELLS: Final = {"waits": _waits, "failures": _failures, "flows": _flows, "coverage": _coverage}
-"""What a table shows of a row besides its series and window, by heading."""
-
-
 def table(
     frame: pd.DataFrame, cells: Callable[[pd.Series, float], Cells], every: str, zone: ZoneInfo, interval: float
 ) -> str:
@@ -214,34 +136,40 @@ def table(
     several = frame["project"].nunique() > 1
     labels = [label for label in ("project", "pool", "type") if not frame[label].isna().all()]
     labels = labels if several else [label for label in labels if label != "project"]
+    # Of one window the span is said once.
+    same = len(frame) > 1 and len(frame[["window_start", "window_end"]].drop_duplicates()) == 1
+    first, last = (frame[f"window_{end}"].iloc[0].tz_convert(zone) for end in ("start", "end"))
+    heading = [f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}"] if same else []
     lines = []
     for _, row in frame.iterrows():
         line = {
             label: row["pool_name"] if label == "pool" and pd.notna(row["pool_name"]) else row[label]
             for label in labels
         }
-        line["from"] = _window(row, every, zone)
+        if not same:
+            line["from"] = _window(row, every, zone)
         line |= cells(row, interval) | {"seen": percent(row["coverage"])}
         line[""] = notes.setdefault(row["note"], str(len(notes) + 1)) if row["note"] else ""
         lines.append(line)
     # Names give way to figures.
     for longest in NAME_LENGTHS:
         shown = _columns([line | {label: _short(line[label], longest) for label in labels} for line in lines])
-        if max(map(len, shown.splitlines())) <= WIDTH:
+        if max(map(wcswidth, shown.splitlines())) <= WIDTH:
             break
-    return "\n".join([shown, *(f"{mark}: {note}" for note, mark in notes.items())]) + "\n"
+    return "\n".join([*heading, shown, *(f"{mark}: {note}" for note, mark in notes.items())]) + "\n"
 
 
 def _columns(lines: list[Cells]) -> str:
     """Lay out lines of cells, headings first; these as cells too, since tabulate keeps room beside its own."""
     headings = list(lines[0])
-    rules = ["-" * max(len(heading), *(len(line[heading]) for line in lines)) for heading in headings]
+    rules = ["-" * max(wcswidth(heading), *(wcswidth(line[heading]) for line in lines)) for heading in headings]
     rows = [headings, rules, *(list(line.values()) for line in lines)]
     return tabulate(rows, tablefmt="plain", disable_numparse=True)
 
 
 def _short(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+    """Leave out the middle of a long name: what tells names apart is often at their end."""
+    return text if len(text) <= longest else f"{text[: longest // 2]}…{text[-((longest - 1) // 2) :]}"
 
 
 def _window(row: pd.Series, every: str, zone: ZoneInfo) -> str:

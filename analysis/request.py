@@ -2,16 +2,18 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Final
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 
 from analysis.errors import RequestRefused
 from analysis.flows import QUEUES
+from analysis.matching import Whole
 from analysis.rows import Selection
 from analysis.series import Pool
 from analysis.service import ORDERS
@@ -87,6 +89,34 @@ class Request:
         if since is not None and until is not None and since >= until:
             raise RequestRefused(f"the span ends ({until}Z) before it begins ({since}Z): look at since and until")
         return Selection(since, until, *(_patterns(each) for each in (self.project, self.pool, self.type)))
+
+    def periods(self, against: str, last: datetime) -> tuple[Whole, "Request"]:
+        """Return a period and another: a row each, start and end in seconds; and what to read for both.
+
+        Parameters
+        ----------
+        against
+            ``previous``, as long as the period and right before it, or ``START..END``.
+        last
+            The record's last slot, naive UTC.
+        """
+        period = self.selection(last)
+        if period.since is None:
+            raise RequestRefused("a period begins somewhere: say since, as 30d or 2026-01-01")
+        until = period.until or last
+        if against == "previous":
+            other = Selection(period.since - (until - period.since), period.since)
+        else:
+            start, dots, end = against.partition("..")
+            if not dots:
+                raise RequestRefused(f"against cannot be {against!r}: take previous, or START..END")
+            other = replace(self, since=start, until=end).selection(last)
+        both = [(start, end) for start, end in ((period.since, until), (other.since, other.until)) if start and end]
+        if len(both) < 2:
+            raise RequestRefused(f"against cannot be {against!r}: take previous, or START..END")
+        spans = [[start.replace(tzinfo=UTC), end.replace(tzinfo=UTC)] for start, end in both]
+        whole = replace(self, since=min(start for start, _ in spans), until=max(end for _, end in spans))
+        return np.array([[int(instant.timestamp()) for instant in span] for span in spans]), whole
 
     def _instant(self, value: str | datetime | None, last: datetime | None) -> datetime | None:
         if value is None:

@@ -23,7 +23,8 @@ from analysis.periods import Columns
 from analysis.slopes import direction, slope_of
 
 SHARES: Final = ("over", "failures")
-UNITS: Final = {"wait": "seconds", "over": "share", "arrivals": "jobs a day", "failures": "share"}
+# Of fewer days nobody can say how alike they are.
+LEAST_DAYS: Final = 14
 METHOD: Final = "weighted least squares after the week's rhythm, errors by White and lag-1 autocorrelation"
 CUTS: Final = "best cut of square roots against a sieve bootstrap, date by likelihood ratio"
 Said = dict[str, Any]
@@ -57,7 +58,7 @@ def trend(found: Windows) -> Columns:
         if name == "wait":
             memory = fit.batches
         elif name == "over":
-            # Of one queue the waits show best how long it remembers.
+            # As below, of one queue the waits show best how long it remembers.
             fit = replace(fit, batches=min(fit.batches, memory))
         _count(row, fit)
         row |= _bounds("level", *_level(name, days, fit)) | _bounds("slope", *fit.interval(1))
@@ -68,15 +69,17 @@ def trend(found: Windows) -> Columns:
 def changes(found: Windows) -> Columns:
     """Conclude from the days of a group when each measure changed: a row a change, or one that says why none is."""
     rows: list[Said] = []
-    remembers = False
+    remembered = np.inf
     for name, days, note in measures(found):
         none = _row(found, name, days, note, CUTS)
         cuts = changes_of(days)
         if name == "wait":
-            remembers = cuts.batches < FEWEST
-        none |= {"batches": cuts.batches, "more_days": more_days(cuts.batches, cuts.correlation)}
-        if cuts.batches < FEWEST or (name == "over" and remembers):
-            none["note"] = _joined(none["note"], _too_few(cuts.batches, none["more_days"]))
+            remembered = cuts.batches
+        # Of one queue the waits show best how long it remembers.
+        batches = min(cuts.batches, remembered) if name == "over" else cuts.batches
+        none |= {"batches": batches, "more_days": more_days(batches, cuts.correlation)}
+        if batches < FEWEST:
+            _refuse(none)
             rows.append(none)
             continue
         told = []
@@ -160,12 +163,18 @@ def _row(found: Windows, name: str, days: Days, note: str, method: str) -> Said:
 
 def _count(row: Said, fit: Fit) -> None:
     row |= {"batches": fit.batches, "more_days": fit.more_days}
-    if fit.batches < FEWEST:
-        row["note"] = _joined(row["note"], _too_few(fit.batches, fit.more_days))
+    _refuse(row)
 
 
-def _too_few(batches: float, more: int) -> str:
-    return f"{batches:.1f} effective batches of ten: about {more} more days"
+def _refuse(row: Said) -> None:
+    """Say why there is no interval, where there is none, and how much longer it takes."""
+    if row["batches"] >= FEWEST:
+        return
+    why = f"{row['batches']:.1f} effective batches of ten: about {row['more_days']} more days"
+    if row["days"] < LEAST_DAYS:
+        row["more_days"] = LEAST_DAYS - row["days"]
+        why = f"{row['days']} days are too few to say how alike they are: at least {row['more_days']} more"
+    row["note"] = _joined(row["note"], why)
 
 
 def _level(name: str, days: Days, fit: Fit) -> tuple[float, float]:

@@ -39,6 +39,10 @@ COMMANDS = {
     "failures": "analysis.commands:failures",
     "flows": "analysis.commands:flows",
     "coverage": "analysis.commands:coverage",
+    "trend": "analysis.commands:trend",
+    "changes": "analysis.commands:changes",
+    "profile": "analysis.commands:profile",
+    "compare": "analysis.commands:compare",
     "sandbox": "collector.commands.sandbox",
     "demo": "collector.commands.demo",
 }

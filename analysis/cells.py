@@ -1,0 +1,138 @@
+"""What a table of a terminal shows of each estimate's rows."""
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+import pandas as pd
+
+from analysis.wording import duration, number, percent, share_with_bounds, with_bounds
+
+Cells = dict[str, str]
+
+
+def _waits(row: pd.Series, interval: float) -> Cells:
+    cells = {"jobs": number(row["arrivals"]), "mean wait": with_bounds(row, "mean", interval)}
+    if "over_slo" in row:
+        return cells | {"over the limit": share_with_bounds(row, "over_slo")}
+    return cells | {"9 of 10 within": with_bounds(row, "p90", interval)}
+
+
+def _failures(row: pd.Series, _interval: float) -> Cells:
+    return {
+        "ended": number(row["finished"]),
+        "failed": number(row["failed"]),
+        "failure rate": share_with_bounds(row, "failure_rate"),
+        "of those that ran": percent(row["failure_rate_of_ran"]),
+    }
+
+
+def _flows(row: pd.Series, interval: float) -> Cells:
+    return {
+        "came": number(row["arrivals"]),
+        "done": number(row["completed"]),
+        "failed": number(row["failed"]),
+        "term.": number(row["terminated"]),
+        "queue": number(row["queue_end"]),
+        "drains in": with_bounds(row, "drain", interval),
+    }
+
+
+def _coverage(row: pd.Series, _interval: float) -> Cells:
+    return {"slots": number(row["slots"]), "longest gap": duration(row["longest_gap_seconds"]), "kept": row["history"]}
+
+
+SAYS: Final = {"wait": "mean wait", "over": "over the limit", "arrivals": "jobs a day", "failures": "failure rate"}
+DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTH: Final = 30
+
+
+def figure(measure: str, value: float, *, signed: bool = False) -> str:
+    """Say a measure's value: a duration, a share or a number; a difference with its sign."""
+    if math.isnan(value):
+        return "?"
+    sign = "" if not signed else "-" if value < 0 else "+"
+    size = abs(value) if signed else value
+    if measure == "wait":
+        return sign + duration(size)
+    return sign + (f"{size:.1%}" if measure in ("over", "failures") else f"{round(size, 1) + 0.0:,.1f}")
+
+
+def said(text: str | None) -> str:
+    """Say a word, or that there is none."""
+    return text if isinstance(text, str) and text else "-"
+
+
+def _interval(row: pd.Series, name: str, times: float = 1.0, *, signed: bool = False) -> str:
+    """Say a measure's value with its interval."""
+    point, low, high = (row[f"{name}{bound}"] * times for bound in ("", "_low", "_high"))
+    if pd.isna(point):
+        return "-"
+    said = figure(row["measure"], point, signed=signed)
+    if pd.isna(low) and pd.isna(high):
+        return said
+    least, most = (figure(row["measure"], bound, signed=signed) for bound in (low, high))
+    return f"{said} ({least} to {most})"
+
+
+def _trend(row: pd.Series, _interval_seconds: float) -> Cells:
+    return {
+        "of": SAYS[row["measure"]],
+        "level": _interval(row, "level"),
+        # Without an interval a slope says nothing, and looks as if it did.
+        "in 30 days": _interval(row, "slope", MONTH, signed=True) if said(row["direction"]) != "-" else "-",
+        "goes": said(row["direction"]),
+    }
+
+
+def _changes(row: pd.Series, _interval_seconds: float) -> Cells:
+    if pd.isna(row["changed_at"]):
+        return {"of": SAYS[row["measure"]], "changed on": "-", "before": "-", "by": "-"}
+    early, at, late = (row[name] for name in ("earliest", "changed_at", "latest"))
+    date = f"{at:%Y-%m-%d}" if early == late else f"{at:%Y-%m-%d} ({early:%m-%d}..{late:%m-%d})"
+    return {
+        "of": SAYS[row["measure"]],
+        "changed on": date,
+        "before": figure(row["measure"], row["before"]),
+        "by": _interval(row, "change", signed=True),
+    }
+
+
+def _compare(row: pd.Series, _interval_seconds: float) -> Cells:
+    return {
+        "of": SAYS[row["measure"]],
+        "now": figure(row["measure"], row["value"]),
+        "then": figure(row["measure"], row["other"]),
+        "differs by": _interval(row, "difference", signed=True),
+        "goes": said(row["direction"]),
+    }
+
+
+def _profile(row: pd.Series, interval: float) -> Cells:
+    return {"hour": f"{row['hour']:02.0f}"} | {day: duration(row[day], interval) for day in DAYS}
+
+
+def by_hour(frame: pd.DataFrame) -> pd.DataFrame:
+    """Put the seven waits of an hour beside each other: a row a series and hour, a column a day."""
+    labels = ["project", "pool", "pool_name", "type", "window_start", "window_end", "hour"]
+    frame = frame.fillna(dict.fromkeys(labels[:4], ""))
+    day = frame["weekday"].map(lambda number: DAYS[int(number) - 1])
+    wide = frame.assign(day=day).pivot(index=labels, columns="day", values="wait_seconds").reset_index()
+    rest = frame.groupby(labels, as_index=False).agg({"coverage": "mean", "note": "first"})
+    whole = rest.merge(wide, on=labels)
+    return whole.assign(**{label: whole[label].replace("", None) for label in labels[:4]})
+
+
+CELLS: Final[dict[str, Callable[[pd.Series, float], Cells]]] = {
+    "waits": _waits,
+    "failures": _failures,
+    "flows": _flows,
+    "coverage": _coverage,
+    "trend": _trend,
+    "changes": _changes,
+    "profile": _profile,
+    "compare": _compare,
+}
+"""What a table shows of a row besides its series and window, by heading."""
+SHAPES: Final = {"profile": by_hour}
+"""What brings a frame into the shape of its table."""

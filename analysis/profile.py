@@ -1,0 +1,107 @@
+"""What a usual week looks like: waits, queue and arrivals by hour of the week, in a zone's own hours."""
+
+from collections.abc import Sequence
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+
+from analysis import waits
+from analysis.batches import WEEKS
+from analysis.days import last_open
+from analysis.flows import Flows
+from analysis.groups import Windows
+from analysis.matching import Real, Whole
+from analysis.periods import Columns
+from analysis.service import Waiting
+
+HOURS: Final = 168
+PROFILE: Final = (
+    "weekday", "hour", "weeks", "arrivals", "arrivals_low", "arrivals_high", "wait_seconds", "wait_low_seconds",
+    "wait_high_seconds", "queue_mean", "coverage", "history", "method", "note",
+)  # fmt: skip
+# Slots further apart than this, in usual distances, have a gap between them.
+GAP: Final = 1.5
+
+
+class Hours:
+    """What one series tells of hours: who came and waited, and how many did at each slot."""
+
+    def __init__(self, flows: Flows, order: str) -> None:
+        self.waiting = Waiting(flows, order)
+        self.slots = flows.series.slots
+        length = np.diff(self.slots)
+        seen = length * (length <= GAP * np.median(length))
+        jobs = (flows.queue[1:] + flows.queue[:-1]) / 2
+        self.seen = np.concatenate([[0.0], np.cumsum(seen, dtype=float)])
+        self.queued = np.concatenate([[0.0], np.cumsum(jobs * seen)])
+
+    def between(self, windows: Whole) -> tuple[Real, Real]:
+        """Return the job-seconds in the queue in each window, and the seconds of it that were seen."""
+        queued, seen = (np.diff(np.interp(windows, self.slots, of))[:, 0] for of in (self.queued, self.seen))
+        return queued, seen
+
+
+def hourly(group: Sequence[Hours], windows: Whole) -> Columns:
+    """Estimate arrivals, mean waits and the mean queue in each hour."""
+    said = waits.estimate([each.waiting for each in group], windows, None, quantiles=())
+    queued, seen = zip(*(each.between(windows) for each in group), strict=True)
+    queue = np.zeros(len(windows))
+    for jobs, seconds in zip(queued, seen, strict=True):
+        queue += np.divide(jobs, seconds, out=np.full(len(windows), np.nan), where=seconds > 0)
+    return said | {"queue_mean": queue}
+
+
+def profile(found: Windows, zone: ZoneInfo) -> Columns:
+    """Conclude a week of 168 hours from the hours of a group.
+
+    The hour that is skipped when clocks go forward has no part in it, the one that comes twice has two.
+    """
+    said = found.said
+    whole = ~found.begins_in & ~found.ends_in & (found.coverage > 0)
+    starts = found.cut[:, 0]
+    local = pd.to_datetime(starts, unit="s", utc=True).tz_convert(zone)
+    hour = (local.weekday * 24 + local.hour).to_numpy()[whole]
+
+    def column(name: str) -> Real:
+        values = said.get(name)
+        return np.full(int(whole.sum()), np.nan) if values is None else np.asarray(values, float)[whole]
+
+    def total(values: Real) -> Real:
+        return np.bincount(hour, values, HOURS).astype(float)
+
+    times = np.bincount(hour, minlength=HOURS).astype(float)
+    arrivals = {f"arrivals{bound}": column(f"arrivals{bound}") for bound in ("", "_low", "_high")}
+    # Of hours in which nobody came no wait is known, and none is missed; a wait without bound leaves its hour open.
+    means = {}
+    waiting = last_open(np.isnan(column("mean_high_seconds")), np.nan_to_num(arrivals["arrivals"]) > 0)
+    for bound, weight in (("", "arrivals"), ("_low", "arrivals_high"), ("_high", "arrivals_low")):
+        jobs = arrivals[weight] if said.get("method") == "conservation" else arrivals["arrivals"]
+        jobs = np.where(waiting, 0.0, jobs)
+        seconds = np.where(jobs > 0, column(f"mean{bound}_seconds") * jobs, 0.0)
+        means[f"wait{bound}_seconds"] = _share(total(seconds), total(np.nan_to_num(jobs)))
+    queue = column("queue_mean")
+    known = np.isfinite(queue)
+    at = np.arange(HOURS)
+    few = "" if times.min() >= WEEKS else "fewer than three weeks: one of them may be unlike the others"
+    last = f"waits of the last {waiting.sum()} hours left out: jobs may still wait" if waiting.any() else ""
+    return {
+        "window_start": np.full(HOURS, float(starts[whole][0] if whole.any() else starts[0])),
+        "window_end": np.full(HOURS, float(found.cut[whole, 1][-1] if whole.any() else found.cut[-1, 1])),
+        "weekday": at // 24 + 1,
+        "hour": at % 24,
+        "weeks": times,
+        **{name: _share(total(values), times) for name, values in arrivals.items()},
+        **means,
+        "queue_mean": _share(total(np.where(known, queue, 0.0)), total(known.astype(float))),
+        "coverage": _share(total(found.coverage[whole]), times),
+        "history": said["history"],
+        "method": "means over weeks",
+        "note": "; ".join(filter(None, (few, last, found.note))),
+    }
+
+
+def _share(part: Real, whole: Real) -> Real:
+    share: Real = np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
+    return share

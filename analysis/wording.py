@@ -1,0 +1,62 @@
+"""Figures in words: durations, numbers and shares as people say them, with their bounds."""
+
+from typing import Final
+
+import pandas as pd
+
+MINUTE: Final = 60
+HOUR: Final = 3600
+DAY: Final = 86_400
+
+
+def duration(seconds: float | None, interval: float = 0.0) -> str:
+    """Say a duration as people do, no finer than the poll interval.
+
+    >>> [duration(seconds, 300) for seconds in (0, 750, 12600, 259200)]
+    ['under 5 min', '12 min', '3.5 h', '3 d']
+    """
+    if seconds is None or pd.isna(seconds):
+        return "-"
+    if interval and seconds < interval:
+        return f"under {duration(interval)}"
+    for unit, name, until in (
+        (1, "s", 90),
+        (MINUTE, "min", 90 * MINUTE),
+        (HOUR, "h", 2 * DAY),
+        (DAY, "d", float("inf")),
+    ):
+        if seconds < until:
+            amount = seconds / unit
+            return f"{amount:.0f} {name}" if amount >= 10 or amount == int(amount) else f"{amount:.1f} {name}"
+    return "-"
+
+
+def with_bounds(row: pd.Series, name: str, interval: float) -> str:
+    """Say a wait with its bounds: 12 min (5 min-3.5 h)."""
+    point, low, high = (row[f"{name}{bound}_seconds"] for bound in ("", "_low", "_high"))
+    if pd.isna(low) and pd.isna(high):
+        return "-"
+    least = "0" if pd.isna(low) or low < interval else duration(low)
+    if pd.isna(high):
+        bounds = f"{least} or more"
+    else:
+        bounds = f"{least}-{duration(high)}" if high >= interval else f"under {duration(interval)}"
+    if high < interval:
+        return bounds
+    return f"{duration(point, interval)} ({bounds})"
+
+
+def number(value: float) -> str:
+    """Say a number of jobs."""
+    return "-" if pd.isna(value) else f"{value:,.0f}"
+
+
+def percent(value: float, digits: int = 0) -> str:
+    """Say a share."""
+    return "-" if pd.isna(value) else f"{value:.{digits}%}"
+
+
+def share_with_bounds(row: pd.Series, name: str) -> str:
+    """Say a share with its bounds: 12% (9%-15%)."""
+    point, low, high = (row[f"{name}{bound}"] for bound in ("", "_low", "_high"))
+    return "-" if pd.isna(point) else f"{percent(point)} ({percent(low)}-{percent(high)})"
