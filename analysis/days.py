@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from analysis import failures, waits
 from analysis.batches import Days, Stretches
 from analysis.failures import Ending
-from analysis.flows import Flows
 from analysis.groups import Windows
 from analysis.matching import Real, Whole
 from analysis.periods import Columns
@@ -25,17 +24,8 @@ LENGTHS: Final = (28, 7)
 SUMS: Final = ("mean_", "over_slo", "arrivals")
 
 
-class Jobs:
-    """What one series tells of its jobs: how they waited, and how they ended."""
-
-    def __init__(self, flows: Flows, order: str) -> None:
-        self.waiting = Waiting(flows, order)
-        self.ending = Ending(flows)
-
-
-def daily(group: Sequence[Jobs], windows: Whole, limit: int | None) -> Columns:
+def daily(waiting: Sequence[Waiting], ending: Sequence[Ending], windows: Whole, limit: int | None) -> Columns:
     """Estimate mean waits, shares over a limit and arrivals, and count ends, in each day."""
-    waiting = [each.waiting for each in group]
     said: Columns = waits.estimate(waiting, windows, limit, ())
     longest, arrivals = (np.asarray(said[name], float) for name in ("mean_high_seconds", "arrivals"))
     # Together only as far as waits are bounded from above.
@@ -46,8 +36,8 @@ def daily(group: Sequence[Jobs], windows: Whole, limit: int | None) -> Columns:
         together = waits.estimate(waiting, np.column_stack([windows[first, 0], windows[last - 1, 1]]), limit, ())
         said |= {f"together_{name}": values for name, values in together.items() if name.startswith(SUMS)}
         said["together_first"], said["together_last"] = first, last
-    if all(each.ending.kept for each in group):
-        ended, low, high = failures.ends([each.ending for each in group], windows)
+    if all(each.kept for each in ending):
+        ended, low, high = failures.ends(ending, windows)
         others_low, others_high = (of["Completed"] + of["Terminated"] for of in (low, high))
         said |= {
             "failed": ended["Failed"],

@@ -1,10 +1,13 @@
 """Series brought together and cut into windows: the rows that every estimate has in common."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Final, TypeAlias, TypeVar
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -12,15 +15,16 @@ from numpy.typing import NDArray
 
 from analysis.classes import WORST_LAST
 from analysis.errors import RequestRefused
-from analysis.flows import Flows, flows_of
+from analysis.flows import flows_of
 from analysis.matching import Real, Whole
 from analysis.periods import Columns, coverage
 from analysis.record import Record
 from analysis.request import Request
-from analysis.series import Series
+from analysis.rows import Selection
+from analysis.series import Pool, Series
+from analysis.told import Told
 from analysis.windows import windows
 
-Made = TypeVar("Made")
 Item = TypeVar("Item")
 INSTANTS: Final = ("window_start", "window_end", "other_start", "other_end", "changed_at", "earliest", "latest")
 LABELS: Final = ("project", "pool", "pool_name", "type", "window_start", "window_end")
@@ -29,7 +33,7 @@ TOO_SHORT: Final = "fewer than two slots with known counts"
 
 
 @dataclass(frozen=True)
-class Member(Generic[Made]):
+class Member:
     """One series of a group."""
 
     name: str
@@ -41,11 +45,11 @@ class Member(Generic[Made]):
     kept: str
     history: str
     notes: tuple[str, ...]
-    made: Made | None
-    """What was made of it for an estimate; None where it is too short for any."""
+    told: Told | None
+    """None where it is too short to tell anything."""
 
 
-Group: TypeAlias = tuple[dict[str, str | None], Sequence[Member[Made]]]
+Group: TypeAlias = tuple[dict[str, str | None], Sequence[Member]]
 """Labels, and the series that are summed."""
 
 
@@ -65,80 +69,6 @@ class Windows:
     """Of the series."""
 
 
-def estimates(
-    record: Record,
-    request: Request,
-    make: Callable[[Flows], Made],
-    estimate: Callable[[Sequence[Made], Whole], Columns],
-    columns: list[str],
-    conclude: Callable[[Windows], Columns] | None = None,
-) -> pd.DataFrame:
-    """Make a frame with a row a group and window.
-
-    Parameters
-    ----------
-    make
-        Makes of one series what the estimate needs; what it holds stays in memory as long as its group.
-    estimate
-        Estimates from what was made of a group's series, for windows (start, end] in seconds, a row each: `columns`
-        but those that are the same for all, with ``note``.
-    conclude
-        Makes of the windows of a group what is to be the rows instead: all columns but the labels.
-
-    Raises
-    ------
-    RecordUnreadable
-    RequestRefused
-        When nothing is selected.
-    """
-    parts: list[Columns] = []
-    intervals = [0]
-
-    def rows_of(group: Group[Made]) -> Columns:
-        labels, members = group
-        found = _windows(members, request, estimate)
-        return {} if found is None else {**labels, **(conclude or _as_rows)(found)}
-
-    # The passes and the arithmetic of whole series let other threads run.
-    with ThreadPoolExecutor(os.cpu_count()) as workers:
-        for batch in _groups(record, request, make, workers):
-            parts += [found for found in workers.map(rows_of, batch) if "note" in found]
-            lengths = (member.intervals for _, members in batch for member in members)
-            intervals += [int(np.median(length)) for length in lengths if len(length)]
-    if not parts:
-        raise RequestRefused("no series is selected: look at since, until, project, pool and type (poolscope pools)")
-    frame = pd.DataFrame({name: _stacked(parts, name) for name in (*LABELS, *columns)})
-    for instant in [name for name in frame.columns if name in INSTANTS]:
-        frame[instant] = pd.to_datetime(frame[instant], unit="s", utc=True)
-    frame.attrs["interval_seconds"] = max(intervals)
-    return frame
-
-
-def _stacked(parts: Sequence[Columns], name: str) -> NDArray[Any]:
-    """Put the values of a column below each other; what was said once holds for all windows of its part."""
-    kind = object if name in TEXTS else np.float64
-    return np.concatenate([np.full(np.size(np.asarray(part["window_start"])), part.get(name), kind) for part in parts])
-
-
-def _windows(
-    members: Sequence[Member[Made]], request: Request, estimate: Callable[[Sequence[Made], Whole], Columns]
-) -> Windows | None:
-    """Estimate the windows of a group; None where its pools were not observed."""
-    slots = [member.slots for member in members if len(member.slots)]
-    # Where nothing is known of any, that is what there is to say.
-    slots = slots or [member.observed for member in members if len(member.observed)]
-    if not slots:
-        return None
-    first, last = min(int(each[0]) for each in slots), max(int(each[-1]) for each in slots)
-    cut = np.array(windows(first, last, request.every, request.tz) or [(first, last)])
-    made = [member.made for member in members if member.made is not None]
-    said: Columns = estimate(made, cut) if made else {"note": ""}
-    kept = max(members, key=lambda member: WORST_LAST.index(member.kept)).history
-    seen = np.mean([coverage(member.slots, member.intervals, cut) for member in members], axis=0)
-    said |= {"history": kept, "queue": request.queue}
-    return Windows(cut, said, seen, cut[:, 0] < first, cut[:, 1] > last, "; ".join(_notes(members)))
-
-
 def _as_rows(found: Windows) -> Columns:
     """Make a row of each window."""
     pieces = (
@@ -156,13 +86,120 @@ def _as_rows(found: Windows) -> Columns:
     }
 
 
+@dataclass(frozen=True)
+class Question:
+    """One thing that is asked of every group."""
+
+    request: Request
+    needs: tuple[str, ...]
+    """What of `Told` it takes."""
+    estimate: Callable[[Sequence[Told], Whole], Columns]
+    """Of a group's series, for windows (start, end] in seconds, a row each."""
+    columns: Sequence[str]
+    conclude: Callable[[Windows], Columns] = _as_rows
+    """Makes rows of what was estimated: the columns, and the windows they are about."""
+
+
+def answers(record: Record, request: Request, questions: Sequence[Question]) -> list[pd.DataFrame]:
+    """Read the record once, and answer each question with a frame of labels and columns.
+
+    Parameters
+    ----------
+    request
+        What is selected, and how it is summed. Of time, what any of the questions is about is read.
+
+    Raises
+    ------
+    RecordUnreadable
+    RequestRefused
+        When nothing is selected.
+    """
+    parts: list[list[Columns | None]] = []
+    intervals = [0]
+    needs = {name for question in questions for name in question.needs}
+    last = record.last_slot()
+    selections = [question.request.selection(last) for question in questions]
+    since, until = [each.since for each in selections], [each.until for each in selections]
+    whole = replace(
+        request.selection(last),
+        since=None if None in since else min(filter(None, since)),
+        until=None if None in until else max(filter(None, until)),
+    )
+
+    def rows_of(group: Group) -> list[Columns | None]:
+        labels, members = group
+        found = [_windows(members, *each) for each in zip(questions, selections, strict=True)]
+        return [
+            None if of is None else {**labels, **each.conclude(of)} for each, of in zip(questions, found, strict=True)
+        ]
+
+    # The passes and the arithmetic of whole series let other threads run.
+    with ThreadPoolExecutor(os.cpu_count()) as workers:
+        for batch in _groups(record.read(whole), request, needs, workers):
+            parts += workers.map(rows_of, batch)
+            lengths = (member.intervals for _, members in batch for member in members)
+            intervals += [int(np.median(length)) for length in lengths if len(length)]
+    frames = []
+    for number, question in enumerate(questions):
+        rows = [said for part in parts if (said := part[number]) is not None]
+        if not rows:
+            raise RequestRefused("no series is selected: look at since, until, project, pool and type")
+        frame = pd.DataFrame({name: _stacked(rows, name) for name in (*LABELS, *question.columns)})
+        for instant in [name for name in frame.columns if name in INSTANTS]:
+            frame[instant] = pd.to_datetime(frame[instant], unit="s", utc=True)
+        frame.attrs["interval_seconds"] = max(intervals)
+        frames.append(frame)
+    return frames
+
+
+def _stacked(parts: Sequence[Columns], name: str) -> NDArray[Any]:
+    """Put the values of a column below each other; what was said once holds for all windows of its part."""
+    kind = object if name in TEXTS else np.float64
+    return np.concatenate([np.full(np.size(np.asarray(part["window_start"])), part.get(name), kind) for part in parts])
+
+
+def _windows(members: Sequence[Member], question: Question, selection: Selection) -> Windows | None:
+    """Estimate the windows of a group; None where its pools were not observed in what is asked about."""
+    slots = [member.slots for member in members if len(member.slots)]
+    # Where nothing is known of any, that is what there is to say.
+    slots = slots or [member.observed for member in members if len(member.observed)]
+    if not slots:
+        return None
+    first, last = min(int(each[0]) for each in slots), max(int(each[-1]) for each in slots)
+    # More may have been read, for another question.
+    first = first if selection.since is None else max(first, _seconds(selection.since))
+    last = last if selection.until is None else min(last, _seconds(selection.until))
+    if last < first:
+        return None
+    request = question.request
+    cut = _cut(first, last, request.every, request.tz)
+    told = [member.told for member in members if member.told is not None]
+    said: Columns = question.estimate(told, cut) if told else {"note": ""}
+    kept = max(members, key=lambda member: WORST_LAST.index(member.kept)).history
+    seen = np.mean([coverage(member.slots, member.intervals, cut) for member in members], axis=0)
+    said |= {"history": kept, "queue": request.queue}
+    return Windows(cut, said, seen, cut[:, 0] < first, cut[:, 1] > last, "; ".join(_notes(members)))
+
+
+def _seconds(instant: datetime) -> int:
+    return int(instant.replace(tzinfo=UTC).timestamp())
+
+
+@lru_cache(maxsize=8)
+def _cut(first: int, last: int, every: str, zone: ZoneInfo) -> Whole:
+    """Return the windows, which are those of most groups."""
+    cut = np.array(windows(first, last, every, zone) or [(first, last)])
+    cut.flags.writeable = False
+    return cut
+
+
 def _groups(
-    record: Record, request: Request, make: Callable[[Flows], Made], workers: Executor
-) -> Iterator[list[Group[Made]]]:
-    """Read the record, and bring the series together that are summed; no more is held than that takes."""
-    groups: dict[tuple[str | None, ...], list[Member[Made]]] = {}
-    for _, series in _ahead(record.read(request.selection(record.last_slot())), workers):
-        members = workers.map(lambda each: _member(each, request, make), series)
+    read: Iterator[tuple[list[Pool], list[Series]]], request: Request, needs: Collection[str], workers: Executor
+) -> Iterator[list[Group]]:
+    """Bring the series together that are summed; no more is held than that takes."""
+    groups: dict[tuple[str | None, ...], list[Member]] = {}
+    for _, series in _ahead(read, workers):
+        members = workers.map(lambda each: _member(each, request, needs), series)
         for each, member in zip(series, members, strict=True):
             pool = (each.pool.project, each.pool.pool, each.pool.name) if "pool" in request.by else (None, None, None)
             label = (*pool, each.type if "type" in request.by else None)
@@ -182,12 +219,12 @@ def _ahead(items: Iterator[Item], workers: Executor) -> Iterator[Item]:
 
 
 def _labelled(
-    groups: dict[tuple[str | None, ...], list[Member[Made]]],
-) -> list[Group[Made]]:
+    groups: dict[tuple[str | None, ...], list[Member]],
+) -> list[Group]:
     return [(dict(zip(LABELS, label, strict=False)), members) for label, members in groups.items()]
 
 
-def _member(whole: Series, request: Request, make: Callable[[Flows], Made]) -> Member[Made]:
+def _member(whole: Series, request: Request, needs: Collection[str]) -> Member:
     series = whole.known()
     name = f"{series.pool.name or series.pool.pool} {series.type}"
     seen = whole.slots, series.slots, series.intervals
@@ -195,10 +232,11 @@ def _member(whole: Series, request: Request, make: Callable[[Flows], Made]) -> M
         return Member(name, *seen, "silent", "silent", (TOO_SHORT,), None)
     flows = flows_of(series, request.queue)
     classes = flows.classes
-    return Member(name, *seen, classes.name, classes.history, flows.notes, make(flows))
+    told = Told(flows, request.order_of(series.pool), needs)
+    return Member(name, *seen, classes.name, classes.history, flows.notes, told)
 
 
-def _notes(members: Sequence[Member[Made]]) -> list[str]:
+def _notes(members: Sequence[Member]) -> list[str]:
     """Return what is to be said of the series; of several, whose it is."""
     if len(members) == 1:
         return list(members[0].notes)

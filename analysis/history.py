@@ -1,24 +1,17 @@
 """The history of a collector: its counts as frames, and the estimates that are made of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-import numpy as np
 import pandas as pd
 
-from analysis import failures, frames, loads, trends, waits
-from analysis.days import Jobs, daily
-from analysis.groups import Windows, estimates
-from analysis.matching import Whole
-from analysis.periods import Columns
-from analysis.profile import PROFILE, Hours, hourly, profile
+from analysis import frames, questions
+from analysis.groups import Question, answers
 from analysis.record import Record
 from analysis.request import Patterns, Request
-from analysis.service import Waiting
 
 
 class Options(TypedDict, total=False):
@@ -98,20 +91,7 @@ class History:
             and p99 in seconds with bounds, the share over the limit with bounds, order, coverage, history (how finished
             jobs are kept), method, note. A missing upper bound means that there is none.
         """
-        request = Request(**options)
-
-        columns = ["queue", "arrivals", "arrivals_low", "arrivals_high"]
-        names = ["mean", *(f"p{quantile}" for quantile in waits.QUANTILES)]
-        columns += [f"{name}{kind}_seconds" for name in names for kind in ("", "_low", "_high")]
-        columns += [] if request.limit is None else ["over_slo", "over_slo_low", "over_slo_high"]
-        columns += ["order", "coverage", "history", "method", "note"]
-        return estimates(
-            self.record,
-            request,
-            lambda flows: Waiting(flows, request.order_of(flows.series.pool)),
-            lambda made, windows: waits.estimate(made, windows, request.limit),
-            columns,
-        )
+        return self._ask(questions.of_waits(Request(**options)))
 
     def failures(self, **options: Unpack[Options]) -> pd.DataFrame:
         """Estimate how often the jobs that ended in each window failed.
@@ -123,8 +103,7 @@ class History:
             that ended) with an interval for the underlying rate (95 %), failure_rate_of_ran (of those that completed or
             failed), overdispersion (see `failures.overdispersion`), coverage, history, method, note.
         """
-        columns = [*failures.COLUMNS, "coverage", "history", "method", "note"]
-        return estimates(self.record, Request(**options), failures.Ending, failures.estimate, columns)
+        return self._ask(questions.of_failures(Request(**options)))
 
     def flows(self, **options: Unpack[Options]) -> pd.DataFrame:
         """Sum up what flowed through the queue in each window.
@@ -137,8 +116,7 @@ class History:
             queue_start and queue_end (jobs waiting), abnormal (jobs in that status at the end), drain_seconds with an
             interval (how long the queue of the end takes at the window's rate), coverage, history, method, note.
         """
-        columns = ["queue", *loads.COLUMNS, "coverage", "history", "method", "note"]
-        return estimates(self.record, Request(**options), lambda flows: flows, loads.load, columns)
+        return self._ask(questions.of_flows(Request(**options)))
 
     def coverage(self, **options: Unpack[Options]) -> pd.DataFrame:
         """Tell how much of each window was observed.
@@ -150,8 +128,7 @@ class History:
             window's slots), longest_gap_seconds (between observed slots, or to the window's ends), history (how
             finished jobs are kept), note.
         """
-        columns = ["slots", "coverage", "longest_gap_seconds", "history", "note"]
-        return estimates(self.record, Request(**options), lambda flows: flows.series.slots, _observed, columns)
+        return self._ask(questions.of_coverage(Request(**options)))
 
     def trend(self, **options: Unpack[Options]) -> pd.DataFrame:
         """Tell whether waits, the share over ``slo``, arrivals and the failure rate rise or fall.
@@ -162,7 +139,7 @@ class History:
             A row a series, or sum of series, and measure (wait, over, arrivals, failures): the labels and
             `trends.TREND`, which describes them; ``every`` is a day.
         """
-        return self._from_days(trends.trend, trends.TREND, Request(**options))
+        return self._ask(questions.of_trend(Request(**options)))
 
     def changes(self, **options: Unpack[Options]) -> pd.DataFrame:
         """Tell when waits, the share over ``slo``, arrivals and the failure rate changed.
@@ -172,7 +149,7 @@ class History:
         pandas.DataFrame
             A row a change, or one for a measure without: the labels and `trends.CHANGES`; ``every`` is a day.
         """
-        return self._from_days(trends.changes, trends.CHANGES, Request(**options))
+        return self._ask(questions.of_changes(Request(**options)))
 
     def compare(self, against: str = "previous", **options: Unpack[Options]) -> pd.DataFrame:
         """Tell by how much a period, from ``since`` (30d) to ``until``, differs from another.
@@ -187,10 +164,7 @@ class History:
         pandas.DataFrame
             A row a series, or sum of series, and measure: the labels (the period as window) and `trends.COMPARE`.
         """
-        request = Request(**options)
-        request = request if request.since is not None else replace(request, since="30d")
-        periods, both = request.periods(against, self.record.last_slot())
-        return self._from_days(partial(trends.compare, periods=periods), trends.COMPARE, both)
+        return self._ask(self._comparison(against, Request(**options)))
 
     def profile(self, **options: Unpack[Options]) -> pd.DataFrame:
         """Show a usual week by its hours in ``zone``: arrivals an hour, mean wait and mean queue.
@@ -200,37 +174,35 @@ class History:
         pandas.DataFrame
             168 rows a series, or sum of series: the labels and `profile.PROFILE`; ``every`` is an hour.
         """
-        request = replace(Request(**options), every="1h")
-        return estimates(
-            self.record,
-            request,
-            lambda flows: Hours(flows, request.order_of(flows.series.pool)),
-            hourly,
-            list(PROFILE),
-            lambda found: profile(found, request.tz),
-        )
+        return self._ask(questions.of_profile(Request(**options)))
 
-    def _from_days(
-        self, conclude: Callable[[Windows], Columns], columns: Sequence[str], request: Request
-    ) -> pd.DataFrame:
-        request = replace(request, every="1d")
-        return estimates(
-            self.record,
-            request,
-            lambda flows: Jobs(flows, request.order_of(flows.series.pool)),
-            lambda made, windows: daily(made, windows, request.limit),
-            list(columns),
-            conclude,
-        )
+    def several(self, names: Sequence[str], **options: Unpack[Options]) -> dict[str, pd.DataFrame]:
+        """Answer several of the above over one reading of the record, which takes most of the time.
 
+        Parameters
+        ----------
+        names
+            Of the methods, from waits to profile. `compare` has the 30 days up to ``until`` against those before, or
+            what ``since`` begins.
 
-def _observed(group: Sequence[Whole], windows: Whole) -> Columns:
-    """Return how many slots each window has over a group's series, and the longest gap in one of them."""
-    slots = np.sum([np.diff(np.searchsorted(each, windows, side="right"))[:, 0] for each in group], axis=0)
-    gaps = [max(_longest_gap(each, int(start), int(end)) for each in group) for start, end in windows]
-    return {"slots": slots, "longest_gap_seconds": np.array(gaps), "note": ""}
+        Returns
+        -------
+        dict
+            Each one's frame by its name.
+        """
+        request = Request(**options)
+        asked = {}
+        for name in names:
+            if name == "compare":
+                asked[name] = self._comparison("previous", request)
+            else:
+                asked[name] = questions.QUESTIONS[name](request)
+        return dict(zip(asked, answers(self.record, request, list(asked.values())), strict=True))
 
+    def _comparison(self, against: str, request: Request) -> Question:
+        request = request if request.since is not None else replace(request, since="30d")
+        periods, both = request.periods(against, self.record.last_slot())
+        return questions.of_compare(both, periods)
 
-def _longest_gap(slots: Whole, start: int, end: int) -> int:
-    inside = slots[(slots > start) & (slots <= end)]
-    return int(np.diff(np.concatenate([[start], inside, [end]])).max())
+    def _ask(self, question: Question) -> pd.DataFrame:
+        return answers(self.record, question.request, [question])[0]

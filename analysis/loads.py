@@ -14,6 +14,8 @@ from analysis.series import ENDED
 LEVEL: Final = 0.95
 # Into so many parts a window is cut to see how unevenly its jobs leave.
 PARTS: Final = 24
+# Slots further apart than this, in usual distances, have a gap between them.
+GAP: Final = 1.5
 
 
 COLUMNS: Final = (
@@ -31,6 +33,24 @@ COLUMNS: Final = (
     "drain_low_seconds",
     "drain_high_seconds",
 )
+
+
+class Queued:
+    """How many waited in one series."""
+
+    def __init__(self, flows: Flows) -> None:
+        self.slots = flows.series.slots
+        length = np.diff(self.slots)
+        seen = length * (length <= GAP * np.median(length))
+        jobs = (flows.queue[1:] + flows.queue[:-1]) / 2
+        self._seen = np.concatenate([[0.0], np.cumsum(seen, dtype=float)])
+        self._waited = np.concatenate([[0.0], np.cumsum(jobs * seen)])
+
+    def mean(self, windows: Whole) -> Real:
+        """Return the mean queue in each window, gaps left out; NaN where nothing of it was seen."""
+        jobs, seconds = (np.diff(np.interp(windows, self.slots, of))[:, 0] for of in (self._waited, self._seen))
+        mean: Real = np.divide(jobs, seconds, out=np.full(len(windows), np.nan), where=seconds > 0)
+        return mean
 
 
 def load(group: Sequence[Flows], windows: Whole) -> Columns:

@@ -10,8 +10,8 @@ import pandas as pd
 from analysis import waits
 from analysis.batches import WEEKS
 from analysis.days import last_open
-from analysis.flows import Flows
 from analysis.groups import Windows
+from analysis.loads import Queued
 from analysis.matching import Real, Whole
 from analysis.periods import Columns
 from analysis.service import Waiting
@@ -21,36 +21,12 @@ PROFILE: Final = (
     "weekday", "hour", "weeks", "arrivals", "arrivals_low", "arrivals_high", "wait_seconds", "wait_low_seconds",
     "wait_high_seconds", "queue_mean", "coverage", "history", "method", "note",
 )  # fmt: skip
-# Slots further apart than this, in usual distances, have a gap between them.
-GAP: Final = 1.5
 
 
-class Hours:
-    """What one series tells of hours: who came and waited, and how many did at each slot."""
-
-    def __init__(self, flows: Flows, order: str) -> None:
-        self.waiting = Waiting(flows, order)
-        self.slots = flows.series.slots
-        length = np.diff(self.slots)
-        seen = length * (length <= GAP * np.median(length))
-        jobs = (flows.queue[1:] + flows.queue[:-1]) / 2
-        self.seen = np.concatenate([[0.0], np.cumsum(seen, dtype=float)])
-        self.queued = np.concatenate([[0.0], np.cumsum(jobs * seen)])
-
-    def between(self, windows: Whole) -> tuple[Real, Real]:
-        """Return the job-seconds in the queue in each window, and the seconds of it that were seen."""
-        queued, seen = (np.diff(np.interp(windows, self.slots, of))[:, 0] for of in (self.queued, self.seen))
-        return queued, seen
-
-
-def hourly(group: Sequence[Hours], windows: Whole) -> Columns:
+def hourly(waiting: Sequence[Waiting], queued: Sequence[Queued], windows: Whole) -> Columns:
     """Estimate arrivals, mean waits and the mean queue in each hour."""
-    said = waits.estimate([each.waiting for each in group], windows, None, quantiles=())
-    queued, seen = zip(*(each.between(windows) for each in group), strict=True)
-    queue = np.zeros(len(windows))
-    for jobs, seconds in zip(queued, seen, strict=True):
-        queue += np.divide(jobs, seconds, out=np.full(len(windows), np.nan), where=seconds > 0)
-    return said | {"queue_mean": queue}
+    queue = np.sum([each.mean(windows) for each in queued], axis=0)
+    return waits.estimate(waiting, windows, None, ()) | {"queue_mean": queue}
 
 
 def profile(found: Windows, zone: ZoneInfo) -> Columns:

@@ -1,0 +1,114 @@
+"""What can be asked of a record: for each question what it needs of a series, and how it is answered."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+import numpy as np
+
+from analysis import failures, loads, trends, waits
+from analysis.days import daily
+from analysis.groups import Question
+from analysis.matching import Whole
+from analysis.periods import Columns
+from analysis.profile import PROFILE, hourly, profile
+from analysis.request import Request
+from analysis.told import Told
+
+ALWAYS: Final = ("coverage", "history", "method", "note")
+
+
+def of_waits(request: Request) -> Question:
+    """Ask how long jobs waited."""
+    names = ("mean", *(f"p{quantile}" for quantile in waits.QUANTILES))
+    columns = ["queue", "arrivals", "arrivals_low", "arrivals_high"]
+    columns += [f"{name}{kind}_seconds" for name in names for kind in ("", "_low", "_high")]
+    columns += [] if request.limit is None else ["over_slo", "over_slo_low", "over_slo_high"]
+
+    def estimate(group: Sequence[Told], windows: Whole) -> Columns:
+        return waits.estimate([each.waiting for each in group], windows, request.limit)
+
+    return Question(request, ("waiting",), estimate, (*columns, "order", *ALWAYS))
+
+
+def of_failures(request: Request) -> Question:
+    """Ask how often jobs failed."""
+
+    def estimate(group: Sequence[Told], windows: Whole) -> Columns:
+        return failures.estimate([each.ending for each in group], windows)
+
+    return Question(request, ("ending",), estimate, (*failures.COLUMNS, *ALWAYS))
+
+
+def of_flows(request: Request) -> Question:
+    """Ask what came, left and ended."""
+
+    def estimate(group: Sequence[Told], windows: Whole) -> Columns:
+        return loads.load([each.flows for each in group], windows)
+
+    return Question(request, ("flows",), estimate, ("queue", *loads.COLUMNS, *ALWAYS))
+
+
+def of_coverage(request: Request) -> Question:
+    """Ask how much was observed."""
+    return Question(request, ("slots",), _observed, ("slots", "coverage", "longest_gap_seconds", "history", "note"))
+
+
+def of_days(request: Request, columns: Sequence[str], conclude: Callable[..., Columns]) -> Question:
+    """Ask what follows from days."""
+
+    def estimate(group: Sequence[Told], windows: Whole) -> Columns:
+        waiting, ending = [each.waiting for each in group], [each.ending for each in group]
+        return daily(waiting, ending, windows, request.limit)
+
+    return Question(replace(request, every="1d"), ("waiting", "ending"), estimate, columns, conclude)
+
+
+def of_trend(request: Request) -> Question:
+    """Ask whether it rises or falls."""
+    return of_days(request, trends.TREND, trends.trend)
+
+
+def of_changes(request: Request) -> Question:
+    """Ask when it changed."""
+    return of_days(request, trends.CHANGES, trends.changes)
+
+
+def of_compare(request: Request, periods: Whole) -> Question:
+    """Ask by how much two periods differ."""
+    return of_days(request, trends.COMPARE, partial(trends.compare, periods=periods))
+
+
+def of_profile(request: Request) -> Question:
+    """Ask for a usual week."""
+
+    def estimate(group: Sequence[Told], windows: Whole) -> Columns:
+        return hourly([each.waiting for each in group], [each.queued for each in group], windows)
+
+    hours = replace(request, every="1h")
+    return Question(hours, ("waiting", "queued"), estimate, PROFILE, partial(profile, zone=request.tz))
+
+
+def _observed(group: Sequence[Told], windows: Whole) -> Columns:
+    """Return how many slots each window has over a group's series, and the longest gap in one of them."""
+    inside = [np.diff(np.searchsorted(each.slots, windows, side="right"))[:, 0] for each in group]
+    gaps = [max(_longest_gap(each.slots, int(start), int(end)) for each in group) for start, end in windows]
+    return {"slots": np.sum(inside, axis=0), "longest_gap_seconds": np.array(gaps), "note": ""}
+
+
+def _longest_gap(slots: Whole, start: int, end: int) -> int:
+    inside = slots[(slots > start) & (slots <= end)]
+    return int(np.diff(np.concatenate([[start], inside, [end]])).max())
+
+
+QUESTIONS: Final = {
+    "waits": of_waits,
+    "failures": of_failures,
+    "flows": of_flows,
+    "coverage": of_coverage,
+    "trend": of_trend,
+    "changes": of_changes,
+    "profile": of_profile,
+}
+"""By the name of the method of `History` that asks it; `of_compare` asks for two periods too."""

@@ -1,0 +1,51 @@
+"""What one series tells: its flows, and what estimates make of them, each made once however many ask."""
+
+from collections.abc import Collection
+from functools import cached_property
+
+from analysis.failures import Ending
+from analysis.flows import Flows
+from analysis.loads import Queued
+from analysis.matching import Whole
+from analysis.service import Waiting
+
+
+class Told:
+    """What one series tells.
+
+    Parameters
+    ----------
+    order
+        The order of service that is assumed.
+    keep
+        Which of the names below will be asked for: they are made now, and what only they need is let go.
+    """
+
+    flows: Flows
+
+    def __init__(self, flows: Flows, order: str, keep: Collection[str]) -> None:
+        self.flows, self._order = flows, order
+        for name in keep:
+            getattr(self, name)
+        if "flows" not in keep:
+            del self.flows
+
+    @cached_property
+    def waiting(self) -> Waiting:
+        """Who came to the queue and left it."""
+        return Waiting(self.flows, self._order)
+
+    @cached_property
+    def ending(self) -> Ending:
+        """What ended."""
+        return Ending(self.flows)
+
+    @cached_property
+    def queued(self) -> Queued:
+        """How many waited."""
+        return Queued(self.flows)
+
+    @cached_property
+    def slots(self) -> Whole:
+        """When that was observed."""
+        return self.flows.series.slots
