@@ -23,6 +23,8 @@ QUESTIONS: Final = 8
 """Asked of a series: slope and change of four measures. A claim of one is made at so much smaller an error."""
 CLAIM: Final = 1 - (1 - LEVEL) / QUESTIONS
 MOST_CORRELATION: Final = 0.97
+# Errors that are less skewed than this are taken as they are.
+STRAIGHT: Final = 1e-6
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class Fit:
     """The k coefficients of what is asked: points, and the least and the most that the days' bounds allow."""
     errors: Real
     """k: standard errors that respect autocorrelation and days that scatter differently."""
+    skews: Real
+    """k: the skewness of what the days add to a mean; zero for differences, whose two sides it has alike."""
     correlation: float
     """Of residuals that follow each other, without the bias that a fit gives it; zero at least."""
     batches: float
@@ -81,12 +85,22 @@ class Fit:
     def interval(self, column: int, level: float = LEVEL) -> tuple[float, float]:
         """Return the interval of a coefficient: what the days scatter, and beyond it what their bounds leave open.
 
-        NaN below ten effective batches.
+        NaN below ten effective batches. Waits have a long tail, of which a mean of few days holds more than its share
+        or less: the errors are put right for their skewness (Hall, Journal of the Royal Statistical Society B 54
+        (1992), 221).
         """
         if self.batches < FEWEST:
             return np.nan, np.nan
-        half = float(stdtrit(self.freedom, (1 + level) / 2)) * self.errors[column]
-        return float(self.low[column] - half), float(self.high[column] + half)
+        most = float(stdtrit(self.freedom, (1 + level) / 2))
+        skew, root = float(self.skews[column]), np.sqrt(self.batches)
+        up, down = most, -most
+        if abs(skew) > STRAIGHT:
+            up, down = (
+                root * 3 / skew * (np.cbrt(1 + skew * (normal / root - skew / (6 * self.batches))) - 1)
+                for normal in (most, -most)
+            )
+        error = self.errors[column]
+        return float(self.low[column] - up * error), float(self.high[column] - down * error)
 
     @property
     def more_days(self) -> int:
@@ -122,9 +136,14 @@ def explain(days: Days, asked: Real) -> Fit:
     residuals = root * (days.values - centre) - (columns * root[:, None]) @ (inverse @ (root * (days.values - centre)))
     correlation = correlation_of(residuals, days.numbers)
     freedom = max(n - columns.shape[1], 1)
-    variance = ((shares / root * residuals) ** 2).sum(axis=1) * n / freedom
+    added = shares / root * residuals
+    square = (added**2).sum(axis=1)
+    mean = (square > 0) & (shares >= 0).all(axis=1)
+    skews = np.divide((added**3).mean(axis=1), (square / n) ** 1.5, out=np.zeros(len(square)), where=mean)
+    variance = square * n / freedom
     alike = (1 + correlation) / (1 - correlation)
-    constant = centre * shares.sum(axis=1)
+    # Of the mean all of the centre, and of a slope nothing.
+    constant = centre * np.round(shares.sum(axis=1), 9)
     batches = min(n, freedom + 2) / alike
     low, high = _bounds(shares, days, centre)
     return Fit(
@@ -132,6 +151,7 @@ def explain(days: Days, asked: Real) -> Fit:
         low + constant,
         high + constant,
         np.sqrt(variance * alike),
+        skews,
         correlation,
         batches,
         max(batches - 2, 1.0),

@@ -6,7 +6,7 @@ by making series as much alike from day to day as this one, of its own residuals
 less on their level, and which no single day rules. What remains on both sides is cut again (Vostrikova 1981).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numba
@@ -17,12 +17,18 @@ from analysis.matching import Real
 
 SHORTEST: Final = 7
 """Days on either side of a change."""
-SERIES: Final = 1999
+SERIES: Final = 4999
 """Made by chance."""
-RARE: Final = (1 - CLAIM) / 4
-"""Chance as it is made here is up to four times rarer than in the queues of tests/benchmarks/trends.py."""
+RARE: Final = (1 - CLAIM) / 5
+"""Chance as it is made here is up to five times rarer than in the queues of tests/benchmarks/trends.py."""
+RAREST: Final = RARE / 4
+"""For a spell, of which there are many more."""
 ENOUGH: Final = 25
 """Of them, as large as the one that is judged, are told from so many: Besag and Clifford, Biometrika 78 (1991), 301."""
+MOST_EDGES: Final = 64
+AROUND_A_CUT: Final = (4.5, 8.5)
+AROUND_A_SPELL: Final = (6.0, 12.0)
+"""What is left is less alike by (4.5 + 8.5 r) / n, or (6 + 12 r) / n: found by simulation, of 20 to 365 days."""
 DATE_LOSS: Final = 2 * -np.log(1 - np.sqrt(0.95))
 """A day is in the interval of a date when it explains at most so much less, in variances: Eo and Morley, Quantitative
 Economics 6 (2015), 463."""
@@ -67,75 +73,126 @@ def changes_of(days: Days) -> Changes:
     residuals = root * heights - columns @ (np.linalg.pinv(columns) @ (root * heights))
     # Days that are all alike scatter by what arithmetic rounds.
     residuals[np.abs(residuals) <= 1e-9 * float(np.abs(heights).max())] = 0.0
-    at, correlation, chance = _chance(residuals, root)
-    alike = (1 + correlation) / (1 - correlation)
-    batches = len(heights) / alike
-    if chance > RARE or batches < FEWEST:
-        return Changes((), batches, correlation)
-    after = np.arange(len(heights)) >= at
-    explained = _explained(residuals, root)
-    variance = (float(residuals @ residuals) - explained[at]) / (len(heights) - 2)
-    near = np.flatnonzero(explained >= explained[at] - DATE_LOSS * variance * alike)
-    fit = explain(days, np.column_stack([np.ones(len(after)), after]))
-    here = Change(int(days.numbers[at]), int(days.numbers[near[0]]), int(days.numbers[near[-1]]), fit)
-    before, then = (changes_of(days.where(side)).found for side in (~after, after))
-    return Changes((*before, here, *then), batches, correlation)
+    tried = []
+    for cut, rare in ((True, RARE), (False, RAREST)):
+        (first, last), correlation, chance = _chance(residuals, root, cut)
+        alike = (1 + correlation) / (1 - correlation)
+        tried.append(Changes((), len(heights) / alike, correlation))
+        if chance <= rare and tried[-1].batches >= FEWEST:
+            break
+    else:
+        return max(tried, key=lambda each: each.batches)
+    of_spell = _explained(residuals, root, first, last)
+    scatter = (float(residuals @ residuals) - of_spell) / (len(heights) - 2)
+    found: list[Change] = []
+    edges = [0, *(edge for edge in (first, last) if 0 < edge < len(heights)), len(heights)]
+    for before, edge, after in zip(edges, edges[1:], edges[2:], strict=False):
+        found += _parts(days, before, edge)
+        spells = [(day, last) if edge == first else (first, day) for day in range(before + 1, after)]
+        near = [
+            day
+            for day, spell in zip(range(before + 1, after), spells, strict=True)
+            if _explained(residuals, root, *spell) >= of_spell - DATE_LOSS * scatter * alike
+        ]
+        here = _between(days, before, after)
+        fit = explain(here, np.column_stack([np.ones(after - before), np.arange(before, after) >= edge]))
+        earliest, latest = (int(days.numbers[near[end]]) for end in (0, -1))
+        found.append(Change(int(days.numbers[edge]), earliest, latest, fit))
+    found += _parts(days, edges[-2], edges[-1])
+    return replace(tried[-1], found=tuple(found))
+
+
+def _between(days: Days, first: int, last: int) -> Days:
+    return days.where((np.arange(len(days.values)) >= first) & (np.arange(len(days.values)) < last))
+
+
+def _parts(days: Days, first: int, last: int) -> tuple[Change, ...]:
+    """Return the changes within a part."""
+    return changes_of(_between(days, first, last)).found
 
 
 @numba.njit(cache=True, nogil=True)
-def _explained(residuals: Real, root: Real) -> Real:
-    """Return by how much two levels, cut before each day, explain more than one does: minus one where none may be."""
+def _explained(residuals: Real, root: Real, first: int, last: int) -> float:
+    """Return by how much a spell with a level of its own, before its last day, explains more than one level."""
+    whole, weight = (root**2).sum(), (root[first:last] ** 2).sum()
+    surplus = (root[first:last] * residuals[first:last]).sum() - (root * residuals).sum() * weight / whole
+    return surplus * surplus * (1 / weight + 1 / (whole - weight)) if 0 < weight < whole else -1.0
+
+
+@numba.njit(cache=True, nogil=True)
+def _spell(residuals: Real, root: Real, cut: bool) -> tuple[int, int, float]:
+    """Return the spell that explains most, and how much: of all, or of those that begin with the days.
+
+    Circular binary segmentation: Olshen, Venkatraman, Lucito and Wigler, Biostatistics 5 (2004), 557. Of many days
+    every few are tried first.
+    """
     n = len(residuals)
-    found = np.full(n, -1.0)
-    whole, sum_ = 0.0, 0.0
+    weights, sums = np.zeros(n + 1), np.zeros(n + 1)
     for day in range(n):
-        whole += root[day] * root[day]
-        sum_ += root[day] * residuals[day]
-    weight, part = 0.0, 0.0
-    for day in range(n - SHORTEST + 1):
-        if day >= SHORTEST:
-            surplus = part - sum_ * weight / whole
-            found[day] = surplus * surplus * (1 / weight + 1 / (whole - weight))
-        weight += root[day] * root[day]
-        part += root[day] * residuals[day]
-    return found
+        weights[day + 1] = weights[day] + root[day] * root[day]
+        sums[day + 1] = sums[day] + root[day] * residuals[day]
+    whole, mean = weights[n], sums[n] / weights[n]
+    best, first, last = -1.0, 0, n
+    step = 1 + n // MOST_EDGES
+    low_first, high_first, low_last, high_last = 0, 0 if cut else n - SHORTEST, SHORTEST, n
+    while True:
+        for a in range(low_first, high_first + 1, step):
+            if 0 < a < SHORTEST:
+                continue
+            for b in range(max(low_last, a + SHORTEST), high_last + 1, step):
+                if n - SHORTEST < b < n or b - a > n - SHORTEST:
+                    continue
+                weight = weights[b] - weights[a]
+                surplus = sums[b] - sums[a] - mean * weight
+                explained = surplus * surplus * (1 / weight + 1 / (whole - weight))
+                if explained > best:
+                    best, first, last = explained, a, b
+        if step == 1:
+            return first, last, best
+        low_first, high_first = max(first - step, 0), min(first + step, high_first)
+        low_last, high_last = max(last - step, SHORTEST), min(last + step, n)
+        step = 1
 
 
 @numba.njit(cache=True, nogil=True)
-def _cut(residuals: Real, root: Real) -> tuple[float, int, float, Real]:
-    """Cut where that explains most.
+def _judged(residuals: Real, root: Real, cut: bool) -> tuple[float, int, int, float]:
+    """Find the spell that explains most.
 
     Returns
     -------
     tuple
-        What it explains, in variances of what is left and for as many days as are independent; the day; the
-        correlation of days that follow each other, of what is left; and what is left.
+        What it explains, in variances of what is left and for as many days as are independent; its first day and the
+        one after its last; and the correlation of days that follow each other, of what is left.
     """
     n = len(residuals)
-    explained = _explained(residuals, root)
-    at = int(np.argmax(explained))
-    left = residuals.copy()
-    for side in (slice(0, at), slice(at, n)):
-        left[side] -= root[side] * ((root[side] * residuals[side]).sum() / (root[side] ** 2).sum())
-    square = (left**2).sum()
-    if explained[at] <= 0 or square <= 0:
-        return (0.0 if explained[at] <= 0 else np.inf), at, 0.0, left
-    together = (left[1:] * left[:-1]).sum() / square
-    # What is left around the best cut is less alike by (4.5 + 8.5 r) / n: found by simulation, for 20 to 365 days.
-    correlation = min(max((n * together + 4.5) / (n - 8.5), 0.0), MOST_CORRELATION)
-    return explained[at] * (n - 2) / square * (1 - correlation) / (1 + correlation), at, correlation, left
+    first, last, explained = _spell(residuals, root, cut)
+    inside, whole = (root[first:last] ** 2).sum(), (root**2).sum()
+    of_spell = (root[first:last] * residuals[first:last]).sum()
+    level, rest = of_spell / inside, ((root * residuals).sum() - of_spell) / (whole - inside)
+    square, together, before = 0.0, 0.0, 0.0
+    for day in range(n):
+        left = residuals[day] - root[day] * (level if first <= day < last else rest)
+        square += left * left
+        together += left * before
+        before = left
+    if explained <= 0 or square <= 0:
+        return (0.0 if explained <= 0 else np.inf), first, last, 0.0
+    constant, slope = AROUND_A_CUT if cut else AROUND_A_SPELL
+    correlation = (n * together / square + constant) / max(n - slope, 1.0)
+    correlation = min(max(correlation, 0.0), MOST_CORRELATION)
+    return explained * (n - 2) / square * (1 - correlation) / (1 + correlation), first, last, correlation
 
 
 @numba.njit(cache=True, nogil=True)
-def _chance(residuals: Real, root: Real) -> tuple[int, float, float]:
-    """Return the best cut, the correlation of what it leaves, and how likely chance makes one that explains as much.
+def _chance(residuals: Real, root: Real, cut: bool) -> tuple[tuple[int, int], float, float]:
+    """Return the spell, the correlation of what it leaves, and how likely chance makes one that explains as much.
 
     The numbers are drawn alike at every call: the same days give the same answer.
     """
     n = len(residuals)
-    explained, at, correlation, _ = _cut(residuals, root)
+    explained, first, last, correlation = _judged(residuals, root, cut)
     if explained <= 0:
-        return at, correlation, 1.0
+        return (first, last), correlation, 1.0
     np.random.seed(n)  # noqa: NPY002 - numba's own generator, one a thread
     news = residuals[1:] - correlation * residuals[:-1]
     news -= news.mean()
@@ -146,8 +203,8 @@ def _chance(residuals: Real, root: Real) -> tuple[int, float, float]:
         for day in range(n):
             value = correlation * value + news[np.random.randint(0, n - 1)]  # noqa: NPY002 - as above
             made[day] = value
-        if _cut(made, root)[0] >= explained:
+        if _judged(made, root, cut)[0] >= explained:
             larger += 1
             if larger == ENOUGH:
-                return at, correlation, larger / (number + 1)
-    return at, correlation, (larger + 1) / (SERIES + 1)
+                return (first, last), correlation, larger / (number + 1)
+    return (first, last), correlation, (larger + 1) / (SERIES + 1)

@@ -95,8 +95,8 @@ def changes(found: Windows) -> Columns:
                 "change": by,
                 "direction": direction(low, high),
             }
-            # What the bounds of the days leave open may explain it too.
-            if said["direction"] != "not shown":
+            # What the bounds of the days leave open may explain it too, and around it there may be too few.
+            if said["direction"] in ("up", "down"):
                 told.append(none | said | _bounds("change", low, high))
         none["note"] = _joined(none["note"], "no change beyond what chance makes")
         rows += told or [none]
