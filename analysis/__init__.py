@@ -2,17 +2,20 @@
 
 How data flows, one way::
 
-    record (rows) -> series -> flows -> waits, failures, loads -> groups -> history -> output
+    record (rows) -> series -> flows -> waits, failures, loads -> days -> trends, profile -> history -> output
 
-with, beside them, `classes` and `retention` (what the API keeps of finished jobs), `service`, `matching` and
-`quantiles` (who left the queue when), `windows` and `periods` (what lies in which span of time).
+with, beside them, `classes` and `retention` (what the API keeps of finished jobs), `service`, `matching`, `cohorts`
+and `quantiles` (who left the queue when), `windows` and `periods` (what lies in which span of time), `questions` and
+`groups` (what is asked of all series, and how they are summed).
 
 Where do I go to ...?
 
 - change how the record is read: `record`, `rows`; what an answer that left something out means: `series`
 - change how ends are inferred from counts that are not kept for ever: `classes`, `retention`, `flows`
 - change an estimate: `waits` (bounds: `matching`, `quantiles`; the order it assumes: `service`), `failures`, `loads`
-- change what a caller can ask for: `request`; what comes back: `groups`, `history`; how it is shown: `output`
+- change what is said of trends: `trends`; the statistics: `batches`, `slopes`, `changes`, `differences`
+- change what a caller can ask for: `request`, `questions`; what comes back: `groups`, `history`; how it is shown:
+  `output`, `cells`, `wording`
 - change the table that a demo ends with: `summary`
 
 It knows the collector by its tables and its spool alone (their dictionary is data/README.md), and never asks what

@@ -109,7 +109,7 @@ def _compare(row: pd.Series, _interval_seconds: float) -> Cells:
 
 
 def _profile(row: pd.Series, interval: float) -> Cells:
-    return {"hour": f"{row['hour']:02.0f}"} | {day: duration(row[day], interval) for day in DAYS}
+    return {"hour": f"{row['hour']:02.0f}"} | {day: duration(row[day], interval).replace("under ", "<") for day in DAYS}
 
 
 def by_hour(frame: pd.DataFrame) -> pd.DataFrame:

@@ -2,8 +2,8 @@
 
 Each stretch of days is cut where that explains most of its scatter, if chance does so rarely. What chance does is found
 by making series as much alike from day to day as this one, of its own residuals (a sieve bootstrap: Bühlmann, Bernoulli
-3 (1997), 123), and cutting each where that explains most. Figures are compared by their roots, whose scatter depends
-less on their level, and which no single day rules. What remains on both sides is cut again (Vostrikova 1981).
+3 (1997), 123), and cutting each where that explains most. Where no cut tells more than chance, a spell may that ends
+again. What remains on all sides is cut again (Vostrikova 1981).
 """
 
 from dataclasses import dataclass, replace
@@ -14,6 +14,7 @@ import numpy as np
 
 from analysis.batches import CLAIM, FEWEST, MOST_CORRELATION, Days, Fit, explain, rhythm
 from analysis.matching import Real
+from analysis.slopes import direction
 
 SHORTEST: Final = 7
 """Days on either side of a change."""
@@ -45,6 +46,18 @@ class Change:
     fit: Fit
     """The level before, and the difference to that after it, of the stretch that it cuts."""
 
+    @property
+    def direction(self) -> str | None:
+        """Up or down; "not shown" where the difference may be none by its own interval.
+
+        That it changed is told by less than by how much: where the days are too few for an interval it may still be
+        said which way.
+        """
+        low, high = self.fit.interval(1)
+        if np.isnan(low):
+            return "up" if self.fit.low[1] > 0 else "down" if self.fit.high[1] < 0 else "not shown"
+        return direction(low, high)
+
 
 @dataclass(frozen=True)
 class Changes:
@@ -68,7 +81,7 @@ def changes_of(days: Days) -> Changes:
     if len(days.values) < 2 * SHORTEST:
         return Changes((), min(len(days.values), FEWEST - 1), 0.0)
     root = np.sqrt(days.weights / days.weights.mean())
-    heights = np.sqrt(np.maximum(days.values, 0.0))
+    heights = _heights(days.values)
     columns = np.column_stack([np.ones(len(heights)), rhythm(days)]) * root[:, None]
     residuals = root * heights - columns @ (np.linalg.pinv(columns) @ (root * heights))
     # Days that are all alike scatter by what arithmetic rounds.
@@ -100,6 +113,16 @@ def changes_of(days: Days) -> Changes:
         found.append(Change(int(days.numbers[edge]), earliest, latest, fit))
     found += _parts(days, edges[-2], edges[-1])
     return replace(tried[-1], found=tuple(found))
+
+
+def _heights(values: Real) -> Real:
+    """Return figures on a scale on which the high ones do not rule: as they are below the usual, in octaves above.
+
+    Waits scatter in proportion to their level.
+    """
+    some = values[values > 0]
+    heights: Real = np.log1p(np.maximum(values, 0.0) / np.median(some)) if len(some) else np.zeros(len(values))
+    return heights
 
 
 def _between(days: Days, first: int, last: int) -> Days:

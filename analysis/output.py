@@ -139,7 +139,10 @@ def table(
     # Of one window the span is said once.
     same = len(frame) > 1 and len(frame[["window_start", "window_end"]].drop_duplicates()) == 1
     first, last = (frame[f"window_{end}"].iloc[0].tz_convert(zone) for end in ("start", "end"))
+    seen = frame["coverage"].map(percent)
+    alike = same and seen.nunique() == 1
     heading = [f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}"] if same else []
+    heading = [f"{heading[0]}, {seen.iloc[0]} seen"] if alike else heading
     lines = []
     for _, row in frame.iterrows():
         line = {
@@ -148,7 +151,9 @@ def table(
         }
         if not same:
             line["from"] = _window(row, every, zone)
-        line |= cells(row, interval) | {"seen": percent(row["coverage"])}
+        line |= cells(row, interval)
+        if not alike:
+            line["seen"] = percent(row["coverage"])
         line[""] = notes.setdefault(row["note"], str(len(notes) + 1)) if row["note"] else ""
         lines.append(line)
     # Names give way to figures.

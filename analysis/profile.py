@@ -38,7 +38,7 @@ def profile(found: Windows, zone: ZoneInfo) -> Columns:
     whole = ~found.begins_in & ~found.ends_in & (found.coverage > 0)
     starts = found.cut[:, 0]
     local = pd.to_datetime(starts, unit="s", utc=True).tz_convert(zone)
-    hour = (local.weekday * 24 + local.hour).to_numpy()[whole]
+    hour = (local.day_of_week * 24 + local.hour).to_numpy()[whole]
 
     def column(name: str) -> Real:
         values = said.get(name)

@@ -136,7 +136,9 @@ class Request:
 def _duration(value: str | timedelta) -> timedelta:
     if isinstance(value, str) and not DURATION.fullmatch(value):
         raise RequestRefused(f"{value!r} is no duration: take 90s, 15m, 2h or 30d")
-    duration = pd.Timedelta(value).to_pytimedelta()
+    # pandas spells days and weeks with capitals.
+    spelled = value.lower().replace("d", "D").replace("w", "W") if isinstance(value, str) else value
+    duration = pd.Timedelta(spelled).to_pytimedelta()
     if duration <= timedelta():
         raise RequestRefused(f"{value!r} is no duration: it has to be above zero")
     return duration

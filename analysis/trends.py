@@ -7,6 +7,7 @@ not there in one series of twenty. Below ten effective batches none is given, an
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
@@ -82,23 +83,31 @@ def changes(found: Windows) -> Columns:
             _refuse(none)
             rows.append(none)
             continue
-        told = []
+        told, open_ = [], []
         for change in cuts.found:
             low, high = change.fit.interval(1)
             before, by = change.fit.values
-            said = {
+            said = none | {
                 "changed_at": found.cut[change.day, 0],
                 "earliest": found.cut[change.earliest, 0],
                 "latest": found.cut[change.latest, 0],
                 "before": before,
                 "after": before + by,
                 "change": by,
-                "direction": direction(low, high),
+                "direction": change.direction,
             }
-            # What the bounds of the days leave open may explain it too, and around it there may be too few.
-            if said["direction"] in ("up", "down"):
-                told.append(none | said | _bounds("change", low, high))
-        none["note"] = _joined(none["note"], "no change beyond what chance makes")
+            if np.isnan(low):
+                few = f"by how much is not known: {change.fit.batches:.1f} effective batches of ten around it"
+                said["note"] = _joined(said["note"], few)
+            # What the bounds of the days leave open may explain it too.
+            if said["direction"] != "not shown":
+                told.append(said | _bounds("change", low, high))
+            else:
+                open_.append(f"{datetime.fromtimestamp(int(found.cut[change.day, 0]), UTC):%Y-%m-%d}")
+        why = "no change beyond what chance makes"
+        if open_:
+            why = f"days differ from {', '.join(open_)} (UTC) on, but whether the mean moved is left open"
+        none["note"] = _joined(none["note"], why)
         rows += told or [none]
     return _columns(rows, CHANGES)
 

@@ -3,8 +3,9 @@
     python tests/benchmarks/estimates.py [--pools 100] [--days 365] [--arrived]
 
 `waits` and `failures` by week, each in a process of its own, beside a plain sum by series and hour of the same rows in
-the same run, and beside themselves over one pool's month. `--arrived` lays the rows in the order of arrival instead of
-sorted as a compaction leaves them. It ends with 1 where a target is missed.
+the same run, and beside themselves over one pool's month; and all four of trends, over one reading, beside `waits`.
+`--arrived` lays the rows in the order of arrival instead of sorted as a compaction leaves them. It ends with 1 where a
+target is missed.
 """
 
 import argparse
@@ -25,6 +26,8 @@ from collector.schema import migrate
 
 MOST_TIMES = 20.0
 MOST_MIB = 2048.0
+MOST_TRENDS = 2.0
+TRENDS = ("trend", "changes", "compare", "profile")
 STEP = 300
 TYPES = {"infer": 0.02, "notebook": 0.05, "train": 0.25}
 """Arrivals a slot."""
@@ -93,6 +96,9 @@ def measure(what: str, file: Path) -> None:
         with duckdb.connect(file, read_only=True, config={"threads": 2}) as record:
             began = time.perf_counter()
             record.execute(SUM).fetchall()
+    elif what == "trends":
+        began = time.perf_counter()
+        History(file).several(TRENDS)
     else:
         name, _, part = what.partition(" ")
         began = time.perf_counter()
@@ -117,7 +123,7 @@ def main() -> int:
         rows = fill(file, options.pools, options.days, arrived=options.arrived)
         print(f"{rows:,} rows, {file.stat().st_size / 1e6:,.0f} MB")
         measured: dict[str, tuple[float, float]] = {}
-        for what in ("sum", "waits", "failures", "sum", "waits month", "failures month"):
+        for what in ("sum", "waits", "failures", "sum", "trends", "waits month", "failures month"):
             call = [sys.executable, __file__, "--measure", what, str(file)]
             took, memory = json.loads(subprocess.run(call, capture_output=True, text=True, check=True).stdout)
             measured[what] = (min(took, measured[what][0]) if what in measured else took, memory)
@@ -125,8 +131,12 @@ def main() -> int:
     for what, (took, memory) in measured.items():
         whole = what in ("waits", "failures")
         bad = whole and (took > MOST_TIMES * floor or memory > MOST_MIB)
-        missed |= bad
         target = f" (at most {MOST_TIMES:.0f}, {MOST_MIB:.0f} MiB){' MISSED' if bad else ''}" if whole else ""
+        if what == "trends":
+            most = MOST_TRENDS * measured["waits"][0]
+            bad = took > most or memory > MOST_MIB
+            target = f" (at most {most / floor:.1f}, {MOST_MIB:.0f} MiB){' MISSED' if bad else ''}"
+        missed |= bad
         print(f"{what:15}{took:8.2f} s  {took / floor:6.1f} times the sum  {memory:7.0f} MiB{target}")
     return int(missed)
 

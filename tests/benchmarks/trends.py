@@ -20,10 +20,10 @@ from scipy.stats import binom
 from tabulate import tabulate
 
 from analysis.batches import CLAIM, FEWEST, Days
-from analysis.changes import Change, changes_of
+from analysis.changes import changes_of
 from analysis.differences import difference_of
 from analysis.matching import Real
-from analysis.slopes import direction, slope_of
+from analysis.slopes import slope_of
 
 SERVERS = 16
 DAYS = 91
@@ -124,14 +124,10 @@ def found(measures: dict[str, Days]) -> tuple[dict[str, bool], dict[str, bool], 
         low, high = slope_of(days).interval(1, CLAIM)
         refused[name] = lines.batches < FEWEST
         slopes[name] = lines.batches >= FEWEST and not low <= 0 <= high
-        changes[name] = cuts.batches >= FEWEST and any(told(change) for change in changes_of(days).found)
+        changes[name] = cuts.batches >= FEWEST and any(
+            change.direction != "not shown" for change in changes_of(days).found
+        )
     return slopes, changes, refused
-
-
-def told(change: Change) -> bool | str:
-    """Tell whether a change would be told, as analysis.trends does, and which way it went."""
-    way = direction(*change.fit.interval(1))
-    return way in ("up", "down") and way
 
 
 def sizes(quarters: int, draw: np.random.Generator) -> Iterator[list[object]]:
@@ -154,7 +150,7 @@ def powers(quarters: int, draw: np.random.Generator) -> Iterator[list[object]]:
             hits, differ = 0, 0
             for _ in range(quarters):
                 days = Scenario(load, service=service, doubled=last).days(draw)["wait"]
-                hits += any(told(change) == "up" for change in changes_of(days).found)
+                hits += any(change.direction == "up" for change in changes_of(days).found)
                 fit = difference_of(days, days.numbers >= DAYS - last)
                 differ += fit.interval(1)[0] > 0
             row += [hits / quarters, differ / quarters]

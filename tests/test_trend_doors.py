@@ -1,0 +1,156 @@
+"""`poolscope trend`, `changes`, `profile` and `compare`, and `History`'s methods of these names, over a record."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import History
+from analysis.errors import RequestRefused
+from analysis.profile import PROFILE
+from analysis.series import Series
+from analysis.trends import CHANGES, COMPARE, TREND
+from tests.polling import configure, poolscope
+from tests.recorded import MONDAY, observed, record_of
+
+DAY: Final = 86_400
+DAYS: Final = 70
+CHANGED: Final = 42
+LABELS: Final = ("project", "pool", "pool_name", "type", "window_start", "window_end")
+COMMANDS: Final = {"trend": TREND, "changes": CHANGES, "compare": COMPARE, "profile": PROFILE}
+
+
+def jobs(seed: int, days: int = DAYS, changed: int = CHANGED) -> Series:
+    """Draw a queue with two servers; from one day on its jobs take twice as long, and half of them fail."""
+    draw = np.random.default_rng(seed)
+    came = np.sort(draw.uniform(0, days * DAY, 40 * days))
+    later = came >= changed * DAY
+    lasts = draw.exponential(np.where(later, 2700.0, 1350.0))
+    free, started = np.zeros(2), np.empty(len(came))
+    for job in range(len(came)):
+        server = int(free.argmin())
+        started[job] = max(came[job], free[server])
+        free[server] = started[job] + lasts[job]
+    outcomes = np.where(draw.random(len(came)) < np.where(later, 0.5, 0.1), "Failed", "Completed").tolist()
+    # The record goes on until all have ended.
+    slots = np.arange(0, (days + 1) * DAY + 1, 300)
+    return observed(slots + MONDAY, came + MONDAY, started + MONDAY, started + lasts + MONDAY, outcomes)
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Record two pools: one that changes after six weeks, and one that never does."""
+    pools = {("p", "changes"): {"train": jobs(1)}, ("p", "stays"): {"train": jobs(2, changed=DAYS + 1)}}
+    return record_of(tmp_path_factory.mktemp("trends"), pools)
+
+
+def test_columns_are_fixed(database: Path) -> None:
+    """Each frame has the labels and its own columns, in the order that is documented; several give the same frames."""
+    history = History(database)
+    several = history.several(list(COMMANDS), slo="15m")
+    for name, columns in COMMANDS.items():
+        frame = getattr(history, name)(slo="15m")
+        assert [*LABELS, *columns] == list(frame.columns)
+        if name != "compare":
+            pd.testing.assert_frame_equal(frame, several[name])
+    # Over the whole record more is known of what went on before the period.
+    assert several["compare"]["value"].to_numpy() == pytest.approx(
+        history.compare(slo="15m")["value"].to_numpy(), rel=0.05
+    )
+
+
+def test_a_change_is_told_with_its_day_and_its_size(database: Path) -> None:
+    """Waits, the share over a limit and failures change when they do; arrivals do not, nor does the other pool."""
+    found = History(database).changes(slo="15m").set_index(["pool", "measure"]).to_dict("index")
+    day = pd.Timestamp(MONDAY + CHANGED * DAY, unit="s", tz="UTC")
+    for measure in ("wait", "over", "failures"):
+        row = found["changes", measure]
+        assert row["earliest"] <= day <= row["latest"]
+        assert abs(row["changed_at"] - day) <= pd.Timedelta(days=2)
+        assert 0 < row["change_low"] < row["change"] < row["change_high"]
+        assert "up" == row["direction"]
+    failures = found["changes", "failures"]
+    assert failures["change_low"] < 0.4 < failures["change_high"]
+    for quiet in (("changes", "arrivals"), *(("stays", name) for name in ("wait", "over", "arrivals", "failures"))):
+        assert pd.isna(found[quiet]["changed_at"])
+        assert "no change" in found[quiet]["note"]
+
+
+def test_a_level_is_that_of_the_waits(database: Path) -> None:
+    """The level is the mean wait of the jobs of the days, the failure rate that of all that ended in them."""
+    history = History(database)
+    since, until = (datetime.fromtimestamp(MONDAY + day * DAY, UTC) for day in (0, DAYS - 1))
+    rows = history.trend(pool="stays", since=since, until=until).set_index("measure").to_dict("index")
+    whole = history.waits(every="all", pool="stays", since=since, until=until).iloc[0]
+    ended = history.failures(every="all", pool="stays", since=since, until=until).iloc[0]
+    assert rows["wait"]["level"] == pytest.approx(whole["mean_seconds"], rel=0.02)
+    assert rows["failures"]["level"] == pytest.approx(ended["failure_rate"], rel=0.02)
+    assert rows["arrivals"]["level"] == pytest.approx(40, rel=0.1)
+    for name, row in rows.items():
+        assert row["level_low"] < row["level"] < row["level_high"], name
+        assert "not shown" == row["direction"]
+
+
+def test_a_period_is_compared_with_another(database: Path) -> None:
+    """Four weeks after the change with four before: failures and waits are up by what they rose, arrivals are not."""
+    cut = datetime.fromtimestamp(MONDAY + CHANGED * DAY, UTC)
+    ends = [cut + pd.Timedelta(days=days) for days in (-28, 28)]
+    for against in ("previous", f"{ends[0]:%Y-%m-%d}..{cut:%Y-%m-%d}"):
+        rows = (
+            History(database)
+            .compare(against, pool="changes", since=cut, until=ends[1])
+            .set_index("measure")
+            .to_dict("index")
+        )
+        assert ["up", "up"] == [rows[name]["direction"] for name in ("wait", "failures")]
+        assert "not shown" == rows["arrivals"]["direction"]
+        row = rows["failures"]
+        assert row["difference_low"] < 0.4 < row["difference_high"]
+        assert row["value"] - row["other"] == pytest.approx(row["difference"], abs=0.03)
+        assert (pd.Timestamp(ends[0]), pd.Timestamp(cut)) == (row["other_start"], row["other_end"])
+
+
+def test_a_week_has_the_hours_of_its_zone(database: Path) -> None:
+    """168 hours; where clocks go forward the hour that is not there has one week less, and no other."""
+    utc = History(database).profile(pool="stays")
+    assert 168 == len(utc)
+    assert (utc["arrivals"] * utc["weeks"]).sum() == pytest.approx(40 * (DAYS + 1), rel=0.03)
+    assert (utc["wait_low_seconds"] <= utc["wait_seconds"]).all()
+    assert (utc["wait_seconds"] <= utc["wait_high_seconds"]).all()
+    # On Sunday, 8 March 2026, there is no 02:00 in New York.
+    there = History(database).profile(pool="stays", zone="America/New_York").set_index(["weekday", "hour"])["weeks"]
+    assert there[7, 2] == there[7, 3] - 1 == there[7, 1] - 1
+
+
+def test_too_little_is_refused_with_a_reason(database: Path) -> None:
+    """Of eight days nothing is claimed, and each row says why and how many more days it takes."""
+    history = History(database)
+    for name in ("trend", "changes"):
+        rows = getattr(history, name)(since="8d")
+        assert rows["direction"].isna().all()
+        assert (rows["more_days"] > 0).all()
+        assert rows["note"].str.contains("more").all()
+    week = history.compare(since="7d")
+    assert week["difference_low"].isna().all()
+    assert week["note"].str.contains("effective batches of ten|too few").all()
+    for against in ("x", "2026-03-01..", "2026-03-01..2026-02-01"):
+        with pytest.raises(RequestRefused):
+            history.compare(against)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_answers_as_the_method_does(database: Path, tmp_path: Path, command: str) -> None:
+    """A table of at most a hundred columns; JSON has the rows of the frame, and a parquet file all columns."""
+    configure(tmp_path, "http://127.0.0.1:9")
+    words = (command, "--db", str(database), "--slo", "15m")
+    shown = poolscope(tmp_path, *words)
+    assert (0, "") == (shown.returncode, shown.stderr)
+    assert max(len(line) for line in shown.stdout.splitlines() if line[1:2] != ":") <= 100
+    rows = json.loads(poolscope(tmp_path, *words, "--format", "json").stdout)
+    frame = getattr(History(database), command)(slo="15m")
+    assert [*frame.columns] == [*rows[0]]
+    assert len(frame) == len(rows)
