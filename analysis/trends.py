@@ -27,22 +27,29 @@ SHARES: Final = ("over", "failures")
 # Of fewer days nobody can say how alike they are.
 LEAST_DAYS: Final = 14
 METHOD: Final = "weighted least squares after the week's rhythm, errors by White and lag-1 autocorrelation"
-CUTS: Final = "best cut of square roots against a sieve bootstrap, date by likelihood ratio"
+CUTS: Final = "best cut of logarithms against a sieve bootstrap, date by likelihood ratio"
 Said = dict[str, Any]
 TREND: Final = (
     "measure", "days", "batches", "more_days", "level", "level_low", "level_high", "slope", "slope_low", "slope_high",
     "direction", "coverage", "history", "method", "note",
 )  # fmt: skip
-"""The level is the mean over the period (seconds, a share, jobs a day), of jobs but for arrivals; slope: a day."""
+"""measure: wait (seconds), over (the share over the limit), arrivals (jobs a day), failures (the rate). days: that have
+it. batches: effective ones; more_days: until there are ten. level: the mean over the period, of jobs but for arrivals,
+with an interval for the long run. slope: a day. direction: up, down, "not shown"; missing where refused."""
 CHANGES: Final = (
     "measure", "changed_at", "earliest", "latest", "before", "after", "change", "change_low", "change_high",
     "direction", "batches", "more_days", "coverage", "history", "method", "note",
 )  # fmt: skip
+"""changed_at: the start of the first day of the new level, earliest and latest its interval; missing where there is no
+change. before, after: levels on either side, to the changes beside it. change: their difference. Else as `TREND`."""
 COMPARE: Final = (
     "measure", "other_start", "other_end", "value", "value_low", "value_high", "other", "other_low", "other_high",
     "difference", "difference_low", "difference_high", "direction", "batches", "more_days", "coverage", "history",
     "method", "note",
 )  # fmt: skip
+"""The period is the window; other_start, other_end: the one it is compared with. value, other: the mean in each, with
+what the bounds of its waits leave open. difference: the first less the second, after the week's rhythm. batches: of the
+shorter period. direction: what the 95 % interval shows. Else as `TREND`."""
 
 
 def trend(found: Windows) -> Columns:
