@@ -21,8 +21,8 @@ PROFILE: Final = (
     "weekday", "hour", "weeks", "arrivals", "arrivals_low", "arrivals_high", "wait_seconds", "wait_low_seconds",
     "wait_high_seconds", "queue_mean", "coverage", "history", "method", "note",
 )  # fmt: skip
-"""weekday: 1 is Monday; hour: 0 to 23, in the zone. weeks: how many such hours were observed. arrivals: jobs an hour, with
-bounds. wait: the mean of the jobs that came in them, with the bounds of these hours. queue_mean: jobs waiting."""
+"""weekday: 1 is Monday; hour: 0 to 23, in the zone. weeks: how many such hours were observed. arrivals: jobs an hour,
+with bounds. wait: the mean of the jobs that came in them, with the bounds of these hours. queue_mean: jobs waiting."""
 
 
 def hourly(waiting: Sequence[Waiting], queued: Sequence[Queued], windows: Whole) -> Columns:
