@@ -125,6 +125,8 @@ class Request:
             return None if last is None else last - _duration(value)
         try:
             instant = pd.Timestamp(value)
+            if pd.isna(instant):
+                raise ValueError("it is empty")
             instant = instant.tz_localize(self.tz) if instant.tzinfo is None else instant
             return instant.tz_convert("UTC").tz_localize(None).to_pydatetime()
         except (ValueError, OverflowError) as error:
