@@ -180,6 +180,8 @@ def _row(found: Windows, name: str, days: Days, note: str, method: str) -> Said:
 def _count(row: Said, fit: Fit) -> None:
     row |= {"batches": fit.batches, "more_days": fit.more_days}
     _refuse(row)
+    if not np.isfinite([fit.low, fit.high]).all():
+        row["note"] = _joined(row["note"], "some waits have no bound: who came may have waited on")
 
 
 def _refuse(row: Said) -> None:
@@ -194,10 +196,10 @@ def _refuse(row: Said) -> None:
 
 
 def _level(name: str, days: Days, fit: Fit) -> tuple[float, float]:
-    """Return the interval of a level; that of a share is no narrower than so many jobs can tell."""
+    """Return the interval of a level: never below zero; that of a share is no narrower than so many jobs can tell."""
     low, high = fit.interval(0)
-    if name not in SHARES or np.isnan(low):
-        return low, high
+    if np.isnan(low) or name not in SHARES:
+        return low if np.isnan(low) else max(0.0, low), high
     jobs = days.weights.sum() * fit.batches / len(days.values)
     least, most = (np.clip(bound[0], 0.0, 1.0) * jobs for bound in (fit.low, fit.high))
     by_low, by_high = jeffreys(least, np.array(jobs), 1.0)[0], jeffreys(most, np.array(jobs), 1.0)[1]

@@ -15,7 +15,7 @@ from analysis.profile import PROFILE
 from analysis.series import Series
 from analysis.trends import CHANGES, COMPARE, TREND
 from tests.polling import configure, poolscope
-from tests.recorded import MONDAY, observed, record_of
+from tests.recorded import MONDAY, observed, record_of, series_of
 
 DAY: Final = 86_400
 DAYS: Final = 70
@@ -134,12 +134,26 @@ def test_too_little_is_refused_with_a_reason(database: Path) -> None:
         assert rows["direction"].isna().all()
         assert (rows["more_days"] > 0).all()
         assert rows["note"].str.contains("more").all()
+    assert history.trend(since="8d")[["level_low", "level_high", "slope_low", "slope_high"]].isna().all(axis=None)
     week = history.compare(since="7d")
     assert week["difference_low"].isna().all()
     assert week["note"].str.contains("effective batches of ten|too few").all()
     for against in ("x", "2026-03-01..", "2026-03-01..2026-02-01"):
         with pytest.raises(RequestRefused):
             history.compare(against)
+
+
+def test_a_queue_that_never_empties_leaves_its_waits_open(tmp_path: Path) -> None:
+    """Some may have waited since the beginning: the level has no upper bound, as the note says; none is below zero."""
+    slots = np.arange(30 * 288) * 300 + MONDAY
+    full = series_of(slots, {"Queue": np.full(len(slots), 5), "Completed": np.arange(len(slots))})
+    rows = History(record_of(tmp_path, {("p", "a"): {"train": full}})).trend(slo="15m")
+    wait = rows.set_index("measure").to_dict("index")["wait"]
+    assert wait["level"] == pytest.approx(1500)
+    assert np.isnan(wait["level_high"])
+    assert "no bound" in wait["note"]
+    assert "not shown" == wait["direction"]
+    assert (rows["level_low"] >= 0).all()
 
 
 @pytest.mark.parametrize("command", COMMANDS)
