@@ -72,7 +72,7 @@ def _interval(row: pd.Series, name: str, times: float = 1.0, *, signed: bool = F
     if pd.isna(low) and pd.isna(high):
         return said
     least, most = (figure(row["measure"], bound, signed=signed) for bound in (low, high))
-    return f"{said} ({least} to {most})"
+    return f"{said} ({least}..{most})"
 
 
 def _trend(row: pd.Series, _interval_seconds: float) -> Cells:
