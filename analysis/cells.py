@@ -42,7 +42,7 @@ def _coverage(row: pd.Series, _interval: float) -> Cells:
     return {"slots": number(row["slots"]), "longest gap": duration(row["longest_gap_seconds"]), "kept": row["history"]}
 
 
-SAYS: Final = {"wait": "mean wait", "over": "over the limit", "arrivals": "jobs a day", "failures": "failure rate"}
+SAYS: Final = {"wait": "mean wait", "over": "over limit", "arrivals": "jobs a day", "failures": "failing"}
 DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTH: Final = 30
 
