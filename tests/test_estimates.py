@@ -1,32 +1,14 @@
-"""`poolscope waits`, `failures`, `flows` and `coverage`: what they answer, in every form, and what they refuse."""
+"""`poolscope waits`, `failures`, `flows` and `coverage`: figures of a record that are plain."""
 
-import csv
-import io
-import json
-import re
-import subprocess
-import sys
-from dataclasses import fields
-from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import duckdb
 import numpy as np
-import pandas as pd
 import pytest
 
-from analysis import History, commands
 from analysis.failures import difference, jeffreys
-from analysis.history import Options
-from analysis.request import Request
-from tests.polling import configure, environment, poolscope
-from tests.scripted import another_process
+from tests.plain import fill, rows_of
+from tests.polling import poolscope
 
-RECORD = Path("data/poolscope.duckdb")
-MONDAY = datetime(2026, 1, 5)
-STEP = timedelta(minutes=5)
-DAY = 288
 WAITS = (
     "project,pool,pool_name,type,window_start,window_end,queue,arrivals,arrivals_low,arrivals_high,"
     "mean_seconds,mean_low_seconds,mean_high_seconds,p50_seconds,p50_low_seconds,p50_high_seconds,"
@@ -37,33 +19,6 @@ FAILURES = (
     "project,pool,pool_name,type,window_start,window_end,finished,finished_low,finished_high,failed,"
     "failure_rate,failure_rate_low,failure_rate_high,failure_rate_of_ran,overdispersion,coverage,history,method,note"
 )
-HOLD = """
-import duckdb, sys
-with duckdb.connect(sys.argv[1]): print("ready", flush=True); input()
-"""
-
-
-def fill(folder: Path, days: int = 14) -> None:
-    """Import two pools: every hour a job comes, waits for 25 minutes, runs for 20 and ends; each fourth one fails.
-
-    Those of `=cmd` (a name that a spreadsheet would run) do not wait.
-    """
-    rows = ["slot,pool,type,total,Queue,Running,Completed,Failed"]
-    for slot in range(days * DAY + 1):
-        hour, minute = divmod(slot, 12)
-        for pool, waits in (("a", 6), ("=cmd", 0)):
-            came = hour + (minute > 0)
-            done = hour + (minute >= waits + 4) if minute else hour
-            queue = int(0 < minute < waits)
-            failed = done // 4
-            rows.append(
-                f"{(MONDAY + slot * STEP).isoformat()},{pool},train,{came},{queue},{came - queue - done},"
-                f"{done - failed},{failed}"
-            )
-    (folder / "snapshots.csv").write_text("\n".join(rows))
-    configure(folder, "http://127.0.0.1:9")
-    done_ = poolscope(folder, "import", "snapshots.csv")
-    assert 0 == done_.returncode, done_.stderr
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +27,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("estimates")
     fill(made)
     return made
-
-
-def rows_of(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
-    assert 0 == done.returncode, done.stderr
-    return list(csv.DictReader(io.StringIO(done.stdout)))
 
 
 def test_waits_that_are_plain(folder: Path) -> None:
@@ -124,69 +74,6 @@ def test_sums_are_those_of_their_parts(folder: Path) -> None:
         assert sum(float(part[name]) for part in parts) / 2 == pytest.approx(float(both[name]))
 
 
-def test_every_form_says_the_same(folder: Path) -> None:
-    """CSV, JSON, Parquet and the Python API; unknown numbers are null and not NaN."""
-    frame = History(folder / RECORD).failures(every="1d", pool="a")
-    assert (
-        0
-        == poolscope(
-            folder, "failures", "--every", "1d", "--pool", "a", "--format", "parquet", "--output", "f"
-        ).returncode
-    )
-    with duckdb.connect() as connection:
-        stored = pd.DataFrame(connection.execute("FROM read_parquet($1)", [str(folder / "f")]).fetchnumpy())
-    document = json.loads(poolscope(folder, "failures", "--every", "1d", "--pool", "a", "--format", "json").stdout)
-    listed = rows_of(poolscope(folder, "failures", "--every", "1d", "--pool", "a", "--format", "csv"))
-    for name in ("failed", "failure_rate_low", "overdispersion"):
-        expected = [None if pd.isna(value) else round(value, 9) for value in frame[name]]
-        assert expected == [None if row[name] is None else round(row[name], 9) for row in document]
-        assert expected == [None if pd.isna(value) else round(value, 9) for value in stored[name]]
-        assert expected == [round(float(row[name]), 9) if row[name] else None for row in listed]
-    assert list(frame.columns) == list(stored.columns) == list(document[0]) == list(listed[0])
-    assert frame["overdispersion"].isna().any()
-    assert frame.loc[frame["overdispersion"].isna(), "note"].str.contains("too few").all()
-    (folder / "f").unlink()
-
-
-@pytest.mark.parametrize("command", ["waits", "failures", "flows", "coverage"])
-def test_a_table_fits_a_terminal(folder: Path, command: str) -> None:
-    """At most a hundred columns, a line a window; short waits are not said finer than the poll interval."""
-    shown = poolscope(folder, command, "--every", "1w").stdout
-    lines = [line for line in shown.splitlines() if line[:1].isalnum() or line.startswith("=")]
-    assert max(map(len, shown.splitlines())) <= 100
-    assert 5 == len([line for line in lines if line[1:2] != ":"])
-    if command == "waits":
-        assert "under 5 min" in shown
-
-
-def test_names_give_way_to_figures(tmp_path: Path) -> None:
-    """Several projects with long names, hours, bounds and notes: still a hundred columns, and every figure is there."""
-    name = "a-very-long-name-of-a-pool-in-a-very-long-project-"
-    with duckdb.connect() as connection:
-        slots = "SELECT TIMESTAMP '2026-01-05' + n * INTERVAL 5 MINUTE AS slot, n FROM range(289) s(n)"
-        counted = "n AS total, least(n, 37) AS Queue, 0 AS Running, n - least(n, 37) AS Completed"
-        for project in ("one", "two"):
-            file = tmp_path / f"{project}.parquet"
-            query = f"SELECT slot, '{name}{project}' AS pool, '{name}' AS type, {counted} FROM ({slots})"
-            connection.execute(f"COPY ({query}) TO '{file}' (FORMAT parquet)")
-            configure(tmp_path, "http://127.0.0.1:9")
-            assert 0 == poolscope(tmp_path, "import", file.name, "--project", name + project).returncode
-    for words in (("waits",), ("waits", "--slo", "10m"), ("failures",), ("flows",), ("coverage",)):
-        shown = poolscope(tmp_path, *words, "--every", "1h").stdout.splitlines()
-        # What is said below the table is prose.
-        rows = [line for line in shown if not re.match(r"\d+: ", line)]
-        assert max(map(len, rows)) <= 100
-        assert 2 + 2 * 24 == len(rows)
-
-
-def test_options_keywords_and_questions_have_one_list() -> None:
-    """What the commands take is what the methods take, and what a request knows."""
-    asked = {field.name for field in fields(Request)}
-    assert asked == set(Options.__annotations__)
-    for command in (commands.waits, commands.failures, commands.flows, commands.coverage):
-        assert asked | {"db", "format_", "output"} == {option.name for option in command.params}
-
-
 def test_two_periods_are_compared_by_their_intervals() -> None:
     """Newcombe's example, 56 of 70 and 48 of 80, differs by 0.0524 to 0.3339 (Wilson's intervals)."""
     failed, finished = np.array([56, 48]), np.array([70, 80])
@@ -195,30 +82,6 @@ def test_two_periods_are_compared_by_their_intervals() -> None:
     assert (0.2, 0.0524, 0.3339) == pytest.approx(difference(one, other), abs=0.003)
     same, low, high = difference(one, one)
     assert (0.0, True) == (float(same), bool(low < 0 < high))
-
-
-@pytest.mark.parametrize(
-    ("words", "code", "told"),
-    [
-        (("--every", "2w"), 2, "take one of 1h, 1d, 1w, 1mo, all"),
-        (("--zone", "Mars"), 2, "Asia/Shanghai"),
-        (("--slo", "soon"), 2, "15m"),
-        (("--order", "a=lifo"), 2, "unknown, fifo, backfill"),
-        (("--since", "never"), 2, "2026-01-31"),
-        (("--since", "2026-01-08", "--until", "2026-01-07"), 2, "ends"),
-        (("--since", "2030-01-01"), 2, "no series is selected"),
-        (("--pool", "nobody"), 2, "no series is selected"),
-        (("--format", "parquet"), 2, "--output"),
-        (("--output", "missing/file.csv"), 2, "missing/file.csv"),
-        (("--db", "missing.duckdb"), 5, "missing.duckdb does not exist"),
-    ],
-)
-def test_what_cannot_be_answered_is_refused(folder: Path, words: tuple[str, ...], code: int, told: str) -> None:
-    """With what was wrong and the mend, and a code of its own."""
-    done = poolscope(folder, "waits", *words)
-    assert (code, "") == (done.returncode, done.stdout)
-    assert told in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def test_a_selection_is_by_time_and_name(folder: Path) -> None:
@@ -241,33 +104,3 @@ def test_a_selection_is_by_time_and_name(folder: Path) -> None:
     )
     assert ["2026-01-17T16:00:00Z", "2026-01-18T16:00:00Z"] == [row["window_start"] for row in found]
     assert [16.0, 8.0] == [float(row["arrivals"]) for row in found]
-
-
-def test_a_writer_is_waited_for_and_then_named(tmp_path: Path) -> None:
-    """A reader that meets a writer retries, then ends with 5."""
-    fill(tmp_path, 1)
-    with another_process(HOLD, str(tmp_path / RECORD)):
-        done = poolscope(tmp_path, "coverage")
-    assert 5 == done.returncode
-    assert "is being written" in done.stderr
-    assert 0 == poolscope(tmp_path, "coverage").returncode
-
-
-def test_the_list_of_commands_loads_nothing_to_compute_with() -> None:
-    """`poolscope --help` names the estimates without pandas or numba."""
-    code = """
-import sys
-from collector.cli import poolscope
-poolscope.main(["--help"], standalone_mode=False)
-assert not {"pandas", "numba", "numpy", "scipy"} & set(sys.modules), sys.modules
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=Path(__file__).parent.parent,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert 0 == done.returncode, done.stderr
-    assert "failures" in done.stdout

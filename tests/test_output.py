@@ -1,0 +1,154 @@
+"""What the estimates' commands take, refuse, and say in every form."""
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+
+from analysis import History, commands
+from analysis.history import Options
+from analysis.request import Request
+from tests.plain import RECORD, fill, rows_of
+from tests.polling import configure, environment, poolscope
+from tests.scripted import another_process
+
+HOLD = """
+import duckdb, sys
+with duckdb.connect(sys.argv[1]): print("ready", flush=True); input()
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a configuration and a record of two weeks; nothing changes it."""
+    made = tmp_path_factory.mktemp("estimates")
+    fill(made)
+    return made
+
+
+def test_every_form_says_the_same(folder: Path) -> None:
+    """CSV, JSON, Parquet and the Python API; unknown numbers are null and not NaN."""
+    frame = History(folder / RECORD).failures(every="1d", pool="a")
+    assert (
+        0
+        == poolscope(
+            folder, "failures", "--every", "1d", "--pool", "a", "--format", "parquet", "--output", "f"
+        ).returncode
+    )
+    with duckdb.connect() as connection:
+        stored = pd.DataFrame(connection.execute("FROM read_parquet($1)", [str(folder / "f")]).fetchnumpy())
+    document = json.loads(poolscope(folder, "failures", "--every", "1d", "--pool", "a", "--format", "json").stdout)
+    listed = rows_of(poolscope(folder, "failures", "--every", "1d", "--pool", "a", "--format", "csv"))
+    for name in ("failed", "failure_rate_low", "overdispersion"):
+        expected = [None if pd.isna(value) else round(value, 9) for value in frame[name]]
+        assert expected == [None if row[name] is None else round(row[name], 9) for row in document]
+        assert expected == [None if pd.isna(value) else round(value, 9) for value in stored[name]]
+        assert expected == [round(float(row[name]), 9) if row[name] else None for row in listed]
+    assert list(frame.columns) == list(stored.columns) == list(document[0]) == list(listed[0])
+    assert frame["overdispersion"].isna().any()
+    assert frame.loc[frame["overdispersion"].isna(), "note"].str.contains("too few").all()
+    (folder / "f").unlink()
+
+
+@pytest.mark.parametrize("command", ["waits", "failures", "flows", "coverage"])
+def test_a_table_fits_a_terminal(folder: Path, command: str) -> None:
+    """At most a hundred columns, a line a window; short waits are not said finer than the poll interval."""
+    shown = poolscope(folder, command, "--every", "1w").stdout
+    lines = [line for line in shown.splitlines() if line[:1].isalnum() or line.startswith("=")]
+    assert max(map(len, shown.splitlines())) <= 100
+    assert 5 == len([line for line in lines if line[1:2] != ":"])
+    if command == "waits":
+        assert "under 5 min" in shown
+
+
+def test_names_give_way_to_figures(tmp_path: Path) -> None:
+    """Several projects with long names, hours, bounds and notes: still a hundred columns, and every figure is there."""
+    name = "a-very-long-name-of-a-pool-in-a-very-long-project-"
+    with duckdb.connect() as connection:
+        slots = "SELECT TIMESTAMP '2026-01-05' + n * INTERVAL 5 MINUTE AS slot, n FROM range(289) s(n)"
+        counted = "n AS total, least(n, 37) AS Queue, 0 AS Running, n - least(n, 37) AS Completed"
+        for project in ("one", "two"):
+            file = tmp_path / f"{project}.parquet"
+            query = f"SELECT slot, '{name}{project}' AS pool, '{name}' AS type, {counted} FROM ({slots})"
+            connection.execute(f"COPY ({query}) TO '{file}' (FORMAT parquet)")
+            configure(tmp_path, "http://127.0.0.1:9")
+            assert 0 == poolscope(tmp_path, "import", file.name, "--project", name + project).returncode
+    for words in (("waits",), ("waits", "--slo", "10m"), ("failures",), ("flows",), ("coverage",)):
+        shown = poolscope(tmp_path, *words, "--every", "1h").stdout.splitlines()
+        # What is said below the table is prose.
+        rows = [line for line in shown if not re.match(r"\d+: ", line)]
+        assert max(map(len, rows)) <= 100
+        assert 2 + 2 * 24 == len(rows)
+
+
+def test_options_keywords_and_questions_have_one_list() -> None:
+    """What the commands take is what the methods take, and what a request knows."""
+    asked = {field.name for field in fields(Request)}
+    assert asked == set(Options.__annotations__)
+    for command in (commands.waits, commands.failures, commands.flows, commands.coverage):
+        assert asked | {"db", "format_", "output"} == {option.name for option in command.params}
+    # Trends are made of days, or of hours.
+    for command in (commands.trend, commands.changes, commands.profile, commands.compare):
+        against = {"against"} if command is commands.compare else set()
+        taken = (asked - {"every"}) | against | {"db", "format_", "output"}
+        assert taken == {option.name for option in command.params}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (("--every", "2w"), 2, "take one of 1h, 1d, 1w, 1mo, all"),
+        (("--zone", "Mars"), 2, "Asia/Shanghai"),
+        (("--slo", "soon"), 2, "15m"),
+        (("--order", "a=lifo"), 2, "unknown, fifo, backfill"),
+        (("--since", "never"), 2, "2026-01-31"),
+        (("--since", "2026-01-08", "--until", "2026-01-07"), 2, "ends"),
+        (("--since", "2030-01-01"), 2, "no series is selected"),
+        (("--pool", "nobody"), 2, "no series is selected"),
+        (("--format", "parquet"), 2, "--output"),
+        (("--output", "missing/file.csv"), 2, "missing/file.csv"),
+        (("--db", "missing.duckdb"), 5, "missing.duckdb does not exist"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused(folder: Path, words: tuple[str, ...], code: int, told: str) -> None:
+    """With what was wrong and the mend, and a code of its own."""
+    done = poolscope(folder, "waits", *words)
+    assert (code, "") == (done.returncode, done.stdout)
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_writer_is_waited_for_and_then_named(tmp_path: Path) -> None:
+    """A reader that meets a writer retries, then ends with 5."""
+    fill(tmp_path, 1)
+    with another_process(HOLD, str(tmp_path / RECORD)):
+        done = poolscope(tmp_path, "coverage")
+    assert 5 == done.returncode
+    assert "is being written" in done.stderr
+    assert 0 == poolscope(tmp_path, "coverage").returncode
+
+
+def test_the_list_of_commands_loads_nothing_to_compute_with() -> None:
+    """`poolscope --help` names the estimates without pandas or numba."""
+    code = """
+import sys
+from collector.cli import poolscope
+poolscope.main(["--help"], standalone_mode=False)
+assert not {"pandas", "numba", "numpy", "scipy"} & set(sys.modules), sys.modules
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parent.parent,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert 0 == done.returncode, done.stderr
+    assert "failures" in done.stdout
