@@ -48,7 +48,7 @@ MONTH: Final = 30
 
 
 def figure(measure: str, value: float, *, signed: bool = False) -> str:
-    """Say a measure's value: a duration, a share or a number; a difference with its sign."""
+    """Say a measure's value: a duration, a share or a number, a question mark for none; a difference with its sign."""
     if math.isnan(value):
         return "?"
     sign = "" if not signed else "-" if value < 0 else "+"
@@ -68,11 +68,11 @@ def _interval(row: pd.Series, name: str, times: float = 1.0, *, signed: bool = F
     point, low, high = (row[f"{name}{bound}"] * times for bound in ("", "_low", "_high"))
     if pd.isna(point):
         return "-"
-    said = figure(row["measure"], point, signed=signed)
+    text = figure(row["measure"], point, signed=signed)
     if pd.isna(low) and pd.isna(high):
-        return said
+        return text
     least, most = (figure(row["measure"], bound, signed=signed) for bound in (low, high))
-    return f"{said} ({least}..{most})"
+    return f"{text} ({least}..{most})"
 
 
 def _trend(row: pd.Series, _interval_seconds: float) -> Cells:

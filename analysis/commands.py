@@ -67,8 +67,7 @@ def _command(name: str, text: str, *more: Callable[[Any], Any]) -> click.Command
         output: Path | None,
         **options: Any,  # noqa: ANN401 - a text, or several
     ) -> None:
-        # What computes loads when it does: `poolscope --help` does without pandas and numba.
-        from analysis.output import answer  # noqa: PLC0415
+        from analysis.output import answer  # noqa: PLC0415 - `poolscope --help` does without pandas and numba
 
         if db is None:
             paths = context.config().paths

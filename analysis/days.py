@@ -12,10 +12,9 @@ from analysis.batches import Days, Stretches
 from analysis.failures import Ending
 from analysis.groups import Windows
 from analysis.matching import Real, Whole
-from analysis.periods import Columns
+from analysis.periods import Columns, ratio
 from analysis.service import Waiting
 
-MEASURES: Final = ("wait", "over", "arrivals", "failures")
 DAY: Final = 86_400
 # A day of which less was seen is left out.
 SEEN: Final = 0.5
@@ -87,7 +86,7 @@ def measures(found: Windows) -> Iterator[tuple[str, Days, str]]:
     a_day = (arrivals / lengths, column("arrivals_low") / lengths, column("arrivals_high") / lengths)
     yield "arrivals", _days_of(numbers, a_day, np.ones(len(numbers)), seen), note
     finished = column("finished")
-    rate = np.divide(column("failed"), finished, out=nothing.copy(), where=finished > 0)
+    rate = ratio(column("failed"), finished)
     yield "failures", _days_of(numbers, (rate, column("rate_low"), column("rate_high")), finished, seen), note
 
 

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import betaincinv
 
 from analysis.flows import Flows
 from analysis.matching import Real, Whole
-from analysis.periods import Columns, bounds_since
+from analysis.periods import Columns, bounds_since, ratio
 from analysis.series import ENDED
 
 DAY: Final = 86_400
@@ -104,10 +103,10 @@ def estimate(group: Sequence[Ending], windows: Whole) -> Columns:
         "finished_low": fewest,
         "finished_high": most,
         "failed": failed,
-        "failure_rate": _share(failed, finished, some),
+        "failure_rate": np.where(some, ratio(failed, finished), np.nan),
         "failure_rate_low": np.where(some, interval[0], np.nan),
         "failure_rate_high": np.where(some, interval[1], np.nan),
-        "failure_rate_of_ran": _share(failed, ran, some & (ran > 0)),
+        "failure_rate_of_ran": np.where(some, ratio(failed, ran), np.nan),
         "overdispersion": phi,
         "method": method,
         "note": np.array(notes, object),
@@ -126,11 +125,6 @@ def ends(group: Sequence[Ending], windows: Whole) -> tuple[dict[str, Real], dict
                 fewest, most = bounds_since(*bounds, windows, level=each.level[status])
                 low[status], high[status] = low[status] + fewest, high[status] + most
     return ended, low, high
-
-
-def _share(part: Real, whole: Real, where: NDArray[np.bool_]) -> Real:
-    share: Real = np.divide(part, whole, out=np.full(len(whole), np.nan), where=where)
-    return share
 
 
 def overdispersion(group: Sequence[Ending], instants: Whole) -> tuple[Real, Whole]:

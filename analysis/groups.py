@@ -100,13 +100,13 @@ class Question:
     """Makes rows of what was estimated: the columns, and the windows they are about."""
 
 
-def answers(record: Record, request: Request, questions: Sequence[Question]) -> list[pd.DataFrame]:
+def answers(record: Record, questions: Sequence[Question]) -> list[pd.DataFrame]:
     """Read the record once, and answer each question with a frame of labels and columns.
 
     Parameters
     ----------
-    request
-        What is selected, and how it is summed. Of time, what any of the questions is about is read.
+    questions
+        About one selection, summed alike; each has its own span of time and its own windows.
 
     Raises
     ------
@@ -116,6 +116,7 @@ def answers(record: Record, request: Request, questions: Sequence[Question]) -> 
     """
     parts: list[list[Columns | None]] = []
     intervals = [0]
+    request = questions[0].request
     needs = {name for question in questions for name in question.needs}
     last = record.last_slot()
     selections = [question.request.selection(last) for question in questions]
@@ -218,9 +219,7 @@ def _ahead(items: Iterator[Item], workers: Executor) -> Iterator[Item]:
         yield item
 
 
-def _labelled(
-    groups: dict[tuple[str | None, ...], list[Member]],
-) -> list[Group]:
+def _labelled(groups: dict[tuple[str | None, ...], list[Member]]) -> list[Group]:
     return [(dict(zip(LABELS, label, strict=False)), members) for label, members in groups.items()]
 
 

@@ -9,6 +9,7 @@ from typing import TypedDict, Unpack
 import pandas as pd
 
 from analysis import frames, questions
+from analysis.errors import RequestRefused
 from analysis.groups import Question, answers
 from analysis.record import Record
 from analysis.request import Patterns, Request
@@ -191,13 +192,10 @@ class History:
             Each one's frame by its name.
         """
         request = Request(**options)
-        asked = {}
-        for name in names:
-            if name == "compare":
-                asked[name] = self._comparison("previous", request)
-            else:
-                asked[name] = questions.QUESTIONS[name](request)
-        return dict(zip(asked, answers(self.record, request, list(asked.values())), strict=True))
+        known = questions.QUESTIONS | {"compare": lambda asked: self._comparison("previous", asked)}
+        if not names or not set(names) <= known.keys():
+            raise RequestRefused(f"{', '.join(names) or 'nothing'} cannot be asked: take some of {', '.join(known)}")
+        return dict(zip(names, answers(self.record, [known[name](request) for name in names]), strict=True))
 
     def _comparison(self, against: str, request: Request) -> Question:
         request = request if request.since is not None else replace(request, since="30d")
@@ -205,4 +203,4 @@ class History:
         return questions.of_compare(both, periods)
 
     def _ask(self, question: Question) -> pd.DataFrame:
-        return answers(self.record, question.request, [question])[0]
+        return answers(self.record, [question])[0]

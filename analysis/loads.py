@@ -8,7 +8,7 @@ from scipy.special import gammaincinv
 
 from analysis.flows import Flows
 from analysis.matching import Real, Whole
-from analysis.periods import Columns, between, bounds_since
+from analysis.periods import Columns, between, bounds_since, ratio
 from analysis.series import ENDED
 
 LEVEL: Final = 0.95
@@ -49,8 +49,7 @@ class Queued:
     def mean(self, windows: Whole) -> Real:
         """Return the mean queue in each window, gaps left out; NaN where nothing of it was seen."""
         jobs, seconds = (np.diff(np.interp(windows, self.slots, of))[:, 0] for of in (self._waited, self._seen))
-        mean: Real = np.divide(jobs, seconds, out=np.full(len(windows), np.nan), where=seconds > 0)
-        return mean
+        return ratio(jobs, seconds)
 
 
 def load(group: Sequence[Flows], windows: Whole) -> Columns:
@@ -131,7 +130,5 @@ def _drain(left: Real, parts: Real, seconds: Whole) -> Columns:
     slow, fast = (gammaincinv(jobs / phi + 0.5, p) * phi for p in (tail, 1 - tail))
     drain: Columns = {}
     for name, rate in (("drain", jobs), ("drain_low", fast), ("drain_high", slow)):
-        took = np.full(len(jobs), np.nan)
-        np.divide(left * seconds, rate, out=took, where=some & (rate > 0))
-        drain[f"{name}_seconds"] = np.where(left == 0, 0.0, took)
+        drain[f"{name}_seconds"] = np.where(left == 0, 0.0, np.where(some, ratio(left * seconds, rate), np.nan))
     return drain

@@ -11,6 +11,12 @@ Columns: TypeAlias = dict[str, NDArray[Any] | str | None]
 """What is said of windows: by column a value a window, or one for all."""
 
 
+def ratio(part: Real, whole: Real) -> Real:
+    """Return part over whole, NaN where there is no whole."""
+    share: Real = np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)
+    return share
+
+
 def between(slots: Whole, flow: Whole, instants: Whole | Real) -> Real:
     """Return what flowed until each instant since the first slot, that of each interval spread evenly over it.
 

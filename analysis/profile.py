@@ -13,7 +13,7 @@ from analysis.days import last_open
 from analysis.groups import Windows
 from analysis.loads import Queued
 from analysis.matching import Real, Whole
-from analysis.periods import Columns
+from analysis.periods import Columns, ratio
 from analysis.service import Waiting
 
 HOURS: Final = 168
@@ -58,7 +58,7 @@ def profile(found: Windows, zone: ZoneInfo) -> Columns:
         jobs = arrivals[weight] if said.get("method") == "conservation" else arrivals["arrivals"]
         jobs = np.where(waiting, 0.0, jobs)
         seconds = np.where(jobs > 0, column(f"mean{bound}_seconds") * jobs, 0.0)
-        means[f"wait{bound}_seconds"] = _share(total(seconds), total(np.nan_to_num(jobs)))
+        means[f"wait{bound}_seconds"] = ratio(total(seconds), total(np.nan_to_num(jobs)))
     queue = column("queue_mean")
     known = np.isfinite(queue)
     at = np.arange(HOURS)
@@ -70,16 +70,11 @@ def profile(found: Windows, zone: ZoneInfo) -> Columns:
         "weekday": at // 24 + 1,
         "hour": at % 24,
         "weeks": times,
-        **{name: _share(total(values), times) for name, values in arrivals.items()},
+        **{name: ratio(total(values), times) for name, values in arrivals.items()},
         **means,
-        "queue_mean": _share(total(np.where(known, queue, 0.0)), total(known.astype(float))),
-        "coverage": _share(total(found.coverage[whole]), times),
+        "queue_mean": ratio(total(np.where(known, queue, 0.0)), total(known.astype(float))),
+        "coverage": ratio(total(found.coverage[whole]), times),
         "history": said["history"],
         "method": "means over weeks",
         "note": "; ".join(filter(None, (few, last, found.note))),
     }
-
-
-def _share(part: Real, whole: Real) -> Real:
-    share: Real = np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
-    return share

@@ -100,23 +100,24 @@ class Request:
         last
             The record's last slot, naive UTC.
         """
-        period = self.selection(last)
-        if period.since is None:
+        if self.since is None:
             raise RequestRefused("a period begins somewhere: say since, as 30d or 2026-01-01")
-        until = period.until or last
+        since, until = self.span(last)
         if against == "previous":
-            other = Selection(period.since - (until - period.since), period.since)
+            other = (since - (until - since), since)
         else:
-            start, dots, end = against.partition("..")
-            if not dots:
+            start, _, end = against.partition("..")
+            if not (start and end):
                 raise RequestRefused(f"against cannot be {against!r}: take previous, or START..END")
-            other = replace(self, since=start, until=end).selection(last)
-        both = [(start, end) for start, end in ((period.since, until), (other.since, other.until)) if start and end]
-        if len(both) < 2:
-            raise RequestRefused(f"against cannot be {against!r}: take previous, or START..END")
-        spans = [[start.replace(tzinfo=UTC), end.replace(tzinfo=UTC)] for start, end in both]
-        whole = replace(self, since=min(start for start, _ in spans), until=max(end for _, end in spans))
-        return np.array([[int(instant.timestamp()) for instant in span] for span in spans]), whole
+            other = replace(self, since=start, until=end).span(last)
+        periods = np.array([(since, until), other], "datetime64[s]").astype(np.int64)
+        first, last = min(since, other[0]), max(until, other[1])
+        return periods, replace(self, since=first.replace(tzinfo=UTC), until=last.replace(tzinfo=UTC))
+
+    def span(self, last: datetime) -> tuple[datetime, datetime]:
+        """Return since and until, naive UTC; the record's last slot where one is not given."""
+        selection = self.selection(last)
+        return selection.since or last, selection.until or last
 
     def _instant(self, value: str | datetime | None, last: datetime | None) -> datetime | None:
         if value is None:

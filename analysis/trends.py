@@ -18,7 +18,7 @@ from analysis.changes import changes_of
 from analysis.days import measures
 from analysis.differences import difference_of
 from analysis.failures import difference, jeffreys
-from analysis.groups import Windows
+from analysis.groups import TEXTS, Windows
 from analysis.matching import Whole
 from analysis.periods import Columns
 from analysis.slopes import direction, slope_of
@@ -138,6 +138,7 @@ def compare(found: Windows, periods: Whole) -> Columns:
             "window_end": periods[0, 1],
             "other_start": periods[1, 0],
             "other_end": periods[1, 1],
+            "coverage": found.coverage[later | other].mean() if (later | other).any() else 0.0,
         }
         rows.append(row)
         of_later = later[days.numbers]
@@ -159,21 +160,19 @@ def compare(found: Windows, periods: Whole) -> Columns:
 
 
 def _row(found: Windows, name: str, days: Days, note: str, method: str) -> Said:
-    """Return what is said of a measure whatever comes of it."""
-    whole = ~found.begins_in & ~found.ends_in
-    span = found.cut[whole] if whole.any() else found.cut
+    """Return what is said of a measure whatever comes of it, about all days that lie in the record."""
+    about = ~found.begins_in & ~found.ends_in
+    span = found.cut[about] if about.any() else found.cut
     nothing = "" if len(days.values) > 1 else f"{len(days.values)} days with a value"
-    why = np.asarray(found.said["note"]).ravel()
-    reasons = sorted({str(each) for each in why if each}) if nothing and len(why) == 1 else []
     return {
         "window_start": span[0, 0],
         "window_end": span[-1, 1],
         "measure": name,
         "days": len(days.values),
-        "coverage": float(found.coverage[whole].mean()) if whole.any() else float(found.coverage.mean()),
+        "coverage": float(found.coverage[about].mean()) if about.any() else 0.0,
         "history": found.said["history"],
         "method": method,
-        "note": _joined(nothing, *reasons, note, found.note),
+        "note": _joined(nothing, note, found.note),
     }
 
 
@@ -231,8 +230,7 @@ def _joined(*notes: str) -> str:
 
 def _columns(rows: Sequence[Said], names: Sequence[str]) -> Columns:
     """Make columns of rows; what a row does not say is missing."""
-    texts = ("measure", "direction", "history", "method", "note")
     return {
-        name: np.array([row.get(name) for row in rows], object if name in texts else float)
+        name: np.array([row.get(name) for row in rows], object if name in TEXTS else float)
         for name in ("window_start", "window_end", *names)
     }

@@ -11,7 +11,7 @@ import numpy as np
 
 from analysis import cohorts
 from analysis.matching import Real, Whole
-from analysis.periods import Columns, bounds_since
+from analysis.periods import Columns, bounds_since, ratio
 from analysis.service import Waiting
 
 QUANTILES: Final = (50, 90, 95, 99)
@@ -62,9 +62,7 @@ def estimate(
     if limit is not None:
         # Who still waits at the end of the record has waited for longer than the limit, or nobody knows.
         known = (unfinished == 0) | (min(int(each.ends[-1]) for each in group) - windows[:, 1] >= limit)
-        share = np.full(len(windows), np.nan)
-        np.divide(over, arrivals, out=share, where=known & (arrivals > 0) & ~nobody)
-        columns |= _inside("over_slo{}", share, over_bounds)
+        columns |= _inside("over_slo{}", np.where(known & ~nobody, ratio(over, arrivals), np.nan), over_bounds)
     orders = {each.order for each in group}
     order = orders.pop() if len(orders) == 1 else "mixed"
     method = "conservation" if bounded else "smallest flows and a model"

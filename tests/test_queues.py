@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-import ciw  # type: ignore[import-untyped]
+import ciw  # type: ignore[import-untyped]  # it comes without types, and there are no stubs
 import numpy as np
 import pytest
 
