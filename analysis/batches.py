@@ -134,7 +134,7 @@ def explain(days: Days, asked: Real) -> Fit:
     shares = inverse[: asked.shape[1]] * root
     values = shares @ (days.values - centre)
     residuals = root * (days.values - centre) - (columns * root[:, None]) @ (inverse @ (root * (days.values - centre)))
-    correlation = correlation_of(residuals, days.numbers)
+    correlation = correlation_of(residuals)
     freedom = max(n - columns.shape[1], 1)
     added = shares / root * residuals
     square = (added**2).sum(axis=1)
@@ -215,8 +215,8 @@ def rhythm(days: Days) -> Real:
     return centred
 
 
-def correlation_of(residuals: Real, numbers: Whole) -> float:
-    """Return the correlation of days that follow each other, at least zero.
+def correlation_of(residuals: Real) -> float:
+    """Return the correlation of days that follow each other, however many are missing between, at least zero.
 
     Residuals of n days from a line have one too small by (2 + 4 r) / n: Kendall, Biometrika 41 (1954), 403; Marriott
     and Pope, Biometrika 41 (1954), 390.
@@ -224,6 +224,5 @@ def correlation_of(residuals: Real, numbers: Whole) -> float:
     n, square = len(residuals), float(residuals @ residuals)
     if n < 5 or square <= 0:
         return 0.0
-    follows = np.diff(numbers) == 1
-    together = float((residuals[1:] * residuals[:-1])[follows].sum()) / square * n / max(int(follows.sum()), 1)
+    together = float(residuals[1:] @ residuals[:-1]) / square
     return float(np.clip((n * together + 2) / (n - 4), 0.0, MOST_CORRELATION))

@@ -159,8 +159,6 @@ def bounds(
             # Of the events that lie partly outside the window any arrival may be of the cohort or not.
             left = arrivals[first] if first < after and begins[first] < start else 0
             right = arrivals[after - 1] if first < after and ends[after - 1] > end else 0
-            if after - first == 1 and left:
-                right = 0
             events = slice(first, b)
             of_window = begins[events], ends[events], arrivals[events], departures[events]
             shortest += shortest_total(*of_window, (start, end), (left, right))

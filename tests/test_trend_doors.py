@@ -156,6 +156,40 @@ def test_a_queue_that_never_empties_leaves_its_waits_open(tmp_path: Path) -> Non
     assert (rows["level_low"] >= 0).all()
 
 
+def test_several_keep_to_their_own_spans(tmp_path: Path) -> None:
+    """With a comparison more is read: a trend is still of its own days, and none is of a pool that was gone by then."""
+    pools = {("p", "gone"): {"train": jobs(3, days=50)}, ("p", "stays"): {"train": jobs(2, changed=DAYS + 1)}}
+    history = History(record_of(tmp_path, pools))
+    found = history.several(["trend", "compare"], since="18d")
+    pd.testing.assert_frame_equal(
+        history.trend(since="18d")[["pool", "window_start"]], found["trend"][["pool", "window_start"]]
+    )
+    assert {"stays"} == set(found["trend"]["pool"])
+    assert {"gone", "stays"} == set(found["compare"]["pool"])
+    for names in (["trends"], []):
+        with pytest.raises(RequestRefused, match="take some of waits, failures"):
+            history.several(names)
+
+
+def test_a_day_of_23_hours_has_as_many_jobs_a_day(tmp_path: Path) -> None:
+    """A job every ten minutes is 144 a day, on the day in March too on which clocks go forward."""
+    slots = np.arange(100 * 288) * 300 + MONDAY
+    steady = series_of(slots, {"Completed": np.arange(len(slots)) // 2})
+    history = History(record_of(tmp_path, {("p", "a"): {"train": steady}}))
+    rows = history.trend(zone="Europe/Berlin").set_index("measure").to_dict("index")
+    assert [144.0] * 3 == pytest.approx([rows["arrivals"][name] for name in ("level", "level_low", "level_high")])
+    assert rows["arrivals"]["slope_high"] < 1e-6
+
+
+def test_hours_whose_jobs_still_wait_are_left_out_of_a_week(database: Path) -> None:
+    """Read up to an hour at which jobs wait: the others have their bounds, and the note says how many hours went."""
+    counts = History(database).counts()
+    waiting = counts[(counts["pool"] == "changes") & (counts["Queue"] > 3)]["slot"].iloc[-1]
+    week = History(database).profile(pool="changes", until=waiting)
+    assert week["wait_high_seconds"].notna().all()
+    assert week["note"].str.contains(r"waits of the last \d+ hours left out: jobs may still wait").all()
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_answers_as_the_method_does(database: Path, tmp_path: Path, command: str) -> None:
     """A table of at most a hundred columns; JSON has the rows of the frame, and a parquet file all columns."""

@@ -83,7 +83,7 @@ def test_a_step_is_found_on_its_day(seed: int) -> None:
     draw = np.random.default_rng(seed)
     values = alike(draw, QUARTER, 0.2) * np.where(np.arange(QUARTER) < 50, 1.0, 4.0)
     (change,) = changes_of(days_of(values)).found
-    assert change.earliest <= change.day <= change.latest
+    assert change.earliest <= change.day <= change.latest <= change.earliest + 14
     assert abs(change.day - 50) <= 3
     low, high = change.fit.interval(1)
     assert low < 3 * np.exp(0.7**2 / 2) < high
@@ -96,6 +96,14 @@ def test_two_steps_are_two_changes() -> None:
     first, second = changes_of(days_of(values)).found
     assert (30, 60) == (first.day, second.day)
     assert first.fit.values[1] > 0 > second.fit.values[1]
+
+
+def test_what_remains_beside_a_change_is_cut_again() -> None:
+    """A large step with a smaller one on either side: three changes, in the order of time."""
+    numbers = np.arange(160)
+    levels = np.array([1, 1.6, 40, 64])[numbers // 40]
+    values = np.random.default_rng(2).gamma(60, 1 / 60, 160) * levels
+    assert [40, 80, 120] == [change.day for change in changes_of(days_of(values)).found]
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.6])
@@ -147,11 +155,21 @@ def test_too_little_is_refused() -> None:
 
 
 def test_missing_days_are_no_days() -> None:
-    """With every third day missing the slope stays, and no day follows across a hole."""
+    """With every third day missing the slope stays; days are as alike as those that there are."""
     values = 5 + 0.1 * np.arange(QUARTER) + np.random.default_rng(5).standard_normal(QUARTER)
-    there = days_of(values).where(np.arange(QUARTER) % 3 > 0)
-    low, high = slope_of(there).interval(1)
+    there = np.arange(QUARTER) % 3 > 0
+    low, high = slope_of(days_of(values).where(there)).interval(1)
     assert low < 0.1 < high
+    walk = days_of(np.cumsum(np.random.default_rng(5).standard_normal(QUARTER)) + 50)
+    assert slope_of(walk.where(np.arange(QUARTER) % 2 == 0)).batches < FEWEST
+
+
+def test_a_level_holds_where_few_days_have_most_of_the_waits() -> None:
+    """Of 300 quarters with a long tail, in which nearly all waits are on few days, nine of ten levels hold the mean."""
+    draw = np.random.default_rng(4)
+    quarters = [draw.lognormal(0, 1.6, QUARTER) for _ in range(300)]
+    given = [slope_of(days_of(values)).interval(0) for values in quarters]
+    assert 0.89 * 300 <= sum(low <= np.exp(1.6**2 / 2) <= high for low, high in given)
 
 
 def test_what_has_no_upper_bound_leaves_one_side_open() -> None:
