@@ -161,9 +161,8 @@ def test_several_keep_to_their_own_spans(tmp_path: Path) -> None:
     pools = {("p", "gone"): {"train": jobs(3, days=50)}, ("p", "stays"): {"train": jobs(2, changed=DAYS + 1)}}
     history = History(record_of(tmp_path, pools))
     found = history.several(["trend", "compare"], since="18d")
-    pd.testing.assert_frame_equal(
-        history.trend(since="18d")[["pool", "window_start"]], found["trend"][["pool", "window_start"]]
-    )
+    own = history.trend(since="18d")
+    assert own["window_start"].tolist() == found["trend"]["window_start"].tolist()
     assert {"stays"} == set(found["trend"]["pool"])
     assert {"gone", "stays"} == set(found["compare"]["pool"])
     for names in (["trends"], []):
