@@ -180,6 +180,16 @@ def test_a_day_of_23_hours_has_as_many_jobs_a_day(tmp_path: Path) -> None:
     assert rows["arrivals"]["slope_high"] < 1e-6
 
 
+def test_a_week_counts_the_hours_that_were_seen_whole(tmp_path: Path) -> None:
+    """Of three weeks from half past midnight with a Thursday unseen: two first hours of Mondays, and of Thursdays."""
+    slots = np.arange(6, 21 * 288 + 1) * 300
+    slots = slots[(slots <= 10 * DAY) | (slots > 11 * DAY)] + MONDAY
+    steady = series_of(slots, {"Completed": np.arange(len(slots)) // 2})
+    week = History(record_of(tmp_path, {("p", "a"): {"train": steady}})).profile().set_index(["weekday", "hour"])
+    seen = {weekday: week["weeks"][weekday, 0] for weekday in (1, 2, 4)}
+    assert {1: 2, 2: 3, 4: 2} == seen
+
+
 def test_hours_whose_jobs_still_wait_are_left_out_of_a_week(database: Path) -> None:
     """Read up to an hour at which jobs wait: the others have their bounds, and the note says how many hours went."""
     counts = History(database).counts()
