@@ -20,9 +20,11 @@ from tests.scripted import Scripted, StillPool, another_process, answer
 RECORD = Path("data/poolscope.duckdb")
 EVERY_SECOND = 'interval = "1s"'
 LONGEST_SECONDS = 30
+# The watch may be writing at that moment: a reader comes again, as a notebook's would.
 HOLD = """
-import duckdb, sys
-with duckdb.connect(sys.argv[1], read_only=True): print("ready", flush=True); input()
+import duckdb, sys, tenacity
+again = tenacity.retry(stop=tenacity.stop_after_delay(20), wait=tenacity.wait_fixed(0.05))
+with again(duckdb.connect)(sys.argv[1], read_only=True): print("ready", flush=True); input()
 """
 LOCK = """
 import pathlib, sys
