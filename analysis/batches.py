@@ -10,7 +10,7 @@ from typing import Final
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
+from scipy.special import stdtr, stdtrit
 
 from analysis.matching import Real, Whole
 
@@ -101,6 +101,18 @@ class Fit:
             )
         error = self.errors[column]
         return float(self.low[column] - up * error), float(self.high[column] - down * error)
+
+    def chance(self, column: int) -> float:
+        """Return how probable so large a difference from zero is where there is none, for differences and slopes.
+
+        It is where the interval just reaches zero; NaN below ten effective batches.
+        """
+        if self.batches < FEWEST:
+            return np.nan
+        away = max(float(self.low[column]), -float(self.high[column]), 0.0)
+        if away == 0.0 or self.errors[column] == 0.0:
+            return float(away == 0.0)
+        return float(2 * stdtr(self.freedom, -away / self.errors[column]))
 
     @property
     def more_days(self) -> int:

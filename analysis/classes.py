@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 
+from analysis.language import mark
 from analysis.matching import Whole
 from analysis.retention import explains, find_retention
 from analysis.series import ENDED, Series
@@ -46,7 +47,9 @@ class Classes:
         """The class as a column says it, with the retention."""
         if self.name != "rolling":
             return self.name
-        return f"rolling {self.retention / 86400:g}d" if self.retention else "rolling, retention unknown"
+        if not self.retention:
+            return mark("note", "rolling, retention unknown")
+        return mark("note", "rolling {days:g}d").format(days=self.retention / 86400)
 
 
 def classify(series: Series) -> Classes:
@@ -59,7 +62,7 @@ def classify(series: Series) -> Classes:
         # Deleted or not: whoever ends goes out of sight at once.
         vanished = int(lost.sum())
         if vanished > HANDFUL:
-            return Classes(dict.fromkeys(ENDED, "absent"), None, ("nothing is kept of finished jobs",))
+            return Classes(dict.fromkeys(ENDED, "absent"), None, (mark("note", "nothing is kept of finished jobs"),))
         return Classes(dict.fromkeys(ENDED, "silent"), None, ())
     falling = [status for status in ENDED if (np.diff(counts[status]) < 0).any()]
     rolling = [status for status in falling if _falls(counts[status]) > _deletions(counts[status])]
@@ -81,15 +84,16 @@ def classify(series: Series) -> Classes:
         elif status not in rolling:
             by_status[status] = "kept"
             if deleted := _falls(count):
-                notes.append(f"{status}: {deleted:,} taken as deleted")
+                taken = mark("note", "{status}: {deleted:,} taken as deleted")
+                notes.append(taken.format(status=status, deleted=deleted))
         elif retention is not None:
             by_status[status] = "rolling"
         else:
             by_status[status] = _without_retention(count, ended, lost)
     if "rolling" in by_status.values() and retention is None:
-        notes.append("how long finished jobs are kept was not found: what came is at least this")
+        notes.append(mark("note", "how long finished jobs are kept was not found: what came is at least this"))
     if "capped" in by_status.values():
-        notes.append("a ceiling hides what ends while it is reached")
+        notes.append(mark("note", "a ceiling hides what ends while it is reached"))
     return Classes(by_status, retention, tuple(notes))
 
 

@@ -43,7 +43,7 @@ OPTIONS = (
 
 
 EVERY = click.option(
-    "--every", default="1w", show_default=True, metavar="1h|1d|1w|1mo|all", help="The windows' length."
+    "--every", default="1w", show_default=True, metavar="1h|3h|6h|1d|1w|1mo|all", help="The windows' length."
 )
 
 

@@ -11,6 +11,7 @@ from analysis import failures, waits
 from analysis.batches import Days, Stretches
 from analysis.failures import Ending
 from analysis.groups import Windows
+from analysis.language import mark
 from analysis.matching import Real, Whole
 from analysis.periods import Columns, ratio
 from analysis.service import Waiting
@@ -64,7 +65,8 @@ def measures(found: Windows) -> Iterator[tuple[str, Days, str]]:
     whole = ~found.begins_in & ~found.ends_in
     seen = whole & (found.coverage >= SEEN)
     unseen = int((whole & ~seen).sum())
-    note = f"{_days(unseen)} of which less than half was seen left out" if unseen else ""
+    left_out = mark("note", "days left out since less than half of them was seen: {days}")
+    note = left_out.format(days=unseen) if unseen else ""
     said = found.said
     lengths = np.diff(found.cut)[:, 0] / DAY
     numbers = np.arange(len(found.cut))
@@ -79,7 +81,8 @@ def measures(found: Windows) -> Iterator[tuple[str, Days, str]]:
         point, low, high = (column(value.format(bound)) for bound in ("", "_low", "_high"))
         if value.format("") in said or name == "wait":
             waiting = last_open(np.isnan(high), seen & (arrivals > 0))
-            more = f"the last {_days(int(waiting.sum()))} left out: jobs may still wait" if waiting.any() else ""
+            left_open = mark("note", "last days left out since their jobs may still wait: {days}")
+            more = left_open.format(days=waiting.sum()) if waiting.any() else ""
             days = _days_of(numbers, (point, low, high), arrivals, seen & ~waiting)
             days = replace(days, stretches=_stretches(said, value, arrivals, low, high))
             yield name, days, "; ".join(filter(None, (note, more)))
@@ -119,7 +122,3 @@ def _days_of(numbers: Whole, figures: tuple[Real, Real, Real], weights: Real, ch
     some = chosen & np.isfinite(point) & (weights > 0)
     low, high = np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
     return Days(numbers, point, low, high, weights).where(some)
-
-
-def _days(number: int) -> str:
-    return "one day" if number == 1 else f"{number} days"

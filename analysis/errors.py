@@ -7,6 +7,10 @@ class RecordUnreadable(Exception):
     exit_code = 5
 
 
+class NothingObserved(RecordUnreadable):
+    """There is a record, and no slot in it that was observed."""
+
+
 class RequestRefused(Exception):
     """What was asked for cannot be answered in this form: a window, a zone, an option."""
 

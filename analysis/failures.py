@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import betaincinv
 
 from analysis.flows import Flows
+from analysis.language import mark
 from analysis.matching import Real, Whole
 from analysis.periods import Columns, bounds_since, ratio
 from analysis.series import ENDED
@@ -78,7 +79,7 @@ def estimate(group: Sequence[Ending], windows: Whole) -> Columns:
     """
     method = "Jeffreys on n / overdispersion"
     if not all(each.kept for each in group):
-        note = "ends are not counted long enough to say how they ended"
+        note = mark("note", "ends are not counted long enough to say how they ended")
         return dict.fromkeys(COLUMNS) | {"method": method, "note": note}
     ended, low, high = ends(group, windows)
     finished, fewest, most = (np.sum(list(each.values()), axis=0) for each in (ended, low, high))
@@ -90,10 +91,12 @@ def estimate(group: Sequence[Ending], windows: Whole) -> Columns:
         jeffreys(low["Failed"], low["Failed"] + most - high["Failed"], divisor)[0],
         jeffreys(high["Failed"], high["Failed"] + fewest - low["Failed"], divisor)[1],
     )
+    none = mark("note", "nothing ended")
+    few = mark("note", "ends on {number} of the last {days} days: too few to say how they scatter")
     notes = [
-        "nothing ended"
+        none
         if not any_
-        else f"ends on {number} of the last {TRAILING_DAYS} days: too few to say how they scatter"
+        else few.format(number=number, days=TRAILING_DAYS)
         if number < FEWEST_DAYS
         else ""
         for any_, number in zip(some, days, strict=True)

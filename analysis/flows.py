@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from analysis.classes import Classes, classify
+from analysis.language import mark
 from analysis.matching import Whole
 from analysis.retention import ended_since
 from analysis.series import ENDED, Series
@@ -116,7 +117,8 @@ def flows_of(series: Series, queue: str) -> Flows:
         arrivals_most = np.maximum(arrivals, grown + np.diff(back) + most)
         low, high = (active - active[0] + bound for bound in (low, high))
     if back[-1]:
-        notes.append(f"{back[-1]:,} came back to the queue, or were deleted with others")
+        note = mark("note", "{jobs:,} came back to the queue, or were deleted with others")
+        notes.append(note.format(jobs=back[-1]))
     return Flows(series, classes, waiting, arrivals, arrivals_most, low, high, ended, 1.0, tuple(notes))
 
 
@@ -173,7 +175,7 @@ def _unkept(series: Series, classes: Classes, queue: str, waiting: Whole) -> Flo
     arrivals = _least_arrivals(series, queue)
     came = np.concatenate([[0], np.cumsum(arrivals)])
     unseen = _unseen(series, queue)
-    note = f"by a model {unseen:.2f} jobs came for one that was seen to"
+    note = mark("note", "by a model {jobs:.2f} jobs came for one that was seen to").format(jobs=unseen)
     return Flows(series, classes, waiting, arrivals, arrivals, came, came, {}, unseen, (*classes.notes, note))
 
 

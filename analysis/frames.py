@@ -42,6 +42,13 @@ def counts(record: Record) -> pd.DataFrame:
     return _stacked(parts, [*KEY, "slot", "interval_seconds", *COUNTS])
 
 
+def attempts(record: Record, selection: Selection) -> pd.DataFrame:
+    """Return how often each pool was asked, by outcome, see `History.attempts`."""
+    names = ["project", "pool", "pool_name", "outcome", "attempts", "last_slot"]
+    frame = pd.DataFrame(record.attempts(selection), columns=names)
+    return frame.assign(last_slot=pd.to_datetime(frame["last_slot"], utc=True))
+
+
 def _utc(seconds: Whole) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(seconds.astype("datetime64[s]").astype("datetime64[us]"), tz="UTC")
 

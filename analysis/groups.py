@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from analysis.classes import WORST_LAST
 from analysis.errors import RequestRefused
 from analysis.flows import flows_of
+from analysis.language import mark
 from analysis.matching import Real, Whole
 from analysis.periods import Columns, coverage
 from analysis.record import Record
@@ -29,7 +30,7 @@ Item = TypeVar("Item")
 INSTANTS: Final = ("window_start", "window_end", "other_start", "other_end", "changed_at", "earliest", "latest")
 LABELS: Final = ("project", "pool", "pool_name", "type", "window_start", "window_end")
 TEXTS: Final = (*LABELS[:4], "measure", "direction", "queue", "order", "history", "method", "note")
-TOO_SHORT: Final = "fewer than two slots with known counts"
+TOO_SHORT: Final = mark("note", "fewer than two slots with known counts")
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,12 @@ class Windows:
     """Of the series."""
 
 
-def _as_rows(found: Windows) -> Columns:
+def as_rows(found: Windows) -> Columns:
     """Make a row of each window."""
     pieces = (
         np.asarray(found.said["note"]),
-        np.where(found.begins_in, "the record begins in it", ""),
-        np.where(found.ends_in, "the record ends in it", ""),
+        np.where(found.begins_in, mark("note", "the record begins in it"), ""),
+        np.where(found.ends_in, mark("note", "the record ends in it"), ""),
         np.asarray(found.note),
     )
     notes = zip(*(np.broadcast_to(piece, len(found.cut)) for piece in pieces), strict=True)
@@ -96,7 +97,7 @@ class Question:
     estimate: Callable[[Sequence[Told], Whole], Columns]
     """Of a group's series, for windows (start, end] in seconds, a row each."""
     columns: Sequence[str]
-    conclude: Callable[[Windows], Columns] = _as_rows
+    conclude: Callable[[Windows], Columns] = as_rows
     """Makes rows of what was estimated: the columns, and the windows they are about."""
 
 
@@ -243,4 +244,5 @@ def _notes(members: Sequence[Member]) -> list[str]:
     for member in members:
         for note in member.notes:
             by_note.setdefault(note, []).append(member.name)
-    return [f"{note} ({', '.join(names)})" for note, names in by_note.items()]
+    whose = mark("note", "{note} ({names})")
+    return [whose.format(note=note, names=", ".join(names)) for note, names in by_note.items()]

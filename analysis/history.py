@@ -9,7 +9,7 @@ from typing import TypedDict, Unpack
 import pandas as pd
 
 from analysis import frames, questions
-from analysis.errors import RequestRefused
+from analysis.errors import NothingObserved, RequestRefused
 from analysis.groups import Question, answers
 from analysis.record import Record
 from analysis.request import Patterns, Request
@@ -43,7 +43,7 @@ class History:
 
     Notes
     -----
-    Every estimate takes the keywords of `Options`: ``every`` (1h, 1d, 1w, 1mo, all) and ``zone`` make the windows,
+    Every estimate takes the keywords of `Options`: ``every`` (1h, 3h, 6h, 1d, 1w, 1mo, all) and ``zone`` make the windows,
     (start, end]; ``since`` and ``until`` (an instant in that zone, or a duration back from the last slot) the part of
     the record that is read; ``project``, ``pool`` and ``type`` (patterns, of a pool's id or display name) what is
     selected; ``by`` (pool,type, pool, type, all) over what is summed. All raise RecordUnreadable and RequestRefused.
@@ -78,6 +78,23 @@ class History:
         """
         return frames.counts(self.record)
 
+    def attempts(self, **options: Unpack[Options]) -> pd.DataFrame:
+        """Count how often each pool was asked, by what came of it.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a (project, pool, outcome), in that order: the key, pool_name, attempts, last_slot (UTC). The outcome
+            is ok or the cause of a failure; a slot may be tried more than once.
+        """
+        request = Request(**options)
+        # Durations count back from the last slot that was observed, where there is one.
+        try:
+            last = self.record.last_slot()
+        except NothingObserved:
+            last = None
+        return frames.attempts(self.record, request.selection(last))
+
     def waits(self, **options: Unpack[Options]) -> pd.DataFrame:
         """Estimate how long the jobs that arrived in each window waited.
 
@@ -93,6 +110,17 @@ class History:
             jobs are kept), method, note. A missing upper bound means that there is none.
         """
         return self._ask(questions.of_waits(Request(**options)))
+
+    def distribution(self, **options: Unpack[Options]) -> pd.DataFrame:
+        """Estimate which share of the jobs that arrived in each window waited how long.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a series, or sum of series, window and share: `LABELS`, share (of the jobs, of 1), wait_seconds (what
+            they waited at most) with bounds over every order of service, order, coverage, history, method, note.
+        """
+        return self._ask(questions.of_distribution(Request(**options)))
 
     def failures(self, **options: Unpack[Options]) -> pd.DataFrame:
         """Estimate how often the jobs that ended in each window failed.
@@ -113,8 +141,10 @@ class History:
         -------
         pandas.DataFrame
             A row a series, or sum of series, and window: `LABELS`, queue, arrivals with bounds, departures (from the
-            queue), starts_low and starts_high (who was terminated may have given up), completed, failed, terminated,
-            queue_start and queue_end (jobs waiting), abnormal (jobs in that status at the end), drain_seconds with an
+            queue), left_until and came_until (who had left the queue by the window's end since the first, and
+            these with who still waits), starts_low and starts_high (who was terminated may have given up), completed,
+            failed, terminated, queue_start and queue_end (jobs waiting), queue_mean, queue_max, running_mean and running_max (over the
+            slots at which all of it was seen), abnormal (jobs in that status at the end), drain_seconds with an
             interval (how long the queue of the end takes at the window's rate), coverage, history, method, note.
         """
         return self._ask(questions.of_flows(Request(**options)))

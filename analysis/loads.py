@@ -23,11 +23,17 @@ COLUMNS: Final = (
     "arrivals_low",
     "arrivals_high",
     "departures",
+    "came_until",
+    "left_until",
     "starts_low",
     "starts_high",
     *(status.lower() for status in ENDED),
     "queue_start",
     "queue_end",
+    "queue_mean",
+    "queue_max",
+    "running_mean",
+    "running_max",
     "abnormal",
     "drain_seconds",
     "drain_low_seconds",
@@ -35,21 +41,52 @@ COLUMNS: Final = (
 )
 
 
-class Queued:
-    """How many waited in one series."""
+class Level:
+    """How many jobs were in some state at each slot."""
 
-    def __init__(self, flows: Flows) -> None:
-        self.slots = flows.series.slots
-        length = np.diff(self.slots)
-        seen = length * (length <= GAP * np.median(length))
-        jobs = (flows.queue[1:] + flows.queue[:-1]) / 2
+    def __init__(self, slots: Whole, jobs: Whole) -> None:
+        self.slots, self._jobs = slots, jobs
+        length = np.diff(slots)
+        seen = length * (length <= GAP * np.median(length)) if len(length) else length
+        between_slots = (jobs[1:] + jobs[:-1]) / 2
         self._seen = np.concatenate([[0.0], np.cumsum(seen, dtype=float)])
-        self._waited = np.concatenate([[0.0], np.cumsum(jobs * seen)])
+        self._spent = np.concatenate([[0.0], np.cumsum(between_slots * seen)])
 
     def mean(self, windows: Whole) -> Real:
-        """Return the mean queue in each window, gaps left out; NaN where nothing of it was seen."""
-        jobs, seconds = (np.diff(np.interp(windows, self.slots, of))[:, 0] for of in (self._waited, self._seen))
+        """Return the mean in each window, gaps left out; NaN where nothing of it was seen."""
+        jobs, seconds = (np.diff(np.interp(windows, self.slots, of))[:, 0] for of in (self._spent, self._seen))
         return ratio(jobs, seconds)
+
+    def most(self, windows: Whole) -> Real:
+        """Return the most at any slot of each window; NaN where it has none."""
+        first, last = np.searchsorted(self.slots, windows, side="right").T
+        most = np.full(len(windows), np.nan)
+        some = last > first
+        # Two places a window: what lies between windows is looked at too, and left.
+        places = np.column_stack([first[some], last[some]]).ravel()
+        most[some] = np.maximum.reduceat(np.append(self._jobs, 0), places)[::2]
+        return most
+
+
+def level_of(group: Sequence[Flows], status: str | None = None) -> Level:
+    """Return how many jobs of a group were in a status, or waited, at the slots at which all of it was seen.
+
+    A series is looked at from its first slot to its last: before it was none, and afterwards it is gone.
+    """
+    if len(group) == 1:
+        only = group[0]
+        return Level(only.series.slots, only.queue if status is None else only.series.counts[status])
+    slots = np.unique(np.concatenate([each.series.slots for each in group]))
+    total, known = np.zeros(len(slots), np.int64), np.ones(len(slots), np.bool_)
+    for each in group:
+        own = each.series.slots
+        counts = each.queue if status is None else each.series.counts[status]
+        place = np.searchsorted(slots, own)
+        total[place] += counts
+        missed = (slots >= own[0]) & (slots <= own[-1])
+        missed[place] = False
+        known &= ~missed
+    return Level(slots[known], total[known])
 
 
 def load(group: Sequence[Flows], windows: Whole) -> Columns:
@@ -83,16 +120,24 @@ def load(group: Sequence[Flows], windows: Whole) -> Columns:
             ended[status] = ended[status] + counted
     bounded = all(each.bounded for each in group)
     departures, left = parts.sum(axis=1), _at(group, windows, 1)
+    gone = np.cumsum(departures)
     return {
         "arrivals": arrivals,
         "arrivals_low": fewest,
         "arrivals_high": np.maximum(most, np.rint(arrivals)) if bounded else np.full(n, np.nan),
         "departures": departures,
+        "came_until": gone + left,
+        "left_until": gone,
         "starts_low": np.maximum(departures - ended["Terminated"], 0.0),
         "starts_high": np.where(np.isnan(ended["Terminated"]), np.nan, departures),
         **{status.lower(): count for status, count in ended.items()},
         "queue_start": _at(group, windows, 0),
         "queue_end": left,
+        **{
+            f"{name}_{what}": getattr(level, of)(windows)
+            for name, level in (("queue", level_of(group)), ("running", level_of(group, "Running")))
+            for what, of in (("mean", "mean"), ("max", "most"))
+        },
         "abnormal": _at(group, windows, 1, "Abnormal"),
         **_drain(left, parts, np.diff(windows)[:, 0]),
         "method": "conservation" if bounded else "smallest flows and a model",

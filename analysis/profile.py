@@ -11,7 +11,8 @@ from analysis import waits
 from analysis.batches import WEEKS
 from analysis.days import last_open
 from analysis.groups import Windows
-from analysis.loads import Queued
+from analysis.language import mark
+from analysis.loads import Level
 from analysis.matching import Real, Whole
 from analysis.periods import Columns, ratio
 from analysis.service import Waiting
@@ -25,7 +26,7 @@ PROFILE: Final = (
 with bounds. wait: the mean of the jobs that came in them, with the bounds of these hours. queue_mean: jobs waiting."""
 
 
-def hourly(waiting: Sequence[Waiting], queued: Sequence[Queued], windows: Whole) -> Columns:
+def hourly(waiting: Sequence[Waiting], queued: Sequence[Level], windows: Whole) -> Columns:
     """Estimate arrivals, mean waits and the mean queue in each hour."""
     queue = np.sum([each.mean(windows) for each in queued], axis=0)
     return waits.estimate(waiting, windows, None, ()) | {"queue_mean": queue}
@@ -62,8 +63,9 @@ def profile(found: Windows, zone: ZoneInfo) -> Columns:
     queue = column("queue_mean")
     known = np.isfinite(queue)
     at = np.arange(HOURS)
-    few = "" if times.min() >= WEEKS else "fewer than three weeks: one of them may be unlike the others"
-    last = f"waits of the last {waiting.sum()} hours left out: jobs may still wait" if waiting.any() else ""
+    few = mark("note", "fewer than three weeks: one of them may be unlike the others") if times.min() < WEEKS else ""
+    left_open = mark("note", "last hours whose waits are left out since their jobs may still wait: {hours}")
+    last = left_open.format(hours=waiting.sum()) if waiting.any() else ""
     return {
         "window_start": np.full(HOURS, float(starts[whole][0] if whole.any() else starts[0])),
         "window_end": np.full(HOURS, float(found.cut[whole, 1][-1] if whole.any() else found.cut[-1, 1])),

@@ -9,13 +9,15 @@ import numpy as np
 
 from analysis import failures, loads, trends, waits
 from analysis.days import daily
-from analysis.groups import Question
+from analysis.groups import Question, Windows, as_rows
 from analysis.matching import Whole
 from analysis.periods import Columns
 from analysis.profile import PROFILE, hourly, profile
 from analysis.request import Request
 from analysis.told import Told
 
+SHARES: Final = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 99)
+"""Per cent of the jobs, of a distribution."""
 ALWAYS: Final = ("coverage", "history", "method", "note")
 
 
@@ -30,6 +32,16 @@ def of_waits(request: Request) -> Question:
         return waits.estimate([each.waiting for each in group], windows, request.limit)
 
     return Question(request, ("waiting",), estimate, (*columns, "order", *ALWAYS))
+
+
+def of_distribution(request: Request) -> Question:
+    """Ask which share of the jobs waited how long."""
+
+    def estimate(group: Sequence[Told], windows: Whole) -> Columns:
+        return waits.estimate([each.waiting for each in group], windows, None, SHARES)
+
+    columns = ("share", *(f"wait{kind}_seconds" for kind in ("", "_low", "_high")), "order", *ALWAYS)
+    return Question(request, ("waiting",), estimate, columns, _distribution)
 
 
 def of_failures(request: Request) -> Question:
@@ -90,6 +102,19 @@ def of_profile(request: Request) -> Question:
     return Question(hours, ("waiting", "queued"), estimate, PROFILE, partial(profile, zone=request.tz))
 
 
+def _distribution(found: Windows) -> Columns:
+    """Make a row of each quantile of each window."""
+    rows = as_rows(found)
+    each = {name: rows.get(name) for name in ("window_start", "window_end", "order", *ALWAYS)}
+    repeated = {name: np.repeat(np.broadcast_to(np.asarray(value), len(found.cut)), len(SHARES)) for name, value in each.items()}
+    nothing = np.full(len(found.cut), np.nan)
+    quantiles = {
+        f"wait{kind}_seconds": np.column_stack([rows.get(f"p{share}{kind}_seconds", nothing) for share in SHARES]).ravel()
+        for kind in ("", "_low", "_high")
+    }
+    return repeated | quantiles | {"share": np.tile(np.array(SHARES) / 100, len(found.cut))}
+
+
 def _observed(group: Sequence[Told], windows: Whole) -> Columns:
     """Return how many slots each window has over a group's series, and the longest gap in one of them."""
     inside = [np.diff(np.searchsorted(each.slots, windows, side="right"))[:, 0] for each in group]
@@ -104,6 +129,7 @@ def _longest_gap(slots: Whole, start: int, end: int) -> int:
 
 QUESTIONS: Final = {
     "waits": of_waits,
+    "distribution": of_distribution,
     "failures": of_failures,
     "flows": of_flows,
     "coverage": of_coverage,

@@ -10,7 +10,7 @@ import duckdb
 import tenacity
 
 from analysis import rows
-from analysis.errors import RecordUnreadable
+from analysis.errors import NothingObserved, RecordUnreadable
 from analysis.rows import Selection
 from analysis.series import STATUSES, Pool, Series
 
@@ -84,14 +84,25 @@ class Record:
 
         Raises
         ------
-        RecordUnreadable
-            When nothing was, besides what `read` raises.
+        NothingObserved
+            Besides what `read` raises.
         """
         with self._opened() as connection:
             last = connection.execute("SELECT max(slot) FROM scrapes").fetchall()[0][0]
         if not isinstance(last, datetime):
-            raise RecordUnreadable(f"{self.database} holds no slot that was observed: look at poolscope status")
+            raise NothingObserved(f"{self.database} holds no slot that was observed: look at poolscope status")
         return last
+
+    def attempts(self, selection: Selection) -> list[tuple[str, str, str | None, str, int, datetime]]:
+        """Count how often each pool of a selection was asked, by what came of it: ok, or the cause of a failure.
+
+        Returns
+        -------
+        list
+            Project, pool, display name, outcome, how often, and the last slot, naive UTC; in that order.
+        """
+        with self._opened() as connection:
+            return rows.attempts(connection, selection)
 
     @contextmanager
     def _opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -167,7 +178,7 @@ def _read_files(connection: duckdb.DuckDBPyConnection, struct: str, files: list[
 
 
 def _join(connection: duckdb.DuckDBPyConnection, stored: set[str]) -> None:
-    """Make the views `scrapes`, `snapshots` and `pools`, in which spool and database are one.
+    """Make the views `scrapes`, `snapshots`, `pools` and `attempts`, in which spool and database are one.
 
     Of several successes in one slot that of the earliest run counts; the database holds the snapshots of its earliest.
     """
@@ -195,6 +206,13 @@ def _join(connection: duckdb.DuckDBPyConnection, stored: set[str]) -> None:
             SELECT {names} FROM {source[table]} ANTI JOIN winners USING (project, pool, slot) {good}
             UNION ALL SELECT {names} FROM spooled_{table} SEMI JOIN winners USING (project, pool, slot, run) {good}"""
         )
+    # What failed too; a slot may be tried more than once.
+    names = "run, project, pool, slot, outcome"
+    connection.execute(
+        f"""CREATE TEMP VIEW attempts AS
+        SELECT {names} FROM {source["scrapes"]}
+        UNION ALL SELECT {names} FROM spooled_scrapes ANTI JOIN {source["scrapes"]} USING (run, project, pool, slot)"""
+    )
     names = ", ".join(POOLS)
     connection.execute(
         f"CREATE TEMP VIEW pools AS SELECT {names} FROM {source['pools']} UNION ALL SELECT {names} FROM spooled_pools"

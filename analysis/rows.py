@@ -95,6 +95,20 @@ def batches(connection: duckdb.DuckDBPyConnection, selection: Selection) -> list
     return found
 
 
+def attempts(
+    connection: duckdb.DuckDBPyConnection, selection: Selection
+) -> list[tuple[str, str, str | None, str, int, datetime]]:
+    """Count how often each pool was asked, by outcome, see `record.Record.attempts`."""
+    found = connection.execute(
+        """WITH told AS (SELECT project, pool, arg_max(name, run) AS name FROM pools GROUP BY ALL)
+        SELECT project, pool, name, outcome, count(*), max(slot)
+        FROM attempts LEFT JOIN told USING (project, pool) WHERE slot BETWEEN $1 AND $2
+        GROUP BY ALL ORDER BY project, pool, outcome""",
+        _span(selection),
+    ).fetchall()
+    return [(project, pool, name or None, *of) for project, pool, name, *of in found if selection.takes(project, pool, name)]
+
+
 def _span(selection: Selection) -> list[datetime]:
     return [selection.since or FIRST, selection.until or LAST]
 

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from analysis.failures import Ending
 from analysis.flows import Flows
-from analysis.loads import Queued
+from analysis.loads import Level, level_of
 from analysis.matching import Whole
 from analysis.service import Waiting
 
@@ -41,9 +41,9 @@ class Told:
         return Ending(self.flows)
 
     @cached_property
-    def queued(self) -> Queued:
+    def queued(self) -> Level:
         """How many waited."""
-        return Queued(self.flows)
+        return level_of([self.flows])
 
     @cached_property
     def slots(self) -> Whole:

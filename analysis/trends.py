@@ -13,12 +13,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.batches import CLAIM, FEWEST, Days, Fit, explain, more_days
+from analysis.batches import CLAIM, FEWEST, LEVEL, Days, Fit, explain, more_days
 from analysis.changes import changes_of
 from analysis.days import measures
 from analysis.differences import difference_of
 from analysis.failures import difference, jeffreys
 from analysis.groups import TEXTS, Windows
+from analysis.language import mark
 from analysis.matching import Whole
 from analysis.periods import Columns
 from analysis.slopes import direction, slope_of
@@ -31,11 +32,12 @@ CUTS: Final = "best cut of logarithms against a sieve bootstrap, date by likelih
 Said = dict[str, Any]
 TREND: Final = (
     "measure", "days", "batches", "more_days", "level", "level_low", "level_high", "slope", "slope_low", "slope_high",
-    "direction", "coverage", "history", "method", "note",
+    "chance", "direction", "coverage", "history", "method", "note",
 )  # fmt: skip
 """measure: wait (seconds), over (the share over the limit), arrivals (jobs a day), failures (the rate). days: that have
 it. batches: effective ones; more_days: until there are ten. level: the mean over the period, of jobs but for arrivals,
-with an interval for the long run. slope: a day. direction: up, down, "not shown"; missing where refused."""
+with an interval for the long run. slope: a day. chance: how probable so steep a slope is where there is none, to weigh many series against each other.
+direction: up, down, "not shown"; missing where refused."""
 CHANGES: Final = (
     "measure", "changed_at", "earliest", "latest", "before", "after", "change", "change_low", "change_high",
     "direction", "batches", "more_days", "coverage", "history", "method", "note",
@@ -44,7 +46,7 @@ CHANGES: Final = (
 change. before, after: levels on either side, to the changes beside it. change: their difference. Else as `TREND`."""
 COMPARE: Final = (
     "measure", "other_start", "other_end", "value", "value_low", "value_high", "other", "other_low", "other_high",
-    "difference", "difference_low", "difference_high", "direction", "batches", "more_days", "coverage", "history",
+    "difference", "difference_low", "difference_high", "chance", "direction", "batches", "more_days", "coverage", "history",
     "method", "note",
 )  # fmt: skip
 """The period is the window; other_start, other_end: the one it is compared with. value, other: the mean in each, with
@@ -70,7 +72,7 @@ def trend(found: Windows) -> Columns:
             fit = replace(fit, batches=min(fit.batches, memory))
         _count(row, fit)
         row |= _bounds("level", *_level(name, days, fit)) | _bounds("slope", *fit.interval(1))
-        row["direction"] = direction(*fit.interval(1, CLAIM))
+        row |= {"chance": fit.chance(1), "direction": direction(*fit.interval(1, CLAIM))}
     return _columns(rows, TREND)
 
 
@@ -104,16 +106,17 @@ def changes(found: Windows) -> Columns:
                 "direction": change.direction,
             }
             if np.isnan(low):
-                few = f"by how much is not known: {change.fit.batches:.1f} effective batches of ten around it"
-                said["note"] = _joined(said["note"], few)
+                few = mark("note", "by how much is not known: {batches:.1f} effective batches of ten around it")
+                said["note"] = _joined(said["note"], few.format(batches=change.fit.batches))
             # What the bounds of the days leave open may explain it too.
             if said["direction"] != "not shown":
                 told.append(said | _bounds("change", low, high))
             else:
                 open_.append(f"{datetime.fromtimestamp(int(found.cut[change.day, 0]), UTC):%Y-%m-%d}")
-        why = "no change beyond what chance makes"
+        why = mark("note", "no change beyond what chance makes")
         if open_:
-            why = f"days differ from {', '.join(open_)} (UTC) on, but whether the mean moved is left open"
+            differ = mark("note", "days differ from {dates} (UTC) on, but whether the mean moved is left open")
+            why = differ.format(dates=", ".join(open_))
         none["note"] = _joined(none["note"], why)
         rows += told or [none]
     return _columns(rows, CHANGES)
@@ -147,7 +150,7 @@ def compare(found: Windows, periods: Whole) -> Columns:
                 whole = explain(days.where(of), np.ones((int(of.sum()), 1)))
                 row |= {period: whole.values[0]} | _bounds(period, whole.low[0], whole.high[0])
         if min(of_later.sum(), (~of_later).sum()) < 2:
-            row["note"] = _joined(row["note"], "a period has fewer than two days")
+            row["note"] = _joined(row["note"], mark("note", "a period has fewer than two days"))
             continue
         fit = difference_of(days, of_later)
         row["difference"] = fit.values[1]
@@ -155,7 +158,10 @@ def compare(found: Windows, periods: Whole) -> Columns:
         low, high = fit.interval(1)
         if name in SHARES:
             low, high = _rarely(days, of_later, fit, low, high)
-        row |= _bounds("difference", low, high) | {"direction": direction(low, high)}
+        shown = direction(low, high)
+        # Where the wider interval shows nothing, chance does not say more.
+        chance = max(fit.chance(1), 1 - LEVEL) if shown == "not shown" else fit.chance(1)
+        row |= _bounds("difference", low, high) | {"chance": chance, "direction": shown}
     return _columns(rows, COMPARE)
 
 
@@ -163,7 +169,7 @@ def _row(found: Windows, name: str, days: Days, note: str, method: str) -> Said:
     """Return what is said of a measure whatever comes of it, about all days that lie in the record."""
     about = ~found.begins_in & ~found.ends_in
     span = found.cut[about] if about.any() else found.cut
-    nothing = "" if len(days.values) > 1 else f"{len(days.values)} days with a value"
+    nothing = "" if len(days.values) > 1 else mark("note", "days with a value: {days}").format(days=len(days.values))
     return {
         "window_start": span[0, 0],
         "window_end": span[-1, 1],
@@ -180,18 +186,18 @@ def _count(row: Said, fit: Fit) -> None:
     row |= {"batches": fit.batches, "more_days": fit.more_days}
     _refuse(row)
     if not np.isfinite([fit.low, fit.high]).all():
-        row["note"] = _joined(row["note"], "some waits have no bound: who came may have waited on")
+        row["note"] = _joined(row["note"], mark("note", "some waits have no bound: who came may have waited on"))
 
 
 def _refuse(row: Said) -> None:
     """Say why there is no interval, where there is none, and how much longer it takes."""
     if row["batches"] >= FEWEST:
         return
-    why = f"{row['batches']:.1f} effective batches of ten: about {row['more_days']} more days"
+    why = mark("note", "{batches:.1f} effective batches of ten: about {more_days} more days")
     if row["days"] < LEAST_DAYS:
         row["more_days"] = LEAST_DAYS - row["days"]
-        why = f"{row['days']} days are too few to say how alike they are: at least {row['more_days']} more"
-    row["note"] = _joined(row["note"], why)
+        why = mark("note", "{days} days are too few to say how alike they are: at least {more_days} more")
+    row["note"] = _joined(row["note"], why.format(**row))
 
 
 def _level(name: str, days: Days, fit: Fit) -> tuple[float, float]:

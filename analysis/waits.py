@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from analysis import cohorts
+from analysis.language import mark
 from analysis.matching import Real, Whole
 from analysis.periods import Columns, bounds_since, ratio
 from analysis.service import Waiting
@@ -66,8 +67,10 @@ def estimate(
     orders = {each.order for each in group}
     order = orders.pop() if len(orders) == 1 else "mixed"
     method = "conservation" if bounded else "smallest flows and a model"
+    still = mark("note", "{left:.0f} of {of:.0f} jobs still waited at the end")
+    empty = mark("note", "no arrivals")
     notes = [
-        "no arrivals" if none else f"{left:.0f} of {of:.0f} jobs still waited at the end" if left else ""
+        empty if none else still.format(left=left, of=of) if left else ""
         for none, left, of in zip(nobody, unfinished, arrivals, strict=True)
     ]
     return columns | {"order": order, "method": method, "note": np.array(notes, object)}

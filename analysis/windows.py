@@ -1,4 +1,4 @@
-"""Windows of time, (start, end], in a zone: hours, days of 23 to 25 hours, weeks from Monday, months, or the whole."""
+"""Windows of time, (start, end], in a zone: hours or several, days of 23 to 25 hours, weeks from Monday, months, or the whole."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 from analysis.errors import RequestRefused
 
-EVERY: Final = ("1h", "1d", "1w", "1mo", "all")
+EVERY: Final = ("1h", "3h", "6h", "1d", "1w", "1mo", "all")
+HOURS: Final = {"1h": 1, "3h": 3, "6h": 6}
 HOUR: Final = 3600
 
 
@@ -41,7 +42,7 @@ def windows(first: int, last: int, every: str, zone: ZoneInfo) -> list[tuple[int
     """
     if every == "all" or last <= first:
         return [(first, last)] if last > first else []
-    bounds = _hours(first, last, zone) if every == "1h" else _days(first, every, zone)
+    bounds = _hours(first, last, HOURS[every], zone) if every in HOURS else _days(first, every, zone)
     found = []
     start = next(bounds)
     for end in bounds:
@@ -53,11 +54,15 @@ def windows(first: int, last: int, every: str, zone: ZoneInfo) -> list[tuple[int
     return found
 
 
-def _hours(first: int, last: int, zone: ZoneInfo) -> Iterator[int]:
-    """Return the whole hours of the zone's clock, which lie off those of UTC by its offset's minutes."""
+def _hours(first: int, last: int, step: int, zone: ZoneInfo) -> Iterator[int]:
+    """Return the whole hours of the zone's clock, which lie off those of UTC by its offset's minutes, `step` apart.
+
+    They are counted in the zone's days: where its clocks change one step is longer or shorter.
+    """
     offset = int((datetime.fromtimestamp(first, zone).utcoffset() or timedelta()).total_seconds()) % HOUR
     start = (first + offset) // HOUR * HOUR - offset
-    yield from range(start, last + 2 * HOUR, HOUR)
+    hours = range(start - step * HOUR, last + (2 + step) * HOUR, HOUR)
+    yield from (hour for hour in hours if step == 1 or datetime.fromtimestamp(hour, zone).hour % step == 0)
 
 
 def _days(first: int, every: str, zone: ZoneInfo) -> Iterator[int]:

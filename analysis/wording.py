@@ -4,6 +4,8 @@ from typing import Final
 
 import pandas as pd
 
+from analysis.language import _
+
 MINUTE: Final = 60
 HOUR: Final = 3600
 DAY: Final = 86_400
@@ -18,16 +20,16 @@ def duration(seconds: float | None, interval: float = 0.0) -> str:
     if seconds is None or pd.isna(seconds):
         return "-"
     if interval and seconds < interval:
-        return f"under {duration(interval)}"
-    for unit, name, until in (
-        (1, "s", 90),
-        (MINUTE, "min", 90 * MINUTE),
-        (HOUR, "h", 2 * DAY),
-        (DAY, "d", float("inf")),
+        return _("under {duration}").format(duration=duration(interval))
+    for unit, text, until in (
+        (1, _("{amount} s"), 90),
+        (MINUTE, _("{amount} min"), 90 * MINUTE),
+        (HOUR, _("{amount} h"), 2 * DAY),
+        (DAY, _("{amount} d"), float("inf")),
     ):
         if seconds < until:
             amount = seconds / unit
-            return f"{amount:.0f} {name}" if amount >= 10 or amount == int(amount) else f"{amount:.1f} {name}"
+            return text.format(amount=f"{amount:.0f}" if amount >= 10 or amount == int(amount) else f"{amount:.1f}")
     return "-"
 
 
@@ -38,9 +40,9 @@ def with_bounds(row: pd.Series, name: str, interval: float) -> str:
         return "-"
     least = "0" if pd.isna(low) or low < interval else duration(low)
     if pd.isna(high):
-        bounds = f"{least} or more"
+        bounds = _("{least} or more").format(least=least)
     else:
-        bounds = f"{least}-{duration(high)}" if high >= interval else f"under {duration(interval)}"
+        bounds = f"{least}-{duration(high)}" if high >= interval else duration(high, interval)
     if high < interval:
         return bounds
     return f"{duration(point, interval)} ({bounds})"

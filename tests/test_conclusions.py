@@ -98,7 +98,7 @@ def test_days_that_are_not_whole_are_left_out(left_out: str) -> None:
     of = {name: (days, note) for name, days, note in measures(found)}
     for days, note in of.values():
         assert list(range(1, DAYS)) == days.numbers.tolist()
-        assert ("one day of which less than half was seen" in note) == (left_out == "unseen")
+        assert ("less than half of them was seen: 1" in note) == (left_out == "unseen")
     assert of["wait"][0].values.max() < 1e6
 
 
@@ -111,7 +111,7 @@ def test_the_last_days_are_left_out_while_their_jobs_may_still_wait() -> None:
         assert days_left == len(days.values)
         row = rows(trends.trend(found))["wait"]
         assert (row["level_high"] is None) == (open_ == 50)
-        assert ("left out: jobs may still wait" in row["note"]) == (open_ == 5)
+        assert ("left out since their jobs may still wait" in row["note"]) == (open_ == 5)
 
 
 def test_a_comparison_tells_how_much_of_both_periods_was_seen() -> None:

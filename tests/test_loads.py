@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from analysis.flows import Flows, flows_of
-from analysis.loads import Queued
+from analysis.loads import level_of
 from analysis.service import Waiting
 from tests.estimated import estimate, load
 from tests.recorded import series_of
@@ -56,7 +56,7 @@ def test_a_mean_queue_leaves_gaps_out() -> None:
     """Four wait until half past, then nobody looks for a day, and a hundred do: of that hour four are known to wait."""
     slots = np.concatenate([np.arange(7) * STEP, np.arange(7) * STEP + 24 * HOUR])
     queue = np.repeat([4, 100], 7)
-    queued = Queued(flows_of(series_of(slots, {"Queue": queue, "Completed": np.zeros(14)}), "queue"))
+    queued = level_of([flows_of(series_of(slots, {"Queue": queue, "Completed": np.zeros(14)}), "queue")])
     hours = np.array([(0, HOUR), (HOUR, 2 * HOUR), (24 * HOUR, 25 * HOUR)])
     assert [4.0, 100.0] == queued.mean(hours)[[0, 2]].tolist()
     assert np.isnan(queued.mean(hours)[1])

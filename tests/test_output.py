@@ -103,7 +103,7 @@ def test_options_keywords_and_questions_have_one_list() -> None:
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        (("--every", "2w"), 2, "take one of 1h, 1d, 1w, 1mo, all"),
+        (("--every", "2w"), 2, "take one of 1h, 3h, 6h, 1d, 1w, 1mo, all"),
         (("--zone", "Mars"), 2, "Asia/Shanghai"),
         (("--slo", "soon"), 2, "15m"),
         (("--order", "a=lifo"), 2, "unknown, fifo, backfill"),

@@ -166,7 +166,7 @@ def test_several_keep_to_their_own_spans(tmp_path: Path) -> None:
     assert {"stays"} == set(found["trend"]["pool"])
     assert {"gone", "stays"} == set(found["compare"]["pool"])
     for names in (["trends"], []):
-        with pytest.raises(RequestRefused, match="take some of waits, failures"):
+        with pytest.raises(RequestRefused, match="take some of waits, distribution, failures"):
             history.several(names)
 
 
@@ -196,7 +196,7 @@ def test_hours_whose_jobs_still_wait_are_left_out_of_a_week(database: Path) -> N
     waiting = counts[(counts["pool"] == "changes") & (counts["Queue"] > 3)]["slot"].iloc[-1]
     week = History(database).profile(pool="changes", until=waiting)
     assert week["wait_high_seconds"].notna().all()
-    assert week["note"].str.contains(r"waits of the last \d+ hours left out: jobs may still wait").all()
+    assert week["note"].str.contains(r"last hours whose waits are left out since their jobs may still wait: \d+").all()
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,0 +1,137 @@
+"""What the axes of figures have in common: colours, times of a zone, durations as people say them, coverage below."""
+
+from datetime import tzinfo
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, PercentFormatter
+
+from analysis.language import _
+from analysis.matching import Real
+from analysis.wording import DAY, HOUR, MINUTE
+
+# Okabe and Ito's, told apart by the colour-blind and, by their lightness, in print.
+INK: Final = "#1f2328"
+MUTED: Final = "#59636e"
+GRID: Final = "#d1d9e0"
+PAPER: Final = "#ffffff"
+BLUE: Final = "#0072b2"
+RED: Final = "#c04a00"
+GREEN: Final = "#00795a"
+SKY: Final = "#56b4e9"
+AMBER: Final = "#e69f00"
+PALETTE: Final = {
+    "ink": INK, "muted": MUTED, "grid": GRID, "paper": PAPER, "blue": BLUE, "red": RED, "green": GREEN, "sky": SKY,
+    "amber": AMBER,
+}  # fmt: skip
+"""By the names that a page of another background knows them by."""
+STEPS: Final = (
+    *(1, 2, 5, 10, 20, 30),
+    *(MINUTE * number for number in (1, 2, 5, 10, 15, 20, 30)),
+    *(HOUR * number for number in (1, 2, 3, 6, 12)),
+    *(DAY * number for number in (1, 2, 5, 10, 20, 50, 100, 200)),
+)
+TICKS: Final = 6
+STRIP: Final = 0.035
+"""Height of the coverage below an axis, of the axes'."""
+
+
+def edges(frame: pd.DataFrame) -> Real:
+    """Return where windows that follow each other begin, and the last one ends, as matplotlib counts days."""
+    ends = pd.concat([frame["window_start"], frame["window_end"].iloc[-1:]])
+    return np.asarray(date2num(ends.dt.tz_convert("UTC").dt.tz_localize(None)), float)
+
+
+def middles(frame: pd.DataFrame) -> Real:
+    """Return the middles of windows."""
+    bounds = edges(frame)
+    return (bounds[1:] + bounds[:-1]) / 2
+
+
+def times(axes: Axes, frame: pd.DataFrame, *, labelled: bool = True, seen: bool = True) -> None:
+    """Make x the time from the first window to the last, in their own zone, with the coverage below."""
+    bounds = edges(frame)
+    zone = frame["window_start"].dt.tz
+    axes.set_xlim(bounds[0], bounds[-1])
+    dates(axes, zone)
+    axes.tick_params(axis="x", pad=9, labelbottom=labelled)
+    if labelled:
+        axes.set_xlabel(_("date ({zone})").format(zone=zone))
+    else:
+        axes.xaxis.get_offset_text().set_visible(False)
+    if seen:
+        strip(axes, frame)
+
+
+def dates(axes: Axes, zone: tzinfo | None) -> None:
+    """Say dates as numbers, which every language reads."""
+    locator = AutoDateLocator(tz=zone, minticks=3, maxticks=8)
+    axes.xaxis.set_major_locator(locator)
+    formatter = ConciseDateFormatter(
+        locator,
+        tz=zone,
+        formats=["%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M", "%H:%M:%S"],
+        zero_formats=["", "%Y", "%m-%d", "%m-%d", "%H:%M", "%H:%M"],
+        offset_formats=["", "%Y", "%Y", "%Y", "%Y-%m-%d", "%Y-%m-%d"],
+    )
+    axes.xaxis.set_major_formatter(formatter)
+
+
+def strip(axes: Axes, frame: pd.DataFrame) -> Axes:
+    """Draw below a time axis how much of each window was seen: dark all of it, hatched nothing."""
+    below = axes.inset_axes((0, -1.6 * STRIP, 1, STRIP), sharex=axes, gid="coverage")
+    below.set(ylim=(0, 1), yticks=[])
+    below.tick_params(axis="x", bottom=False, labelbottom=False)
+    below.xaxis.get_offset_text().set_visible(False)
+    bounds, seen = edges(frame), frame["coverage"].fillna(0).round(1).to_numpy()
+    # Windows of which as much was seen are one.
+    starts = np.flatnonzero(np.concatenate([[True], np.diff(seen) != 0]))
+    ends = np.append(starts[1:], len(seen))
+    for start, end in zip(starts, ends, strict=True):
+        below.axvspan(bounds[start], bounds[end], **seen_as(seen[start]))
+    return below
+
+
+def seen_as(share: float) -> dict[str, Any]:
+    """Return how a span is drawn of which a share was seen: the darker the more, hatched where it was nothing."""
+    if share > 0:
+        return {"facecolor": GREEN, "edgecolor": "none", "alpha": 0.2 + 0.8 * share, "linewidth": 0}
+    return {"facecolor": PAPER, "edgecolor": "none", "hatch": "////", "hatchcolor": RED, "linewidth": 0}
+
+
+def durations(axis: Axis, longest: float) -> None:
+    """Say seconds from zero on as people say durations."""
+    longest = longest if np.isfinite(longest) and longest > 0 else MINUTE
+    step = next((step for step in STEPS if longest / step <= TICKS), STEPS[-1])
+    axis.set_major_locator(FixedLocator(np.arange(0, longest + step, step)))
+    axis.set_major_formatter(FuncFormatter(lambda seconds, _place: tick(seconds)))
+
+
+def tick(seconds: float) -> str:
+    """Say a round duration in the largest unit of which it is a multiple: 1 h, where a figure has 60 min."""
+    if seconds == 0:
+        return "0"
+    for unit, text in ((DAY, _("{amount} d")), (HOUR, _("{amount} h")), (MINUTE, _("{amount} min"))):
+        if seconds % unit == 0:
+            return text.format(amount=f"{seconds / unit:.0f}")
+    return _("{amount} s").format(amount=f"{seconds:g}")
+
+
+def shares(axis: Axis) -> None:
+    """Say shares in per cent."""
+    axis.set_major_formatter(PercentFormatter(1.0))
+
+
+def numbers(axis: Axis) -> None:
+    """Count jobs in whole numbers from zero on."""
+    axis.set_major_locator(MaxNLocator(5, integer=True))
+    axis.set_major_formatter(FuncFormatter(lambda number, _place: f"{number:,.0f}"))
+
+
+def legend(axes: Axes, columns: int = 4) -> None:
+    """Name what is drawn, above it."""
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 0.98), ncols=columns, frameon=False, borderaxespad=0.2)

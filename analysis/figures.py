@@ -1,0 +1,283 @@
+"""Figures: each draws a frame of `History` on axes, and returns them.
+
+They compute nothing, read nothing, save nothing. Times are in the zone of the frame's own times. What is not known is
+not drawn: no line crosses a gap, no zero stands for the unknown. Frames are those of one series, or sum of series.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.dates import date2num
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from analysis.axes import (
+    AMBER,
+    BLUE,
+    GRID,
+    INK,
+    MUTED,
+    PAPER,
+    RED,
+    SKY,
+    durations,
+    edges,
+    legend,
+    middles,
+    numbers,
+    seen_as,
+    shares,
+    tick,
+    times,
+)
+from analysis.language import _
+from analysis.matching import Real
+from analysis.wording import DAY, HOUR, MINUTE, duration
+
+COLUMNS: Final = 3
+"""Of small multiples."""
+ROOM: Final = 1.1
+"""Of the axis, above the largest value."""
+WAITED: Final = (MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR, 12 * HOUR, 2 * DAY, 7 * DAY, 30 * DAY)
+
+
+def queue(frame: pd.DataFrame, axes: Axes, *, labelled: bool = True) -> Axes:
+    """Draw how many jobs waited, on average and at most, and how many ran, from `History.flows`."""
+    bounds = edges(frame)
+    axes.stairs(frame["queue_max"], bounds, fill=True, color=BLUE, alpha=0.2, label=_("most waiting"))
+    axes.stairs(frame["queue_mean"], bounds, baseline=None, color=BLUE, label=_("waiting (mean)"))
+    axes.stairs(frame["running_mean"], bounds, baseline=None, color=AMBER, label=_("running (mean)"))
+    axes.set_ylabel(_("jobs"))
+    _from_zero(axes, frame[["queue_max", "running_mean"]])
+    numbers(axes.yaxis)
+    times(axes, frame, labelled=labelled)
+    legend(axes)
+    return axes
+
+
+def curves(frame: pd.DataFrame, axes: Axes, *, labelled: bool = True) -> Axes:
+    """Draw how many jobs had come and how many had left the queue, which lies between, from `History.flows`."""
+    ends = edges(frame)[1:]
+    came, left = (frame[name].to_numpy(float) for name in ("came_until", "left_until"))
+    axes.fill_between(ends, left, came, color=BLUE, alpha=0.25, linewidth=0, label=_("waiting"))
+    axes.plot(ends, came, color=BLUE, label=_("had come"))
+    axes.plot(ends, left, color=INK, linestyle="--", label=_("had left the queue"))
+    axes.set_ylabel(_("jobs since the first"))
+    _from_zero(axes, frame[["came_until"]])
+    numbers(axes.yaxis)
+    times(axes, frame, labelled=labelled)
+    legend(axes)
+    return axes
+
+
+def waits(frame: pd.DataFrame, axes: Axes, *, limit: float | None = None, labelled: bool = True) -> Axes:
+    """Draw the mean wait of each window with its bounds, from `History.waits`; open upwards where there is none.
+
+    Parameters
+    ----------
+    limit
+        In seconds: a wait that should not be passed.
+    """
+    at = middles(frame)
+    mean, low, high = (frame[f"mean{bound}_seconds"].to_numpy(float) for bound in ("", "_low", "_high"))
+    some = np.concatenate([mean, high, [limit or np.nan]])
+    top = ROOM * np.nanmax(some, initial=MINUTE)
+    bounded, open_ = ~np.isnan(high), np.isnan(high) & ~np.isnan(mean)
+    axes.vlines(at[bounded], low[bounded], high[bounded], color=BLUE, alpha=0.35, linewidth=3, label=_("bounds"))
+    if open_.any():
+        axes.vlines(at[open_], low[open_], top, color=BLUE, alpha=0.35, linewidth=3, linestyle=":")
+        axes.plot(at[open_], np.full(open_.sum(), top), "^", color=BLUE, clip_on=False, label=_("no upper bound"))
+    axes.plot(at, mean, "o-", color=BLUE, markersize=3, label=_("mean wait"))
+    if limit is not None:
+        _limit(axes, limit)
+    axes.set_ylabel(_("mean wait"))
+    axes.set_ylim(0, top)
+    durations(axes.yaxis, top)
+    times(axes, frame, labelled=labelled)
+    legend(axes)
+    return axes
+
+
+def over(frame: pd.DataFrame, axes: Axes, *, labelled: bool = True) -> Axes:
+    """Draw which share of the jobs of each window waited longer than the limit, with bounds, from `History.waits`."""
+    share, low, high = (frame[f"over_slo{bound}"].to_numpy(float) for bound in ("", "_low", "_high"))
+    _rates(axes, frame, (share, low, high), RED, _("over the limit"), _("bounds"), labelled=labelled)
+    return axes
+
+
+def distribution(frame: pd.DataFrame, axes: Axes, *, limit: float | None = None) -> Axes:
+    """Draw which share of the jobs waited how long, within its bounds, from one window of `History.distribution`."""
+    share = frame["share"].to_numpy(float)
+    point, low, high = (frame[f"wait{bound}_seconds"].to_numpy(float) for bound in ("", "_low", "_high"))
+    longest = np.nanmax(np.concatenate([point, low, high, [limit or MINUTE]]))
+    axes.set_xscale("symlog", linthresh=MINUTE)
+    axes.set(xlim=(0, longest * 1.3), ylim=(0, 1))
+    beyond = np.where(np.isnan(high) & ~np.isnan(low), longest * 1.3, high)
+    # Between two shares no less than at the smaller, no more than at the larger one.
+    steps = np.repeat(share, 2)[1:-1], np.repeat(low, 2)[:-2], np.repeat(beyond, 2)[2:]
+    axes.fill_betweenx(*steps, color=BLUE, alpha=0.25, linewidth=0, label=_("any order of service"))
+    axes.plot(point, share, "o-", color=BLUE, markersize=3, label=_("order assumed: {order}").format(order=_order(frame)))
+    if limit is not None:
+        axes.axvline(limit, color=RED, linestyle="--", linewidth=1, label=_("limit {limit}").format(limit=duration(limit)))
+    axes.xaxis.set_major_locator(FixedLocator([0, *(wait for wait in WAITED if wait < longest * 1.3)]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda wait, _place: tick(wait)))
+    axes.tick_params(axis="x", labelrotation=45)
+    shares(axes.yaxis)
+    axes.set_xlabel(_("waited at most"))
+    axes.set_ylabel(_("share of jobs"))
+    legend(axes, 1)
+    return axes
+
+
+def week(frame: pd.DataFrame, axes: Axes) -> Axes:
+    """Draw the mean wait by hour of the week, from `History.profile`; hatched where nobody came or nothing is known."""
+    waited = np.full((7, 24), np.nan)
+    waited[frame["weekday"].to_numpy(int) - 1, frame["hour"].to_numpy(int)] = frame["wait_seconds"].to_numpy(float)
+    axes.patch.set(facecolor=PAPER, edgecolor="none", hatch="////", hatchcolor=MUTED)
+    top = np.nanmax(waited, initial=MINUTE)
+    image = axes.imshow(
+        np.ma.masked_invalid(waited), aspect="auto", cmap="Blues", vmin=0, vmax=top, interpolation="none"
+    )
+    days = (_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun"))
+    axes.set_yticks(range(7), days)
+    axes.set_xticks(np.arange(0, 24, 3) - 0.5, [f"{hour:02}" for hour in range(0, 24, 3)])
+    axes.grid(visible=False)
+    axes.set_xlabel(_("hour ({zone})").format(zone=frame["window_start"].dt.tz))
+    bar = axes.figure.colorbar(image, ax=axes, pad=0.02)
+    durations(bar.ax.yaxis, top)
+    bar.set_label(_("mean wait"))
+    return axes
+
+
+def failures(frame: pd.DataFrame, axes: Axes, *, labelled: bool = True) -> Axes:
+    """Draw which share of the jobs that ended in each window failed, with 95 % intervals, from `History.failures`."""
+    rate = tuple(frame[f"failure_rate{bound}"].to_numpy(float) for bound in ("", "_low", "_high"))
+    _rates(axes, frame, rate, RED, _("failed"), _("95 % interval"), labelled=labelled)
+    return axes
+
+
+def outcomes(frame: pd.DataFrame, axes: Axes, *, labelled: bool = True) -> Axes:
+    """Draw how the jobs of each window ended, above each other, from `History.flows`."""
+    at, widths = middles(frame), np.diff(edges(frame)) * 0.85
+    below = np.zeros(len(frame))
+    for name, label, color, hatch in (
+        ("completed", _("completed"), SKY, None),
+        ("terminated", _("terminated"), GRID, "\\\\\\\\"),
+        ("failed", _("failed"), RED, "////"),
+    ):
+        jobs = frame[name].to_numpy(float)
+        axes.bar(at, jobs, widths, below, color=color, hatch=hatch, edgecolor=PAPER, linewidth=0, label=label)
+        below = below + np.nan_to_num(jobs)
+    axes.set_ylabel(_("jobs that ended"))
+    axes.set_ylim(0, ROOM * max(below.max(initial=0), 1))
+    numbers(axes.yaxis)
+    times(axes, frame, labelled=labelled)
+    legend(axes)
+    return axes
+
+
+def changes(frame: pd.DataFrame, axes: Axes) -> Axes:
+    """Mark on a measure's axes when it changed, between which dates, and from what to what, from `History.changes`."""
+    for row in frame[frame["changed_at"].notna()].itertuples():
+        at, earliest, latest = _days(row.changed_at, row.earliest, row.latest)
+        first, last = axes.get_xlim()
+        axes.axvspan(earliest, latest + 1, color=MUTED, alpha=0.2, linewidth=0)
+        axes.axvline(at, color=INK, linewidth=1, label=_("changed"))
+        # The levels beside it, as far as a week.
+        axes.hlines(row.before, max(first, at - 7), at, color=INK, linestyle=":")
+        axes.hlines(row.after, at, min(last, at + 7), color=INK, linestyle=":")
+    legend(axes)
+    return axes
+
+
+def pools(frame: pd.DataFrame, figure: Figure, *, limit: float | None = None) -> Figure:
+    """Draw the mean waits of several pools beside each other on axes of one scale, from `History.waits` by pool."""
+    parts = list(frame.groupby(["project", "pool"], sort=False))
+    rows = -(-len(parts) // COLUMNS)
+    grid = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
+    for (_key, part), axes in zip(parts, grid, strict=False):
+        waits(part, axes, limit=limit, labelled=False)
+        axes.get_legend().remove()
+        axes.set_title(_name(part), parse_math=False, loc="left")
+        axes.set_ylabel("")
+    for axes in grid[len(parts) :]:
+        axes.remove()
+    whole = frame[["mean_seconds", "mean_high_seconds"]].max().max()
+    top = ROOM * max(whole if np.isfinite(whole) else 0, limit or 0, MINUTE)
+    grid[0].set_ylim(0, top)
+    durations(grid[0].yaxis, top)
+    for axes in grid[max(0, len(parts) - COLUMNS) : len(parts)]:
+        axes.tick_params(axis="x", labelbottom=True, labelrotation=30)
+    figure.supylabel(_("mean wait"), fontsize="medium")
+    return figure
+
+
+def coverage(frame: pd.DataFrame, axes: Axes) -> Axes:
+    """Draw which share of each pool's windows was seen, a row a pool, from `History.coverage` by pool."""
+    parts = [part for _key, part in frame.groupby(["project", "pool"], sort=False)]
+    for place, part in enumerate(parts):
+        bounds, seen = edges(part), part["coverage"].to_numpy(float)
+        for start, end, share in zip(bounds[:-1], bounds[1:], seen, strict=True):
+            axes.barh(
+                place,
+                end - start,
+                0.7,
+                left=start,
+                **seen_as(share),
+            )
+    labels = axes.set_yticks(range(len(parts)), [_name(part) for part in parts])
+    for label in labels and axes.get_yticklabels():
+        label.set_parse_math(False)
+    axes.invert_yaxis()
+    axes.grid(visible=False)
+    times(axes, frame.sort_values("window_start"), seen=False)
+    return axes
+
+
+def _rates(
+    axes: Axes,
+    frame: pd.DataFrame,
+    rate: Sequence[Real],
+    color: str,
+    name: str,
+    bounds: str,
+    *,
+    labelled: bool,
+) -> None:
+    at = middles(frame)
+    share, low, high = rate
+    axes.vlines(at, low, high, color=color, alpha=0.35, linewidth=3, label=bounds)
+    axes.plot(at, share, "o-", color=color, markersize=3, label=name)
+    axes.set_ylabel(_("share of jobs"))
+    axes.set_ylim(0, min(1.0, ROOM * np.nanmax(np.concatenate([share, high]), initial=0.05)))
+    shares(axes.yaxis)
+    times(axes, frame, labelled=labelled)
+    legend(axes)
+
+
+def _from_zero(axes: Axes, frame: pd.DataFrame) -> None:
+    largest = np.nanmax(frame.to_numpy(float), initial=1)
+    axes.set_ylim(0, ROOM * largest)
+
+
+def _limit(axes: Axes, limit: float) -> None:
+    axes.axhline(limit, color=RED, linestyle="--", linewidth=1, label=_("limit {limit}").format(limit=duration(limit)))
+
+
+def _days(*instants: pd.Timestamp) -> list[float]:
+    return [float(date2num(instant.tz_convert("UTC").tz_localize(None))) for instant in instants]
+
+
+def _name(part: pd.DataFrame) -> str:
+    """Return what a pool is called; the middle of a long name gives way."""
+    row = part.iloc[0]
+    name = row["pool_name"] if pd.notna(row["pool_name"]) else row["pool"]
+    return name if len(name) <= 28 else f"{name[:14]}…{name[-13:]}"
+
+
+def _order(frame: pd.DataFrame) -> str:
+    return str(frame["order"].iloc[0])

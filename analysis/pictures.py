@@ -1,0 +1,211 @@
+"""Figures as pictures: a series' figures on one sheet, as SVG for pages and PNG for mail, the same bytes every time."""
+
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from io import BytesIO, StringIO
+from typing import Any, Final
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font_names
+
+from analysis import figures
+from analysis.axes import GRID, INK, MUTED, PALETTE, PAPER
+
+Frames = Mapping[str, pd.DataFrame]
+CHINESE: Final = (
+    "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN", "Microsoft YaHei", "PingFang SC",
+    "Heiti SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "SimHei",
+)  # fmt: skip
+WIDTH: Final = 7.6
+"""Of a sheet, in inches: of A4 between its margins."""
+DOTS: Final = 130
+"""An inch, of PNG."""
+STYLE: Final[dict[str, Any]] = {
+    "font.size": 8,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.titlesize": "medium",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.facecolor": "none",
+    "figure.facecolor": PAPER,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "hatch.color": PAPER,
+    "hatch.linewidth": 0.6,
+    "legend.labelcolor": INK,
+    "lines.linewidth": 1.3,
+    "text.color": INK,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "xtick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.color": MUTED,
+    "ytick.labelcolor": INK,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "poolscope",
+}
+COORDINATE: Final = re.compile(r"-?\d+\.\d{2,}")
+FONT: Final = re.compile(r"font-family: [^;\"]+;? ?")
+IDENTIFIER: Final = re.compile(r'(\bid="|url\(#|xlink:href="#)([^")]+)')
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw in our style within the block, and leave matplotlib's settings as they were."""
+    with mpl.rc_context({**STYLE, "font.family": _fonts()}), warnings.catch_warnings():
+        # In SVG text stays text, and whoever reads it has the font; PNG: see `shows_chinese`.
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font")
+        yield
+
+
+@cache
+def _fonts() -> list[str]:
+    installed = set(get_font_names())
+    return ["DejaVu Sans", *[name for name in CHINESE if name in installed][:1]]
+
+
+def shows_chinese() -> bool:
+    """Tell whether there is a font here by which Chinese is readable in PNG."""
+    return len(_fonts()) > 1
+
+
+def sheet(frames: Frames, limit: float | None) -> Figure:
+    """Draw what there is of a series above each other on one time axis.
+
+    Parameters
+    ----------
+    frames
+        Of one series: any of flows (with fine windows), waits, failures, outcomes (flows with those of failures) and
+        changes.
+    """
+    panels: list[tuple[float, Callable[[Any, bool], object]]] = []
+    if "flows" in frames:
+        panels.append((1.3, lambda axes, last: figures.queue(frames["flows"], axes, labelled=last)))
+    if "waits" in frames:
+
+        def draw(axes: Any, last: bool) -> None:  # noqa: ANN401, FBT001 - an Axes; drawn by this function alone
+            figures.waits(frames["waits"], axes, limit=limit, labelled=last)
+            found = frames.get("changes")
+            if found is not None:
+                figures.changes(found[found["measure"] == "wait"], axes)
+
+        panels.append((1.3, draw))
+    if "outcomes" in frames:
+        panels.append((1.0, lambda axes, last: figures.outcomes(frames["outcomes"], axes, labelled=last)))
+    if "failures" in frames:
+        panels.append((1.0, lambda axes, last: figures.failures(frames["failures"], axes, labelled=last)))
+    figure = Figure(figsize=(WIDTH, 0.3 + 1.15 * sum(height for height, _ in panels)), layout="constrained")
+    grid = figure.subplots(len(panels), 1, squeeze=False, height_ratios=[height for height, _ in panels])
+    for place, (axes, (_, panel)) in enumerate(zip(grid[:, 0], panels, strict=True)):
+        panel(axes, place == len(panels) - 1)
+    figure.align_ylabels()
+    return figure
+
+
+def shapes(frames: Frames, limit: float | None) -> Figure:
+    """Draw how waits are distributed, and over the week, beside each other."""
+    figure = Figure(figsize=(WIDTH, 2.4), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[1, 1.25])
+    figures.distribution(frames["distribution"], left, limit=limit)
+    figures.week(frames["profile"], right)
+    return figure
+
+
+def curves(frames: Frames, _limit: float | None) -> Figure:
+    """Draw who had come and who had left the queue."""
+    figure = Figure(figsize=(WIDTH, 2.4), layout="constrained")
+    figures.curves(frames["flows"], figure.subplots())
+    return figure
+
+
+def pools(frames: Frames, limit: float | None) -> Figure:
+    """Draw the waits of several pools beside each other."""
+    number = frames["waits"].groupby(["project", "pool"]).ngroups
+    figure = Figure(figsize=(WIDTH, 0.6 + 1.4 * -(-number // figures.COLUMNS)), layout="constrained")
+    return figures.pools(frames["waits"], figure, limit=limit)
+
+
+def coverage(frames: Frames, _limit: float | None) -> Figure:
+    """Draw how much was seen of each pool."""
+    number = frames["coverage"].groupby(["project", "pool"]).ngroups
+    figure = Figure(figsize=(WIDTH, 0.9 + 0.2 * number), layout="constrained")
+    figures.coverage(frames["coverage"], figure.subplots())
+    return figure
+
+
+PICTURES: Final = {"sheet": sheet, "shapes": shapes, "curves": curves, "pools": pools, "coverage": coverage}
+"""By name: each makes a figure of frames, and of the limit on waits in seconds."""
+
+
+def png(figure: Figure) -> bytes:
+    """Return a picture as PNG."""
+    file = BytesIO()
+    FigureCanvasAgg(figure).print_png(file, metadata={"Software": "Poolscope"})
+    return file.getvalue()
+
+
+def svg(figure: Figure, name: str) -> str:
+    """Return a picture as SVG to stand in a page: small, its colours by the names of `PALETTE`, its text as text.
+
+    Parameters
+    ----------
+    name
+        Of which all its identifiers are made: a page has several pictures.
+    """
+    # Nothing behind it but the page.
+    figure.patch.set_visible(False)
+    file = StringIO()
+    FigureCanvasSVG(figure).print_svg(file, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    text = file.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = COORDINATE.sub(lambda number: f"{float(number[0]):.1f}".removesuffix(".0"), text)
+    text = re.sub(r' d="([^"]+)"', lambda path: f' d="{_shortened(path[1])}"', text)
+    text = FONT.sub("", text)
+    for called, color in PALETTE.items():
+        text = re.sub(color, f"var(--{called})", text, flags=re.IGNORECASE)
+    # What nothing refers to needs no name.
+    used = set(re.findall(r'(?:url\(#|href="#)([^")]+)', text))
+    text = re.sub(r' id="([^"]+)"', lambda each: each[0] if each[1] in used else "", text)
+    text = IDENTIFIER.sub(rf"\1{name}-\2", text)
+    return re.sub(r"\s*\n\s*", "\n", re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)).strip()
+
+
+def _shortened(path: str) -> str:
+    """Say a path of straight lines relatively, and leave out where it does not move."""
+    words = path.split()
+    if set(words) & set("CQSTAHVmlhvcz"):
+        return " ".join(words)
+    said = []
+    x = y = 0.0
+    place = 0
+    while place < len(words):
+        command = words[place]
+        if command not in ("M", "L"):
+            said.append(command)
+            place += 1
+            continue
+        to_x, to_y = float(words[place + 1]), float(words[place + 2])
+        dx, dy = (f"{round(to - at, 1):g}" for to, at in ((to_x, x), (to_y, y)))
+        if command == "M":
+            said.append(f"M{to_x:g} {to_y:g}")
+        elif dy == "0" and dx != "0":
+            said.append(f"h{dx}")
+        elif dx == "0" and dy != "0":
+            said.append(f"v{dy}")
+        elif dx != "0":
+            said.append(f"l{dx} {dy}")
+        x, y = to_x, to_y
+        place += 3
+    return "".join(said)
