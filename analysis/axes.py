@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from analysis.language import _
 from analysis.matching import Real
@@ -123,7 +123,8 @@ def tick(seconds: float) -> str:
 
 def shares(axis: Axis) -> None:
     """Say shares in per cent."""
-    axis.set_major_formatter(PercentFormatter(1.0))
+    axis.set_major_locator(MaxNLocator(5))
+    axis.set_major_formatter(FuncFormatter(lambda share, _place: f"{100 * share:.3g}%"))
 
 
 def numbers(axis: Axis) -> None:

@@ -52,7 +52,8 @@ def figure(measure: str, value: float, *, signed: bool = False) -> str:
     if math.isnan(value):
         return "?"
     sign = "" if not signed else "-" if value < 0 else "+"
-    size = abs(value) if signed else value
+    # No wait is negative, but for rounding.
+    size = abs(value) if signed else max(value, 0.0)
     if measure == "wait":
         return sign + duration(size)
     return sign + (f"{size:.1%}" if measure in ("over", "failures") else f"{round(size, 1) + 0.0:,.1f}")
@@ -63,7 +64,7 @@ def said(text: str | None) -> str:
     return text if isinstance(text, str) and text else "-"
 
 
-def _interval(row: pd.Series, name: str, times: float = 1.0, *, signed: bool = False) -> str:
+def interval_of(row: pd.Series, name: str, times: float = 1.0, *, signed: bool = False) -> str:
     """Say a measure's value with its interval."""
     point, low, high = (row[f"{name}{bound}"] * times for bound in ("", "_low", "_high"))
     if pd.isna(point):
@@ -78,9 +79,9 @@ def _interval(row: pd.Series, name: str, times: float = 1.0, *, signed: bool = F
 def _trend(row: pd.Series, _interval_seconds: float) -> Cells:
     return {
         "of": SAYS[row["measure"]],
-        "level": _interval(row, "level"),
+        "level": interval_of(row, "level"),
         # Without an interval a slope says nothing, and looks as if it did.
-        "in 30 days": _interval(row, "slope", MONTH, signed=True) if said(row["direction"]) != "-" else "-",
+        "in 30 days": interval_of(row, "slope", MONTH, signed=True) if said(row["direction"]) != "-" else "-",
         "goes": said(row["direction"]),
     }
 
@@ -94,7 +95,7 @@ def _changes(row: pd.Series, _interval_seconds: float) -> Cells:
         "of": SAYS[row["measure"]],
         "changed on": date,
         "before": figure(row["measure"], row["before"]),
-        "by": _interval(row, "change", signed=True),
+        "by": interval_of(row, "change", signed=True),
     }
 
 
@@ -103,7 +104,7 @@ def _compare(row: pd.Series, _interval_seconds: float) -> Cells:
         "of": SAYS[row["measure"]],
         "now": figure(row["measure"], row["value"]),
         "then": figure(row["measure"], row["other"]),
-        "differs by": _interval(row, "difference", signed=True),
+        "differs by": interval_of(row, "difference", signed=True),
         "goes": said(row["direction"]),
     }
 

@@ -18,7 +18,14 @@ from analysis.matching import Whole
 from analysis.retention import explains, find_retention
 from analysis.series import ENDED, Series
 
-WORST_LAST: Final = ("silent", "kept", "rolling", "purged", "capped", "absent")
+WORST_LAST: Final = (
+    mark("note", "silent"),
+    mark("note", "kept"),
+    mark("note", "rolling"),
+    mark("note", "purged"),
+    mark("note", "capped"),
+    mark("note", "absent"),
+)
 # Deletions are rare: a share of what ended, or a handful.
 DELETED: Final = 0.05
 HANDFUL: Final = 3

@@ -15,3 +15,7 @@ class RequestRefused(Exception):
     """What was asked for cannot be answered in this form: a window, a zone, an option."""
 
     exit_code = 2
+
+
+class NothingSelected(RequestRefused):
+    """Nothing that was observed is of what was asked for."""

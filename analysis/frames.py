@@ -44,9 +44,9 @@ def counts(record: Record) -> pd.DataFrame:
 
 def attempts(record: Record, selection: Selection) -> pd.DataFrame:
     """Return how often each pool was asked, by outcome, see `History.attempts`."""
-    names = ["project", "pool", "pool_name", "outcome", "attempts", "last_slot"]
+    names = ["project", "pool", "pool_name", "outcome", "attempts", "first_slot", "last_slot"]
     frame = pd.DataFrame(record.attempts(selection), columns=names)
-    return frame.assign(last_slot=pd.to_datetime(frame["last_slot"], utc=True))
+    return frame.assign(**{name: pd.to_datetime(frame[name], utc=True) for name in ("first_slot", "last_slot")})
 
 
 def _utc(seconds: Whole) -> pd.DatetimeIndex:

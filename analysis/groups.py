@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.classes import WORST_LAST
-from analysis.errors import RequestRefused
+from analysis.errors import NothingSelected
 from analysis.flows import flows_of
 from analysis.language import mark
 from analysis.matching import Real, Whole
@@ -145,7 +145,7 @@ def answers(record: Record, questions: Sequence[Question]) -> list[pd.DataFrame]
     for number, question in enumerate(questions):
         rows = [said for part in parts if (said := part[number]) is not None]
         if not rows:
-            raise RequestRefused("no series is selected: look at since, until, project, pool and type")
+            raise NothingSelected("no series is selected: look at since, until, project, pool and type")
         frame = pd.DataFrame({name: _stacked(rows, name) for name in (*LABELS, *question.columns)})
         for instant in [name for name in frame.columns if name in INSTANTS]:
             frame[instant] = pd.to_datetime(frame[instant], unit="s", utc=True)

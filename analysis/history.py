@@ -84,7 +84,7 @@ class History:
         Returns
         -------
         pandas.DataFrame
-            A row a (project, pool, outcome), in that order: the key, pool_name, attempts, last_slot (UTC). The outcome
+            A row a (project, pool, outcome), in that order: the key, pool_name, attempts, first_slot and last_slot (UTC). The outcome
             is ok or the cause of a failure; a slot may be tried more than once.
         """
         request = Request(**options)

@@ -57,7 +57,7 @@ STYLE: Final[dict[str, Any]] = {
 }
 COORDINATE: Final = re.compile(r"-?\d+\.\d{2,}")
 FONT: Final = re.compile(r"font-family: [^;\"]+;? ?")
-IDENTIFIER: Final = re.compile(r'(\bid="|url\(#|xlink:href="#)([^")]+)')
+IDENTIFIER: Final = re.compile(r'(url\(#|xlink:href="#)([^")]+)')
 
 
 @contextmanager
@@ -109,6 +109,9 @@ def sheet(frames: Frames, limit: float | None) -> Figure:
     grid = figure.subplots(len(panels), 1, squeeze=False, height_ratios=[height for height, _ in panels])
     for place, (axes, (_, panel)) in enumerate(zip(grid[:, 0], panels, strict=True)):
         panel(axes, place == len(panels) - 1)
+    bounds = [edge for axes in grid[: len(panels) - ("failures" in frames) - ("outcomes" in frames), 0] for edge in axes.get_xlim()]
+    for axes in grid[:, 0]:
+        axes.set_xlim(min(bounds, default=None), max(bounds, default=None))
     figure.align_ylabels()
     return figure
 
@@ -161,7 +164,7 @@ def svg(figure: Figure, name: str) -> str:
     Parameters
     ----------
     name
-        Of which all its identifiers are made: a page has several pictures.
+        Of letters; of it all its identifiers are made: a page has several pictures.
     """
     # Nothing behind it but the page.
     figure.patch.set_visible(False)
@@ -175,11 +178,32 @@ def svg(figure: Figure, name: str) -> str:
     text = FONT.sub("", text)
     for called, color in PALETTE.items():
         text = re.sub(color, f"var(--{called})", text, flags=re.IGNORECASE)
-    # What nothing refers to needs no name.
-    used = set(re.findall(r'(?:url\(#|href="#)([^")]+)', text))
-    text = re.sub(r' id="([^"]+)"', lambda each: each[0] if each[1] in used else "", text)
-    text = IDENTIFIER.sub(rf"\1{name}-\2", text)
-    return re.sub(r"\s*\n\s*", "\n", re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)).strip()
+    text = text.replace("rotate(-0 ", "rotate(0 ")
+    text = re.sub(r' transform="rotate\(0 [^"]*\)"', "", text)
+    # What nothing refers to needs no name, others a short one.
+    used = dict.fromkeys(re.findall(r'(?:url\(#|href="#)([^")]+)', text))
+    short = {each: f"{name}{place}" for place, each in enumerate(used)}
+    text = re.sub(r' id="([^"]+)"', lambda each: f' id="{short[each[1]]}"' if each[1] in short else "", text)
+    text = IDENTIFIER.sub(lambda each: each[1] + short[each[2]], text)
+    text = re.sub(r"\s*\n\s*", "\n", re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)).strip()
+    return _without_bare_groups(text)
+
+
+def _without_bare_groups(text: str) -> str:
+    """Leave out groups that say nothing of what is in them."""
+    open_: list[bool] = []
+    said = []
+    for token in re.split(r"(</?g\b[^>]*>\n?)", text):
+        if token.startswith("<g"):
+            open_.append(token.strip() != "<g>")
+            kept = open_[-1]
+        elif token.startswith("</g"):
+            kept = open_.pop()
+        else:
+            kept = True
+        if kept:
+            said.append(token)
+    return "".join(said)
 
 
 def _shortened(path: str) -> str:

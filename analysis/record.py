@@ -93,13 +93,13 @@ class Record:
             raise NothingObserved(f"{self.database} holds no slot that was observed: look at poolscope status")
         return last
 
-    def attempts(self, selection: Selection) -> list[tuple[str, str, str | None, str, int, datetime]]:
+    def attempts(self, selection: Selection) -> list[tuple[str, str, str | None, str, int, datetime, datetime]]:
         """Count how often each pool of a selection was asked, by what came of it: ok, or the cause of a failure.
 
         Returns
         -------
         list
-            Project, pool, display name, outcome, how often, and the last slot, naive UTC; in that order.
+            Project, pool, display name, outcome, how often, and the first and last slot, naive UTC; in that order.
         """
         with self._opened() as connection:
             return rows.attempts(connection, selection)

@@ -97,11 +97,11 @@ def batches(connection: duckdb.DuckDBPyConnection, selection: Selection) -> list
 
 def attempts(
     connection: duckdb.DuckDBPyConnection, selection: Selection
-) -> list[tuple[str, str, str | None, str, int, datetime]]:
+) -> list[tuple[str, str, str | None, str, int, datetime, datetime]]:
     """Count how often each pool was asked, by outcome, see `record.Record.attempts`."""
     found = connection.execute(
         """WITH told AS (SELECT project, pool, arg_max(name, run) AS name FROM pools GROUP BY ALL)
-        SELECT project, pool, name, outcome, count(*), max(slot)
+        SELECT project, pool, name, outcome, count(*), min(slot), max(slot)
         FROM attempts LEFT JOIN told USING (project, pool) WHERE slot BETWEEN $1 AND $2
         GROUP BY ALL ORDER BY project, pool, outcome""",
         _span(selection),

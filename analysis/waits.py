@@ -65,8 +65,8 @@ def estimate(
         known = (unfinished == 0) | (min(int(each.ends[-1]) for each in group) - windows[:, 1] >= limit)
         columns |= _inside("over_slo{}", np.where(known & ~nobody, ratio(over, arrivals), np.nan), over_bounds)
     orders = {each.order for each in group}
-    order = orders.pop() if len(orders) == 1 else "mixed"
-    method = "conservation" if bounded else "smallest flows and a model"
+    order = orders.pop() if len(orders) == 1 else mark("note", "mixed")
+    method = mark("note", "conservation") if bounded else mark("note", "smallest flows and a model")
     still = mark("note", "{left:.0f} of {of:.0f} jobs still waited at the end")
     empty = mark("note", "no arrivals")
     notes = [

@@ -1,6 +1,7 @@
 """Figures in words: durations, numbers and shares as people say them, with their bounds."""
 
 from typing import Final
+from unicodedata import bidirectional
 
 import pandas as pd
 
@@ -9,6 +10,7 @@ from analysis.language import _
 MINUTE: Final = 60
 HOUR: Final = 3600
 DAY: Final = 86_400
+RIGHT_TO_LEFT: Final = ("R", "AL", "AN", "RLE", "RLO", "RLI")
 
 
 def duration(seconds: float | None, interval: float = 0.0) -> str:
@@ -46,6 +48,17 @@ def with_bounds(row: pd.Series, name: str, interval: float) -> str:
     if high < interval:
         return bounds
     return f"{duration(point, interval)} ({bounds})"
+
+
+def named(row: pd.Series) -> str:
+    """Return what a pool is called, its id where it has no name; see `isolated`."""
+    return isolated(row["pool_name"] if pd.notna(row["pool_name"]) else row["pool"])
+
+
+def isolated(name: str) -> str:
+    """Keep a name that is written from right to left from turning around what stands beside it."""
+    rightward = any(bidirectional(letter) in RIGHT_TO_LEFT for letter in name)
+    return f"\u2068{name}\u2069" if rightward else name
 
 
 def number(value: float) -> str:

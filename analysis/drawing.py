@@ -1,0 +1,43 @@
+"""Pictures drawn by several processes: matplotlib keeps one core busy for most of a report's time."""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from typing import Final
+
+from analysis.language import speaking, spoken
+from analysis.views import Picture
+
+FEW: Final = 12
+"""Pictures: of fewer another process costs more than it saves."""
+
+
+def draw(wanted: Sequence[Picture], form: str, limit: float | None = None) -> Iterator[str | bytes | Exception]:
+    """Draw pictures as svg or png, in their order; what fails is given instead.
+
+    Parameters
+    ----------
+    limit
+        On waits, in seconds.
+    """
+    one = partial(_one, form=form, limit=limit, language=spoken())
+    processes = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 8)
+    if len(wanted) < FEW or processes < 2:
+        yield from map(one, wanted, range(len(wanted)))
+        return
+    # Forking would copy the threads of what reads and estimates, in whatever state they are.
+    with ProcessPoolExecutor(processes, get_context("spawn")) as workers:
+        yield from workers.map(one, wanted, range(len(wanted)), chunksize=4)
+
+
+def _one(picture: Picture, place: int, form: str, limit: float | None, language: str) -> str | bytes | Exception:
+    from analysis import pictures  # noqa: PLC0415 - a report in JSON does without matplotlib
+
+    try:
+        with speaking(language), pictures.styled():
+            figure = pictures.PICTURES[picture.kind](picture.frames, limit)
+            return pictures.png(figure) if form == "png" else pictures.svg(figure, f"p{place}-")
+    except Exception as error:  # noqa: BLE001 - a picture that fails is told in its place, the rest appears
+        return error

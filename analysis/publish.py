@@ -1,0 +1,107 @@
+"""A report on disk: written beside and renamed, and older ones of its own making removed."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from analysis.errors import RequestRefused
+from analysis.pages import FORMATS, MADE_BY, Page
+from analysis.report import Report
+
+NAME: Final = re.compile(r"poolscope-(\d{4}-\d\d-\d\d|empty)\.([a-z]{2})")
+PNG: Final = b"\x89PNG\r\n\x1a\n"
+HEAD: Final = 2000
+"""Bytes of a file in which it says who made it."""
+
+
+def stem(report: Report, language: str) -> str:
+    """Return the name of a report without its ending: the day of its last slot in its zone, and its language."""
+    day = "empty" if report.end is None else f"{report.end.astimezone(report.request.tz):%Y-%m-%d}"
+    return f"poolscope-{day}.{language}"
+
+
+def publish(folder: Path, name: str, pages: Sequence[Page]) -> list[Path]:
+    """Write pages and what stands beside them; each file is there as a whole or as it was before.
+
+    Raises
+    ------
+    RequestRefused
+        When it cannot be written.
+    """
+    written = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for page in pages:
+            # The pictures first: a page refers to nothing that is not there.
+            beside = folder / name
+            if page.beside:
+                beside.mkdir(exist_ok=True)
+            for file, content in page.beside.items():
+                _write(beside / file, content)
+            _write(folder / f"{name}.{page.ending}", page.text.encode())
+            written.append(folder / f"{name}.{page.ending}")
+            if page.beside:
+                _remove_pictures(beside, keep=page.beside)
+    except OSError as error:
+        raise RequestRefused(f"{folder} cannot be written ({error}): name another folder with --out") from None
+    return written
+
+
+def _write(file: Path, content: bytes) -> None:
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        with unfinished.open("wb") as opened:
+            opened.write(content)
+            opened.flush()
+            os.fsync(opened.fileno())
+        unfinished.replace(file)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def remove_older(folder: Path, keep: int) -> list[Path]:
+    """Remove all reports of a folder but the newest; what was not made by a report stays, whatever its name.
+
+    Parameters
+    ----------
+    keep
+        So many days' reports stay.
+    """
+    days: dict[str, list[Path]] = {}
+    for file, day in _made_here(folder):
+        days.setdefault(day, []).append(file)
+    removed = []
+    for day in sorted(days)[:-keep]:
+        for file in days[day]:
+            file.unlink()
+            removed.append(file)
+            if file.suffix == ".md":
+                _remove_pictures(file.with_suffix(""), keep=())
+    return removed
+
+
+def _made_here(folder: Path) -> Iterator[tuple[Path, str]]:
+    for file in sorted(folder.glob("poolscope-*")):
+        name = NAME.fullmatch(file.stem)
+        if name is None or name[1] == "empty" or file.suffix.removeprefix(".") not in FORMATS:
+            continue
+        with file.open("rb") as opened:
+            if MADE_BY.encode() in opened.read(HEAD):
+                yield file, str(datetime.fromisoformat(name[1]).date())
+
+
+def _remove_pictures(folder: Path, keep: Sequence[str] | dict[str, bytes] | object) -> None:
+    """Remove the pictures that a report no longer has, and the folder where nothing else is in it."""
+    if not folder.is_dir():
+        return
+    for file in folder.glob("*.png"):
+        with file.open("rb") as opened:
+            ours = opened.read(HEAD).startswith(PNG) and b"Poolscope" in file.read_bytes()[:HEAD]
+        if ours and file.name not in keep:  # type: ignore[operator]
+            file.unlink()
+    if not any(folder.iterdir()):
+        folder.rmdir()

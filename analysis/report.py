@@ -1,0 +1,176 @@
+"""What a report holds: every estimate of a period, over few readings of the record, and what of it matters.
+
+Of this alone its pages are made (see `pages`), and `plain` is it as JSON.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any, Final
+
+import pandas as pd
+
+from analysis import frames, questions
+from analysis.errors import NothingObserved, NothingSelected, RecordUnreadable, RequestRefused
+from analysis.findings import SHARE, Finding, findings
+from analysis.groups import Question, answers
+from analysis.record import Record
+from analysis.request import Request
+from analysis.rows import Selection
+
+SCHEMA: Final = 1
+SERIES: Final = ("project", "pool", "type")
+POOL: Final = ("project", "pool")
+# Of a picture's windows: no more of them than its width shows.
+FINE: Final = {"1h": 10, "3h": 30, "6h": 60}
+WEEKS: Final = 21
+"""Days from which on failures are shown by week: of fewer a day has none."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A section that could not be made."""
+
+    section: str
+    message: str
+
+
+@dataclass
+class Report:
+    """What a report says."""
+
+    request: Request
+    """Of the period; ``every`` says its windows."""
+    share: float
+    """Of the jobs that may wait longer than the limit."""
+    start: datetime | None
+    end: datetime | None
+    """UTC; None where nothing was observed."""
+    interval: float
+    """Between polls, in seconds."""
+    series: dict[str, pd.DataFrame] = field(default_factory=dict)
+    """By what it tells of each series: whole, windows, fine, distribution, failures, ends, flows, coverage, trend,
+    changes, compare, profile; times in the zone of the request."""
+    pools: dict[str, pd.DataFrame] = field(default_factory=dict)
+    """Likewise of each pool: whole, windows, failures, flows, coverage, seen."""
+    attempts: pd.DataFrame = field(default_factory=pd.DataFrame)
+    found: list[Finding] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+
+    def keys(self, whose: Mapping[str, pd.DataFrame], key: Sequence[str]) -> list[tuple[Any, ...]]:
+        """Return every series, or pool, that is told of, in order."""
+        names = {each for frame in whose.values() for each in frame[list(key)].itertuples(index=False, name=None)}
+        return sorted(names, key=str)
+
+
+def gather(record: Record, request: Request, against: str = "previous", share: float = SHARE) -> Report:
+    """Ask the record all that a report says.
+
+    Parameters
+    ----------
+    request
+        ``since`` begins the period.
+    against
+        The period to compare with: see `Request.periods`.
+    share
+        Of the jobs that may wait longer than the limit.
+
+    Raises
+    ------
+    RecordUnreadable, RequestRefused
+    """
+    try:
+        last = record.last_slot()
+    except NothingObserved:
+        report = Report(request, share, None, None, 0.0)
+        report.attempts = frames.attempts(record, replace(request, since=None, until=None).selection(None))
+        return report
+    start, end = request.span(last)
+    report = Report(request, share, start.replace(tzinfo=UTC), end.replace(tzinfo=UTC), 0.0)
+    report.attempts = frames.attempts(record, request.selection(last))
+    by_series = replace(request, by="pool,type")
+    good = report.attempts[report.attempts["outcome"] == "ok"]
+    seen = report.end - max(report.start, report.end if good.empty else good["first_slot"].min().to_pydatetime())
+    fine = _fine(seen)
+    weekly = "1w" if seen >= timedelta(days=WEEKS) else request.every
+    periods, both = by_series.periods(against, last)
+    asked: dict[str, Question] = {
+        "whole": questions.of_waits(replace(by_series, every="all")),
+        "windows": questions.of_waits(by_series),
+        "fine": questions.of_flows(replace(by_series, every=fine)),
+        "distribution": questions.of_distribution(replace(by_series, every="all")),
+        "failures": questions.of_failures(replace(by_series, every="all")),
+        "ends": questions.of_failures(replace(by_series, every=weekly)),
+        "flows": questions.of_flows(replace(by_series, every="all")),
+        "outcomes": questions.of_flows(replace(by_series, every=weekly)),
+        "coverage": questions.of_coverage(replace(by_series, every="all")),
+        "trend": questions.of_trend(by_series),
+        "changes": questions.of_changes(by_series),
+        "profile": questions.of_profile(by_series),
+        "compare": questions.of_compare(both, periods),
+    }
+    of_pool = replace(request, by="pool")
+    asked_of_pools = {
+        "whole": questions.of_waits(replace(of_pool, every="all")),
+        "windows": questions.of_waits(of_pool),
+        "failures": questions.of_failures(replace(of_pool, every="all")),
+        "flows": questions.of_flows(replace(of_pool, every="all")),
+        "fine": questions.of_flows(replace(of_pool, every=fine)),
+        "coverage": questions.of_coverage(replace(of_pool, every="all")),
+        "seen": questions.of_coverage(of_pool),
+    }
+    try:
+        report.series = _answered(record, asked, report.failed)
+        report.pools = _answered(record, asked_of_pools, report.failed)
+    except NothingSelected:
+        # Where all attempts failed that is what there is to say.
+        if report.attempts.empty:
+            raise
+    if "whole" in report.series:
+        report.interval = float(report.series["whole"].attrs["interval_seconds"])
+    if {"whole", "compare", "changes"} <= report.series.keys():
+        report.found = _attempted("findings", lambda: findings(report.series, share), report.failed) or []
+    return report
+
+
+def _fine(span: timedelta) -> str:
+    return next((every for every, days in FINE.items() if span <= timedelta(days=days)), "1d")
+
+
+def _answered(record: Record, asked: Mapping[str, Question], failed: list[Failure]) -> dict[str, pd.DataFrame]:
+    """Answer all questions over one reading; where that fails each by itself, and what fails is told."""
+    try:
+        found = dict(zip(asked, answers(record, list(asked.values())), strict=True))
+    except (RecordUnreadable, RequestRefused):
+        raise
+    except Exception:  # noqa: BLE001 - a report says what failed, whatever it was, and holds the rest
+        each = {name: _attempted(name, lambda of=question: answers(record, [of])[0], failed) for name, question in asked.items()}
+        found = {name: frame for name, frame in each.items() if frame is not None}
+    return {name: _there(frame, asked[name].request) for name, frame in found.items()}
+
+
+def _attempted(section: str, make: Callable[[], Any], failed: list[Failure]) -> Any:  # noqa: ANN401 - what is made
+    try:
+        return make()
+    except Exception as error:  # noqa: BLE001 - as above
+        failed.append(Failure(section, f"{type(error).__name__}: {error}"))
+        return None
+
+
+def _there(frame: pd.DataFrame, request: Request) -> pd.DataFrame:
+    """Return a frame with its instants in the zone of the request."""
+    instants = {name: frame[name].dt.tz_convert(request.tz) for name in frame.select_dtypes("datetimetz").columns}
+    there = frame.assign(**instants)
+    there.attrs = frame.attrs
+    return there
+
+
+def part(frame: pd.DataFrame | None, key: Sequence[str], of: tuple[Any, ...]) -> pd.DataFrame | None:
+    """Return the rows of one series, or pool; None where there are none."""
+    if frame is None:
+        return None
+    chosen = frame
+    for name, value in zip(key, of, strict=True):
+        chosen = chosen[chosen[name] == value]
+    return None if chosen.empty else chosen
