@@ -3,6 +3,7 @@
 How data flows, one way::
 
     record (rows) -> series -> flows -> waits, failures, loads -> days -> trends, profile -> history -> output
+                                                                                          report -> views -> pages
 
 with, beside them, `classes` and `retention` (what the API keeps of finished jobs), `service`, `matching`, `cohorts`
 and `quantiles` (who left the queue when), `windows` and `periods` (what lies in which span of time), `questions` and
@@ -17,23 +18,30 @@ Where do I go to ...?
 - change what a caller can ask for: `request`, `questions`; what comes back: `groups`, `history`; how it is shown:
   `output`, `cells`, `wording`
 - change the table that a demo ends with: `summary`
+- change a figure: `figures`; what all of them have in common: `axes`; how they become SVG and PNG: `pictures`, `drawing`
+- change a report: what is asked for `report`; what matters `findings`; its words `views`, `tables`, `definitions`; its
+  pages `pages`, `plain` and `templates`; its files `publish`; all of it `reporting`
+- change a text or its translation: `language`, `locale`
+- change a notebook: the folder `notebooks` beside this one; how they reach a user: `notebooks`
 
 It knows the collector by its tables and its spool alone (their dictionary is data/README.md), and never asks what
 time it is.
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from analysis.frames import in_zone
     from analysis.history import History
+    from analysis.output import readable
 
-__all__ = ["History"]
+__all__ = ["History", "in_zone", "readable"]
+FROM = {"History": "analysis.history", "in_zone": "analysis.frames", "readable": "analysis.output"}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - what a module holds
-    """Load `History` when it is asked for: the command line lists its commands without what they compute with."""
-    if name == "History":
-        from analysis.history import History  # noqa: PLC0415 - the reason is above
-
-        return History
+    """Load what is asked for: the command line lists its commands without what they compute with."""
+    if name in FROM:
+        return getattr(importlib.import_module(FROM[name]), name)
     raise AttributeError(name)

@@ -57,7 +57,7 @@ def times(axes: Axes, frame: pd.DataFrame, *, labelled: bool = True, seen: bool 
     bounds = edges(frame)
     zone = frame["window_start"].dt.tz
     axes.set_xlim(bounds[0], bounds[-1])
-    dates(axes, zone)
+    dates(axes, zone, 8)
     axes.tick_params(axis="x", pad=9, labelbottom=labelled)
     if labelled:
         axes.set_xlabel(_("date ({zone})").format(zone=zone))
@@ -67,9 +67,9 @@ def times(axes: Axes, frame: pd.DataFrame, *, labelled: bool = True, seen: bool 
         strip(axes, frame)
 
 
-def dates(axes: Axes, zone: tzinfo | None) -> None:
+def dates(axes: Axes, zone: tzinfo | None, most: int) -> None:
     """Say dates as numbers, which every language reads."""
-    locator = AutoDateLocator(tz=zone, minticks=3, maxticks=8)
+    locator = AutoDateLocator(tz=zone, minticks=2, maxticks=most)
     axes.xaxis.set_major_locator(locator)
     formatter = ConciseDateFormatter(
         locator,

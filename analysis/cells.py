@@ -18,6 +18,10 @@ def _waits(row: pd.Series, interval: float) -> Cells:
     return cells | {"9 of 10 within": with_bounds(row, "p90", interval)}
 
 
+def _distribution(row: pd.Series, interval: float) -> Cells:
+    return {"share of jobs": percent(row["share"]), "waited at most": with_bounds(row, "wait", interval)}
+
+
 def _failures(row: pd.Series, _interval: float) -> Cells:
     return {
         "ended": number(row["finished"]),
@@ -126,6 +130,7 @@ def by_hour(frame: pd.DataFrame) -> pd.DataFrame:
 
 CELLS: Final[dict[str, Callable[[pd.Series, float], Cells]]] = {
     "waits": _waits,
+    "distribution": _distribution,
     "failures": _failures,
     "flows": _flows,
     "coverage": _coverage,

@@ -94,11 +94,7 @@ def estimate(group: Sequence[Ending], windows: Whole) -> Columns:
     none = mark("note", "nothing ended")
     few = mark("note", "ends on {number} of the last {days} days: too few to say how they scatter")
     notes = [
-        none
-        if not any_
-        else few.format(number=number, days=TRAILING_DAYS)
-        if number < FEWEST_DAYS
-        else ""
+        none if not any_ else few.format(number=number, days=TRAILING_DAYS) if number < FEWEST_DAYS else ""
         for any_, number in zip(some, days, strict=True)
     ]
     return {

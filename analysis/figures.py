@@ -23,6 +23,7 @@ from analysis.axes import (
     PAPER,
     RED,
     SKY,
+    dates,
     durations,
     edges,
     legend,
@@ -33,7 +34,7 @@ from analysis.axes import (
     tick,
     times,
 )
-from analysis.language import _
+from analysis.language import _, translated
 from analysis.matching import Real
 from analysis.wording import DAY, HOUR, MINUTE, duration
 
@@ -119,9 +120,13 @@ def distribution(frame: pd.DataFrame, axes: Axes, *, limit: float | None = None)
     # Between two shares no less than at the smaller, no more than at the larger one.
     steps = np.repeat(share, 2)[1:-1], np.repeat(low, 2)[:-2], np.repeat(beyond, 2)[2:]
     axes.fill_betweenx(*steps, color=BLUE, alpha=0.25, linewidth=0, label=_("any order of service"))
-    axes.plot(point, share, "o-", color=BLUE, markersize=3, label=_("order assumed: {order}").format(order=_order(frame)))
+    axes.plot(
+        point, share, "o-", color=BLUE, markersize=3, label=_("order assumed: {order}").format(order=_order(frame))
+    )
     if limit is not None:
-        axes.axvline(limit, color=RED, linestyle="--", linewidth=1, label=_("limit {limit}").format(limit=duration(limit)))
+        axes.axvline(
+            limit, color=RED, linestyle="--", linewidth=1, label=_("limit {limit}").format(limit=duration(limit))
+        )
     axes.xaxis.set_major_locator(FixedLocator([0, *(wait for wait in WAITED if wait < longest * 1.3)]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda wait, _place: tick(wait)))
@@ -201,6 +206,7 @@ def pools(frame: pd.DataFrame, figure: Figure, *, limit: float | None = None) ->
     grid = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
     for (_key, part), axes in zip(parts, grid, strict=False):
         waits(part, axes, limit=limit, labelled=False)
+        dates(axes, part["window_start"].dt.tz, 4)
         axes.get_legend().remove()
         axes.set_title(_name(part), parse_math=False, loc="left")
         axes.set_ylabel("")
@@ -280,4 +286,4 @@ def _name(part: pd.DataFrame) -> str:
 
 
 def _order(frame: pd.DataFrame) -> str:
-    return str(frame["order"].iloc[0])
+    return translated(str(frame["order"].iloc[0]))

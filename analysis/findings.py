@@ -178,7 +178,9 @@ def sentence(found: Finding, limit: float | None, interval: float) -> str:
         )
     texts = {
         "wait": _("{who}: the mean wait rose to {value}{bounds} from {other}{difference}{since}; {seen} seen"),
-        "over": _("{who}: the share over the limit rose to {value}{bounds} from {other}{difference}{since}; {seen} seen"),
+        "over": _(
+            "{who}: the share over the limit rose to {value}{bounds} from {other}{difference}{since}; {seen} seen"
+        ),
         "failures": _("{who}: the failure rate rose to {value}{bounds} from {other}{difference}{since}; {seen} seen"),
     }
     return texts[found.measure].format(

@@ -1,4 +1,4 @@
-"""The counts of a record as frames: what was observed, and what it said."""
+"""Frames: the counts of a record, what was observed, and times in the zone that was asked for."""
 
 from typing import Any
 
@@ -47,6 +47,14 @@ def attempts(record: Record, selection: Selection) -> pd.DataFrame:
     names = ["project", "pool", "pool_name", "outcome", "attempts", "first_slot", "last_slot"]
     frame = pd.DataFrame(record.attempts(selection), columns=names)
     return frame.assign(**{name: pd.to_datetime(frame[name], utc=True) for name in ("first_slot", "last_slot")})
+
+
+def in_zone(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame of an estimate with its instants in the zone that it was asked for, as figures take them."""
+    instants = frame.select_dtypes("datetimetz").columns
+    there = frame.assign(**{name: frame[name].dt.tz_convert(frame.attrs["zone"]) for name in instants})
+    there.attrs = frame.attrs
+    return there
 
 
 def _utc(seconds: Whole) -> pd.DatetimeIndex:

@@ -72,7 +72,9 @@ def _said(note: str) -> str:
         return whole
     for pattern, text in _patterns(spoken()):
         if found := pattern.fullmatch(note):
-            return text.format(**{name: translated(said) if name == NOTE else said for name, said in found.groupdict().items()})
+            return text.format(
+                **{name: translated(said) if name == NOTE else said for name, said in found.groupdict().items()}
+            )
     return note
 
 

@@ -13,6 +13,7 @@ from wcwidth import wcswidth
 
 from analysis.cells import CELLS, SHAPES, Cells
 from analysis.errors import RequestRefused
+from analysis.frames import in_zone
 from analysis.history import History
 from analysis.windows import zone_of
 from analysis.wording import percent
@@ -44,17 +45,7 @@ def answer(
     RecordUnreadable, RequestRefused
     """
     frame = getattr(History(database, spool), estimate)(**options)
-    zone, interval = zone_of(options["zone"]), frame.attrs["interval_seconds"]
-    # Without windows a row is about the whole period, from a day on.
-    every = options.get("every", "1d")
-
-    def show() -> str:
-        instants = frame.select_dtypes("datetimetz").columns
-        there = frame.assign(**{name: frame[name].dt.tz_convert(zone) for name in instants})
-        shaped = SHAPES[estimate](there) if estimate in SHAPES else there
-        return table(shaped, CELLS[estimate], every, zone, interval)
-
-    return write(frame, format_, output, show)
+    return write(frame, format_, output, lambda: table(frame))
 
 
 def write(frame: pd.DataFrame, format_: str, output: Path | None, show: Callable[[], str]) -> str:
@@ -120,25 +111,52 @@ def _json(frame: pd.DataFrame) -> str:
     return frame.to_json(orient="records", date_format="iso", date_unit="s", indent=2, force_ascii=False) + "\n"
 
 
-def table(
-    frame: pd.DataFrame, cells: Callable[[pd.Series, float], Cells], every: str, zone: ZoneInfo, interval: float
-) -> str:
-    """Show a frame in at most a hundred columns; what is said of a row is said once, below.
+def table(frame: pd.DataFrame) -> str:
+    """Show a frame of an estimate in at most a hundred columns; what is said of a row is said once, below."""
+    heading, lines, labels = _said(frame)
+    notes: dict[str, str] = {}
+    for line in lines:
+        line[""] = notes.setdefault(line.pop("note"), str(len(notes) + 1)) if line["note"] else line.pop("note")
+    # Names give way to figures.
+    for longest in NAME_LENGTHS:
+        shown = _columns([line | {label: _short(line[label], longest) for label in labels} for line in lines])
+        if max(map(wcswidth, shown.splitlines())) <= WIDTH:
+            break
+    return "\n".join([*heading, shown, *(f"{mark}: {note}" for note, mark in notes.items())]) + "\n"
+
+
+def readable(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return what a person reads of a frame of `History`: names, units, figures with their bounds, rounded.
 
     Parameters
     ----------
-    cells
-        What is shown of a row besides its series and window, by heading.
-    interval
-        The poll interval, in seconds: nothing is said finer than that.
+    frame
+        As a method of `History` returned it, or some of its rows.
+
+    Raises
+    ------
+    RequestRefused
+        When it is no such frame.
     """
-    notes: dict[str, str] = {}
+    if "question" not in frame.attrs:
+        raise RequestRefused("only a frame that a method of History returned can be told in words")
+    _heading, lines, _labels = _said(frame)
+    return pd.DataFrame(lines, index=pd.Index([""] * len(lines)))
+
+
+def _said(frame: pd.DataFrame) -> tuple[list[str], list[Cells], list[str]]:
+    """Say the rows of a frame: what holds for all of them, then each one's cells, and which of these are names."""
+    estimate, zone = frame.attrs["question"], zone_of(frame.attrs["zone"])
+    # Without windows a row is about the whole period, from a day on.
+    every, interval = frame.attrs["every"], frame.attrs["interval_seconds"]
+    frame = in_zone(frame)
+    frame = SHAPES[estimate](frame) if estimate in SHAPES else frame
     several = frame["project"].nunique() > 1
     labels = [label for label in ("project", "pool", "type") if not frame[label].isna().all()]
     labels = labels if several else [label for label in labels if label != "project"]
     # Of one window the span is said once.
     same = len(frame) > 1 and len(frame[["window_start", "window_end"]].drop_duplicates()) == 1
-    first, last = (frame[f"window_{end}"].iloc[0].tz_convert(zone) for end in ("start", "end"))
+    first, last = (frame[f"window_{end}"].iloc[0] for end in ("start", "end"))
     seen = frame["coverage"].map(percent)
     alike = same and seen.nunique() == 1
     heading = [f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}"] if same else []
@@ -151,17 +169,11 @@ def table(
         }
         if not same:
             line["from"] = _window(row, every, zone)
-        line |= cells(row, interval)
+        line |= CELLS[estimate](row, interval)
         if not alike:
             line["seen"] = percent(row["coverage"])
-        line[""] = notes.setdefault(row["note"], str(len(notes) + 1)) if row["note"] else ""
-        lines.append(line)
-    # Names give way to figures.
-    for longest in NAME_LENGTHS:
-        shown = _columns([line | {label: _short(line[label], longest) for label in labels} for line in lines])
-        if max(map(wcswidth, shown.splitlines())) <= WIDTH:
-            break
-    return "\n".join([*heading, shown, *(f"{mark}: {note}" for note, mark in notes.items())]) + "\n"
+        lines.append(line | {"note": row["note"]})
+    return heading, lines, labels
 
 
 def _columns(lines: list[Cells]) -> str:

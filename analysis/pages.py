@@ -11,7 +11,7 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from analysis import views
+from analysis import tables, views
 from analysis.definitions import definitions
 from analysis.language import _, plural, speaking, spoken
 from analysis.plain import plain
@@ -64,10 +64,14 @@ def pages(report: Report, forms: Sequence[str], language: str, folder: str, draw
             # Named by what is in them: a page that is there keeps its pictures until it is replaced.
             files = {name: f"{name}-{sha256(picture).hexdigest()[:8]}.png" for name, picture in drawn.items()}
             beside = {files[name]: picture for name, picture in drawn.items()}
-            text = _markdown(report, sections, pool_pictures, {name: f"{folder}/{file}" for name, file in files.items()})
+            text = _markdown(
+                report, sections, pool_pictures, {name: f"{folder}/{file}" for name, file in files.items()}
+            )
             made.append(Page("md", text, beside))
         if "json" in forms:
-            text = json.dumps({"made_by": MADE_BY, **plain(report)}, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+            text = json.dumps(
+                {"made_by": MADE_BY, **plain(report)}, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+            )
             made.append(Page("json", text + "\n", {}))
         return made
 
@@ -128,7 +132,6 @@ def _environment(*, autoescape: bool) -> Environment:
         loader=FileSystemLoader(TEMPLATES),
         autoescape=autoescape,
         undefined=StrictUndefined,
-        trim_blocks=True,
         keep_trailing_newline=True,
     )
     environment.globals["_"] = _
@@ -149,7 +152,7 @@ def _content(
         "summary": views.summary(report),
         "sure": sure,
         "unsure": unsure,
-        "overview": views.overview(report),
+        "overview": tables.overview(report),
         "pool_pictures": pool_pictures,
         "pictures": pictures,
         "sections": sections,
@@ -160,9 +163,9 @@ def _content(
             "Pictures are of the {n} series that matter most; --pool shows others.",
             drawn,
         ).format(n=drawn),
-        "collection": views.collection(report),
+        "collection": tables.collection(report),
         "definitions": definitions(),
-        "classes_table": views.classes(report),
+        "classes_table": tables.classes(report),
     }
 
 

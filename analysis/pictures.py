@@ -109,7 +109,11 @@ def sheet(frames: Frames, limit: float | None) -> Figure:
     grid = figure.subplots(len(panels), 1, squeeze=False, height_ratios=[height for height, _ in panels])
     for place, (axes, (_, panel)) in enumerate(zip(grid[:, 0], panels, strict=True)):
         panel(axes, place == len(panels) - 1)
-    bounds = [edge for axes in grid[: len(panels) - ("failures" in frames) - ("outcomes" in frames), 0] for edge in axes.get_xlim()]
+    bounds = [
+        edge
+        for axes in grid[: len(panels) - ("failures" in frames) - ("outcomes" in frames), 0]
+        for edge in axes.get_xlim()
+    ]
     for axes in grid[:, 0]:
         axes.set_xlim(min(bounds, default=None), max(bounds, default=None))
     figure.align_ylabels()

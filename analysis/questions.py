@@ -106,10 +106,14 @@ def _distribution(found: Windows) -> Columns:
     """Make a row of each quantile of each window."""
     rows = as_rows(found)
     each = {name: rows.get(name) for name in ("window_start", "window_end", "order", *ALWAYS)}
-    repeated = {name: np.repeat(np.broadcast_to(np.asarray(value), len(found.cut)), len(SHARES)) for name, value in each.items()}
+    repeated = {
+        name: np.repeat(np.broadcast_to(np.asarray(value), len(found.cut)), len(SHARES)) for name, value in each.items()
+    }
     nothing = np.full(len(found.cut), np.nan)
     quantiles = {
-        f"wait{kind}_seconds": np.column_stack([rows.get(f"p{share}{kind}_seconds", nothing) for share in SHARES]).ravel()
+        f"wait{kind}_seconds": np.column_stack(
+            [rows.get(f"p{share}{kind}_seconds", nothing) for share in SHARES]
+        ).ravel()
         for kind in ("", "_low", "_high")
     }
     return repeated | quantiles | {"share": np.tile(np.array(SHARES) / 100, len(found.cut))}

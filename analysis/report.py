@@ -145,9 +145,12 @@ def _answered(record: Record, asked: Mapping[str, Question], failed: list[Failur
     except (RecordUnreadable, RequestRefused):
         raise
     except Exception:  # noqa: BLE001 - a report says what failed, whatever it was, and holds the rest
-        each = {name: _attempted(name, lambda of=question: answers(record, [of])[0], failed) for name, question in asked.items()}
+        each = {
+            name: _attempted(name, lambda of=question: answers(record, [of])[0], failed)
+            for name, question in asked.items()
+        }
         found = {name: frame for name, frame in each.items() if frame is not None}
-    return {name: _there(frame, asked[name].request) for name, frame in found.items()}
+    return {name: frames.in_zone(frame) for name, frame in found.items()}
 
 
 def _attempted(section: str, make: Callable[[], Any], failed: list[Failure]) -> Any:  # noqa: ANN401 - what is made
@@ -156,14 +159,6 @@ def _attempted(section: str, make: Callable[[], Any], failed: list[Failure]) -> 
     except Exception as error:  # noqa: BLE001 - as above
         failed.append(Failure(section, f"{type(error).__name__}: {error}"))
         return None
-
-
-def _there(frame: pd.DataFrame, request: Request) -> pd.DataFrame:
-    """Return a frame with its instants in the zone of the request."""
-    instants = {name: frame[name].dt.tz_convert(request.tz) for name in frame.select_dtypes("datetimetz").columns}
-    there = frame.assign(**instants)
-    there.attrs = frame.attrs
-    return there
 
 
 def part(frame: pd.DataFrame | None, key: Sequence[str], of: tuple[Any, ...]) -> pd.DataFrame | None:

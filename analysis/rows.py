@@ -106,7 +106,9 @@ def attempts(
         GROUP BY ALL ORDER BY project, pool, outcome""",
         _span(selection),
     ).fetchall()
-    return [(project, pool, name or None, *of) for project, pool, name, *of in found if selection.takes(project, pool, name)]
+    return [
+        (project, pool, name or None, *of) for project, pool, name, *of in found if selection.takes(project, pool, name)
+    ]
 
 
 def _span(selection: Selection) -> list[datetime]:

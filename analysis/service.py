@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from analysis.flows import Flows
+from analysis.language import mark
 from analysis.matching import Real, Whole, serve
 
 ORDERS: Final = ("unknown", "fifo", "backfill")
@@ -82,7 +83,7 @@ def _order(flows: Flows, order: str) -> tuple[str, float]:
     share = float(np.clip((passing(flows) - low) / (high - low), 0.0, 1.0))
     if order == "backfill":
         share = max(share, 0.5)
-    return ("fifo" if share == 0 else f"{share:.0%} newest first"), share
+    return (mark("note", "fifo") if share == 0 else mark("note", "{share:.0%} newest first").format(share=share)), share
 
 
 def passing(flows: Flows) -> float:

@@ -43,6 +43,8 @@ COMMANDS = {
     "changes": "analysis.commands:changes",
     "profile": "analysis.commands:profile",
     "compare": "analysis.commands:compare",
+    "report": "analysis.commands:report",
+    "notebooks": "analysis.notebooks:notebooks",
     "sandbox": "collector.commands.sandbox",
     "demo": "collector.commands.demo",
 }
@@ -57,6 +59,8 @@ Exit codes:
   5  the database is damaged, of a newer Poolscope, not Poolscope's, or in use
   6  a given file cannot be taken; nothing of it was written
   7  the record is older than --max-age
+  8  a part of a report could not be made, the rest is there
+  9  more jobs waited too long than --fail-above allows
   70 a defect of Poolscope: please report what it says
   130 ended by Ctrl-C
   141 whoever read the output has gone
@@ -106,6 +110,12 @@ def summarise(database: Path, spool: Path) -> list[dict[str, Any]]:
     """Return what a record holds, a row a pool: `analysis` reads it, and is loaded for nothing less."""
     rows: list[dict[str, Any]] = importlib.import_module("analysis.summary").summarise(database, spool)
     return rows
+
+
+def write_report(database: Path, spool: Path, out: Path) -> list[Path]:
+    """Write a report of a record's last fortnight, and return its files: as `summarise`, by what is loaded for it."""
+    files: list[Path] = importlib.import_module("analysis.reporting").write_first(database, spool, out)
+    return files
 
 
 class LazyGroup(click.Group):

@@ -5,7 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from collector import spool
-from collector.cli import summarise
+from collector.cli import summarise, write_report
 from collector.clock import SimulatedClock
 from collector.console import progress, say, table, warn
 from collector.credentials import Credential
@@ -89,7 +89,8 @@ def command(days: int | None, trace: Path | None, step: timedelta, out: Path) ->
         polls=len(slots),
     )
     table("pool", summarise(database, spool_folder), _cells)
-    _say_next(_write_config(out))
+    reports = write_report(database, spool_folder, out / "reports")
+    _say_next(_write_config(out), reports)
     return int(bool(failures))
 
 
@@ -152,13 +153,17 @@ def _write_config(out: Path) -> Path:
     return file
 
 
-def _say_next(config: Path) -> None:
+def _say_next(config: Path, reports: Sequence[Path]) -> None:
+    report = ", ".join(map(str, reports))
     say(
         "next",
         f"""
+The report of these days, to be opened in a browser: {report}
+
 What to do next:
   how it stands   poolscope --config {config} status
   take it along   poolscope --config {config} export --output snapshots.parquet
   the real thing  poolscope init, fill in poolscope.toml, poolscope collect, and then a line in your crontab""",
         config=str(config),
+        report=report,
     )

@@ -1,0 +1,103 @@
+"""A report from the record to the disk: gathered, made into pages, written; and what a caller has to know of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from analysis import drawing
+from analysis.errors import RequestRefused
+from analysis.findings import SHARE
+from analysis.language import LANGUAGES
+from analysis.pages import FORMATS, Draw, pages
+from analysis.publish import publish, remove_older, stem
+from analysis.record import Record
+from analysis.report import Failure, Report, gather
+from analysis.request import Request
+
+PART_FAILED: Final = 8
+ABOVE: Final = 9
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of a report."""
+
+    files: Sequence[Path]
+    removed: Sequence[Path]
+    failed: Sequence[Failure]
+    above: Sequence[str]
+    """The series of which more waited longer than the limit than was allowed: pool and type."""
+
+    @property
+    def exit_code(self) -> int:
+        """0 all is well; 9 more waited too long than was allowed; 8 a part could not be made."""
+        return ABOVE if self.above else PART_FAILED if self.failed else 0
+
+
+def write_report(
+    record: Record,
+    request: Request,
+    out: Path,
+    draw: Draw,
+    *,
+    language: str = "en",
+    forms: str = "html",
+    against: str = "previous",
+    fail_above: float | None = None,
+    keep: int | None = None,
+) -> Written:
+    """Write a report.
+
+    Parameters
+    ----------
+    request
+        ``since`` begins the period.
+    out
+        The folder.
+    forms
+        Of `pages.FORMATS`, with commas between.
+    against
+        See `Request.periods`.
+    fail_above
+        A share of 1: so many jobs of a series may wait longer than the limit.
+    keep
+        Reports of so many days stay, older ones of this folder go.
+
+    Raises
+    ------
+    RecordUnreadable, RequestRefused
+    """
+    wanted = [form.strip() for form in forms.split(",")]
+    for what, value, allowed in (("lang", language, LANGUAGES), *(("format", form, FORMATS) for form in wanted)):
+        if value not in allowed:
+            raise RequestRefused(f"{what} cannot be {value!r}: take {', '.join(allowed)}")
+    if fail_above is not None and request.limit is None:
+        raise RequestRefused(
+            "--fail-above is a share of the jobs that wait longer than a limit: give it with --slo 15m"
+        )
+    report = gather(record, request, against, SHARE if fail_above is None else fail_above)
+    name = stem(report, language)
+    files = publish(out, name, pages(report, wanted, language, name, draw))
+    removed = remove_older(out, keep) if keep is not None else []
+    return Written(files, removed, report.failed, [] if fail_above is None else _above(report, fail_above))
+
+
+def write_first(database: Path, spool: Path, out: Path) -> list[Path]:
+    """Write a report of a record's last fortnight in English, with a limit of a quarter of an hour; return its files."""
+    request = Request(every="1d", slo="15m")
+    record = Record(database, spool)
+    draw = partial(drawing.draw, limit=request.limit)
+    return list(write_report(record, replace(request, since="14d"), out, draw).files)
+
+
+def _above(report: Report, share: float) -> list[str]:
+    """Return the series of which more jobs than a share waited too long: by the point, or by the lower bound alone."""
+    if "whole" not in report.series:
+        return []
+    whole = report.series["whole"]
+    over = whole["over_slo"].fillna(whole["over_slo_low"]).to_numpy(float)
+    return [f"{row.pool} {row.type}" for row in whole[np.nan_to_num(over) > share].itertuples()]
