@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from analysis.language import _
@@ -29,6 +29,7 @@ PALETTE: Final = {
     "amber": AMBER,
 }  # fmt: skip
 """By the names that a page of another background knows them by."""
+EPOCH: Final = pd.Timestamp(0, tz="UTC")
 STEPS: Final = (
     *(1, 2, 5, 10, 20, 30),
     *(MINUTE * number for number in (1, 2, 5, 10, 15, 20, 30)),
@@ -43,7 +44,14 @@ STRIP: Final = 0.035
 def edges(frame: pd.DataFrame) -> Real:
     """Return where windows that follow each other begin, and the last one ends, as matplotlib counts days."""
     ends = pd.concat([frame["window_start"], frame["window_end"].iloc[-1:]])
-    return np.asarray(date2num(ends.dt.tz_convert("UTC").dt.tz_localize(None)), float)
+    # Days since 1970, as matplotlib counts them.
+    at: Real = (ends.dt.tz_convert("UTC") - EPOCH).dt.total_seconds().to_numpy(float) / DAY
+    return at
+
+
+def day(instant: pd.Timestamp) -> float:
+    """Return an instant as matplotlib counts days."""
+    return (instant - EPOCH).total_seconds() / DAY
 
 
 def middles(frame: pd.DataFrame) -> Real:
@@ -69,9 +77,9 @@ def times(axes: Axes, frame: pd.DataFrame, *, labelled: bool = True, seen: bool 
 
 def dates(axes: Axes, zone: tzinfo | None, most: int) -> None:
     """Say dates as numbers, which every language reads."""
-    locator = AutoDateLocator(tz=zone, minticks=2, maxticks=most)
+    locator = AutoDateLocator(tz=zone, minticks=2, maxticks=most)  # type: ignore[no-untyped-call]  # so it comes
     axes.xaxis.set_major_locator(locator)
-    formatter = ConciseDateFormatter(
+    formatter = ConciseDateFormatter(  # type: ignore[no-untyped-call]  # likewise
         locator,
         tz=zone,
         formats=["%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M", "%H:%M:%S"],
@@ -107,7 +115,7 @@ def durations(axis: Axis, longest: float) -> None:
     """Say seconds from zero on as people say durations."""
     longest = longest if np.isfinite(longest) and longest > 0 else MINUTE
     step = next((step for step in STEPS if longest / step <= TICKS), STEPS[-1])
-    axis.set_major_locator(FixedLocator(np.arange(0, longest + step, step)))
+    axis.set_major_locator(FixedLocator(list(np.arange(0, longest + step, step))))
     axis.set_major_formatter(FuncFormatter(lambda seconds, _place: tick(seconds)))
 
 

@@ -9,23 +9,23 @@ def definitions() -> list[tuple[str, str]]:
         (
             _("Wait"),
             _(
-                "From the job's arrival until it left the queue, by starting or by giving up. A window's waits are those of"
-                " the jobs that arrived in it, whenever they left."
+                "From the job's arrival until it left the queue, by starting or by giving up. A window's waits are "
+                "those of the jobs that arrived in it, whenever they left."
             ),
         ),
         (
             _("Bounds"),
             _(
-                "Counts do not tell which job left. The bounds hold for every order in which the jobs can have been served,"
-                " and for every place of each event between two polls. Where none is given upwards, some of the jobs may"
-                " still be waiting."
+                "Counts do not tell which job left. The bounds hold for every order in which the jobs can have been "
+                "served, and for every place of each event between two polls. Where none is given upwards, some of "
+                "the jobs may still be waiting."
             ),
         ),
         (
             _("Value"),
             _(
-                "Lies within the bounds, and assumes the order of service that is named at the end of this report. Nothing"
-                " is said finer than the poll interval."
+                "Lies within the bounds, and assumes the order of service that is named at the end of this report. "
+                "Nothing is said finer than the poll interval."
             ),
         ),
         (
@@ -35,39 +35,40 @@ def definitions() -> list[tuple[str, str]]:
         (
             _("Failure rate"),
             _(
-                "Failed jobs among those that completed, failed or were terminated. Its 95 % interval is about the underlying"
-                " rate: failures come in bursts, and by how much days scatter more than coin tosses widens it."
+                "Failed jobs among those that completed, failed or were terminated. Its 95 % interval is about the "
+                "underlying rate: failures come in bursts, and by how much days scatter more than coin tosses widens "
+                "it."
             ),
         ),
         (
             _("Seen"),
             _(
-                "The share of the polls that were answered. What was not seen is unknown, never zero: figures have no line"
-                " across it, and it widens bounds."
+                "The share of the polls that were answered. What was not seen is unknown, never zero: figures have no"
+                " line across it, and it widens bounds."
             ),
         ),
         (
             _("Differs, goes, changed"),
             _(
-                "Days that follow each other are alike, so n of them tell less than n. Intervals respect that, and what the"
-                " bounds leave open; below ten independent days none is given. No direction shown is no proof that nothing"
-                " moved."
+                "Days that follow each other are alike, so n of them tell less than n. Intervals respect that, and "
+                "what the bounds leave open; below ten independent days none is given. No direction shown is no proof"
+                " that nothing moved."
             ),
         ),
         (
             _("Sure and unsure"),
             _(
-                "Of many comparisons some show a difference by chance. Those called sure are chosen so that about one in"
-                " twenty of them is chance. Unsure are those that the counts show and chance may explain, or about which"
-                " there are too few independent days."
+                "Of many comparisons some show a difference by chance. Those called sure are chosen so that about one"
+                " in twenty of them is chance. Unsure are those that the counts show and chance may explain, or about"
+                " which there are too few independent days."
             ),
         ),
         (
             _("Finished jobs"),
             _(
-                "How the API keeps them, found from the counts: kept; rolling, for a time; purged in batches; capped at a"
-                " ceiling; absent, where nothing is kept; silent, where nothing ended. Where they are absent or capped, what"
-                " came is bounded below only, and no failure rate can be had."
+                "How the API keeps them, found from the counts: kept; rolling, for a time; purged in batches; capped "
+                "at a ceiling; absent, where nothing is kept; silent, where nothing ended. Where they are absent or "
+                "capped, what came is bounded below only, and no failure rate can be had."
             ),
         ),
     ]

@@ -10,7 +10,6 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.dates import date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
@@ -24,6 +23,7 @@ from analysis.axes import (
     RED,
     SKY,
     dates,
+    day,
     durations,
     edges,
     legend,
@@ -187,14 +187,14 @@ def outcomes(frame: pd.DataFrame, axes: Axes, *, labelled: bool = True) -> Axes:
 
 def changes(frame: pd.DataFrame, axes: Axes) -> Axes:
     """Mark on a measure's axes when it changed, between which dates, and from what to what, from `History.changes`."""
-    for row in frame[frame["changed_at"].notna()].itertuples():
-        at, earliest, latest = _days(row.changed_at, row.earliest, row.latest)
-        first, last = axes.get_xlim()
+    first, last = axes.get_xlim()
+    for _place, row in frame[frame["changed_at"].notna()].iterrows():
+        at, earliest, latest = (day(row[name]) for name in ("changed_at", "earliest", "latest"))
         axes.axvspan(earliest, latest + 1, color=MUTED, alpha=0.2, linewidth=0)
         axes.axvline(at, color=INK, linewidth=1, label=_("changed"))
         # The levels beside it, as far as a week.
-        axes.hlines(row.before, max(first, at - 7), at, color=INK, linestyle=":")
-        axes.hlines(row.after, at, min(last, at + 7), color=INK, linestyle=":")
+        axes.hlines(row["before"], max(first, at - 7), at, color=INK, linestyle=":")
+        axes.hlines(row["after"], at, min(last, at + 7), color=INK, linestyle=":")
     legend(axes)
     return axes
 
@@ -208,7 +208,7 @@ def pools(frame: pd.DataFrame, figure: Figure, *, limit: float | None = None) ->
         waits(part, axes, limit=limit, labelled=False)
         dates(axes, part["window_start"].dt.tz, 4)
         axes.get_legend().remove()
-        axes.set_title(_name(part), parse_math=False, loc="left")
+        axes.set_title(_name(part), loc="left")
         axes.set_ylabel("")
     for axes in grid[len(parts) :]:
         axes.remove()
@@ -235,9 +235,7 @@ def coverage(frame: pd.DataFrame, axes: Axes) -> Axes:
                 left=start,
                 **seen_as(share),
             )
-    labels = axes.set_yticks(range(len(parts)), [_name(part) for part in parts])
-    for label in labels and axes.get_yticklabels():
-        label.set_parse_math(False)
+    axes.set_yticks(range(len(parts)), [_name(part) for part in parts])
     axes.invert_yaxis()
     axes.grid(visible=False)
     times(axes, frame.sort_values("window_start"), seen=False)
@@ -272,10 +270,6 @@ def _from_zero(axes: Axes, frame: pd.DataFrame) -> None:
 
 def _limit(axes: Axes, limit: float) -> None:
     axes.axhline(limit, color=RED, linestyle="--", linewidth=1, label=_("limit {limit}").format(limit=duration(limit)))
-
-
-def _days(*instants: pd.Timestamp) -> list[float]:
-    return [float(date2num(instant.tz_convert("UTC").tz_localize(None))) for instant in instants]
 
 
 def _name(part: pd.DataFrame) -> str:

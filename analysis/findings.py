@@ -1,8 +1,8 @@
 """What matters in a report: which series wait longer, pass the limit or fail more, and how sure that is.
 
-Many series are compared at once, and of twenty comparisons one shows something by chance. Those that a report calls sure
-are chosen so that about one in twenty of them is chance (Benjamini and Hochberg, Journal of the Royal Statistical Society
-B 57 (1995), 289). What the counts of both periods differ by for certain, and what may yet be chance, is told as unsure.
+Many series are compared at once, and of twenty comparisons one shows something by chance. Those that a report calls
+sure are chosen so that about one in twenty of them is chance (Benjamini and Hochberg, Journal of the Royal Statistical
+Society B 57 (1995), 289). What the periods differ by for certain, and chance may yet explain, is told as unsure.
 """
 
 from collections.abc import Iterator, Mapping
@@ -84,7 +84,7 @@ def _over(whole: pd.DataFrame, share: float) -> Iterator[Finding]:
     """Tell of series of which more jobs than that share waited longer than the limit."""
     if "over_slo" not in whole:
         return
-    for row in whole.to_dict("records"):
+    for row in _rows(whole):
         value, low, high = (row[f"over_slo{bound}"] for bound in ("", "_low", "_high"))
         # The point assumes an order of service; what holds for every order is sure.
         if low > share or value > share:
@@ -96,26 +96,30 @@ def _worse(frames: Frames) -> Iterator[Finding]:
     asked = compare[compare["measure"] != "arrivals"]
     sure = _beyond_chance(asked["chance"])
     told = set()
-    for row, beyond in zip(asked.to_dict("records"), sure, strict=True):
+    for row, beyond in zip(_rows(asked), sure, strict=True):
         value, low, high = (row[name] for name in ("value", "value_low", "value_high"))
         kind = "failures" if row["measure"] == "failures" else "waits"
         larger = low > row["other_high"] if kind == "waits" else value > row["other"]
         shown = row["direction"] == "up"
         # A difference that no order of service explains, or that was shown by itself.
-        if beyond and shown or (larger or shown) and value - row["other"] > NOTABLE * row["other"]:
+        if (beyond and shown) or ((larger or shown) and value - row["other"] > NOTABLE * row["other"]):
             since = _last_rise(changes, row)
             difference = tuple(row[f"difference{bound}"] for bound in ("", "_low", "_high"))
             made = _finding(row, kind, row["measure"], bool(beyond and shown), (value, low, high), other=row["other"])
             made = replace(made, difference=difference[0], difference_low=difference[1], difference_high=difference[2])
             told.add((*_key(row), row["measure"]))
             yield replace(made, since=since)
-    for row in changes[(changes["direction"] == "up") & (changes["measure"] != "arrivals")].to_dict("records"):
+    for row in _rows(changes[(changes["direction"] == "up") & (changes["measure"] != "arrivals")]):
         if (*_key(row), row["measure"]) not in told:
             values = (row["after"], np.nan, np.nan)
             made = _finding(row, "changed", row["measure"], sure=False, value=values, other=row["before"])
             difference = tuple(row[f"change{bound}"] for bound in ("", "_low", "_high"))
             made = replace(made, difference=difference[0], difference_low=difference[1], difference_high=difference[2])
             yield replace(made, since=row["changed_at"].to_pydatetime())
+
+
+def _rows(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    return ({str(name): value for name, value in row.items()} for row in frame.to_dict("records"))
 
 
 def _beyond_chance(chances: pd.Series) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -143,7 +147,7 @@ def _finding(
     row: Mapping[str, Any],
     kind: str,
     measure: str,
-    sure: bool,  # noqa: FBT001 - a column's value
+    sure: bool,
     value: tuple[float, float, float],
     other: float,
 ) -> Finding:

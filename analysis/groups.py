@@ -149,7 +149,7 @@ def answers(record: Record, questions: Sequence[Question]) -> list[pd.DataFrame]
         frame = pd.DataFrame({name: _stacked(rows, name) for name in (*LABELS, *question.columns)})
         for instant in [name for name in frame.columns if name in INSTANTS]:
             frame[instant] = pd.to_datetime(frame[instant], unit="s", utc=True)
-        request = questions[number].request
+        request = question.request
         frame.attrs |= {"interval_seconds": max(intervals), "every": request.every, "zone": request.zone}
         frames.append(frame)
     return frames

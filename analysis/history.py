@@ -43,11 +43,11 @@ class History:
 
     Notes
     -----
-    Every estimate takes the keywords of `Options`: ``every`` (1h, 3h, 6h, 1d, 1w, 1mo, all) and ``zone`` make the windows,
-    (start, end]; ``since`` and ``until`` (an instant in that zone, or a duration back from the last slot) the part of
-    the record that is read; ``project``, ``pool`` and ``type`` (patterns, of a pool's id or display name) what is
-    selected; ``by`` (pool,type, pool, type, all) over what is summed. All raise RecordUnreadable and RequestRefused.
-    A window without an estimate has missing values and a note that says why.
+    Every estimate takes the keywords of `Options`: ``every`` (1h, 3h, 6h, 1d, 1w, 1mo, all) and ``zone`` make the
+    windows, (start, end]; ``since`` and ``until`` (an instant in that zone, or a duration back from the last slot)
+    the part of the record that is read; ``project``, ``pool`` and ``type`` (patterns, of a pool's id or display name)
+    what is selected; ``by`` (pool,type, pool, type, all) over what is summed. All raise RecordUnreadable and
+    RequestRefused. A window without an estimate has missing values and a note that says why.
     """
 
     def __init__(self, database: Path | str, spool: Path | str | None = None) -> None:
@@ -84,8 +84,8 @@ class History:
         Returns
         -------
         pandas.DataFrame
-            A row a (project, pool, outcome), in that order: the key, pool_name, attempts, first_slot and last_slot (UTC). The outcome
-            is ok or the cause of a failure; a slot may be tried more than once.
+            A row a (project, pool, outcome), in that order: the key, pool_name, attempts, first_slot and last_slot
+            (UTC). The outcome is ok or the cause of a failure; a slot may be tried more than once.
         """
         request = Request(**options)
         # Durations count back from the last slot that was observed, where there is one.
@@ -141,11 +141,12 @@ class History:
         -------
         pandas.DataFrame
             A row a series, or sum of series, and window: `LABELS`, queue, arrivals with bounds, departures (from the
-            queue), left_until and came_until (who had left the queue by the window's end since the first, and
-            these with who still waits), starts_low and starts_high (who was terminated may have given up), completed,
-            failed, terminated, queue_start and queue_end (jobs waiting), queue_mean, queue_max, running_mean and running_max (over the
-            slots at which all of it was seen), abnormal (jobs in that status at the end), drain_seconds with an
-            interval (how long the queue of the end takes at the window's rate), coverage, history, method, note.
+            queue), left_until and came_until (who had left the queue by the window's end since the first, and these
+            with who still waits), starts_low and starts_high (who was terminated may have given up), completed,
+            failed, terminated, queue_start and queue_end (jobs waiting), queue_mean, queue_max, running_mean and
+            running_max (over the slots at which all of it was seen), abnormal (jobs in that status at the end),
+            drain_seconds with an interval (how long the queue of the end takes at the window's rate), coverage,
+            history, method, note.
         """
         return self._ask("flows", questions.of_flows(Request(**options)))
 

@@ -61,8 +61,8 @@ def translated(note: str) -> str:
     """Translate a note of an estimate: several that were joined, each made from a marked text.
 
     >>> with speaking("zh"):
-    ...     translated("no arrivals; Failed: 1,024 taken as deleted")
-    '无任务到达; Failed：1,024 个视为已删除'
+    ...     translated("no arrivals; rolling 7d")
+    '无任务到达; 滚动 7 天'
     """
     return "; ".join(_said(each) for each in note.split("; ")) if note else ""
 
@@ -95,7 +95,7 @@ def _patterns(language: str) -> list[tuple[re.Pattern[str], str]]:
     """Return what recognises a text that was filled in, and its translation with the same fields; the longest first."""
     if language == "en":
         return []
-    notes = {note.id: str(note.string) for note in _read(language) if note.context == NOTE and "{" in str(note.id)}
+    notes = {str(note.id): str(note.string) for note in _read(language) if note.context == NOTE and "{" in str(note.id)}
     found = []
     for english in sorted(notes, key=lambda each: -len(each)):
         pattern = PLACEHOLDER.sub(lambda name: f"(?P<{name[1]}>.+?)", re.escape(english))

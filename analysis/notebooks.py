@@ -18,7 +18,8 @@ DEMO: Final = Path("data", "demo", "demo.duckdb")
 
 def shipped() -> list[Path]:
     """Return the notebooks that came with Poolscope: beside this file in a package, beside its folder in a checkout."""
-    return next((found for folder in (HERE, HERE.parent) if (found := sorted((folder / "notebooks").glob("*.ipynb")))), [])
+    inside, beside = (sorted((folder / "notebooks").glob("*.ipynb")) for folder in (HERE, HERE.parent))
+    return inside or beside
 
 
 def demo() -> Path:
@@ -40,9 +41,11 @@ def demo() -> Path:
 
 
 @click.command("notebooks")
-@click.option("--dir", "folder", type=click.Path(path_type=Path, file_okay=False), default=Path("notebooks"), show_default=True)
+@click.option(
+    "--dir", "folder", type=click.Path(path_type=Path, file_okay=False), default=Path("notebooks"), show_default=True
+)
 @click.option("--no-open", is_flag=True, help="Only copy them.")
-def notebooks(folder: Path, no_open: bool) -> None:  # noqa: FBT001 - a flag of the command line
+def notebooks(folder: Path, no_open: bool) -> None:
     """Copy the notebooks to a folder, and open them in JupyterLab.
 
     One that is there already stays as it is: it may hold your work.

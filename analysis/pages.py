@@ -130,7 +130,7 @@ def markdown(text: str) -> str:
 def _environment(*, autoescape: bool) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
-        autoescape=autoescape,
+        autoescape=autoescape,  # noqa: S701 - HTML is escaped by it, Markdown by its filter
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )

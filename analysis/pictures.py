@@ -10,8 +10,6 @@ from typing import Any, Final
 
 import matplotlib as mpl
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.font_manager import get_font_names
 
@@ -46,6 +44,8 @@ STYLE: Final[dict[str, Any]] = {
     "legend.labelcolor": INK,
     "lines.linewidth": 1.3,
     "text.color": INK,
+    # A name with two dollar signs is no formula.
+    "text.parse_math": False,
     "xtick.major.size": 0,
     "ytick.major.size": 0,
     "xtick.color": MUTED,
@@ -63,7 +63,8 @@ IDENTIFIER: Final = re.compile(r'(url\(#|xlink:href="#)([^")]+)')
 @contextmanager
 def styled() -> Iterator[None]:
     """Draw in our style within the block, and leave matplotlib's settings as they were."""
-    with mpl.rc_context({**STYLE, "font.family": _fonts()}), warnings.catch_warnings():
+    settings: dict[Any, Any] = {**STYLE, "font.family": _fonts()}
+    with mpl.rc_context(settings), warnings.catch_warnings():
         # In SVG text stays text, and whoever reads it has the font; PNG: see `shows_chinese`.
         warnings.filterwarnings("ignore", r"Glyph .* missing from font")
         yield
@@ -94,7 +95,7 @@ def sheet(frames: Frames, limit: float | None) -> Figure:
         panels.append((1.3, lambda axes, last: figures.queue(frames["flows"], axes, labelled=last)))
     if "waits" in frames:
 
-        def draw(axes: Any, last: bool) -> None:  # noqa: ANN401, FBT001 - an Axes; drawn by this function alone
+        def draw(axes: Any, last: bool) -> None:  # noqa: ANN401 - an Axes; drawn by this function alone
             figures.waits(frames["waits"], axes, limit=limit, labelled=last)
             found = frames.get("changes")
             if found is not None:
@@ -158,7 +159,7 @@ PICTURES: Final = {"sheet": sheet, "shapes": shapes, "curves": curves, "pools": 
 def png(figure: Figure) -> bytes:
     """Return a picture as PNG."""
     file = BytesIO()
-    FigureCanvasAgg(figure).print_png(file, metadata={"Software": "Poolscope"})
+    figure.savefig(file, format="png", metadata={"Software": "Poolscope"}, dpi=DOTS)
     return file.getvalue()
 
 
@@ -173,7 +174,7 @@ def svg(figure: Figure, name: str) -> str:
     # Nothing behind it but the page.
     figure.patch.set_visible(False)
     file = StringIO()
-    FigureCanvasSVG(figure).print_svg(file, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    figure.savefig(file, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     text = file.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)

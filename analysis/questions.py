@@ -104,19 +104,15 @@ def of_profile(request: Request) -> Question:
 
 def _distribution(found: Windows) -> Columns:
     """Make a row of each quantile of each window."""
-    rows = as_rows(found)
-    each = {name: rows.get(name) for name in ("window_start", "window_end", "order", *ALWAYS)}
-    repeated = {
-        name: np.repeat(np.broadcast_to(np.asarray(value), len(found.cut)), len(SHARES)) for name, value in each.items()
-    }
-    nothing = np.full(len(found.cut), np.nan)
-    quantiles = {
-        f"wait{kind}_seconds": np.column_stack(
-            [rows.get(f"p{share}{kind}_seconds", nothing) for share in SHARES]
-        ).ravel()
-        for kind in ("", "_low", "_high")
-    }
-    return repeated | quantiles | {"share": np.tile(np.array(SHARES) / 100, len(found.cut))}
+    rows, n = as_rows(found), len(found.cut)
+    said: Columns = {"share": np.tile(np.array(SHARES) / 100, n)}
+    for name in ("window_start", "window_end", "order", *ALWAYS):
+        said[name] = np.repeat(np.broadcast_to(np.asarray(rows.get(name)), n), len(SHARES))
+    for kind in ("", "_low", "_high"):
+        # Of a series that is too short nothing is said.
+        columns = [rows.get(f"p{share}{kind}_seconds", np.full(n, np.nan)) for share in SHARES]
+        said[f"wait{kind}_seconds"] = np.column_stack([np.asarray(column, float) for column in columns]).ravel()
+    return said
 
 
 def _observed(group: Sequence[Told], windows: Whole) -> Columns:

@@ -4,9 +4,9 @@ Of this alone its pages are made (see `pages`), and `plain` is it as JSON.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from functools import partial
 from typing import Any, Final
 
 import pandas as pd
@@ -17,7 +17,6 @@ from analysis.findings import SHARE, Finding, findings
 from analysis.groups import Question, answers
 from analysis.record import Record
 from analysis.request import Request
-from analysis.rows import Selection
 
 SCHEMA: Final = 1
 SERIES: Final = ("project", "pool", "type")
@@ -87,11 +86,12 @@ def gather(record: Record, request: Request, against: str = "previous", share: f
         report.attempts = frames.attempts(record, replace(request, since=None, until=None).selection(None))
         return report
     start, end = request.span(last)
-    report = Report(request, share, start.replace(tzinfo=UTC), end.replace(tzinfo=UTC), 0.0)
+    start, end = start.replace(tzinfo=UTC), end.replace(tzinfo=UTC)
+    report = Report(request, share, start, end, 0.0)
     report.attempts = frames.attempts(record, request.selection(last))
     by_series = replace(request, by="pool,type")
     good = report.attempts[report.attempts["outcome"] == "ok"]
-    seen = report.end - max(report.start, report.end if good.empty else good["first_slot"].min().to_pydatetime())
+    seen = end - max(start, end if good.empty else good["first_slot"].min().to_pydatetime())
     fine = _fine(seen)
     weekly = "1w" if seen >= timedelta(days=WEEKS) else request.every
     periods, both = by_series.periods(against, last)
@@ -145,11 +145,11 @@ def _answered(record: Record, asked: Mapping[str, Question], failed: list[Failur
     except (RecordUnreadable, RequestRefused):
         raise
     except Exception:  # noqa: BLE001 - a report says what failed, whatever it was, and holds the rest
-        each = {
-            name: _attempted(name, lambda of=question: answers(record, [of])[0], failed)
-            for name, question in asked.items()
-        }
-        found = {name: frame for name, frame in each.items() if frame is not None}
+        found = {}
+        for name, question in asked.items():
+            alone = _attempted(name, partial(answers, record, [question]), failed)
+            if alone is not None:
+                found[name] = alone[0]
     return {name: frames.in_zone(frame) for name, frame in found.items()}
 
 

@@ -87,7 +87,7 @@ def write_report(
 
 
 def write_first(database: Path, spool: Path, out: Path) -> list[Path]:
-    """Write a report of a record's last fortnight in English, with a limit of a quarter of an hour; return its files."""
+    """Write a report of a record's last fortnight, with a limit of a quarter of an hour; return its files."""
     request = Request(every="1d", slo="15m")
     record = Record(database, spool)
     draw = partial(drawing.draw, limit=request.limit)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import pandas as pd
 
@@ -9,6 +10,8 @@ from analysis.cells import MONTH, SAYS, figure, interval_of
 from analysis.language import _, translated
 from analysis.report import POOL, SERIES, Report, part
 from analysis.wording import duration, isolated, named, number, percent, share_with_bounds, with_bounds
+
+MOVES: Final = ("compare", "trend")
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,11 @@ def _pool_cells(report: Report, of: Mapping[str, pd.Series]) -> Iterator[Cell]:
         else Cell(share_with_bounds(failures, "failure_rate"), _sorted(failures["failure_rate"]))
     )
     yield Cell("-") if flows is None else Cell(number(flows["queue_end"]), _sorted(flows["queue_end"]))
-    empty = flows is None or flows["queue_end"] == 0
-    yield Cell("-") if empty else Cell(with_bounds(flows, "drain", report.interval), _sorted(flows["drain_seconds"]))
+    yield (
+        Cell("-")
+        if flows is None or flows["queue_end"] == 0
+        else Cell(with_bounds(flows, "drain", report.interval), _sorted(flows["drain_seconds"]))
+    )
     yield Cell(percent(whole["coverage"]), _sorted(whole["coverage"]))
     yield Cell(translated(whole["history"]), whole["history"])
 
@@ -131,21 +137,21 @@ def _span(row: pd.Series, name: str, say: Callable[[float], str]) -> str:
 def measures(of: Mapping[str, pd.DataFrame]) -> Table:
     """Say how each measure moves: against the other period, and within this one."""
     rows = []
-    compare, trend = (of[name].set_index("measure") if name in of else pd.DataFrame() for name in ("compare", "trend"))
+    compare, trend = (
+        {row["measure"]: row for _place, row in of[name].iterrows()} if name in of else {} for name in MOVES
+    )
     for measure in SAYS:
-        if measure not in compare.index and measure not in trend.index:
+        if measure not in compare and measure not in trend:
             continue
         cells = [Cell(measure_name(measure))]
-        if measure in compare.index:
-            row = compare.loc[measure].copy()
-            row["measure"] = measure
+        if measure in compare:
+            row = compare[measure]
             cells += [Cell(interval_of(row, "value")), Cell(interval_of(row, "other"))]
             cells += [Cell(interval_of(row, "difference", signed=True)), Cell(percent(row["coverage"]))]
         else:
             cells += [Cell("-")] * 4
-        if measure in trend.index:
-            row = trend.loc[measure].copy()
-            row["measure"] = measure
+        if measure in trend:
+            row = trend[measure]
             # Without an interval a slope says nothing, and looks as if it did.
             slope = interval_of(row, "slope", MONTH, signed=True) if pd.notna(row["direction"]) else "-"
             cells += [Cell(slope), Cell(_direction(row["direction"]))]
@@ -161,6 +167,7 @@ def measures(of: Mapping[str, pd.DataFrame]) -> Table:
 
 
 def measure_name(measure: str) -> str:
+    """Return what a measure of trends is called."""
     return {
         "wait": _("mean wait"),
         "over": _("over the limit"),

@@ -34,10 +34,10 @@ TREND: Final = (
     "measure", "days", "batches", "more_days", "level", "level_low", "level_high", "slope", "slope_low", "slope_high",
     "chance", "direction", "coverage", "history", "method", "note",
 )  # fmt: skip
-"""measure: wait (seconds), over (the share over the limit), arrivals (jobs a day), failures (the rate). days: that have
-it. batches: effective ones; more_days: until there are ten. level: the mean over the period, of jobs but for arrivals,
-with an interval for the long run. slope: a day. chance: how probable so steep a slope is where there is none, to weigh many series against each other.
-direction: up, down, "not shown"; missing where refused."""
+"""measure: wait (seconds), over (the share over the limit), arrivals (jobs a day), failures (the rate). days: that
+have it. batches: effective ones; more_days: until there are ten. level: the mean over the period, of jobs but for
+arrivals, with an interval for the long run. slope: a day. chance: how probable so steep a slope is where there is
+none, to weigh many series against each other. direction: up, down, "not shown"; missing where refused."""
 CHANGES: Final = (
     "measure", "changed_at", "earliest", "latest", "before", "after", "change", "change_low", "change_high",
     "direction", "batches", "more_days", "coverage", "history", "method", "note",
@@ -46,12 +46,12 @@ CHANGES: Final = (
 change. before, after: levels on either side, to the changes beside it. change: their difference. Else as `TREND`."""
 COMPARE: Final = (
     "measure", "other_start", "other_end", "value", "value_low", "value_high", "other", "other_low", "other_high",
-    "difference", "difference_low", "difference_high", "chance", "direction", "batches", "more_days", "coverage", "history",
-    "method", "note",
+    "difference", "difference_low", "difference_high", "chance", "direction", "batches", "more_days", "coverage",
+    "history", "method", "note",
 )  # fmt: skip
 """The period is the window; other_start, other_end: the one it is compared with. value, other: the mean in each, with
-what the bounds of its waits leave open. difference: the first less the second, after the week's rhythm. batches: of the
-shorter period. direction: what the 95 % interval shows. Else as `TREND`."""
+what the bounds of its waits leave open. difference: the first less the second, after the week's rhythm. batches: of
+the shorter period. direction: what the 95 % interval shows. Else as `TREND`."""
 
 
 def trend(found: Windows) -> Columns:

@@ -1,4 +1,4 @@
-"""Windows of time, (start, end], in a zone: hours or several, days of 23 to 25 hours, weeks from Monday, months, or the whole."""
+"""Windows of time, (start, end], in a zone: hours, days of 23 to 25, weeks from Monday, months, or the whole."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta

@@ -8,7 +8,7 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -116,6 +116,18 @@ def write_report(database: Path, spool: Path, out: Path) -> list[Path]:
     """Write a report of a record's last fortnight, and return its files: as `summarise`, by what is loaded for it."""
     files: list[Path] = importlib.import_module("analysis.reporting").write_first(database, spool, out)
     return files
+
+
+def check_options(name: str, options: Sequence[str]) -> None:
+    """Refuse options that a command does not have, before somebody waits for what they should do.
+
+    Raises
+    ------
+    click.UsageError
+    """
+    command = poolscope.get_command(click.Context(poolscope), name)
+    if command is not None:
+        command.make_context(name, list(options))
 
 
 class LazyGroup(click.Group):

@@ -1,7 +1,7 @@
-"""The line of a crontab that polls: when it runs, what it runs, and how it is put into a crontab and out of it."""
+"""The lines of a crontab that poll and report: when they run, what they run, how they get into a crontab and out."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -9,6 +9,10 @@ from typing import Final
 from collector.config import PREFIX, Config
 from collector.errors import ConfigError
 
+COLLECT: Final = "poolscope"
+REPORT: Final = "poolscope report"
+MORNING: Final = "10 6 * * *"
+KEEP: Final = "90"
 HOUR: Final = timedelta(hours=1)
 MINUTE: Final = timedelta(minutes=1)
 
@@ -31,12 +35,35 @@ def crontab_line(config: Config, file: Path, python: str, now: datetime) -> str:
         When cron cannot run at this interval, or a path cannot stand in a crontab.
     """
     log = config.paths.database.with_name("collect.log")
+    call = _call(file, python, ["collect", "--log", str(log)])
+    return _line(_fields(config.collect.interval, now), call, _mark(file, COLLECT))
+
+
+def report_line(config: Config, file: Path, python: str, options: Sequence[str]) -> str:
+    """Return the line that writes a report every morning into ``reports`` beside the record; see `crontab_line`.
+
+    Parameters
+    ----------
+    options
+        More words of the call: the later of two options of one name counts.
+    """
+    out = config.paths.database.with_name("reports")
+    call = _call(file, python, ["report", "--out", str(out), "--keep", KEEP, *options])
+    # What is not well goes to whom cron sends mail.
+    return _line(MORNING, f"{call} > /dev/null", _mark(file, REPORT))
+
+
+def _call(file: Path, python: str, words: Sequence[str]) -> str:
     # Without -P a folder of that name where cron starts would be taken for Poolscope.
-    words = [python, "-P", "-m", "collector", "--config", str(file), "collect", "--log", str(log)]
+    words = [python, "-P", "-m", "collector", "--config", str(file), *words]
     if any(character in word for word in words for character in "\n\r\0"):
         raise ConfigError("a path with a line break cannot stand in a crontab: move the configuration or the record")
+    return shlex.join(words)
+
+
+def _line(fields: str, call: str, mark: str) -> str:
     # Cron takes % for a line break.
-    return f"{_fields(config.collect.interval, now)} {shlex.join(words)} {_mark(file)}".replace("%", "\\%")
+    return f"{fields} {call} {mark}".replace("%", "\\%")
 
 
 def _fields(interval: timedelta, now: datetime) -> str:
@@ -53,14 +80,14 @@ def _fields(interval: timedelta, now: datetime) -> str:
     return f"{offset % HOUR // MINUTE} * * * *"
 
 
-def _mark(file: Path) -> str:
-    """Return the comment, of the shell, by which the line of a configuration is known."""
-    return f"# poolscope {file}"
+def _mark(file: Path, what: str) -> str:
+    """Return the comment, of the shell, by which a line of a configuration is known."""
+    return f"# {what} {file}"
 
 
-def without(crontab: bytes, file: Path) -> bytes:
-    """Return a crontab without the line of a configuration; everything else byte for byte."""
-    mark = _mark(file).replace("%", "\\%").encode()
+def without(crontab: bytes, file: Path, what: str = COLLECT) -> bytes:
+    """Return a crontab without one line of a configuration, `COLLECT` or `REPORT`; everything else byte for byte."""
+    mark = _mark(file, what).replace("%", "\\%").encode()
     return b"".join(
         line for line in crontab.splitlines(keepends=True) if not line.rstrip(b"\r\n").endswith(b" " + mark)
     )
@@ -71,11 +98,11 @@ def has_line(crontab: bytes, file: Path) -> bool:
     return without(crontab, file) != crontab
 
 
-def with_line(crontab: bytes, file: Path, line: str) -> bytes:
-    """Return a crontab with the line of a configuration, in the place of an earlier one or at the end."""
+def with_line(crontab: bytes, file: Path, line: str, what: str = COLLECT) -> bytes:
+    """Return a crontab with a line of a configuration, in the place of an earlier one or at the end."""
     if line.encode() in crontab.split(b"\n"):
         return crontab
-    kept = without(crontab, file)
+    kept = without(crontab, file, what)
     return kept + (b"" if not kept or kept.endswith(b"\n") else b"\n") + line.encode() + b"\n"
 
 
