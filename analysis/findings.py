@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control
 
+from analysis.batches import FEWEST
 from analysis.cells import figure
 from analysis.language import _
 from analysis.wording import duration, isolated, percent
@@ -99,10 +100,11 @@ def _worse(frames: Frames) -> Iterator[Finding]:
     for row, beyond in zip(_rows(asked), sure, strict=True):
         value, low, high = (row[name] for name in ("value", "value_low", "value_high"))
         kind = "failures" if row["measure"] == "failures" else "waits"
-        larger = low > row["other_high"] if kind == "waits" else value > row["other"]
         shown = row["direction"] == "up"
-        # A difference that no order of service explains, or that was shown by itself.
-        if (beyond and shown) or ((larger or shown) and value - row["other"] > NOTABLE * row["other"]):
+        # What no order of service explains, where too few days are independent to say whether chance does.
+        larger = low > row["other_high"] if kind == "waits" else value > row["other"]
+        larger = larger and row["batches"] < FEWEST and value - row["other"] > NOTABLE * row["other"]
+        if shown or larger:
             since = _last_rise(changes, row)
             difference = tuple(row[f"difference{bound}"] for bound in ("", "_low", "_high"))
             made = _finding(row, kind, row["measure"], bool(beyond and shown), (value, low, high), other=row["other"])
@@ -171,6 +173,11 @@ def sentence(found: Finding, limit: float | None, interval: float) -> str:
     """
     who = f"{isolated(found.pool_name or found.pool)} · {isolated(found.type or '')}"
     seen = percent(found.coverage)
+    if found.kind == "limit" and np.isnan(found.value):
+        # Of whom some still wait no order of service says how many it will be.
+        return _("{who}: from {low} to {high} of the jobs waited longer than {limit}; {seen} seen").format(
+            who=who, limit=duration(limit), low=percent(found.low), high=percent(found.high), seen=seen
+        )
     if found.kind == "limit":
         return _("{who}: {value} of the jobs waited longer than {limit} ({low} to {high}); {seen} seen").format(
             who=who,

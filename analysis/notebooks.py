@@ -18,7 +18,7 @@ DEMO: Final = Path("data", "demo", "demo.duckdb")
 
 def shipped() -> list[Path]:
     """Return the notebooks that came with Poolscope: beside this file in a package, beside its folder in a checkout."""
-    inside, beside = (sorted((folder / "notebooks").glob("*.ipynb")) for folder in (HERE, HERE.parent))
+    inside, beside = (sorted(folder.glob("notebooks/*.ipynb")) for folder in (HERE / "templates", HERE.parent))
     return inside or beside
 
 

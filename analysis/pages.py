@@ -21,7 +21,8 @@ from analysis.views import Picture, Section
 TEMPLATES: Final = Path(__file__).with_name("templates")
 MADE_BY: Final = "Poolscope report"
 FORMATS: Final = ("html", "md", "json")
-MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~$&:@])")
+MARKDOWN: Final = re.compile(r"([\\`*_\[\]<>#|~$&@]|:(?=//)|(?<=www)\.|^[-+](?=\s)|(?<=^\d)[.)](?=\s))", re.IGNORECASE)
+"""What makes anything of a text but a text, anywhere or at its beginning."""
 Draw = Callable[[Sequence[Picture], str], Iterable[str | bytes | Exception]]
 """Draws pictures as svg or png, one after the other; what fails is given instead."""
 

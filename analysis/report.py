@@ -108,7 +108,6 @@ def gather(record: Record, request: Request, against: str = "previous", share: f
         "trend": questions.of_trend(by_series),
         "changes": questions.of_changes(by_series),
         "profile": questions.of_profile(by_series),
-        "compare": questions.of_compare(both, periods),
     }
     of_pool = replace(request, by="pool")
     asked_of_pools = {
@@ -116,12 +115,13 @@ def gather(record: Record, request: Request, against: str = "previous", share: f
         "windows": questions.of_waits(of_pool),
         "failures": questions.of_failures(replace(of_pool, every="all")),
         "flows": questions.of_flows(replace(of_pool, every="all")),
-        "fine": questions.of_flows(replace(of_pool, every=fine)),
         "coverage": questions.of_coverage(replace(of_pool, every="all")),
         "seen": questions.of_coverage(of_pool),
     }
     try:
         report.series = _answered(record, asked, report.failed)
+        # By itself: with what went on before the period points of the others would not be those of the commands.
+        report.series |= _answered(record, {"compare": questions.of_compare(both, periods)}, report.failed)
         report.pools = _answered(record, asked_of_pools, report.failed)
     except NothingSelected:
         # Where all attempts failed that is what there is to say.

@@ -155,7 +155,10 @@ def measures(of: Mapping[str, pd.DataFrame]) -> Table:
             # Without an interval a slope says nothing, and looks as if it did.
             slope = interval_of(row, "slope", MONTH, signed=True) if pd.notna(row["direction"]) else "-"
             cells += [Cell(slope), Cell(_direction(row["direction"]))]
-            cells += [Cell(figure("arrivals", row["batches"])), Cell(percent(row["coverage"]))]
+            cells += [
+                Cell("-" if pd.isna(row["batches"]) else figure("arrivals", row["batches"])),
+                Cell(percent(row["coverage"])),
+            ]
         else:
             cells += [Cell("-")] * 4
         rows.append(cells)

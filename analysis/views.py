@@ -194,7 +194,7 @@ def _pictures(name: str, of: Mapping[str, pd.DataFrame], section: Section) -> It
     }
     told = section.tables[0].rows[:SUMMED]
     summary = "; ".join(f"{what.text} {value.text} ({bounds.text})" for what, value, bounds, _seen in told)
-    have = {called: frame for called, frame in picked.items() if frame is not None}
+    have = {called: frame for called, frame in picked.items() if frame is not None and _drawable(frame)}
     if have:
         yield Picture(
             f"{name}-time",
@@ -203,7 +203,7 @@ def _pictures(name: str, of: Mapping[str, pd.DataFrame], section: Section) -> It
             _("Queue, waits, ends and failures over time; below each axis how much was seen"),
             _("Over time, {series}: {summary}").format(series=section.title, summary=summary),
         )
-    if "distribution" in of and "profile" in of:
+    if "distribution" in of and "profile" in of and _drawable(of["distribution"]):
         yield Picture(
             f"{name}-shape",
             "shapes",
@@ -215,11 +215,16 @@ def _pictures(name: str, of: Mapping[str, pd.DataFrame], section: Section) -> It
         )
 
 
+def _drawable(frame: pd.DataFrame | None) -> bool:
+    """Tell whether there is a span of time to draw."""
+    return frame is not None and bool(frame["window_end"].max() > frame["window_start"].min())
+
+
 def pool_pictures(report: Report) -> list[Picture]:
     """Return the pictures of all pools: their waits beside each other, who came and left, and what was seen."""
     made = []
     windows, seen = report.pools.get("windows"), report.pools.get("seen")
-    if windows is not None:
+    if windows is not None and _drawable(windows):
         jobs = windows.groupby(list(POOL))["arrivals"].sum().sort_values(ascending=False, kind="stable")
         busiest = set(jobs.index[:MULTIPLES])
         some = windows[[key in busiest for key in zip(windows["project"], windows["pool"], strict=True)]]
@@ -227,7 +232,7 @@ def pool_pictures(report: Report) -> list[Picture]:
         made.append(
             Picture("pools", "pools", {"waits": some}, text.format(n=len(busiest)), text.format(n=len(busiest)))
         )
-    if seen is not None:
+    if seen is not None and _drawable(seen):
         keys = list(seen.groupby(list(POOL), sort=False).groups)[:PICTURED]
         some = seen[[key in keys for key in zip(seen["project"], seen["pool"], strict=True)]]
         caption = _("How much of each window was seen: the darker the more, hatched nothing")

@@ -14,7 +14,7 @@ import pytest
 
 import analysis
 import collector
-from analysis import series
+from analysis import reporting, series
 from collector import cli, errors, schema, snapshot, spool
 from collector.errors import PoolscopeError
 from collector.snapshot import STATUSES, Discovery, Poll, Pool, Scrape, Snapshot, row_of
@@ -39,7 +39,9 @@ KEEPERS = {
         "analysis/record.py",
         "analysis/rows.py",
     },
-    "matplotlib": {"analysis/figures.py"},
+    "matplotlib": {"analysis/figures.py", "analysis/axes.py", "analysis/pictures.py"},
+    "jinja2": {"analysis/pages.py"},
+    "babel": {"analysis/language.py"},
 }
 WORLD = {"collector/cli.py", "collector/clock.py"}
 # How the outside world is touched: the environment, and clocks that nobody handed over.
@@ -116,7 +118,7 @@ def test_the_packages_do_not_know_each_other(file: Path) -> None:
 
 @pytest.mark.parametrize("module", KEEPERS)
 def test_each_outside_thing_has_its_keepers(module: str) -> None:
-    """Of httpx, duckdb and matplotlib the rest of the house knows nothing."""
+    """Of httpx, duckdb, matplotlib and what makes pages and languages the rest of the house knows nothing."""
     assert set() == {name_of(file) for file in FILES if module in roots(file)} - KEEPERS[module]
 
 
@@ -204,7 +206,7 @@ def test_every_exit_code_is_explained() -> None:
     """In the README and in --help: those of the errors, and those that the command line itself ends with."""
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, PoolscopeError)]
     own = re.findall(r"sys\.exit\((\d+)\)", (ROOT / "collector/cli.py").read_text())
-    codes = {kind.exit_code for kind in kinds} | {int(code) for code in own}
+    codes = {kind.exit_code for kind in kinds} | {int(code) for code in own} | {reporting.PART_FAILED, reporting.ABOVE}
     readme = (ROOT / "README.md").read_text().partition("Exit codes:")[2].partition("\n\n")[0]
     for told in (readme, cli.EXIT_CODES):
         assert codes | {0} == {int(code) for code in re.findall(r"\d+", told)}

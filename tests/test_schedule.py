@@ -13,6 +13,7 @@ from collector.errors import ConfigError
 from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY
 from collector.sandbox.server import Sandbox
 from collector.schedule import crontab_line
+from tests.plain import fill
 from tests.polling import configure, poolscope, rows
 from tests.scripted import StillPool
 
@@ -155,3 +156,45 @@ def test_the_log_does_not_grow_for_ever(tmp_path: Path) -> None:
         assert log.read_text().endswith("}\n")
         log.write_text(log.read_text() + "x" * (1 << 20))
     assert ["collect.log", "collect.log.1"] == sorted(path.name for path in tmp_path.glob("collect.log*"))
+
+
+def test_the_report_has_a_line_of_its_own(tmp_path: Path) -> None:
+    """Beside that of collect, with its options; each is put in and taken out without the other."""
+    found = prepare(tmp_path, crontab=OTHERS)
+    options = ("--", "--slo", "15m", "--lang", "zh", "--fail-above", "5%")
+    assert 0 == poolscope(tmp_path, "schedule", "--install", **found).returncode
+    for _ in range(2):
+        assert 0 == poolscope(tmp_path, "schedule", "--install", "--report", *options, **found).returncode
+    collects, reports = (tmp_path / "crontab").read_bytes().removeprefix(OTHERS + b"\n").splitlines()
+    assert b" collect --log " in collects
+    assert reports.startswith(b"10 6 * * * ")
+    assert b" report --out " in reports
+    assert b"--keep 90 --slo 15m --lang zh --fail-above 5\\% > /dev/null # poolscope report " in reports
+    assert 0 == poolscope(tmp_path, "schedule", "--remove", **found).returncode
+    assert OTHERS + b"\n" + reports + b"\n" == (tmp_path / "crontab").read_bytes()
+    assert 0 == poolscope(tmp_path, "schedule", "--remove", "--report", **found).returncode
+    assert OTHERS + b"\n" == (tmp_path / "crontab").read_bytes()
+
+
+def test_the_reports_line_writes_it_as_cron_runs_it(tmp_path: Path) -> None:
+    """By sh, elsewhere, with next to no environment: the report is beside the record, and nothing is said."""
+    found = prepare(tmp_path)
+    fill(tmp_path, days=2)
+    line = poolscope(tmp_path, "schedule", "--report", "--", "--format", "json", **found).stdout
+    call = line.split(" ", 5)[5].replace("\\%", "%")
+    done = subprocess.run(["sh", "-c", call], cwd="/", env={"PATH": "/bin"}, capture_output=True, check=False)
+    assert (0, b"", b"") == (done.returncode, done.stdout, done.stderr)
+    assert ["poolscope-2026-01-07.en.json"] == [file.name for file in (tmp_path / "data" / "reports").iterdir()]
+
+
+def test_an_option_that_no_report_has_is_refused_at_once(tmp_path: Path) -> None:
+    """Before it stands in a crontab; options without a report too."""
+    found = prepare(tmp_path)
+    for words, told in (
+        (("--report", "--", "--slow", "15m"), "No such option"),
+        (("--", "--slo", "15m"), "say it with --report"),
+    ):
+        done = poolscope(tmp_path, "schedule", "--install", *words, **found)
+        assert 2 == done.returncode
+        assert told in done.stderr
+    assert not (tmp_path / "crontab").exists()

@@ -1,0 +1,91 @@
+"""Records that reports are made of, and the report made in this process: for tests of what it says and looks like."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import duckdb
+import numpy as np
+
+from analysis.commands import report
+from analysis.series import Series
+from collector.schema import migrate
+from tests.recorded import MONDAY, observed
+
+DAY = 86_400
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "**bold** [link](https://evil.example) | `code` $x$ & # _",
+    "训练资源池",
+    "مجموعة التدريب",
+    "x" * 200,
+)
+
+
+def queue(seed: int, days: int = 70, changed: int | None = None, load: float = 0.35, step: int = 300) -> Series:
+    """Draw a queue with two servers and many short jobs; from one day on they take twice as long, and half fail."""
+    draw = np.random.default_rng(seed)
+    # Of the last few hours nobody came, so that all have left.
+    came = np.sort(draw.uniform(0, (days - 0.25) * DAY, 60 * days))
+    later = came >= (days + 1 if changed is None else changed) * DAY
+    lasts = draw.exponential(load * 2880.0 * np.where(later, 2.0, 1.0))
+    free, started = np.zeros(2), np.empty(len(came))
+    for job in range(len(came)):
+        server = int(free.argmin())
+        started[job] = max(came[job], free[server])
+        free[server] = started[job] + lasts[job]
+    outcomes = np.where(draw.random(len(came)) < np.where(later, 0.5, 0.1), "Failed", "Completed").tolist()
+    slots = np.arange(0, days * DAY + 1, step)
+    return observed(slots + MONDAY, came + MONDAY, started + MONDAY, started + lasts + MONDAY, outcomes)
+
+
+def name_pools(database: Path, names: Mapping[str, str]) -> None:
+    """Give pools their display names, as discovery does."""
+    with duckdb.connect(str(database)) as connection:
+        for pool, name in names.items():
+            connection.execute(
+                "INSERT INTO pools (run, project, pool, name) VALUES (TIMESTAMP '2026-01-05', 'p', ?, ?)", [pool, name]
+            )
+
+
+def empty_record(folder: Path, *, failed: int = 0) -> Path:
+    """Make a record of nothing, or of attempts that all failed."""
+    path = folder / "record.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        migrate(connection, 0)
+        for slot in range(failed):
+            connection.execute(
+                "INSERT INTO scrapes (run, project, pool, slot, interval_seconds, outcome) SELECT slot, 'p', 'a',"
+                " slot, 300, 'timeout' FROM (SELECT TIMESTAMP '2026-01-05' + to_seconds(?) AS slot)",
+                [300 * slot],
+            )
+    return path
+
+
+def write(database: Path, out: Path, *words: str) -> int:
+    """Call `poolscope report` here, and return its exit code."""
+    context = click.Context(report)
+    try:
+        code = report.main(
+            ["--db", str(database), "--out", str(out), *words],
+            standalone_mode=False,
+            parent=context,
+            prog_name="report",
+        )
+    except click.ClickException as error:
+        return error.exit_code
+    return code if isinstance(code, int) else 0
+
+
+def only(folder: Path, ending: str) -> str:
+    """Return the text of the one file with an ending."""
+    (file,) = folder.glob(f"*.{ending}")
+    return file.read_text(encoding="utf-8")
+
+
+def content(folder: Path) -> dict[str, Any]:
+    """Return the JSON of the one report."""
+    said: dict[str, Any] = json.loads(only(folder, "json"))
+    return said

@@ -1,0 +1,193 @@
+"""The demo's report in a real browser: sorting, filtering, printing, dark mode, keyboard, and what axe says of it."""
+
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.polling import poolscope
+from tests.reported import HOSTILE, name_pools, write
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt-get install chromium fonts-noto-cjk"),
+    # One browser for all of them.
+    pytest.mark.xdist_group("browser"),
+]
+WIDE, NARROW = {"width": 1440, "height": 1200}, {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return the demo's own report, and one of its record in Chinese, with a pool of a hostile name."""
+    folder = tmp_path_factory.mktemp("browser")
+    done = poolscope(folder, "demo", "--days", "4", "--step", "15m")
+    assert 0 == done.returncode, done.stderr
+    (english,) = (folder / "data/demo/reports").glob("*.html")
+    database = folder / "data/demo/demo.duckdb"
+    name_pools(database, {"pool-hostile": HOSTILE[0]})
+    assert 0 == write(database, folder / "zh", "--lang", "zh", "--slo", "15m", "--zone", "Asia/Shanghai")
+    (chinese,) = (folder / "zh").glob("*.html")
+    return {"en": english, "zh": chinese}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        # As root, which containers are, its own sandbox does not start; it opens our own files alone.
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture(params=["en", "zh"])
+def page(request: pytest.FixtureRequest, browser: Browser, reports: dict[str, Path]) -> Iterator[Page]:
+    """Open a report; at the end nothing was asked for but the file, and nothing complained."""
+    context = browser.new_context(viewport=WIDE)  # type: ignore[arg-type]  # a size
+    opened = context.new_page()
+    asked, told = [], []
+    opened.on("request", lambda each: asked.append(each.url))
+    opened.on("console", lambda each: told.append(each.text))
+    opened.on("pageerror", lambda each: told.append(str(each)))
+    opened.goto(reports[request.param].as_uri())
+    yield opened
+    assert [reports[request.param].as_uri()] == asked
+    assert [] == told
+    context.close()
+
+
+def first_cells(page: Page) -> list[str]:
+    rows = page.locator("table.sortable tbody tr:not([hidden]) th")
+    return [" ".join(text.split()) for text in rows.all_inner_texts()]
+
+
+def jobs(page: Page) -> list[int]:
+    cells = page.locator("table.sortable tbody tr:not([hidden]) td:nth-child(2)").all_inner_texts()
+    return [int(cell.replace(",", "")) for cell in cells]
+
+
+def test_pools_are_sorted_by_any_column(page: Page) -> None:
+    """A click sorts by number, not by text; another turns it round; screen readers are told; keys do the same."""
+    button = page.locator("table.sortable thead button").nth(1)
+    heading = page.locator("table.sortable thead th").nth(1)
+    before = jobs(page)
+    button.click()
+    assert sorted(before) == jobs(page)
+    assert "ascending" == heading.get_attribute("aria-sort")
+    button.focus()
+    page.keyboard.press("Enter")
+    assert sorted(before, reverse=True) == jobs(page)
+    assert "descending" == heading.get_attribute("aria-sort")
+    page.locator("table.sortable thead button").nth(0).click()
+    assert sorted(first_cells(page), key=str.casefold) == first_cells(page)
+    assert heading.get_attribute("aria-sort") is None
+
+
+def test_pools_are_filtered_by_name(page: Page) -> None:
+    """What is typed leaves the rows that hold it, and says how many; emptied, all are there."""
+    every = first_cells(page)
+    page.locator(".filter input").fill("VISION")
+    assert ["Vision research"] == first_cells(page)
+    assert f"1 / {len(every)}" == page.locator(".filter output").inner_text()
+    page.locator(".filter input").fill("")
+    assert every == first_cells(page)
+
+
+def test_without_a_script_all_is_there(browser: Browser, reports: dict[str, Path], page: Page) -> None:
+    """The same rows and sections, no button that does nothing."""
+    context = browser.new_context(java_script_enabled=False)
+    plain = context.new_page()
+    plain.goto(reports["en"].as_uri())
+    assert 0 == plain.locator("button, input").count()
+    assert page.locator("section h2").count() == plain.locator("section h2").count()
+    assert page.locator("svg").count() == plain.locator("svg").count()
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_has_nothing_serious_to_say(page: Page, scheme: str) -> None:
+    """Headings, names, contrast and keyboard, in both colour schemes; all rules, not only the serious ones."""
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of two words
+    for details in page.locator("details").all():
+        details.evaluate("each => each.open = true")
+    found = Axe().run(page).response["violations"]
+    assert [] == [(each["id"], [node["html"] for node in each["nodes"][:3]]) for each in found]
+
+
+def test_dark_mode_turns_pictures_too(page: Page) -> None:
+    """Page and pictures take the colours of the scheme: light on dark, dark on light."""
+
+    def brightness(selector: str, what: str) -> float:
+        color = page.locator(selector).first.evaluate(f"each => getComputedStyle(each).{what}")
+        return sum(float(part) for part in color[color.index("(") + 1 : -1].split(",")[:3]) / 3
+
+    page.emulate_media(color_scheme="light")
+    assert brightness("body", "backgroundColor") > 200
+    assert brightness("svg text", "fill") < 100
+    page.emulate_media(color_scheme="dark")
+    assert brightness("body", "backgroundColor") < 60
+    assert brightness("svg text", "fill") > 180
+
+
+def test_it_is_readable_on_a_telephone(page: Page) -> None:
+    """At 390 pixels the page does not scroll sideways; wide tables do so by themselves, by keys too."""
+    page.set_viewport_size(NARROW)  # type: ignore[arg-type]  # a size
+    assert 390 == page.evaluate("document.documentElement.scrollWidth")
+    regions = page.locator(".scroll")
+    assert page.locator("table").count() == regions.count() == page.locator(".scroll[tabindex='0']").count()
+
+
+def test_print_is_black_on_white_and_whole(page: Page) -> None:
+    """On A4: no filter and no links, every section, also from dark mode; nothing wider than the paper."""
+    page.emulate_media(media="print", color_scheme="dark")
+    assert "rgb(255, 255, 255)" == page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert not page.locator(".filter").is_visible()
+    assert not page.locator("nav").is_visible()
+    page.set_viewport_size({"width": 688, "height": 1000})  # A4 without its margins, 96 dots an inch
+    assert page.evaluate("document.documentElement.scrollWidth") <= 688
+    widest = page.evaluate("Math.max(...[...document.querySelectorAll('table')].map(each => each.scrollWidth))")
+    assert widest <= 688
+    assert page.pdf(format="A4", prefer_css_page_size=True).startswith(b"%PDF")
+
+
+def test_keys_reach_everything_in_order(page: Page) -> None:
+    """First the way past the links, then the links, and it shows where one is."""
+    page.keyboard.press("Tab")
+    assert page.locator(".skip").evaluate("each => each === document.activeElement")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    inside = page.evaluate("document.activeElement.closest('main') !== null")
+    assert inside
+    assert "none" != page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+
+
+def test_a_page_asks_nobody_for_anything(browser: Browser, reports: dict[str, Path]) -> None:
+    """Served from a server on loopback it asks for the page alone: no icon is wanted, no font, no picture."""
+    asked: list[bytes] = []
+    page = reports["en"].read_bytes()
+
+    def serve(listening: socket.socket) -> None:
+        while True:
+            try:
+                client, _ = listening.accept()
+            except OSError:
+                return
+            with client:
+                asked.append(client.recv(65536).partition(b" HTTP")[0])
+                client.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n" + page)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve, args=(listening,), daemon=True)
+        thread.start()
+        context = browser.new_context()
+        opened = context.new_page()
+        opened.goto(f"http://127.0.0.1:{listening.getsockname()[1]}/report.html", wait_until="networkidle")
+        context.close()
+        listening.shutdown(socket.SHUT_RDWR)
+    thread.join(10)
+    assert {b"GET /report.html"} == {each for each in asked if each and b"favicon" not in each}

@@ -1,0 +1,118 @@
+"""The notebooks: they run from first to last cell, hold nothing but their words, and reach a user."""
+
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from analysis import History, readable
+from analysis.errors import RequestRefused
+from analysis.notebooks import shipped
+from tests.polling import poolscope
+from tests.recorded import record_of
+from tests.reported import queue
+
+NOTEBOOKS = shipped()
+PUBLIC = {"analysis", "analysis.notebooks", "analysis.pictures", "matplotlib.pyplot"}
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a small record where the demo's is by default."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    done = poolscope(folder, "demo", "--days", "3", "--step", "30m")
+    assert 0 == done.returncode, done.stderr
+    return folder
+
+
+def test_they_are_all_there() -> None:
+    """Four, in the order in which they are read."""
+    assert ["01_coverage_and_data", "02_queue_waits", "03_failures", "04_capacity"] == [each.stem for each in NOTEBOOKS]
+
+
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
+def test_it_runs_from_first_to_last_cell(file: Path, demo: Path) -> None:
+    """On the demo's record, found by default: no cell fails, frames and figures are shown."""
+    notebook = nbformat.read(file, as_version=4)  # type: ignore[no-untyped-call]  # so it comes
+    NotebookClient(notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(demo)}}).execute()
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [*range(1, len(cells) + 1)] == [cell.execution_count for cell in cells]
+    kinds = {kind for cell in cells for output in cell.outputs for kind in output.get("data", {})}
+    assert {"text/html", "image/png"} <= kinds
+    assert [] == [output for cell in cells for output in cell.outputs if output.output_type == "stream"]
+
+
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
+def test_what_is_committed_holds_no_results(file: Path) -> None:
+    """No outputs, no keys, no paths of a machine; one cell of parameters; a question first, the answer last."""
+    text = file.read_text(encoding="utf-8")
+    cells = json.loads(text)["cells"]
+    nbformat.validate(json.loads(text))
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
+    assert 1 == sum("parameters" in cell["metadata"].get("tags", []) for cell in cells)
+    assert not re.search(r"(?i)secret|access_key|\b(AK|SK)\b|/(home|root|tmp|Users)/|[A-Z]:\\\\", text)
+    first, *_, question, last = cells
+    assert first["source"][0].startswith("# ")
+    assert "?" in first["source"][0]
+    assert question["source"][0].startswith("## The answer")
+    assert "code" == last["cell_type"]
+
+
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
+def test_it_uses_what_is_public_and_defines_nothing(file: Path) -> None:
+    """No function, no class, no private name; what it imports is meant for it."""
+    cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    assert not re.search(r"^\s*(def|class)\b|\blambda\b|\._\w|^from .* import _", code, re.MULTILINE)
+    assert set(re.findall(r"^(?:from|import) ([\w.]+)", code, re.MULTILINE)) <= PUBLIC
+
+
+def test_they_are_copied_and_never_written_over(tmp_path: Path) -> None:
+    """To the folder that is named; what is there stays; without JupyterLab it says how to get it."""
+    done = poolscope(tmp_path, "notebooks", "--dir", "mine", "--no-open")
+    assert 0 == done.returncode, done.stderr
+    assert [each.name for each in NOTEBOOKS] == sorted(file.name for file in (tmp_path / "mine").iterdir())
+    changed = tmp_path / "mine" / NOTEBOOKS[0].name
+    changed.write_text("mine")
+    again = poolscope(tmp_path, "notebooks", "--dir", "mine", "--no-open")
+    assert 0 == again.returncode
+    assert "mine" == changed.read_text()
+    assert "stays as it is" in again.stdout
+    (tmp_path / "file").touch()
+    refused = poolscope(tmp_path, "notebooks", "--dir", "file/inside", "--no-open")
+    assert 0 != refused.returncode
+    assert "name another folder with --dir" in refused.stderr
+
+
+def test_jupyterlab_is_opened_or_named(tmp_path: Path) -> None:
+    """Where it is installed it is started on the folder; where not, how to install it is said."""
+    (tmp_path / "jupyterlab").mkdir()
+    (tmp_path / "jupyterlab" / "__main__.py").write_text("import sys; print('opened', *sys.argv[1:])")
+    (tmp_path / "jupyterlab" / "__init__.py").touch()
+    done = poolscope(tmp_path, "notebooks", PYTHONPATH=f"{tmp_path}")
+    assert f"opened --ServerApp.root_dir={tmp_path / 'notebooks'}" in done.stdout
+    without = (
+        "import importlib.util as u; f = u.find_spec; u.find_spec = lambda n, *a: None if n == 'jupyterlab' else f(n)"
+    )
+    (tmp_path / "sitecustomize.py").write_text(without)
+    told = poolscope(tmp_path, "notebooks", PYTHONPATH=f"{tmp_path}")
+    assert 0 == told.returncode
+    assert "pip install 'poolscope[notebooks]'" in told.stdout
+
+
+def test_a_frame_in_words(tmp_path: Path) -> None:
+    """Names, units and rounding as in the tables of the command; rows may be chosen; other frames are refused."""
+    history = History(record_of(tmp_path, {("p", "a"): {"train": queue(1, days=8, step=1800)}}))
+    waits = history.waits(every="1d")
+    told = readable(waits)
+    assert ["pool", "type", "from", "jobs", "mean wait", "9 of 10 within", "seen", "note"] == list(told.columns)
+    assert len(waits) == len(told)
+    assert told["mean wait"].str.contains("min|-").all()
+    assert told["from"].tolist()[1:3] == readable(waits.iloc[1:3])["from"].tolist()
+    assert {"share of jobs", "waited at most"} <= set(readable(history.distribution(every="all")).columns)
+    with pytest.raises(RequestRefused, match="only a frame that a method of History returned"):
+        readable(history.counts())
