@@ -1,19 +1,21 @@
 """What the axes of figures have in common: colours, times of a zone, durations as people say them, coverage below."""
 
 from datetime import tzinfo
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
+from numpy.typing import NDArray
 
 from analysis.language import _
-from analysis.matching import Real
 from analysis.wording import DAY, HOUR, MINUTE
 
+Real: TypeAlias = NDArray[np.float64]
 # Okabe and Ito's, told apart by the colour-blind and, by their lightness, in print.
 INK: Final = "#1f2328"
 MUTED: Final = "#59636e"
@@ -89,19 +91,19 @@ def dates(axes: Axes, zone: tzinfo | None, most: int) -> None:
     axes.xaxis.set_major_formatter(formatter)
 
 
-def strip(axes: Axes, frame: pd.DataFrame) -> Axes:
-    """Draw below a time axis how much of each window was seen: dark all of it, hatched nothing."""
-    below = axes.inset_axes((0, -1.6 * STRIP, 1, STRIP), sharex=axes, gid="coverage")
-    below.set(ylim=(0, 1), yticks=[])
-    below.tick_params(axis="x", bottom=False, labelbottom=False)
-    below.xaxis.get_offset_text().set_visible(False)
+def strip(axes: Axes, frame: pd.DataFrame) -> None:
+    """Draw below a time axis how much of each window was seen: the darker the more, hatched nothing."""
     bounds, seen = edges(frame), frame["coverage"].fillna(0).round(1).to_numpy()
     # Windows of which as much was seen are one.
     starts = np.flatnonzero(np.concatenate([[True], np.diff(seen) != 0]))
     ends = np.append(starts[1:], len(seen))
+    # No wider than the axis, whatever part of the time that shows.
+    within = Rectangle((0, -1), 1, 1, transform=axes.transAxes)
     for start, end in zip(starts, ends, strict=True):
-        below.axvspan(bounds[start], bounds[end], **seen_as(seen[start]))
-    return below
+        place = (bounds[start], -1.6 * STRIP), bounds[end] - bounds[start], STRIP
+        patch = Rectangle(*place, transform=axes.get_xaxis_transform(), gid="coverage", **seen_as(seen[start]))
+        axes.add_artist(patch)
+        patch.set_clip_path(within)
 
 
 def seen_as(share: float) -> dict[str, Any]:
@@ -109,6 +111,13 @@ def seen_as(share: float) -> dict[str, Any]:
     if share > 0:
         return {"facecolor": GREEN, "edgecolor": "none", "alpha": 0.2 + 0.8 * share, "linewidth": 0}
     return {"facecolor": PAPER, "edgecolor": "none", "hatch": "////", "hatchcolor": RED, "linewidth": 0}
+
+
+def spans(axes: Axes, at: Real, low: Real, high: Real, **style: Any) -> None:  # noqa: ANN401 - matplotlib's
+    """Draw at each place a bar from low to high, all of them as one line."""
+    nothing = np.full(len(at), np.nan)
+    heights = np.column_stack([low, high, nothing]).ravel()
+    axes.plot(np.repeat(at, 3), heights, alpha=0.35, linewidth=3, solid_capstyle="butt", **style)
 
 
 def durations(axis: Axis, longest: float) -> None:

@@ -12,7 +12,7 @@ import click
 from analysis.errors import RecordUnreadable, RequestRefused
 
 if TYPE_CHECKING:
-    from analysis.views import Picture
+    from analysis.drawing import Picture
 
 Decorator = Callable[[Any], Any]
 

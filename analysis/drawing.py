@@ -1,17 +1,30 @@
 """Pictures drawn by several processes: matplotlib keeps one core busy for most of a report's time."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from typing import Final
 
+import pandas as pd
+
 from analysis.language import speaking, spoken
-from analysis.views import Picture
 
 FEW: Final = 12
 """Pictures: of fewer another process costs more than it saves."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture to be drawn: see `pictures.PICTURES`."""
+
+    name: str
+    kind: str
+    frames: Mapping[str, pd.DataFrame]
+    caption: str
+    alt: str
 
 
 def draw(wanted: Sequence[Picture], form: str, limit: float | None = None) -> Iterator[str | bytes | Exception]:

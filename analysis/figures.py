@@ -5,7 +5,7 @@ not drawn: no line crosses a gap, no zero stands for the unknown. Frames are tho
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from analysis.axes import (
     PAPER,
     RED,
     SKY,
+    Real,
     dates,
     day,
     durations,
@@ -31,15 +32,17 @@ from analysis.axes import (
     numbers,
     seen_as,
     shares,
+    spans,
     tick,
     times,
 )
 from analysis.language import _, translated
-from analysis.matching import Real
 from analysis.wording import DAY, HOUR, MINUTE, duration
 
 COLUMNS: Final = 3
 """Of small multiples."""
+FEW: Final = 16
+"""Points of a line; each has a dot."""
 ROOM: Final = 1.1
 """Of the axis, above the largest value."""
 WAITED: Final = (MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR, 12 * HOUR, 2 * DAY, 7 * DAY, 30 * DAY)
@@ -87,11 +90,11 @@ def waits(frame: pd.DataFrame, axes: Axes, *, limit: float | None = None, labell
     some = np.concatenate([mean, high, [limit or np.nan]])
     top = ROOM * np.nanmax(some, initial=MINUTE)
     bounded, open_ = ~np.isnan(high), np.isnan(high) & ~np.isnan(mean)
-    axes.vlines(at[bounded], low[bounded], high[bounded], color=BLUE, alpha=0.35, linewidth=3, label=_("bounds"))
+    spans(axes, at[bounded], low[bounded], high[bounded], color=BLUE, label=_("bounds"))
     if open_.any():
-        axes.vlines(at[open_], low[open_], top, color=BLUE, alpha=0.35, linewidth=3, linestyle=":")
+        spans(axes, at[open_], low[open_], np.full(open_.sum(), top), color=BLUE, linestyle=":")
         axes.plot(at[open_], np.full(open_.sum(), top), "^", color=BLUE, clip_on=False, label=_("no upper bound"))
-    axes.plot(at, mean, "o-", color=BLUE, markersize=3, label=_("mean wait"))
+    axes.plot(at, mean, **_joined(mean), color=BLUE, label=_("mean wait"))
     if limit is not None:
         _limit(axes, limit)
     axes.set_ylabel(_("mean wait"))
@@ -254,13 +257,21 @@ def _rates(
 ) -> None:
     at = middles(frame)
     share, low, high = rate
-    axes.vlines(at, low, high, color=color, alpha=0.35, linewidth=3, label=bounds)
-    axes.plot(at, share, "o-", color=color, markersize=3, label=name)
+    spans(axes, at, low, high, color=color, label=bounds)
+    axes.plot(at, share, **_joined(share), color=color, label=name)
     axes.set_ylabel(_("share of jobs"))
     axes.set_ylim(0, min(1.0, ROOM * np.nanmax(np.concatenate([share, high]), initial=0.05)))
     shares(axes.yaxis)
     times(axes, frame, labelled=labelled)
     legend(axes)
+
+
+def _joined(values: Real) -> dict[str, Any]:
+    """Return how points that follow each other are drawn: of many only those by a dot that no line reaches."""
+    known = np.isfinite(np.concatenate([[np.nan], values, [np.nan]]))
+    alone = known[1:-1] & ~known[:-2] & ~known[2:]
+    every = np.ones(len(values), np.bool_) if len(values) <= FEW else alone
+    return {"marker": "o", "markersize": 3, "markevery": np.flatnonzero(every).tolist()}
 
 
 def _from_zero(axes: Axes, frame: pd.DataFrame) -> None:

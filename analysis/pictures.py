@@ -23,6 +23,9 @@ CHINESE: Final = (
 )  # fmt: skip
 WIDTH: Final = 7.6
 """Of a sheet, in inches: of A4 between its margins."""
+LEFT: Final = 0.76
+LABEL: Final = 0.16
+RIGHT: Final = 0.12
 DOTS: Final = 130
 """An inch, of PNG."""
 STYLE: Final[dict[str, Any]] = {
@@ -81,6 +84,13 @@ def shows_chinese() -> bool:
     return len(_fonts()) > 1
 
 
+def _figure(height: float, top: float = 0.3, bottom: float = 0.55) -> Figure:
+    """Make a sheet with inches of room for labels: to find out how much they take costs as much as drawing."""
+    figure = Figure(figsize=(WIDTH, height))
+    figure.subplots_adjust(left=LEFT / WIDTH, right=1 - RIGHT / WIDTH, top=1 - top / height, bottom=bottom / height)
+    return figure
+
+
 def sheet(frames: Frames, limit: float | None) -> Figure:
     """Draw what there is of a series above each other on one time axis.
 
@@ -106,8 +116,9 @@ def sheet(frames: Frames, limit: float | None) -> Figure:
         panels.append((1.0, lambda axes, last: figures.outcomes(frames["outcomes"], axes, labelled=last)))
     if "failures" in frames:
         panels.append((1.0, lambda axes, last: figures.failures(frames["failures"], axes, labelled=last)))
-    figure = Figure(figsize=(WIDTH, 0.3 + 1.15 * sum(height for height, _ in panels)), layout="constrained")
-    grid = figure.subplots(len(panels), 1, squeeze=False, height_ratios=[height for height, _ in panels])
+    heights = [height for height, _ in panels]
+    figure = _figure(0.3 + 1.15 * sum(heights))
+    grid = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights, gridspec_kw={"hspace": 0.5})
     for place, (axes, (_, panel)) in enumerate(zip(grid[:, 0], panels, strict=True)):
         panel(axes, place == len(panels) - 1)
     bounds = [
@@ -117,14 +128,14 @@ def sheet(frames: Frames, limit: float | None) -> Figure:
     ]
     for axes in grid[:, 0]:
         axes.set_xlim(min(bounds, default=None), max(bounds, default=None))
-    figure.align_ylabels()
+        axes.yaxis.set_label_coords((LABEL - LEFT) / (WIDTH - LEFT - RIGHT), 0.5)
     return figure
 
 
 def shapes(frames: Frames, limit: float | None) -> Figure:
     """Draw how waits are distributed, and over the week, beside each other."""
-    figure = Figure(figsize=(WIDTH, 2.4), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=[1, 1.25])
+    figure = _figure(2.5, top=0.55, bottom=0.75)
+    left, right = figure.subplots(1, 2, width_ratios=[1, 1.35], gridspec_kw={"wspace": 0.22})
     figures.distribution(frames["distribution"], left, limit=limit)
     figures.week(frames["profile"], right)
     return figure
@@ -180,6 +191,8 @@ def svg(figure: Figure, name: str) -> str:
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = COORDINATE.sub(lambda number: f"{float(number[0]):.1f}".removesuffix(".0"), text)
     text = re.sub(r' d="([^"]+)"', lambda path: f' d="{_shortened(path[1])}"', text)
+    # Lines of a grid end where their axes do.
+    text = re.sub(r'(<path d="M[\d. ]+[hv]-?[\d.]+") clip-path="[^"]*"', r"\1", text)
     text = FONT.sub("", text)
     for called, color in PALETTE.items():
         text = re.sub(color, f"var(--{called})", text, flags=re.IGNORECASE)
@@ -195,11 +208,13 @@ def svg(figure: Figure, name: str) -> str:
 
 
 def _without_bare_groups(text: str) -> str:
-    """Leave out groups that say nothing of what is in them."""
+    """Leave out groups that say nothing of what is in them, or have nothing in them."""
     open_: list[bool] = []
     said = []
     for token in re.split(r"(</?g\b[^>]*>\n?)", text):
-        if token.startswith("<g"):
+        if re.match("<g[^>]*/>", token):
+            kept = False
+        elif token.startswith("<g"):
             open_.append(token.strip() != "<g>")
             kept = open_[-1]
         elif token.startswith("</g"):
@@ -214,7 +229,7 @@ def _without_bare_groups(text: str) -> str:
 def _shortened(path: str) -> str:
     """Say a path of straight lines relatively, and leave out where it does not move."""
     words = path.split()
-    if set(words) & set("CQSTAHVmlhvcz"):
+    if set(words) & set("CQSTAHVmlhvc"):
         return " ".join(words)
     said = []
     x = y = 0.0

@@ -22,7 +22,7 @@ SCHEMA: Final = 1
 SERIES: Final = ("project", "pool", "type")
 POOL: Final = ("project", "pool")
 # Of a picture's windows: no more of them than its width shows.
-FINE: Final = {"1h": 10, "3h": 30, "6h": 60}
+FINE: Final = {"1h": 7, "3h": 21, "6h": 60}
 WEEKS: Final = 21
 """Days from which on failures are shown by week: of fewer a day has none."""
 

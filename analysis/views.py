@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from analysis.drawing import Picture
 from analysis.findings import Finding, sentence
 from analysis.language import _, plural, translated
 from analysis.report import POOL, SERIES, Failure, Report, part
@@ -21,17 +22,6 @@ UNSURE: Final = 20
 """As many unsure findings are told."""
 SUMMED: Final = 3
 """Figures of a series, that the text in a picture's place tells."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture to be drawn: see `pictures.PICTURES`."""
-
-    name: str
-    kind: str
-    frames: Mapping[str, pd.DataFrame]
-    caption: str
-    alt: str
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pandas as pd
@@ -76,9 +77,7 @@ def test_no_line_crosses_a_gap_and_no_zero_stands_for_it(history: History, axes:
     for values in steps.values():
         assert np.isnan(values[unseen]).all()
         assert not np.isnan(values[~unseen]).any()
-    (strip,) = axes.child_axes
-    (hatched,) = (patch for patch in strip.patches if patch.get_hatch())
-    assert isinstance(hatched, Rectangle)
+    (hatched,) = (each for each in axes.findobj(Rectangle) if each.get_gid() == "coverage" and each.get_hatch())
     assert unseen.sum() == pytest.approx(hatched.get_width())
     assert "jobs" == axes.get_ylabel()
 
@@ -90,10 +89,9 @@ def test_waits_keep_their_bounds_and_their_gaps(axes: Axes) -> None:
     at, waits = line(axes, "mean wait")
     assert np.array_equal([600.0, 1200.0, np.nan, 900.0], waits, equal_nan=True)
     assert list((edges(frame)[1:] + edges(frame)[:-1]) / 2) == list(at)
-    (bounds,) = (each for each in axes.collections if isinstance(each, LineCollection) and each.get_label() == "bounds")
-    assert [(300.0, 1200.0), (600.0, 2400.0), (450.0, 1800.0)] == [
-        tuple(s[:, 1]) for s in bounds.get_segments() if len(s)
-    ]
+    _at, bounds = line(axes, "bounds")
+    assert [300.0, 1200.0, 600.0, 2400.0, 450.0, 1800.0] == bounds[~np.isnan(bounds)].tolist()
+    assert np.isnan(bounds[2::3]).all()
     legend = axes.get_legend()
     assert legend is not None
     assert ["bounds", "mean wait", "limit 15 min"] == [text.get_text() for text in legend.get_texts()]
@@ -107,9 +105,16 @@ def test_a_wait_without_upper_bound_is_open(axes: Axes) -> None:
     figures.waits(frame, axes)
     at, _top = line(axes, "no upper bound")
     assert 1 == len(at)
-    (closed,) = (each for each in axes.collections if each.get_label() == "bounds")
-    assert isinstance(closed, LineCollection)
-    assert 1 == len(closed.get_segments())
+    _at, closed = line(axes, "bounds")
+    assert [300.0, 1200.0] == closed[:2].tolist()
+    assert 3 == len(closed)
+
+
+def test_a_day_between_gaps_is_a_dot(axes: Axes) -> None:
+    """Of many days in a line those have a dot that no line reaches; of few all."""
+    figures.waits(days(*[60.0] * 20, None, 60.0, None, 60.0), axes)
+    (mean,) = (each for each in axes.lines if each.get_label() == "mean wait")
+    assert [21, 23] == mean.get_markevery()
 
 
 @pytest.mark.parametrize(
@@ -197,9 +202,9 @@ def test_failures_have_their_intervals(history: History, axes: Axes) -> None:
     figures.failures(frame, axes)
     _at, rates = line(axes, "failed")
     assert frame["failure_rate"].to_numpy() == pytest.approx(rates, nan_ok=True)
-    (bars,) = (each for each in axes.collections if isinstance(each, LineCollection))
-    lows = [segment[0, 1] for segment in bars.get_segments() if len(segment)]
-    assert frame["failure_rate_low"].dropna().tolist() == pytest.approx(lows)
+    _at, bounds = line(axes, "95 % interval")
+    assert frame["failure_rate_low"].tolist() == pytest.approx(bounds[::3].tolist(), nan_ok=True)
+    assert frame["failure_rate_high"].tolist() == pytest.approx(bounds[1::3].tolist(), nan_ok=True)
     assert any(label.endswith("%") for label in drawn(axes))
 
 
@@ -253,6 +258,7 @@ def test_in_svg_text_stays_text_and_colours_have_names() -> None:
 
     text = svg()
     assert svg() == text
+    assert 10 < sum(1 for _ in ET.fromstring(text).iter("{http://www.w3.org/2000/svg}path"))  # noqa: S314 - our own
     assert "训练资源池" in text
     assert "مجموعة التدريب" in text
     assert "平均等待" in text
@@ -281,6 +287,6 @@ def test_figures_read_compute_and_save_nothing() -> None:
         source = Path(module.__file__ or "").read_text(encoding="utf-8")
         assert "pyplot" not in source
     source = Path(figures.__file__).read_text(encoding="utf-8")
-    assert {"analysis.axes", "analysis.language", "analysis.matching", "analysis.wording"} == set(
+    assert {"analysis.axes", "analysis.language", "analysis.wording"} == set(
         re.findall(r"^from (analysis[.\w]*)", source, re.MULTILINE)
     )
