@@ -93,7 +93,8 @@ def dates(axes: Axes, zone: tzinfo | None, most: int) -> None:
 
 def strip(axes: Axes, frame: pd.DataFrame) -> None:
     """Draw below a time axis how much of each window was seen: the darker the more, hatched nothing."""
-    bounds, seen = edges(frame), frame["coverage"].fillna(0).round(1).to_numpy()
+    # In tenths, of which the first is there as soon as anything was seen.
+    bounds, seen = edges(frame), np.ceil(frame["coverage"].fillna(0).to_numpy(float) * 10) / 10
     # Windows of which as much was seen are one.
     starts = np.flatnonzero(np.concatenate([[True], np.diff(seen) != 0]))
     ends = np.append(starts[1:], len(seen))
@@ -121,21 +122,21 @@ def spans(axes: Axes, at: Real, low: Real, high: Real, **style: Any) -> None:  #
 
 
 def durations(axis: Axis, longest: float) -> None:
-    """Say seconds from zero on as people say durations."""
+    """Say seconds from zero on in the unit that suits the longest."""
     longest = longest if np.isfinite(longest) and longest > 0 else MINUTE
     step = next((step for step in STEPS if longest / step <= TICKS), STEPS[-1])
+    unit = next((unit for unit in (DAY, HOUR, MINUTE) if longest >= 2 * unit), 1)
     axis.set_major_locator(FixedLocator(list(np.arange(0, longest + step, step))))
-    axis.set_major_formatter(FuncFormatter(lambda seconds, _place: tick(seconds)))
+    axis.set_major_formatter(FuncFormatter(lambda seconds, _place: tick(seconds, unit)))
 
 
-def tick(seconds: float) -> str:
-    """Say a round duration in the largest unit of which it is a multiple: 1 h, where a figure has 60 min."""
+def tick(seconds: float, unit: int | None = None) -> str:
+    """Say a round duration in a unit, by default in the largest of which it is a multiple."""
     if seconds == 0:
         return "0"
-    for unit, text in ((DAY, _("{amount} d")), (HOUR, _("{amount} h")), (MINUTE, _("{amount} min"))):
-        if seconds % unit == 0:
-            return text.format(amount=f"{seconds / unit:.0f}")
-    return _("{amount} s").format(amount=f"{seconds:g}")
+    unit = unit or next((unit for unit in (DAY, HOUR, MINUTE) if seconds % unit == 0), 1)
+    texts = {DAY: _("{amount} d"), HOUR: _("{amount} h"), MINUTE: _("{amount} min"), 1: _("{amount} s")}
+    return texts[unit].format(amount=f"{seconds / unit:g}")
 
 
 def shares(axis: Axis) -> None:

@@ -259,6 +259,8 @@ def report(
         click.echo(file)
     for failure in written.failed:
         click.echo(f"could not be made: {failure.section}: {failure.message}", err=True)
+    if written.boxes:
+        click.echo("no font here shows Chinese, pictures have boxes: install fonts-noto-cjk or Noto Sans CJK", err=True)
     for series in written.above:
         click.echo(f"above the share allowed: {series}", err=True)
     return written.exit_code

@@ -111,8 +111,8 @@ def _worse(frames: Frames) -> Iterator[Finding]:
             made = replace(made, difference=difference[0], difference_low=difference[1], difference_high=difference[2])
             told.add((*_key(row), row["measure"]))
             yield replace(made, since=since)
-    for row in _rows(changes[(changes["direction"] == "up") & (changes["measure"] != "arrivals")]):
-        if (*_key(row), row["measure"]) not in told:
+    for row in _rows(_last(changes)):
+        if row["direction"] == "up" and row["measure"] != "arrivals" and (*_key(row), row["measure"]) not in told:
             values = (row["after"], np.nan, np.nan)
             made = _finding(row, "changed", row["measure"], sure=False, value=values, other=row["before"])
             difference = tuple(row[f"change{bound}"] for bound in ("", "_low", "_high"))
@@ -134,11 +134,16 @@ def _beyond_chance(chances: pd.Series) -> np.ndarray[Any, np.dtype[np.bool_]]:
 
 
 def _last_rise(changes: pd.DataFrame, of: Mapping[str, Any]) -> datetime | None:
-    same = (changes["measure"] == of["measure"]) & (changes["direction"] == "up")
-    for name in ("project", "pool", "type"):
-        same &= changes[name] == of[name]
-    rises = changes.loc[same, "changed_at"]
-    return None if rises.empty else rises.max().to_pydatetime()
+    for row in _rows(_last(changes)):
+        if (*_key(row), row["measure"]) == (*_key(of), of["measure"]) and row["direction"] == "up":
+            since: datetime = row["changed_at"].to_pydatetime()
+            return since
+    return None
+
+
+def _last(changes: pd.DataFrame) -> pd.DataFrame:
+    """Return the last change of each measure of each series: what rose and fell again is no news."""
+    return changes[changes["changed_at"].notna()].groupby(["project", "pool", "type", "measure"], sort=False).tail(1)
 
 
 def _key(row: Mapping[str, Any]) -> tuple[str, str, str]:

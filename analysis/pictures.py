@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from io import BytesIO, StringIO
@@ -11,16 +11,20 @@ from typing import Any, Final
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.font_manager import get_font_names
+from matplotlib.font_manager import findSystemFonts, fontManager, get_font_names
 
 from analysis import figures
 from analysis.axes import GRID, INK, MUTED, PALETTE, PAPER
 
 Frames = Mapping[str, pd.DataFrame]
 CHINESE: Final = (
-    "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN", "Microsoft YaHei", "PingFang SC",
+    "Noto Sans CJK SC", "Noto Sans CJK JP",
+    "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN", "Microsoft YaHei", "PingFang SC",
     "Heiti SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "SimHei",
 )  # fmt: skip
+FILES: Final = re.compile(
+    r"(NotoSans(CJK|SC)|SourceHanSans(SC|CN)|msyh|PingFang|Heiti|wqy|simhei)[^/]*$", re.IGNORECASE
+)
 WIDTH: Final = 7.6
 """Of a sheet, in inches: of A4 between its margins."""
 LEFT: Final = 0.76
@@ -28,6 +32,8 @@ LABEL: Final = 0.16
 RIGHT: Final = 0.12
 DOTS: Final = 130
 """An inch, of PNG."""
+HEIGHTS: Final = {"flows": 1.3, "waits": 1.3, "outcomes": 1.0, "failures": 1.0}
+"""Of the panels of a sheet, from above, in units."""
 STYLE: Final[dict[str, Any]] = {
     "font.size": 8,
     "axes.edgecolor": MUTED,
@@ -75,6 +81,11 @@ def styled() -> Iterator[None]:
 
 @cache
 def _fonts() -> list[str]:
+    if not set(CHINESE) & set(get_font_names()):
+        # What was installed since matplotlib looked for fonts, once, it does not know of.
+        for file in findSystemFonts():
+            if FILES.search(file):
+                fontManager.addfont(file)
     installed = set(get_font_names())
     return ["DejaVu Sans", *[name for name in CHINESE if name in installed][:1]]
 
@@ -97,39 +108,41 @@ def sheet(frames: Frames, limit: float | None) -> Figure:
     Parameters
     ----------
     frames
-        Of one series: any of flows (with fine windows), waits, failures, outcomes (flows with those of failures) and
+        Of one series: any of flows (with fine windows), waits, outcomes (flows with longer windows), failures and
         changes.
     """
-    panels: list[tuple[float, Callable[[Any, bool], object]]] = []
-    if "flows" in frames:
-        panels.append((1.3, lambda axes, last: figures.queue(frames["flows"], axes, labelled=last)))
-    if "waits" in frames:
-
-        def draw(axes: Any, last: bool) -> None:  # noqa: ANN401 - an Axes; drawn by this function alone
-            figures.waits(frames["waits"], axes, limit=limit, labelled=last)
-            found = frames.get("changes")
-            if found is not None:
-                figures.changes(found[found["measure"] == "wait"], axes)
-
-        panels.append((1.3, draw))
-    if "outcomes" in frames:
-        panels.append((1.0, lambda axes, last: figures.outcomes(frames["outcomes"], axes, labelled=last)))
-    if "failures" in frames:
-        panels.append((1.0, lambda axes, last: figures.failures(frames["failures"], axes, labelled=last)))
-    heights = [height for height, _ in panels]
+    shown = {name: frames[name] for name in HEIGHTS if name in frames}
+    heights = [HEIGHTS[name] for name in shown]
     figure = _figure(0.3 + 1.15 * sum(heights))
-    grid = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights, gridspec_kw={"hspace": 0.5})
-    for place, (axes, (_, panel)) in enumerate(zip(grid[:, 0], panels, strict=True)):
-        panel(axes, place == len(panels) - 1)
-    bounds = [
-        edge
-        for axes in grid[: len(panels) - ("failures" in frames) - ("outcomes" in frames), 0]
-        for edge in axes.get_xlim()
-    ]
-    for axes in grid[:, 0]:
-        axes.set_xlim(min(bounds, default=None), max(bounds, default=None))
+    grid = figure.subplots(len(shown), 1, squeeze=False, height_ratios=heights, gridspec_kw={"hspace": 0.5})
+    found = frames.get("changes", pd.DataFrame({"measure": []}))
+    first, last = _span(next(iter(shown.values())))
+    for axes, (name, whole) in zip(grid[:, 0], shown.items(), strict=True):
+        frame = _within(whole, first, last)
+        last_one = axes is grid[-1, 0]
+        if name == "flows":
+            figures.queue(frame, axes, labelled=last_one)
+        elif name == "waits":
+            figures.waits(frame, axes, limit=limit, labelled=last_one)
+            figures.changes(found[found["measure"] == "wait"], axes)
+        elif name == "outcomes":
+            figures.outcomes(frame, axes, labelled=last_one)
+        else:
+            figures.failures(frame, axes, labelled=last_one)
+            figures.changes(found[found["measure"] == "failures"], axes)
         axes.yaxis.set_label_coords((LABEL - LEFT) / (WIDTH - LEFT - RIGHT), 0.5)
     return figure
+
+
+def _span(frame: pd.DataFrame) -> tuple[pd.Timestamp, pd.Timestamp]:
+    return frame["window_start"].min(), frame["window_end"].max()
+
+
+def _within(frame: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
+    """Return the windows that lie in a span, and of those at its ends the part that does."""
+    inside = frame[(frame["window_end"] > first) & (frame["window_start"] < last)]
+    starts, ends = inside["window_start"], inside["window_end"]
+    return inside.assign(window_start=starts.where(starts > first, first), window_end=ends.where(ends < last, last))
 
 
 def shapes(frames: Frames, limit: float | None) -> Figure:

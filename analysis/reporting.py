@@ -1,5 +1,6 @@
 """A report from the record to the disk: gathered, made into pages, written; and what a caller has to know of it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,7 +13,7 @@ from analysis import drawing
 from analysis.errors import RequestRefused
 from analysis.findings import SHARE
 from analysis.language import LANGUAGES
-from analysis.pages import FORMATS, Draw, pages
+from analysis.pages import FORMATS, Draw, Page, pages
 from analysis.publish import publish, remove_older, stem
 from analysis.record import Record
 from analysis.report import Failure, Report, gather
@@ -20,6 +21,7 @@ from analysis.request import Request
 
 PART_FAILED: Final = 8
 ABOVE: Final = 9
+CHINESE: Final = re.compile("[\u3400-\u9fff]")
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Written:
     failed: Sequence[Failure]
     above: Sequence[str]
     """The series of which more waited longer than the limit than was allowed: pool and type."""
+    boxes: bool
+    """Whether pictures have boxes in the place of Chinese: no font here has it."""
 
     @property
     def exit_code(self) -> int:
@@ -81,9 +85,20 @@ def write_report(
         )
     report = gather(record, request, against, SHARE if fail_above is None else fail_above)
     name = stem(report, language)
-    files = publish(out, name, pages(report, wanted, language, name, draw))
+    made = pages(report, wanted, language, name, draw)
+    files = publish(out, name, made)
     removed = remove_older(out, keep) if keep is not None else []
-    return Written(files, removed, report.failed, [] if fail_above is None else _above(report, fail_above))
+    above = [] if fail_above is None else _above(report, fail_above)
+    return Written(files, removed, report.failed, above, boxes=any(map(_in_boxes, made)))
+
+
+def _in_boxes(page: Page) -> bool:
+    """Tell whether pictures beside a page that has Chinese in it cannot show it."""
+    if not page.beside or not CHINESE.search(page.text):
+        return False
+    from analysis.pictures import shows_chinese  # noqa: PLC0415 - a report without pictures does without matplotlib
+
+    return not shows_chinese()
 
 
 def write_first(database: Path, spool: Path, out: Path) -> list[Path]:

@@ -1,6 +1,8 @@
 """Figures by what they contain: no line across a gap, no zero for the unknown, units, zones, bounds."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -290,3 +292,17 @@ def test_figures_read_compute_and_save_nothing() -> None:
     assert {"analysis.axes", "analysis.language", "analysis.wording"} == set(
         re.findall(r"^from (analysis[.\w]*)", source, re.MULTILINE)
     )
+
+
+def test_a_font_that_came_later_is_found(tmp_path: Path) -> None:
+    """Where matplotlib looked for fonts before one with Chinese was installed, it is found all the same."""
+    if not pictures.shows_chinese():
+        pytest.skip("there is no font with Chinese: apt-get install fonts-noto-cjk")
+    code = (
+        "from matplotlib import font_manager as fonts\n"
+        "fonts.fontManager.ttflist = [font for font in fonts.fontManager.ttflist if 'CJK' not in font.name]\n"
+        "from analysis.pictures import shows_chinese\n"
+        "print(shows_chinese())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "True\n" == done.stdout

@@ -352,3 +352,15 @@ def test_times_are_those_of_the_zone(made: Path) -> None:
     starts = content(made)["series"][0]["windows"]["window_start"]
     assert all(start.endswith("T00:00:00+08:00") for start in starts[1:])
     assert MONDAY + CHANGED * DAY == pd.Timestamp(said["start"]).timestamp()
+
+
+def test_boxes_in_the_place_of_chinese_are_told(
+    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where no font has it the PNG pictures are as they can be, and what to install is said; HTML needs none."""
+    monkeypatch.setattr("analysis.pictures.shows_chinese", lambda: False)
+    words = ("--since", "5d", "--pool", "same", "--type", "train", "--lang", "zh", "--format")
+    assert 0 == write(database, tmp_path, *words, "md")
+    assert "install fonts-noto-cjk" in capsys.readouterr().err
+    assert 0 == write(database, tmp_path, *words, "html")
+    assert "" == capsys.readouterr().err
