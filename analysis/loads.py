@@ -45,6 +45,7 @@ class Level:
     """How many jobs were in some state at each slot."""
 
     def __init__(self, slots: Whole, jobs: Whole) -> None:
+        jobs = jobs.astype(np.int64, copy=False)
         self.slots, self._jobs = slots, jobs
         length = np.diff(slots)
         seen = length * (length <= GAP * np.median(length)) if len(length) else length

@@ -1,6 +1,8 @@
 """Records that reports are made of, and the report made in this process: for tests of what it says and looks like."""
 
+import fcntl
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,10 +10,12 @@ from typing import Any
 import click
 import duckdb
 import numpy as np
+import pytest
 
 from analysis.commands import report
 from analysis.series import Series
 from collector.schema import migrate
+from tests.polling import poolscope
 from tests.recorded import MONDAY, observed
 
 DAY = 86_400
@@ -39,6 +43,20 @@ def queue(seed: int, days: int = 70, changed: int | None = None, load: float = 0
     outcomes = np.where(draw.random(len(came)) < np.where(later, 0.5, 0.1), "Failed", "Completed").tolist()
     slots = np.arange(0, days * DAY + 1, step)
     return observed(slots + MONDAY, came + MONDAY, started + MONDAY, started + lasts + MONDAY, outcomes)
+
+
+def small_demo(factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in which `poolscope demo` was called for two days: once, whichever worker needs it first."""
+    root = factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+    folder = root / "small-demo"
+    with (root / "small-demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            folder.mkdir()
+            done = poolscope(folder, "demo", "--days", "2", "--step", "30m")
+            assert 0 == done.returncode, done.stderr
+    return folder
 
 
 def name_pools(database: Path, names: Mapping[str, str]) -> None:

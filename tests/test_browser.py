@@ -10,26 +10,21 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.polling import poolscope
-from tests.reported import HOSTILE, name_pools, write
+from tests.reported import HOSTILE, name_pools, small_demo, write
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt-get install chromium fonts-noto-cjk"),
-    # One browser for all of them.
-    pytest.mark.xdist_group("browser"),
-]
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="there is no Chromium: apt-get install chromium fonts-noto-cjk"
+)
 WIDE, NARROW = {"width": 1440, "height": 1200}, {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return the demo's own report, and one of its record in Chinese, with a pool of a hostile name."""
-    folder = tmp_path_factory.mktemp("browser")
-    done = poolscope(folder, "demo", "--days", "4", "--step", "15m")
-    assert 0 == done.returncode, done.stderr
-    (english,) = (folder / "data/demo/reports").glob("*.html")
-    database = folder / "data/demo/demo.duckdb"
+    folder, demo = tmp_path_factory.mktemp("browser"), small_demo(tmp_path_factory) / "data/demo"
+    (english,) = (demo / "reports").glob("*.html")
+    database = Path(shutil.copyfile(demo / "demo.duckdb", folder / "demo.duckdb"))
     name_pools(database, {"pool-hostile": HOSTILE[0]})
     assert 0 == write(database, folder / "zh", "--lang", "zh", "--slo", "15m", "--zone", "Asia/Shanghai")
     (chinese,) = (folder / "zh").glob("*.html")

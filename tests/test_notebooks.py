@@ -13,7 +13,7 @@ from analysis.errors import RequestRefused
 from analysis.notebooks import shipped
 from tests.polling import poolscope
 from tests.recorded import record_of
-from tests.reported import queue
+from tests.reported import queue, small_demo
 
 NOTEBOOKS = shipped()
 PUBLIC = {"analysis", "analysis.notebooks", "analysis.pictures", "matplotlib.pyplot"}
@@ -22,10 +22,7 @@ PUBLIC = {"analysis", "analysis.notebooks", "analysis.pictures", "matplotlib.pyp
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a small record where the demo's is by default."""
-    folder = tmp_path_factory.mktemp("notebooks")
-    done = poolscope(folder, "demo", "--days", "3", "--step", "30m")
-    assert 0 == done.returncode, done.stderr
-    return folder
+    return small_demo(tmp_path_factory)
 
 
 def test_they_are_all_there() -> None:
