@@ -18,7 +18,7 @@ Where do I go to ...?
 - change what a caller can ask for: `request`, `questions`; what comes back: `groups`, `history`; how it is shown:
   `output`, `cells`, `wording`
 - change the table that a demo ends with: `summary`
-- change a figure: `figures`; what all have in common: `axes`; how they become SVG and PNG: `pictures`, `drawing`
+- change a figure: `figures`; what all have in common: `axes`; how they become SVG and PNG: `pictures`, `svg`, `drawing`
 - change a report: what is asked for `report`; what matters `findings`; its words `views`, `tables`, `definitions`; its
   pages `pages`, `plain` and `templates`; its files `publish`; all of it `reporting`
 - change a text or its translation: `language`, `locale`

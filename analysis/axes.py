@@ -1,5 +1,6 @@
 """What the axes of figures have in common: colours, times of a zone, durations as people say them, coverage below."""
 
+from collections.abc import Sequence
 from datetime import tzinfo
 from typing import Any, Final, TypeAlias
 
@@ -13,7 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from analysis.language import _
-from analysis.wording import DAY, HOUR, MINUTE
+from analysis.wording import DAY, HOUR, MINUTE, duration
 
 Real: TypeAlias = NDArray[np.float64]
 # Okabe and Ito's, told apart by the colour-blind and, by their lightness, in print.
@@ -39,6 +40,10 @@ STEPS: Final = (
     *(DAY * number for number in (1, 2, 5, 10, 20, 50, 100, 200)),
 )
 TICKS: Final = 6
+FEW: Final = 16
+"""Points of a line; each has a dot."""
+ROOM: Final = 1.1
+"""Of an axis, above the largest value."""
 STRIP: Final = 0.035
 """Height of the coverage below an axis, of the axes'."""
 
@@ -154,3 +159,44 @@ def numbers(axis: Axis) -> None:
 def legend(axes: Axes, columns: int = 4) -> None:
     """Name what is drawn, above it."""
     axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 0.98), ncols=columns, frameon=False, borderaxespad=0.2)
+
+
+def joined(values: Real) -> dict[str, Any]:
+    """Return how points that follow each other are drawn: of many only those by a dot that no line reaches."""
+    known = np.isfinite(np.concatenate([[np.nan], values, [np.nan]]))
+    alone = known[1:-1] & ~known[:-2] & ~known[2:]
+    every = np.ones(len(values), np.bool_) if len(values) <= FEW else alone
+    return {"marker": "o", "markersize": 3, "markevery": np.flatnonzero(every).tolist()}
+
+
+def from_zero(axes: Axes, frame: pd.DataFrame) -> None:
+    """Let y begin at zero, and end a little above the largest value."""
+    largest = np.nanmax(frame.to_numpy(float), initial=1)
+    axes.set_ylim(0, ROOM * largest)
+
+
+def limited(axes: Axes, limit: float) -> None:
+    """Draw a limit on waits across."""
+    axes.axhline(limit, color=RED, linestyle="--", linewidth=1, label=_("limit {limit}").format(limit=duration(limit)))
+
+
+def rates(
+    axes: Axes,
+    frame: pd.DataFrame,
+    rate: Sequence[Real],
+    color: str,
+    name: str,
+    bounds: str,
+    *,
+    labelled: bool,
+) -> None:
+    """Draw shares of the jobs of each window, with bounds: points, low and high."""
+    at = middles(frame)
+    share, low, high = rate
+    spans(axes, at, low, high, color=color, label=bounds)
+    axes.plot(at, share, **joined(share), color=color, label=name)
+    axes.set_ylabel(_("share of jobs"))
+    axes.set_ylim(0, min(1.0, ROOM * np.nanmax(np.concatenate([share, high]), initial=0.05)))
+    shares(axes.yaxis)
+    times(axes, frame, labelled=labelled)
+    legend(axes)

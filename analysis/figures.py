@@ -4,8 +4,7 @@ They compute nothing, read nothing, save nothing. Times are in the zone of the f
 not drawn: no line crosses a gap, no zero stands for the unknown. Frames are those of one series, or sum of series.
 """
 
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -21,15 +20,19 @@ from analysis.axes import (
     MUTED,
     PAPER,
     RED,
+    ROOM,
     SKY,
-    Real,
     dates,
     day,
     durations,
     edges,
+    from_zero,
+    joined,
     legend,
+    limited,
     middles,
     numbers,
+    rates,
     seen_as,
     shares,
     spans,
@@ -41,10 +44,6 @@ from analysis.wording import DAY, HOUR, MINUTE, duration
 
 COLUMNS: Final = 3
 """Of small multiples."""
-FEW: Final = 16
-"""Points of a line; each has a dot."""
-ROOM: Final = 1.1
-"""Of the axis, above the largest value."""
 WAITED: Final = (MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR, 12 * HOUR, 2 * DAY, 7 * DAY, 30 * DAY)
 
 
@@ -55,7 +54,7 @@ def queue(frame: pd.DataFrame, axes: Axes, *, labelled: bool = True) -> Axes:
     axes.stairs(frame["queue_mean"], bounds, baseline=None, color=BLUE, label=_("waiting (mean)"))
     axes.stairs(frame["running_mean"], bounds, baseline=None, color=AMBER, label=_("running (mean)"))
     axes.set_ylabel(_("jobs"))
-    _from_zero(axes, frame[["queue_max", "running_mean"]])
+    from_zero(axes, frame[["queue_max", "running_mean"]])
     numbers(axes.yaxis)
     times(axes, frame, labelled=labelled)
     legend(axes)
@@ -70,7 +69,7 @@ def curves(frame: pd.DataFrame, axes: Axes, *, labelled: bool = True) -> Axes:
     axes.plot(ends, came, color=BLUE, label=_("had come"))
     axes.plot(ends, left, color=INK, linestyle="--", label=_("had left the queue"))
     axes.set_ylabel(_("jobs since the first"))
-    _from_zero(axes, frame[["came_until"]])
+    from_zero(axes, frame[["came_until"]])
     numbers(axes.yaxis)
     times(axes, frame, labelled=labelled)
     legend(axes)
@@ -94,21 +93,14 @@ def waits(frame: pd.DataFrame, axes: Axes, *, limit: float | None = None, labell
     if open_.any():
         spans(axes, at[open_], low[open_], np.full(open_.sum(), top), color=BLUE, linestyle=":")
         axes.plot(at[open_], np.full(open_.sum(), top), "^", color=BLUE, clip_on=False, label=_("no upper bound"))
-    axes.plot(at, mean, **_joined(mean), color=BLUE, label=_("mean wait"))
+    axes.plot(at, mean, **joined(mean), color=BLUE, label=_("mean wait"))
     if limit is not None:
-        _limit(axes, limit)
+        limited(axes, limit)
     axes.set_ylabel(_("mean wait"))
     axes.set_ylim(0, top)
     durations(axes.yaxis, top)
     times(axes, frame, labelled=labelled)
     legend(axes)
-    return axes
-
-
-def over(frame: pd.DataFrame, axes: Axes, *, labelled: bool = True) -> Axes:
-    """Draw which share of the jobs of each window waited longer than the limit, with bounds, from `History.waits`."""
-    share, low, high = (frame[f"over_slo{bound}"].to_numpy(float) for bound in ("", "_low", "_high"))
-    _rates(axes, frame, (share, low, high), RED, _("over the limit"), _("bounds"), labelled=labelled)
     return axes
 
 
@@ -164,7 +156,7 @@ def week(frame: pd.DataFrame, axes: Axes) -> Axes:
 def failures(frame: pd.DataFrame, axes: Axes, *, labelled: bool = True) -> Axes:
     """Draw which share of the jobs that ended in each window failed, with 95 % intervals, from `History.failures`."""
     rate = tuple(frame[f"failure_rate{bound}"].to_numpy(float) for bound in ("", "_low", "_high"))
-    _rates(axes, frame, rate, RED, _("failed"), _("95 % interval"), labelled=labelled)
+    rates(axes, frame, rate, RED, _("failed"), _("95 % interval"), labelled=labelled)
     return axes
 
 
@@ -243,44 +235,6 @@ def coverage(frame: pd.DataFrame, axes: Axes) -> Axes:
     axes.grid(visible=False)
     times(axes, frame.sort_values("window_start"), seen=False)
     return axes
-
-
-def _rates(
-    axes: Axes,
-    frame: pd.DataFrame,
-    rate: Sequence[Real],
-    color: str,
-    name: str,
-    bounds: str,
-    *,
-    labelled: bool,
-) -> None:
-    at = middles(frame)
-    share, low, high = rate
-    spans(axes, at, low, high, color=color, label=bounds)
-    axes.plot(at, share, **_joined(share), color=color, label=name)
-    axes.set_ylabel(_("share of jobs"))
-    axes.set_ylim(0, min(1.0, ROOM * np.nanmax(np.concatenate([share, high]), initial=0.05)))
-    shares(axes.yaxis)
-    times(axes, frame, labelled=labelled)
-    legend(axes)
-
-
-def _joined(values: Real) -> dict[str, Any]:
-    """Return how points that follow each other are drawn: of many only those by a dot that no line reaches."""
-    known = np.isfinite(np.concatenate([[np.nan], values, [np.nan]]))
-    alone = known[1:-1] & ~known[:-2] & ~known[2:]
-    every = np.ones(len(values), np.bool_) if len(values) <= FEW else alone
-    return {"marker": "o", "markersize": 3, "markevery": np.flatnonzero(every).tolist()}
-
-
-def _from_zero(axes: Axes, frame: pd.DataFrame) -> None:
-    largest = np.nanmax(frame.to_numpy(float), initial=1)
-    axes.set_ylim(0, ROOM * largest)
-
-
-def _limit(axes: Axes, limit: float) -> None:
-    axes.axhline(limit, color=RED, linestyle="--", linewidth=1, label=_("limit {limit}").format(limit=duration(limit)))
 
 
 def _name(part: pd.DataFrame) -> str:

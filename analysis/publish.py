@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -94,14 +94,14 @@ def _made_here(folder: Path) -> Iterator[tuple[Path, str]]:
                 yield file, str(datetime.fromisoformat(name[1]).date())
 
 
-def _remove_pictures(folder: Path, keep: Sequence[str] | dict[str, bytes] | object) -> None:
+def _remove_pictures(folder: Path, keep: Collection[str]) -> None:
     """Remove the pictures that a report no longer has, and the folder where nothing else is in it."""
     if not folder.is_dir():
         return
     for file in folder.glob("*.png"):
         with file.open("rb") as opened:
             ours = opened.read(HEAD).startswith(PNG) and b"Poolscope" in file.read_bytes()[:HEAD]
-        if ours and file.name not in keep:  # type: ignore[operator]
+        if ours and file.name not in keep:
             file.unlink()
     if not any(folder.iterdir()):
         folder.rmdir()

@@ -43,7 +43,7 @@ COMMANDS = {
     "changes": "analysis.commands:changes",
     "profile": "analysis.commands:profile",
     "compare": "analysis.commands:compare",
-    "report": "analysis.commands:report",
+    "report": "analysis.report_command:report",
     "notebooks": "analysis.notebooks:notebooks",
     "sandbox": "collector.commands.sandbox",
     "demo": "collector.commands.demo",

@@ -12,7 +12,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from analysis.commands import report
+from analysis.report_command import report
 from analysis.series import Series
 from collector.schema import migrate
 from tests.polling import poolscope

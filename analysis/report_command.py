@@ -1,0 +1,108 @@
+"""``poolscope report``: the command, its options, and what it says."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from analysis.commands import SELECTION, Refused, options_of, record_of
+from analysis.errors import RecordUnreadable, RequestRefused
+
+if TYPE_CHECKING:
+    from analysis.drawing import Picture
+
+
+def _share(_context: click.Context, _option: click.Parameter, text: str | None) -> float | None:
+    """Read 10% or 0.1."""
+    if text is None:
+        return None
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise click.BadParameter(f"{text!r} is no share: take 10% or 0.1")
+    return share
+
+
+def _draw(wanted: "Sequence[Picture]", form: str, limit: float | None) -> Iterator[str | bytes | Exception]:
+    """Draw pictures, with a progress bar on a terminal."""
+    from analysis.drawing import draw  # noqa: PLC0415 - `poolscope --help` does without pandas and numba
+
+    drawn = draw(wanted, form, limit)
+    label = f"drawing {form}"
+    bar = click.progressbar(drawn, length=len(wanted), label=label, show_pos=True, file=sys.stderr)
+    with bar if sys.stderr.isatty() else nullcontext(drawn) as pictures:
+        yield from pictures
+
+
+@click.command("report")
+@options_of(
+    click.option("--since", default="30d", show_default=True, metavar="30d|DATE", help="Where the period begins."),
+    *SELECTION,
+    click.option("--every", default="1d", show_default=True, metavar="1h|3h|6h|1d|1w|1mo", help="The windows' length."),
+    click.option(
+        "--compare", default="previous", show_default=True, metavar="previous|START..END", help="The other period."
+    ),
+    click.option("--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True),
+    click.option("--format", "forms", default="html", show_default=True, metavar="html,md,json"),
+    click.option("--lang", default="en", show_default=True, metavar="en|zh"),
+    click.option("--keep", type=click.IntRange(1), help="Remove this folder's reports but those of so many days."),
+    click.option(
+        "--fail-above",
+        callback=_share,
+        metavar="10%",
+        help="Exit with 9 where a larger share of a series' jobs waited longer than --slo.",
+    ),
+)
+@click.pass_obj
+def report(
+    context: Any,  # noqa: ANN401 - `poolscope --help` does without pandas and numba
+    /,
+    db: Path | None,
+    out: Path,
+    forms: str,
+    lang: str,
+    compare: str,
+    keep: int | None,
+    fail_above: float | None,
+    **options: Any,  # noqa: ANN401 - a text, or several
+) -> int:
+    """Write a report for a browser, mail, or a program.
+
+    What matters, every pool, every series, how collecting went, and how it was all found out. One HTML file needs
+    nothing else; Markdown has its pictures in a folder beside it. The same data makes the same bytes. Exit code 8: a
+    part could not be made, which is said in its place; 9: see --fail-above.
+    """
+    from analysis.record import Record  # noqa: PLC0415 - `poolscope --help` does without pandas and numba
+    from analysis.reporting import write_report  # noqa: PLC0415 - likewise
+    from analysis.request import Request  # noqa: PLC0415 - likewise
+
+    try:
+        request = Request(**options)
+        written = write_report(
+            Record(*record_of(context, db)),
+            request,
+            out,
+            partial(_draw, limit=request.limit),
+            language=lang,
+            forms=forms,
+            against=compare,
+            fail_above=fail_above,
+            keep=keep,
+        )
+    except (RecordUnreadable, RequestRefused) as error:
+        raise Refused(error) from None
+    for file in written.files:
+        click.echo(file)
+    for failure in written.failed:
+        click.echo(f"could not be made: {failure.section}: {failure.message}", err=True)
+    if written.boxes:
+        click.echo("no font here shows Chinese, pictures have boxes: install fonts-noto-cjk or Noto Sans CJK", err=True)
+    for series in written.above:
+        click.echo(f"above the share allowed: {series}", err=True)
+    return written.exit_code
