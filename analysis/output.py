@@ -116,6 +116,8 @@ def table(frame: pd.DataFrame) -> str:
     heading, lines, labels = _said(frame)
     notes: dict[str, str] = {}
     for line in lines:
+        if heading and "seen" in heading[0]:
+            line.pop("seen")
         line[""] = notes.setdefault(line.pop("note"), str(len(notes) + 1)) if line["note"] else line.pop("note")
     # Names give way to figures.
     for longest in NAME_LENGTHS:
@@ -170,9 +172,7 @@ def _said(frame: pd.DataFrame) -> tuple[list[str], list[Cells], list[str]]:
         if not same:
             line["from"] = _window(row, every, zone)
         line |= CELLS[estimate](row, interval)
-        if not alike:
-            line["seen"] = percent(row["coverage"])
-        lines.append(line | {"note": row["note"]})
+        lines.append(line | {"seen": percent(row["coverage"]), "note": row["note"]})
     return heading, lines, labels
 
 

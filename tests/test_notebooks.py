@@ -110,6 +110,6 @@ def test_a_frame_in_words(tmp_path: Path) -> None:
     assert len(waits) == len(told)
     assert told["mean wait"].str.contains("min|-").all()
     assert told["from"].tolist()[1:3] == readable(waits.iloc[1:3])["from"].tolist()
-    assert {"share of jobs", "waited at most"} <= set(readable(history.distribution(every="all")).columns)
+    assert {"share of jobs", "waited at most", "seen"} <= set(readable(history.distribution(every="all")).columns)
     with pytest.raises(RequestRefused, match="only a frame that a method of History returned"):
         readable(history.counts())
