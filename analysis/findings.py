@@ -72,7 +72,7 @@ def findings(frames: Frames, share: float = SHARE) -> list[Finding]:
         What is sure first; of one kind the largest first.
     """
     found = [*_over(frames["whole"], share), *_worse(frames)]
-    order = ("limit", "waits", "failures", "changed")
+    order = ("waits", "limit", "failures", "changed")
     return sorted(found, key=lambda each: (not each.sure, order.index(each.kind), -_size(each)))
 
 

@@ -152,13 +152,6 @@ def shapes(frames: Frames, limit: float | None) -> Figure:
     return figure
 
 
-def curves(frames: Frames, _limit: float | None) -> Figure:
-    """Draw who had come and who had left the queue."""
-    figure = Figure(figsize=(WIDTH, 2.4), layout="constrained")
-    figures.curves(frames["flows"], figure.subplots())
-    return figure
-
-
 def pools(frames: Frames, limit: float | None) -> Figure:
     """Draw the waits of several pools beside each other."""
     number = frames["waits"].groupby(["project", "pool"]).ngroups
@@ -174,7 +167,7 @@ def coverage(frames: Frames, _limit: float | None) -> Figure:
     return figure
 
 
-PICTURES: Final = {"sheet": sheet, "shapes": shapes, "curves": curves, "pools": pools, "coverage": coverage}
+PICTURES: Final = {"sheet": sheet, "shapes": shapes, "pools": pools, "coverage": coverage}
 """By name: each makes a figure of frames, and of the limit on waits in seconds."""
 
 

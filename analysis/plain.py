@@ -34,8 +34,8 @@ def plain(report: Report) -> dict[str, Any]:
             **{name: _listed(getattr(request, name)) for name in ("project", "pool", "type", "order")},
         },
         "findings": [{name: _value(value) for name, value in asdict(found).items()} for found in report.found],
-        "pools": [_of(report.pools, POOL, key) for key in report.keys(report.pools, POOL)],
-        "series": [_of(report.series, SERIES, key) for key in report.keys(report.series, SERIES)],
+        "pools": [_of(report.pools, POOL, key) for key in report.pool_keys],
+        "series": [_of(report.series, SERIES, key) for key in report.series_keys],
         "attempts": _rows(report.attempts),
         "failed": [asdict(each) for each in report.failed],
     }

@@ -6,7 +6,7 @@ Of this alone its pages are made (see `pages`), and `plain` is it as JSON.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Final
 
 import pandas as pd
@@ -57,10 +57,20 @@ class Report:
     found: list[Finding] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
 
-    def keys(self, whose: Mapping[str, pd.DataFrame], key: Sequence[str]) -> list[tuple[Any, ...]]:
-        """Return every series, or pool, that is told of, in order."""
-        names = {each for frame in whose.values() for each in frame[list(key)].itertuples(index=False, name=None)}
-        return sorted(names, key=str)
+    @cached_property
+    def series_keys(self) -> list[tuple[Any, ...]]:
+        """Every series that is told of, in order: project, pool, type."""
+        return _keys(self.series, SERIES)
+
+    @cached_property
+    def pool_keys(self) -> list[tuple[Any, ...]]:
+        """Every pool that is told of, in order: project, pool."""
+        return _keys(self.pools, POOL)
+
+
+def _keys(whose: Mapping[str, pd.DataFrame], key: Sequence[str]) -> list[tuple[Any, ...]]:
+    rows = (frame[list(key)].drop_duplicates() for frame in whose.values())
+    return sorted({each for frame in rows for each in frame.itertuples(index=False, name=None)}, key=str)
 
 
 def gather(record: Record, request: Request, against: str = "previous", share: float = SHARE) -> Report:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis.cells import MONTH, SAYS, figure, interval_of
 from analysis.language import _, translated
-from analysis.report import POOL, SERIES, Report, part
+from analysis.report import POOL, Report, part
 from analysis.wording import duration, isolated, named, number, percent, share_with_bounds, with_bounds
 
 MOVES: Final = ("compare", "trend")
@@ -40,8 +40,7 @@ def limit_of(report: Report) -> float | None:
 def overview(report: Report) -> Table:
     """Lay out all pools in one table."""
     rows = []
-    whole = report.pools.get("whole")
-    for key in report.keys({"whole": whole} if whole is not None else {}, POOL):
+    for key in report.pool_keys if "whole" in report.pools else ():
         of = {name: part(frame, POOL, key) for name, frame in report.pools.items()}
         rows.append([*_pool_cells(report, {name: frame.iloc[-1] for name, frame in of.items() if frame is not None})])
     headings = [_("pool"), _("jobs"), _("mean wait")]
@@ -53,7 +52,9 @@ def overview(report: Report) -> Table:
 def _pool_cells(report: Report, of: Mapping[str, pd.Series]) -> Iterator[Cell]:
     whole = of["whole"]
     yield Cell(named(whole), named(whole).casefold(), f"#{pool_id(report, whole)}")
-    yield Cell(number(whole["arrivals"]), _sorted(whole["arrivals"]))
+    bounds = _span(whole, "arrivals", number)
+    alike = whole["arrivals_low"] == whole["arrivals_high"]
+    yield Cell(number(whole["arrivals"]) + ("" if alike else f" ({bounds})"), _sorted(whole["arrivals"]))
     yield Cell(with_bounds(whole, "mean", report.interval), _sorted(whole["mean_seconds"]))
     if limit_of(report):
         yield Cell(share_with_bounds(whole, "over_slo"), _sorted(whole["over_slo"]))
@@ -79,7 +80,7 @@ def _sorted(value: float) -> str:
 
 def pool_id(report: Report, row: pd.Series) -> str:
     """Return the name of a pool's first section."""
-    keys = report.keys(report.series, SERIES)
+    keys = report.series_keys
     return next(
         (f"series-{place + 1}" for place, key in enumerate(keys) if key[:2] == (row["project"], row["pool"])), ""
     )
@@ -91,7 +92,7 @@ def facts(report: Report, of: Mapping[str, pd.DataFrame]) -> Table:
     interval = report.interval
 
     def fact(what: str, value: str, bounds: str, row: pd.Series) -> None:
-        rows.append([Cell(what), Cell(value), Cell(bounds), Cell(percent(row["coverage"]))])
+        rows.append([Cell(what), Cell(value), Cell(bounds or "-"), Cell(percent(row["coverage"]))])
 
     if "whole" in of:
         row = of["whole"].iloc[-1]
@@ -118,7 +119,7 @@ def facts(report: Report, of: Mapping[str, pd.DataFrame]) -> Table:
         row = of["flows"].iloc[-1]
         fact(_("waiting at the end"), number(row["queue_end"]), "-", row)
         said, _open, bounds = with_bounds(row, "drain", interval).partition(" (")
-        fact(_("time to drain, if nothing more comes"), said, bounds.removesuffix(")") or "-", row)
+        fact(_("time to drain, if nothing more comes"), said, bounds.removesuffix(")"), row)
         fact(_("abnormal at the end"), number(row["abnormal"]), "-", row)
     return Table(_("In this period"), (_("figure"), _("value"), _("bounds or 95 % interval"), _("seen")), rows)
 

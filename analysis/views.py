@@ -70,7 +70,7 @@ def summary(report: Report) -> list[str]:
         return [_("There are no figures: nothing was observed. What was tried is below.")]
     said = []
     limit = limit_of(report)
-    number_of = len(report.keys(report.series, SERIES))
+    number_of = len(report.series_keys)
     sure = [found for found in report.found if found.sure]
     if not sure:
         said.append(_("Nothing is sure to have become worse."))
@@ -116,7 +116,7 @@ def _because(found: Finding, text: str) -> str:
 
 def sections(report: Report, *, pictured: bool) -> Iterator[Section]:
     """Return a section a series, the pools in order; one that fails says so in its place."""
-    keys = report.keys(report.series, SERIES)
+    keys = report.series_keys
     chosen = set(_pictured(report, keys)) if pictured else set()
     for number_, key in enumerate(keys):
         of = {name: found for name, frame in report.series.items() if (found := part(frame, SERIES, key)) is not None}
@@ -132,7 +132,7 @@ def sections(report: Report, *, pictured: bool) -> Iterator[Section]:
 
 def finding_id(report: Report, found: Finding) -> str:
     """Return the name of the section of a finding."""
-    keys = report.keys(report.series, SERIES)
+    keys = report.series_keys
     return f"series-{keys.index((found.project, found.pool, found.type)) + 1}"
 
 
