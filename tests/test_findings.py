@@ -18,7 +18,8 @@ def compared(pool: str, chance: float, direction: str | None, **more: Any) -> di
     """Make a comparison in which the mean wait rose from 10 to 30 minutes."""
     row = {
         "measure": "wait", "value": 1800.0, "value_low": 1500.0, "value_high": 2400.0, "other": 600.0,
-        "other_low": 400.0, "other_high": 900.0, "difference": 1200.0, "difference_low": 300.0, "difference_high": 2100.0, "batches": 20.0,
+        "other_low": 400.0, "other_high": 900.0,
+        "difference": 1200.0, "difference_low": 300.0, "difference_high": 2100.0, "batches": 20.0,
     }  # fmt: skip
     return {**WHERE, **row, "pool": pool, "chance": chance, "direction": direction, **more}
 
