@@ -40,8 +40,10 @@ from analysis.axes import (
     times,
 )
 from analysis.language import _, translated
-from analysis.wording import DAY, HOUR, MINUTE, duration
+from analysis.wording import DAY, HOUR, MINUTE, duration, named, shortened
 
+LONGEST: Final = 28
+"""Letters of a pool's name."""
 COLUMNS: Final = 3
 """Of small multiples."""
 WAITED: Final = (MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR, 12 * HOUR, 2 * DAY, 7 * DAY, 30 * DAY)
@@ -84,24 +86,33 @@ def waits(frame: pd.DataFrame, axes: Axes, *, limit: float | None = None, labell
     limit
         In seconds: a wait that should not be passed.
     """
-    at = middles(frame)
-    mean, low, high = (frame[f"mean{bound}_seconds"].to_numpy(float) for bound in ("", "_low", "_high"))
-    some = np.concatenate([mean, high, [limit or np.nan]])
-    top = ROOM * np.nanmax(some, initial=MINUTE)
-    bounded, open_ = ~np.isnan(high), np.isnan(high) & ~np.isnan(mean)
-    spans(axes, at[bounded], low[bounded], high[bounded], color=BLUE, label=_("bounds"))
-    if open_.any():
-        spans(axes, at[open_], low[open_], np.full(open_.sum(), top), color=BLUE, linestyle=":")
-        axes.plot(at[open_], np.full(open_.sum(), top), "^", color=BLUE, clip_on=False, label=_("no upper bound"))
-    axes.plot(at, mean, **joined(mean), color=BLUE, label=_("mean wait"))
-    if limit is not None:
-        limited(axes, limit)
+    _waits(frame, axes, limit, _top(frame, limit))
     axes.set_ylabel(_("mean wait"))
-    axes.set_ylim(0, top)
-    durations(axes.yaxis, top)
     times(axes, frame, labelled=labelled)
     legend(axes)
     return axes
+
+
+def _top(frame: pd.DataFrame, limit: float | None) -> float:
+    """Return where an axis of waits ends, in seconds."""
+    largest = frame[["mean_seconds", "mean_high_seconds"]].to_numpy(float)
+    return ROOM * float(np.nanmax(np.append(largest, limit or np.nan), initial=MINUTE))
+
+
+def _waits(frame: pd.DataFrame, axes: Axes, limit: float | None, top: float) -> None:
+    at = middles(frame)
+    mean, low, high = (frame[f"mean{bound}_seconds"].to_numpy(float) for bound in ("", "_low", "_high"))
+    bounded, open_ = ~np.isnan(high), np.isnan(high) & ~np.isnan(low)
+    spans(axes, at[bounded], low[bounded], high[bounded], color=BLUE, label=_("bounds"))
+    if open_.any():
+        ends = np.full(open_.sum(), top)
+        spans(axes, at[open_], low[open_], ends, color=BLUE, linestyle=":")
+        axes.plot(at[open_], ends, "^", color=BLUE, clip_on=False, label=_("no upper bound"))
+    axes.plot(at, mean, **joined(mean), color=BLUE, label=_("mean wait"))
+    if limit is not None:
+        limited(axes, limit)
+    axes.set_ylim(0, top)
+    durations(axes.yaxis, top)
 
 
 def distribution(frame: pd.DataFrame, axes: Axes, *, limit: float | None = None) -> Axes:
@@ -199,18 +210,14 @@ def pools(frame: pd.DataFrame, figure: Figure, *, limit: float | None = None) ->
     parts = list(frame.groupby(["project", "pool"], sort=False))
     rows = -(-len(parts) // COLUMNS)
     grid = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
+    top = _top(frame, limit)
     for (_key, part), axes in zip(parts, grid, strict=False):
-        waits(part, axes, limit=limit, labelled=False)
+        _waits(part, axes, limit, top)
+        times(axes, part, labelled=False)
         dates(axes, part["window_start"].dt.tz, 4)
-        axes.get_legend().remove()
-        axes.set_title(_name(part), loc="left")
-        axes.set_ylabel("")
+        axes.set_title(shortened(named(part.iloc[0]), LONGEST), loc="left")
     for axes in grid[len(parts) :]:
         axes.remove()
-    whole = frame[["mean_seconds", "mean_high_seconds"]].max().max()
-    top = ROOM * max(whole if np.isfinite(whole) else 0, limit or 0, MINUTE)
-    grid[0].set_ylim(0, top)
-    durations(grid[0].yaxis, top)
     for axes in grid[max(0, len(parts) - COLUMNS) : len(parts)]:
         axes.tick_params(axis="x", labelbottom=True, labelrotation=30)
     figure.supylabel(_("mean wait"), fontsize="medium")
@@ -230,18 +237,11 @@ def coverage(frame: pd.DataFrame, axes: Axes) -> Axes:
                 left=start,
                 **seen_as(share),
             )
-    axes.set_yticks(range(len(parts)), [_name(part) for part in parts])
+    axes.set_yticks(range(len(parts)), [shortened(named(part.iloc[0]), LONGEST) for part in parts])
     axes.invert_yaxis()
     axes.grid(visible=False)
     times(axes, frame.sort_values("window_start"), seen=False)
     return axes
-
-
-def _name(part: pd.DataFrame) -> str:
-    """Return what a pool is called; the middle of a long name gives way."""
-    row = part.iloc[0]
-    name = row["pool_name"] if pd.notna(row["pool_name"]) else row["pool"]
-    return name if len(name) <= 28 else f"{name[:14]}…{name[-13:]}"
 
 
 def _order(frame: pd.DataFrame) -> str:

@@ -16,7 +16,7 @@ from analysis.errors import RequestRefused
 from analysis.frames import in_zone
 from analysis.history import History
 from analysis.windows import zone_of
-from analysis.wording import percent
+from analysis.wording import percent, shortened
 
 FORMATS: Final = ("table", "csv", "json", "parquet")
 # What a spreadsheet would take for a formula.
@@ -121,7 +121,7 @@ def table(frame: pd.DataFrame) -> str:
         line[""] = notes.setdefault(line.pop("note"), str(len(notes) + 1)) if line["note"] else line.pop("note")
     # Names give way to figures.
     for longest in NAME_LENGTHS:
-        shown = _columns([line | {label: _short(line[label], longest) for label in labels} for line in lines])
+        shown = _columns([line | {label: shortened(line[label], longest) for label in labels} for line in lines])
         if max(map(wcswidth, shown.splitlines())) <= WIDTH:
             break
     return "\n".join([*heading, shown, *(f"{mark}: {note}" for note, mark in notes.items())]) + "\n"
@@ -182,11 +182,6 @@ def _columns(lines: list[Cells]) -> str:
     rules = ["-" * max(wcswidth(heading), *(wcswidth(line[heading]) for line in lines)) for heading in headings]
     rows = [headings, rules, *(list(line.values()) for line in lines)]
     return tabulate(rows, tablefmt="plain", disable_numparse=True)
-
-
-def _short(text: str, longest: int) -> str:
-    """Leave out the middle of a long name: what tells names apart is often at their end."""
-    return text if len(text) <= longest else f"{text[: longest // 2]}…{text[-((longest - 1) // 2) :]}"
 
 
 def _window(row: pd.Series, every: str, zone: ZoneInfo) -> str:

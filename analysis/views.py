@@ -18,8 +18,8 @@ PICTURED: Final = 60
 """As many series have pictures: those that matter, and those with the most jobs."""
 MULTIPLES: Final = 12
 """As many pools are drawn beside each other."""
-UNSURE: Final = 20
-"""As many unsure findings are told."""
+TOLD: Final = 20
+"""As many findings are told of what is sure, and of what is not."""
 SUMMED: Final = 3
 """Figures of a series, that the text in a picture's place tells."""
 
@@ -84,13 +84,15 @@ def summary(report: Report) -> list[str]:
     if any(found.kind == "changed" for found in report.found):
         text = _("Of so many series about {n} would show a trend or a change by chance alone.")
         said.append(text.format(n=f"{max(1, round(0.05 * number_of))}"))
-    left = max(0, sum(not found.sure for found in report.found) - UNSURE)
-    if left:
-        said.append(
-            plural(
-                "{n} more unsure finding is left out here.", "{n} more unsure findings are left out here.", left
-            ).format(n=left)
+    left_sure, left_unsure = (sum(found.sure == sure for found in report.found) - TOLD for sure in (True, False))
+    if left_sure > 0:
+        text = plural("{n} more sure finding is left out here.", "{n} more sure findings are left out here.", left_sure)
+        said.append(text.format(n=left_sure))
+    if left_unsure > 0:
+        text = plural(
+            "{n} more unsure finding is left out here.", "{n} more unsure findings are left out here.", left_unsure
         )
+        said.append(text.format(n=left_unsure))
     return said
 
 
@@ -99,7 +101,7 @@ def findings(report: Report) -> tuple[list[tuple[Finding, str]], list[tuple[Find
     said = [(found, sentence(found, limit_of(report), report.interval)) for found in report.found]
     sure = [(found, _("{finding}.").format(finding=text)) for found, text in said if found.sure]
     unsure = [(found, _because(found, text)) for found, text in said if not found.sure]
-    return sure, unsure[:UNSURE]
+    return sure[:TOLD], unsure[:TOLD]
 
 
 def _because(found: Finding, text: str) -> str:

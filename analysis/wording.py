@@ -61,6 +61,11 @@ def isolated(name: str) -> str:
     return f"\u2068{name}\u2069" if rightward else name
 
 
+def shortened(text: str, longest: int) -> str:
+    """Leave out the middle of a long name: what tells names apart is often at their end."""
+    return text if len(text) <= longest else f"{text[: longest // 2]}…{text[-((longest - 1) // 2) :]}"
+
+
 def number(value: float) -> str:
     """Say a number of jobs."""
     return "-" if pd.isna(value) else f"{value:,.0f}"

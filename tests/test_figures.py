@@ -231,12 +231,17 @@ def test_changes_are_marked_with_their_dates_and_levels(axes: Axes) -> None:
 
 def test_pools_share_their_axes() -> None:
     """One panel a pool on one scale, named as it is called."""
-    frame = pd.concat([days(60.0, 120.0), days(6000.0, 1200.0).assign(pool="b", pool_name=HOSTILE[1])])
+    first = days(60.0, 120.0)
+    first.loc[1, "mean_high_seconds"] = np.nan
+    frame = pd.concat([first, days(6000.0, 1200.0).assign(pool="b", pool_name=HOSTILE[1])])
     with pictures.styled():
         figure = figures.pools(frame, Figure(layout="constrained"), limit=900)
         panels = [axes for axes in figure.axes if axes.get_title(loc="left")]
         assert ["a", "**bold** [link…de` $x$ & # _"] == [axes.get_title(loc="left") for axes in panels]
         assert 1 == len({axes.get_ylim() for axes in panels})
+        # What is open goes to the top of the scale that all have.
+        _at, tops = line(panels[0], "no upper bound")
+        assert [panels[0].get_ylim()[1]] == tops.tolist()
         assert panels[0].get_ylim()[1] >= 12_000
         figure.canvas.draw()
 

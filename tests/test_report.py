@@ -305,10 +305,14 @@ def test_a_pool_that_went_is_told(tmp_path: Path) -> None:
 def test_many_pools_are_all_told_of_and_some_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every series has its section and its row; pictures are of so many as a page can hold, which it says."""
     monkeypatch.setattr("analysis.views.PICTURED", 3)
-    series = queue(7, days=3, step=3600)
+    monkeypatch.setattr("analysis.views.TOLD", 5)
+    series = queue(7, days=3, step=3600, load=0.9)
     database = record_of(tmp_path, {("p", f"pool-{place:02}"): {"train": series} for place in range(7)})
-    assert 0 == write(database, tmp_path / "out", "--format", "html,json")
+    assert 0 == write(database, tmp_path / "out", "--slo", "15m", "--format", "html,json")
     page = only(tmp_path / "out", "html")
+    assert 5 == page.count('<li class="limit">')
+    assert "2 more sure findings are left out here." in page
+    assert 7 == len(content(tmp_path / "out")["findings"])
     assert 7 == len(re.findall(r'<h2 id="series-\d+">', page))
     assert 3 == page.count("<figcaption>Queue, waits")
     assert "Pictures are of the 3 series that matter most" in page
