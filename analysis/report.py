@@ -99,6 +99,8 @@ def gather(record: Record, request: Request, against: str = "previous", share: f
     start, end = start.replace(tzinfo=UTC), end.replace(tzinfo=UTC)
     report = Report(request, share, start, end, 0.0)
     report.attempts = frames.attempts(record, request.selection(last))
+    # Of a record that grows meanwhile every reading takes the same part.
+    request = replace(request, since=start, until=end)
     by_series = replace(request, by="pool,type")
     good = report.attempts[report.attempts["outcome"] == "ok"]
     seen = end - max(start, end if good.empty else good["first_slot"].min().to_pydatetime())
