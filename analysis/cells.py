@@ -128,6 +128,77 @@ def by_hour(frame: pd.DataFrame) -> pd.DataFrame:
     return whole.assign(**{label: whole[label].replace("", None) for label in labels[:4]})
 
 
+def between(row: pd.Series, name: str) -> str:
+    """Say a number with its interval: 12.4 (10.1-14.8)."""
+    point, low, high = (row[f"{name}{bound}"] for bound in ("", "_low", "_high"))
+    if pd.isna(point):
+        return "-"
+    digits = 0 if point >= 100 else 1
+    return f"{point:,.{digits}f}" + ("" if pd.isna(low) else f" ({low:,.{digits}f}-{high:,.{digits}f})")
+
+
+def _of(part: float, whole: float) -> str:
+    return "-" if pd.isna(part) else f"{part:.1f} of {whole:.0f}"
+
+
+def _load(row: pd.Series, interval: float) -> Cells:
+    return {
+        "offered": between(row, "offered"),
+        "at once": between(row, "servers"),
+        "nodes": _of(row["offered_nodes"], row["nodes"]),
+        "full": "-" if pd.isna(row["saturated_hours"]) else f"{row['saturated_hours']:.0f} h/wk",
+        "unmet": "-" if pd.isna(row["unmet_job_hours"]) else f"{row['unmet_job_hours']:,.0f} h",
+        "idle": percent(row["idle"]),
+        "night": percent(row["idle_night"]),
+        "w/end": percent(row["idle_weekend"]),
+        "runs for": duration(row["run_seconds"], interval),
+    }
+
+
+def reached(row: pd.Series, name: str) -> str:
+    """Say whether a target is reached: sure by the interval's upper end, no by its lower one."""
+    target = row["target_seconds"]
+    if pd.isna(target):
+        return ""
+    if row[f"{name}_high_seconds"] <= target:
+        return "sure"
+    if row[f"{name}_low_seconds"] > target:
+        return "no"
+    point = row[f"{name}_seconds"]
+    return "open" if pd.isna(point) else "likely" if point <= target else "unlikely"
+
+
+def _plan(row: pd.Series, interval: float) -> Cells:
+    cells = {
+        "capacity": f"{row['capacity']:,.4g} {row['unit']}" + ("*" if row["extrapolated"] else ""),
+        "mean wait": at_most(row, "mean", interval),
+        "9 of 10 within": at_most(row, "p90", interval),
+        "in use": percent(row["utilisation"]),
+    }
+    if pd.notna(row["cost_a_month"]):
+        cells["a month"] = f"{row['cost_a_month']:,.0f}"
+    return cells if pd.isna(row["target_seconds"]) else cells | {"target": reached(row, row["quantile"])}
+
+
+def at_most(row: pd.Series, name: str, interval: float) -> str:
+    """Say a wait with its interval, or what it is at most where that is all there is."""
+    if pd.isna(row[f"{name}_seconds"]) and pd.notna(row[f"{name}_high_seconds"]):
+        return f"at most {duration(row[f'{name}_high_seconds'])}"
+    return with_bounds(row, name, interval)
+
+
+def _forecast(row: pd.Series, _interval: float) -> Cells:
+    cells = {
+        "jobs": between(row, "arrivals"),
+        "at once": between(row, "load"),
+        "error": "-" if pd.isna(row["error"]) else f"{row['error']:.1f}",
+        "last week's": "-" if pd.isna(row["error_naive"]) else f"{row['error_naive']:.1f}",
+        "held": percent(row["covered"]),
+        "by": row["method"] or "-",
+    }
+    return cells if pd.isna(row["target_seconds"]) else cells | {"passes": percent(row["pass_probability"])}
+
+
 CELLS: Final[dict[str, Callable[[pd.Series, float], Cells]]] = {
     "waits": _waits,
     "distribution": _distribution,
@@ -138,6 +209,9 @@ CELLS: Final[dict[str, Callable[[pd.Series, float], Cells]]] = {
     "changes": _changes,
     "profile": _profile,
     "compare": _compare,
+    "load": _load,
+    "plan": _plan,
+    "forecast": _forecast,
 }
 """What a table shows of a row besides its series and window, by heading."""
 SHAPES: Final = {"profile": by_hour}

@@ -10,13 +10,12 @@ from analysis.errors import RecordUnreadable, RequestRefused
 
 Decorator = Callable[[Any], Any]
 
-SELECTION = (
+POOLS = (
     click.option("--db", type=click.Path(path_type=Path), help="The record; that of the configuration by default."),
     click.option("--until", metavar="1d|DATE", help="The record up to here."),
     click.option("--zone", default="UTC", show_default=True, metavar="NAME", help="Whose days, weeks and dates."),
     click.option("--project", multiple=True, metavar="PATTERN", help="Only these projects."),
     click.option("--pool", multiple=True, metavar="PATTERN", help="Only these pools, by id or display name."),
-    click.option("--type", multiple=True, metavar="PATTERN", help="Only these job types."),
     click.option(
         "--queue",
         default="queue+pending",
@@ -24,7 +23,6 @@ SELECTION = (
         metavar="queue|queue+pending|queue+pending+creating",
         help="Which statuses are waiting.",
     ),
-    click.option("--slo", metavar="15m", help="Also the share of jobs that waited longer."),
     click.option(
         "--order",
         multiple=True,
@@ -34,16 +32,25 @@ SELECTION = (
         help="The order of service that points assume, of all or some pools; bounds hold for any.",
     ),
 )
+SELECTION = (
+    *POOLS,
+    click.option("--type", multiple=True, metavar="PATTERN", help="Only these job types."),
+    click.option("--slo", metavar="15m", help="Also the share of jobs that waited longer."),
+)
+SINCE = click.option(
+    "--since", metavar="30d|DATE", help="The record from here on: a date, or so long before its last slot."
+)
+OUTPUT = (
+    click.option("--format", "format_", default="table", type=click.Choice(["table", "csv", "json", "parquet"])),
+    click.option("--output", type=click.Path(path_type=Path), help="A file to write to."),
+)
 OPTIONS = (
-    click.option(
-        "--since", metavar="30d|DATE", help="The record from here on: a date, or so long before its last slot."
-    ),
+    SINCE,
     *SELECTION,
     click.option(
         "--by", default="pool,type", show_default=True, metavar="pool,type|pool|type|all", help="What is a row."
     ),
-    click.option("--format", "format_", default="table", type=click.Choice(["table", "csv", "json", "parquet"])),
-    click.option("--output", type=click.Path(path_type=Path), help="A file to write to."),
+    *OUTPUT,
 )
 
 
@@ -60,7 +67,7 @@ class Refused(click.ClickException):
         self.exit_code = error.exit_code  # type: ignore[misc]  # click types it for the class, and reads the instance
 
 
-def record_of(context: Any, db: Path | None) -> tuple[Path, Path | None]:  # noqa: ANN401 - as in `_command`
+def record_of(context: Any, db: Path | None) -> tuple[Path, Path | None]:  # noqa: ANN401 - as in `command_of`
     """Return the database and the spool that a call is about."""
     if db is not None:
         return db, None
@@ -79,8 +86,11 @@ def options_of(*options: Decorator) -> Decorator:
     return add
 
 
-def _command(name: str, text: str, *more: Decorator) -> click.Command:
-    """Make the command of an estimate: the options are the keywords of `History`'s method of the same name."""
+def command_of(name: str, text: str, *options_: Decorator, flavors: bool = False) -> click.Command:
+    """Make the command of an estimate: the options are the keywords of `History`'s method of the same name.
+
+    With `flavors` it also takes these, from the configuration.
+    """
 
     @click.pass_obj
     def run(
@@ -93,15 +103,17 @@ def _command(name: str, text: str, *more: Decorator) -> click.Command:
     ) -> None:
         from analysis.output import answer  # noqa: PLC0415 - `poolscope --help` does without pandas and numba
 
+        if flavors:
+            options["flavors"] = context.read_config()[0].flavors
         try:
             click.echo(answer(name, *record_of(context, db), options, format_, output), nl=False)
         except (RecordUnreadable, RequestRefused) as error:
             raise Refused(error) from None
 
-    return click.command(name, help=text)(options_of(*more, *OPTIONS)(run))
+    return click.command(name, help=text)(options_of(*options_)(run))
 
 
-waits = _command(
+waits = command_of(
     "waits",
     """Estimate how long jobs waited in the queue.
 
@@ -109,54 +121,61 @@ waits = _command(
     for every order of service. A window is (start, end]; weeks start on Monday.
     """,
     EVERY,
+    *OPTIONS,
 )
-failures = _command(
+failures = command_of(
     "failures",
     """Estimate how often jobs fail.
 
     Of the jobs that ended in each window: the share that failed, with a 95 % interval of the underlying rate.
     """,
     EVERY,
+    *OPTIONS,
 )
-flows = _command(
+flows = command_of(
     "flows",
     """Sum up what came, left the queue and ended.
 
     And how long the queue at each window's end takes to drain at the window's rate, when nothing more comes.
     """,
     EVERY,
+    *OPTIONS,
 )
-coverage = _command(
+coverage = command_of(
     "coverage",
     """Show how much of each window was observed.
 
     And how the API keeps finished jobs: kept, rolling, purged, capped, absent or silent.
     """,
     EVERY,
+    *OPTIONS,
 )
-trend = _command(
+trend = command_of(
     "trend",
     """Tell whether waits, arrivals and failures rise or fall.
 
     Of each: its level and its slope after the week's rhythm, with 95 % intervals that respect how much days are alike.
     With --slo also of the share of jobs that waited longer. Below ten effective days nothing is claimed.
     """,
+    *OPTIONS,
 )
-changes = _command(
+changes = command_of(
     "changes",
     """Tell when waits, arrivals and failures changed, and by how much.
 
     Only changes that the days' own likeness would not have made are told, with an interval for the date.
     """,
+    *OPTIONS,
 )
-profile = _command(
+profile = command_of(
     "profile",
     """Show a usual week: arrivals, waits and the queue by hour.
 
     In the hours of --zone; a table shows them by hour of the day, a file all 168.
     """,
+    *OPTIONS,
 )
-compare = _command(
+compare = command_of(
     "compare",
     """Tell by how much a period differs from another.
 
@@ -165,4 +184,5 @@ compare = _command(
     click.option(
         "--against", default="previous", show_default=True, metavar="previous|START..END", help="The other period."
     ),
+    *OPTIONS,
 )

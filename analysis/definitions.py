@@ -64,6 +64,22 @@ def definitions() -> list[tuple[str, str]]:
             ),
         ),
         (
+            _("Another capacity"),
+            _(
+                "The jobs that came are rebuilt from the counts and replayed through pools of another capacity. Which "
+                "sizes they had, who passed whom and which job ran how long is assumed in many ways; each is made to "
+                "give the waiting that was seen, and counts by how alike it is to all that was counted. Of the truths "
+                "of simulated pools nine in ten or more lay in the intervals."
+            ),
+        ),
+        (
+            _("What comes"),
+            _(
+                "Jobs by hour of the week. The method is chosen on earlier weeks and judged on later ones, beside "
+                "last week over again. A week has the chance that it brings more than today's capacity takes."
+            ),
+        ),
+        (
             _("Finished jobs"),
             _(
                 "How the API keeps them, found from the counts: kept; rolling, for a time; purged in batches; capped "

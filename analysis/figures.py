@@ -40,12 +40,13 @@ from analysis.axes import (
     times,
 )
 from analysis.language import _, translated
+from analysis.plan_figures import COLUMNS, LONGEST, cost, forecast, plan, plans
 from analysis.wording import DAY, HOUR, MINUTE, duration, named, shortened
 
-LONGEST: Final = 28
-"""Letters of a pool's name."""
-COLUMNS: Final = 3
-"""Of small multiples."""
+__all__ = [
+    "changes", "cost", "coverage", "curves", "distribution", "failures", "forecast", "outcomes", "plan", "plans",
+    "pools", "queue", "waits", "week",
+]  # fmt: skip
 WAITED: Final = (MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR, 12 * HOUR, 2 * DAY, 7 * DAY, 30 * DAY)
 
 

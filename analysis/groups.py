@@ -29,7 +29,7 @@ from analysis.windows import windows
 Item = TypeVar("Item")
 INSTANTS: Final = ("window_start", "window_end", "other_start", "other_end", "changed_at", "earliest", "latest")
 LABELS: Final = ("project", "pool", "pool_name", "type", "window_start", "window_end")
-TEXTS: Final = (*LABELS[:4], "measure", "direction", "queue", "order", "history", "method", "note")
+TEXTS: Final = (*LABELS[:4], "measure", "unit", "quantile", "direction", "queue", "order", "history", "method", "note")
 TOO_SHORT: Final = mark("note", "fewer than two slots with known counts")
 
 

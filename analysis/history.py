@@ -2,36 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Unpack
 
 import pandas as pd
 
 from analysis import frames, questions
+from analysis.asking import Options
+from analysis.capacity import Planning
 from analysis.errors import NothingObserved, RequestRefused
-from analysis.groups import Question, answers
-from analysis.record import Record
-from analysis.request import Patterns, Request
+from analysis.groups import Question
+from analysis.request import Request
 
 
-class Options(TypedDict, total=False):
-    """What an estimate is asked for; see `request.Request` for what is taken when it is not given."""
-
-    every: str
-    since: str | datetime | None
-    until: str | datetime | None
-    zone: str
-    project: Patterns
-    pool: Patterns
-    type: Patterns
-    by: str
-    queue: str
-    slo: str | timedelta | None
-    order: Patterns
-
-
-class History:
+class History(Planning):
     """The record of a collector, read.
 
     Parameters
@@ -49,9 +32,6 @@ class History:
     what is selected; ``by`` (pool,type, pool, type, all) over what is summed. All raise RecordUnreadable and
     RequestRefused. A window without an estimate has missing values and a note that says why.
     """
-
-    def __init__(self, database: Path | str, spool: Path | str | None = None) -> None:
-        self.record = Record(database, spool)
 
     def scrapes(self) -> pd.DataFrame:
         """Return the slots in which each pool was observed.
@@ -232,12 +212,3 @@ class History:
         request = request if request.since is not None else replace(request, since="30d")
         periods, both = request.periods(against, self.record.last_slot())
         return questions.of_compare(both, periods)
-
-    def _ask(self, name: str, question: Question) -> pd.DataFrame:
-        return self._answers({name: question})[name]
-
-    def _answers(self, asked: dict[str, Question]) -> dict[str, pd.DataFrame]:
-        found = dict(zip(asked, answers(self.record, list(asked.values())), strict=True))
-        for name, frame in found.items():
-            frame.attrs["question"] = name
-        return found

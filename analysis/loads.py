@@ -46,7 +46,7 @@ class Level:
 
     def __init__(self, slots: Whole, jobs: Whole) -> None:
         jobs = jobs.astype(np.int64, copy=False)
-        self.slots, self._jobs = slots, jobs
+        self.slots, self.jobs = slots, jobs
         length = np.diff(slots)
         seen = length * (length <= GAP * np.median(length)) if len(length) else length
         between_slots = (jobs[1:] + jobs[:-1]) / 2
@@ -65,7 +65,7 @@ class Level:
         some = last > first
         # Two places a window: what lies between windows is looked at too, and left.
         places = np.column_stack([first[some], last[some]]).ravel()
-        most[some] = np.maximum.reduceat(np.append(self._jobs, 0), places)[::2]
+        most[some] = np.maximum.reduceat(np.append(self.jobs, 0), places)[::2]
         return most
 
 

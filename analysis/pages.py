@@ -15,6 +15,7 @@ from analysis import tables, views
 from analysis.definitions import definitions
 from analysis.drawing import Picture
 from analysis.language import _, plural, speaking, spoken
+from analysis.outlook import outlook
 from analysis.plain import plain
 from analysis.report import Failure, Report
 from analysis.views import Section
@@ -38,6 +39,20 @@ class Page:
     """By their names in the folder of the report."""
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What a page has besides its tables."""
+
+    pools: Sequence[Picture]
+    capacity: Section | None
+    series: Sequence[Section]
+
+    @property
+    def all_sections(self) -> list[Section]:
+        """The sections in their order."""
+        return [*([] if self.capacity is None else [self.capacity]), *self.series]
+
+
 def pages(report: Report, forms: Sequence[str], language: str, folder: str, draw: Draw) -> list[Page]:
     """Make the pages of a report.
 
@@ -53,22 +68,24 @@ def pages(report: Report, forms: Sequence[str], language: str, folder: str, draw
         See `drawing.draw`.
     """
     with speaking(language):
-        sections = list(views.sections(report, pictured=bool({"html", "md"} & set(forms))))
-        pool_pictures = views.pool_pictures(report)
-        wanted = [*pool_pictures, *(picture for section in sections for picture in section.pictures)]
+        pictured = bool({"html", "md"} & set(forms))
+        parts = Parts(
+            views.pool_pictures(report),
+            outlook(report, pictured=pictured),
+            list(views.sections(report, pictured=pictured)),
+        )
+        wanted = [*parts.pools, *(picture for section in parts.all_sections for picture in section.pictures)]
         made = []
         if "html" in forms:
             drawn = _drawn(wanted, "svg", draw, report)
             svgs = {name: Markup(picture) for name, picture in drawn.items()}  # noqa: S704 - matplotlib's, escaped by it
-            made.append(Page("html", _html(report, sections, pool_pictures, svgs), {}))
+            made.append(Page("html", _html(report, parts, svgs), {}))
         if "md" in forms:
             drawn = _drawn(wanted, "png", draw, report)
             # Named by what is in them: a page that is there keeps its pictures until it is replaced.
             files = {name: f"{name}-{sha256(picture).hexdigest()[:8]}.png" for name, picture in drawn.items()}
             beside = {files[name]: picture for name, picture in drawn.items()}
-            text = _markdown(
-                report, sections, pool_pictures, {name: f"{folder}/{file}" for name, file in files.items()}
-            )
+            text = _markdown(report, parts, {name: f"{folder}/{file}" for name, file in files.items()})
             made.append(Page("md", text, beside))
         if "json" in forms:
             text = json.dumps(
@@ -88,13 +105,11 @@ def _drawn(wanted: Sequence[Picture], form: str, draw: Draw, report: Report) -> 
     return drawn
 
 
-def _html(
-    report: Report, sections: Sequence[Section], pool_pictures: Sequence[Picture], pictures: Mapping[str, str]
-) -> str:
+def _html(report: Report, parts: Parts, pictures: Mapping[str, str]) -> str:
     environment = _environment(autoescape=True)
     texts = json.dumps({"filter": _("Filter:")}, ensure_ascii=False)
     text = environment.get_template("report.html.j2").render(
-        **_content(report, sections, pool_pictures, pictures),
+        **_content(report, parts, pictures),
         style=Markup(_file("report.css")),  # noqa: S704 - our own file
         script=Markup(_file("report.js").replace("TEXTS", texts)),  # noqa: S704 - our own file, and a text of ours
         classes="CLASSES",
@@ -115,12 +130,10 @@ def _with_classes(text: str) -> str:
     return head.replace("CLASSES", rules) + body + rest
 
 
-def _markdown(
-    report: Report, sections: Sequence[Section], pool_pictures: Sequence[Picture], pictures: Mapping[str, str]
-) -> str:
+def _markdown(report: Report, parts: Parts, pictures: Mapping[str, str]) -> str:
     environment = _environment(autoescape=False)
     environment.filters["md"] = markdown
-    text = environment.get_template("report.md.j2").render(**_content(report, sections, pool_pictures, pictures))
+    text = environment.get_template("report.md.j2").render(**_content(report, parts, pictures))
     return re.sub(r"\n{3,}", "\n\n", text)
 
 
@@ -140,11 +153,9 @@ def _environment(*, autoescape: bool) -> Environment:
     return environment
 
 
-def _content(
-    report: Report, sections: Sequence[Section], pool_pictures: Sequence[Picture], pictures: Mapping[str, str]
-) -> dict[str, Any]:
+def _content(report: Report, parts: Parts, pictures: Mapping[str, str]) -> dict[str, Any]:
     sure, unsure = ([(*each, views.finding_id(report, each[0])) for each in part] for part in views.findings(report))
-    drawn = sum(bool(section.pictures) for section in sections)
+    drawn = sum(bool(section.pictures) for section in parts.series)
     return {
         "language": "zh-CN" if spoken() == "zh" else spoken(),
         "made_by": MADE_BY,
@@ -155,11 +166,12 @@ def _content(
         "sure": sure,
         "unsure": unsure,
         "overview": tables.overview(report),
-        "pool_pictures": pool_pictures,
+        "pool_pictures": parts.pools,
+        "capacity": parts.capacity,
         "pictures": pictures,
-        "sections": sections,
+        "sections": parts.series,
         "undrawn": ""
-        if drawn == len(sections)
+        if drawn == len(parts.series)
         else plural(
             "Pictures are of the {n} series that matters most; --pool shows others.",
             "Pictures are of the {n} series that matter most; --pool shows others.",

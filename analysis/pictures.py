@@ -15,6 +15,7 @@ from matplotlib.font_manager import findSystemFonts, fontManager, get_font_names
 
 from analysis import figures
 from analysis.axes import GRID, INK, MUTED, PALETTE, PAPER
+from analysis.plan_figures import COLUMNS
 from analysis.svg import slim
 
 Frames = Mapping[str, pd.DataFrame]
@@ -155,8 +156,15 @@ def shapes(frames: Frames, limit: float | None) -> Figure:
 def pools(frames: Frames, limit: float | None) -> Figure:
     """Draw the waits of several pools beside each other."""
     number = frames["waits"].groupby(["project", "pool"]).ngroups
-    figure = Figure(figsize=(WIDTH, 0.6 + 1.4 * -(-number // figures.COLUMNS)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 0.6 + 1.4 * -(-number // COLUMNS)), layout="constrained")
     return figures.pools(frames["waits"], figure, limit=limit)
+
+
+def plans(frames: Frames, _limit: float | None) -> Figure:
+    """Draw the wait of several pools against their capacity."""
+    number = frames["plan"].groupby(["project", "pool"]).ngroups
+    figure = Figure(figsize=(WIDTH, 0.6 + 1.7 * -(-number // COLUMNS)), layout="constrained")
+    return figures.plans(frames["plan"], figure)
 
 
 def coverage(frames: Frames, _limit: float | None) -> Figure:
@@ -167,7 +175,7 @@ def coverage(frames: Frames, _limit: float | None) -> Figure:
     return figure
 
 
-PICTURES: Final = {"sheet": sheet, "shapes": shapes, "pools": pools, "coverage": coverage}
+PICTURES: Final = {"sheet": sheet, "shapes": shapes, "pools": pools, "plans": plans, "coverage": coverage}
 """By name: each makes a figure of frames, and of the limit on waits in seconds."""
 
 

@@ -11,7 +11,7 @@ from analysis.report import POOL, SERIES, Report, part
 
 SCHEMA: Final = 1
 LABELS: Final = ("project", "pool", "pool_name", "type")
-ONE: Final = ("whole", "failures", "flows", "coverage")
+ONE: Final = ("whole", "failures", "flows", "coverage", "load")
 """Of one window: their values; all others are columns, a value a row."""
 
 

@@ -26,7 +26,7 @@ PROFILE: Final = (
 with bounds. wait: the mean of the jobs that came in them, with the bounds of these hours. queue_mean: jobs waiting."""
 
 
-def hourly(waiting: Sequence[Waiting], queued: Sequence[Level], windows: Whole) -> Columns:
+def of_hours(waiting: Sequence[Waiting], queued: Sequence[Level], windows: Whole) -> Columns:
     """Estimate arrivals, mean waits and the mean queue in each hour."""
     queue = np.sum([each.mean(windows) for each in queued], axis=0)
     return waits.estimate(waiting, windows, None, ()) | {"queue_mean": queue}

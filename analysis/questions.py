@@ -12,7 +12,7 @@ from analysis.days import daily
 from analysis.groups import Question, Windows, as_rows
 from analysis.matching import Whole
 from analysis.periods import Columns
-from analysis.profile import PROFILE, hourly, profile
+from analysis.profile import PROFILE, of_hours, profile
 from analysis.request import Request
 from analysis.told import Told
 
@@ -96,7 +96,7 @@ def of_profile(request: Request) -> Question:
     """Ask for a usual week."""
 
     def estimate(group: Sequence[Told], windows: Whole) -> Columns:
-        return hourly([each.waiting for each in group], [each.queued for each in group], windows)
+        return of_hours([each.waiting for each in group], [each.queued for each in group], windows)
 
     hours = replace(request, every="1h")
     return Question(hours, ("waiting", "queued"), estimate, PROFILE, partial(profile, zone=request.tz))

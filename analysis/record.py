@@ -37,8 +37,14 @@ POOLS: Final = {
     "run": "TIMESTAMP",
     "project": "VARCHAR",
     "pool": "VARCHAR",
+    "slot": "TIMESTAMP",
+    "listed": "BOOLEAN",
     "name": "VARCHAR",
     "queue_policy": "VARCHAR",
+    "nodes": (
+        "STRUCT(flavor VARCHAR, count INTEGER, available INTEGER, abnormal INTEGER, creating INTEGER,"
+        " deleting INTEGER)[]"
+    ),
 }
 TABLES: Final = {"scrapes": SCRAPES, "snapshots": SNAPSHOTS, "pools": POOLS}
 SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {

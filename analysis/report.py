@@ -11,12 +11,13 @@ from typing import Any, Final
 
 import pandas as pd
 
-from analysis import frames, questions
+from analysis import frames, pool_questions, questions
 from analysis.errors import NothingObserved, NothingSelected, RecordUnreadable, RequestRefused
 from analysis.findings import SHARE, Finding, findings
 from analysis.groups import Question, answers
 from analysis.record import Record
 from analysis.request import Request
+from analysis.wishes import Wish
 
 SCHEMA: Final = 1
 SERIES: Final = ("project", "pool", "type")
@@ -52,7 +53,8 @@ class Report:
     """By what it tells of each series: whole, windows, fine, distribution, failures, ends, flows, coverage, trend,
     changes, compare, profile; times in the zone of the request."""
     pools: dict[str, pd.DataFrame] = field(default_factory=dict)
-    """Likewise of each pool: whole, windows, failures, flows, coverage, seen."""
+    """Likewise of each pool: whole, windows, failures, flows, coverage, seen; load, plan and forecast where no types
+    were chosen."""
     attempts: pd.DataFrame = field(default_factory=pd.DataFrame)
     found: list[Finding] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
@@ -73,7 +75,13 @@ def _keys(whose: Mapping[str, pd.DataFrame], key: Sequence[str]) -> list[tuple[A
     return sorted({each for frame in rows for each in frame.itertuples(index=False, name=None)}, key=str)
 
 
-def gather(record: Record, request: Request, against: str = "previous", share: float = SHARE) -> Report:
+def gather(
+    record: Record,
+    request: Request,
+    against: str = "previous",
+    share: float = SHARE,
+    flavors: Mapping[str, int] | None = None,
+) -> Report:
     """Ask the record all that a report says.
 
     Parameters
@@ -84,6 +92,8 @@ def gather(record: Record, request: Request, against: str = "previous", share: f
         The period to compare with: see `Request.periods`.
     share
         Of the jobs that may wait longer than the limit.
+    flavors
+        Cards a node, by flavor.
 
     Raises
     ------
@@ -135,6 +145,16 @@ def gather(record: Record, request: Request, against: str = "previous", share: f
         # By itself: with what went on before the period points of the others would not be those of the commands.
         report.series |= _answered(record, {"compare": questions.of_compare(both, periods)}, report.failed)
         report.pools = _answered(record, asked_of_pools, report.failed)
+        if not request.type:
+            # The types of a pool share its capacity. A forecast looks at all that there is.
+            wish = Wish(target_wait=request.slo, quantile="p90")
+            of_capacity = {
+                "load": pool_questions.of_load(replace(of_pool, every="all"), flavors or {}),
+                "plan": pool_questions.of_plan(of_pool, wish, flavors or {}),
+            }
+            weeks = pool_questions.of_forecast(replace(of_pool, every="1w", since=None), wish, None)
+            report.pools |= _answered(record, of_capacity, report.failed)
+            report.pools |= _answered(record, {"forecast": weeks}, report.failed)
     except NothingSelected:
         # Where all attempts failed that is what there is to say.
         if report.attempts.empty:

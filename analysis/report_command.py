@@ -94,6 +94,7 @@ def report(
             against=compare,
             fail_above=fail_above,
             keep=keep,
+            flavors=context.read_config()[0].flavors,
         )
     except (RecordUnreadable, RequestRefused) as error:
         raise Refused(error) from None

@@ -1,7 +1,7 @@
 """A report from the record to the disk: gathered, made into pages, written; and what a caller has to know of it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -53,6 +53,7 @@ def write_report(
     against: str = "previous",
     fail_above: float | None = None,
     keep: int | None = None,
+    flavors: Mapping[str, int] | None = None,
 ) -> Written:
     """Write a report.
 
@@ -70,6 +71,8 @@ def write_report(
         A share of 1: so many jobs of a series may wait longer than the limit.
     keep
         Reports of so many days stay, older ones of this folder go.
+    flavors
+        Cards a node, by flavor.
 
     Raises
     ------
@@ -83,7 +86,7 @@ def write_report(
         raise RequestRefused(
             "--fail-above is a share of the jobs that wait longer than a limit: give it with --slo 15m"
         )
-    report = gather(record, request, against, SHARE if fail_above is None else fail_above)
+    report = gather(record, request, against, SHARE if fail_above is None else fail_above, flavors)
     name = stem(report, language)
     made = pages(report, wanted, language, name, draw)
     files = publish(out, name, made)

@@ -136,6 +136,17 @@ class Request:
             ) from None
 
 
+def seconds_of(value: str | timedelta) -> float:
+    """Return a duration such as ``15m`` in seconds.
+
+    Raises
+    ------
+    RequestRefused
+        When it is none, or not above zero.
+    """
+    return _duration(value).total_seconds()
+
+
 def _duration(value: str | timedelta) -> timedelta:
     if isinstance(value, str) and not DURATION.fullmatch(value):
         raise RequestRefused(f"{value!r} is no duration: take 90s, 15m, 2h or 30d")

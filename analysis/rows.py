@@ -1,10 +1,10 @@
 """The rows of some pools, read from an open record and parted by series."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 import numpy as np
@@ -49,6 +49,7 @@ class Chosen:
     pool: str
     name: str | None
     queue_policy: str | None
+    nodes: tuple[tuple[int, dict[str, int]], ...]
     types: list[str]
     """Those that were ever listed."""
 
@@ -58,16 +59,17 @@ def batches(connection: duckdb.DuckDBPyConnection, selection: Selection) -> list
     span = _span(selection)
     told = connection.execute(
         """WITH told AS (
-            SELECT project, pool, arg_max(name, run) AS name, arg_max(queue_policy, run) AS policy
+            SELECT project, pool, arg_max(name, run) AS name, arg_max(queue_policy, run) AS policy,
+                list((slot, nodes) ORDER BY run) FILTER (listed AND len(nodes) > 0) AS sized
             FROM pools GROUP BY ALL
         )
-        SELECT project, pool, name, policy
+        SELECT project, pool, name, policy, sized
         FROM (SELECT DISTINCT project, pool FROM scrapes WHERE slot BETWEEN $1 AND $2)
         LEFT JOIN told USING (project, pool)
         ORDER BY project, pool""",
         span,
     ).fetchall()
-    wanted = [(project, pool) for project, pool, name, _ in told if selection.takes(project, pool, name)]
+    wanted = [(project, pool) for project, pool, name, *_ in told if selection.takes(project, pool, name)]
     connection.execute("CREATE OR REPLACE TEMP TABLE wanted (project VARCHAR, pool VARCHAR)")
     connection.execute(
         "INSERT INTO wanted SELECT unnest($1), unnest($2)",
@@ -83,16 +85,27 @@ def batches(connection: duckdb.DuckDBPyConnection, selection: Selection) -> list
     seen = {(project, pool): (count, types) for project, pool, count, types in rows}
     found: list[list[Chosen]] = []
     size = BATCH
-    for project, pool, name, policy in told:
+    for project, pool, name, policy, sized in told:
         if not selection.takes(project, pool, name):
             continue
         count, types = seen.get((project, pool), (0, []))
         if size + count > BATCH:
             found.append([])
             size = 0
-        found[-1].append(Chosen(project, pool, name or None, policy, types))
+        found[-1].append(Chosen(project, pool, name or None, policy, _nodes(sized or ()), types))
         size += count
     return found
+
+
+def _nodes(sized: Sequence[tuple[datetime, list[dict[str, Any]]]]) -> tuple[tuple[int, dict[str, int]], ...]:
+    """Read how many nodes there were: those that can be used where that is said, else those that were ordered."""
+    told = []
+    for slot, nodes in sized:
+        usable = {each["flavor"]: each["count"] if each["available"] is None else each["available"] for each in nodes}
+        known = {flavor: number for flavor, number in usable.items() if number is not None}
+        if known:
+            told.append((int(slot.replace(tzinfo=UTC).timestamp()), known))
+    return tuple(told)
 
 
 def attempts(
@@ -195,7 +208,8 @@ def _pool(chosen: Chosen, rows: dict[str, Whole] | None) -> Pool:
     # Of several successes in a slot the earliest counts; it comes first.
     first = np.concatenate([[True], np.diff(rows["slot"]) > 0]) if len(rows["slot"]) else np.empty(0, np.bool_)
     slots, intervals, totals = (rows[column][first] for column in ("slot", "intervals", "total"))
-    return Pool(chosen.project, chosen.pool, chosen.name, chosen.queue_policy, slots, intervals, totals)
+    key = (chosen.project, chosen.pool, chosen.name, chosen.queue_policy)
+    return Pool(*key, slots, intervals, totals, chosen.nodes)
 
 
 def _series(pool: Pool, items: dict[str, dict[str, Whole]], selection: Selection) -> Iterator[Series]:

@@ -39,6 +39,8 @@ class Pool:
     """The poll interval in force at each, in seconds."""
     totals: Whole
     """The jobs of all types at each."""
+    nodes: tuple[tuple[int, dict[str, int]], ...] = ()
+    """How many nodes of each flavor it had from when on, in seconds, rising; empty where discovery has not told."""
 
 
 @dataclass(frozen=True)

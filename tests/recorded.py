@@ -54,8 +54,15 @@ def observed(
     return series_of(at, counts)
 
 
-def record_of(folder: Path, pools: Mapping[tuple[str, str], Mapping[str, Series]]) -> Path:
-    """Write a database in which each pool (by project and id) holds series by type; all were seen in one run."""
+def record_of(
+    folder: Path,
+    pools: Mapping[tuple[str, str], Mapping[str, Series]],
+    nodes: Mapping[tuple[str, str], Sequence[tuple[datetime, int]]] | None = None,
+) -> Path:
+    """Write a database in which each pool (by project and id) holds series by type; all were seen in one run.
+
+    `nodes` says how many discovery found of each pool, from when on.
+    """
     folder.mkdir(exist_ok=True)
     path = folder / "record.duckdb"
     snapshots, scrapes = [], []
@@ -75,6 +82,13 @@ def record_of(folder: Path, pools: Mapping[tuple[str, str], Mapping[str, Series]
         kept = ", ".join(f'"{name}"' for name in ("project", "pool", "type", "slot", *COUNTS))
         connection.execute(f"INSERT INTO snapshots BY NAME SELECT {kept} FROM items ORDER BY ALL")
         connection.execute("INSERT INTO scrapes BY NAME FROM answers ORDER BY ALL")
+        for (project, pool), told in (nodes or {}).items():
+            for slot, number in told:
+                connection.execute(
+                    """INSERT INTO pools BY NAME SELECT $1 AS run, $1 AS slot, $2 AS project, $3 AS pool,
+                    true AS listed, [{'flavor': 'f', 'count': $4, 'available': $4}] AS nodes""",
+                    [slot, project, pool, number],
+                )
     return path
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from analysis.report_command import report
 from analysis.series import Series
+from collector.cli import Context
 from collector.schema import migrate
 from tests.polling import poolscope
 from tests.recorded import MONDAY, observed
@@ -84,7 +85,7 @@ def empty_record(folder: Path, *, failed: int = 0) -> Path:
 
 def write(database: Path, out: Path, *words: str) -> int:
     """Call `poolscope report` here, and return its exit code."""
-    context = click.Context(report)
+    context = click.Context(report, obj=Context({}))
     try:
         code = report.main(
             ["--db", str(database), "--out", str(out), *words],

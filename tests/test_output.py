@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from analysis import History, commands
-from analysis.history import Options
+from analysis.asking import Options
 from analysis.request import Request
 from tests.plain import RECORD, fill, rows_of
 from tests.polling import configure, environment, poolscope

@@ -1,0 +1,228 @@
+"""What the next weeks bring, when a pool passes a target with today's capacity, and what growth it can take."""
+
+from collections.abc import Sequence
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtr, stdtrit
+
+from analysis import waits
+from analysis.ensemble import Effect, Ensemble
+from analysis.errors import RequestRefused
+from analysis.forecasters import FORECASTERS, HOURS, LEVEL, Judged, filled, judge, weeks_needed, within
+from analysis.groups import Windows
+from analysis.jobs import counted
+from analysis.language import mark
+from analysis.matching import Real, Whole
+from analysis.periods import Columns
+from analysis.plan import observed_of
+from analysis.told import Told
+from analysis.wishes import QUANTILES, Wish
+
+FORECAST: Final = (
+    "weeks_ahead", "arrivals", "arrivals_low", "arrivals_high", "load", "load_low", "load_high", "error", "error_naive",
+    "covered", "folds", "target_seconds", "growth", "growth_low", "growth_high", "pass_probability",
+    "coverage", "history", "method", "note",
+)  # fmt: skip
+"""arrivals: jobs of the window, with 90 % intervals; load: these times how long jobs run, in jobs at once. error: mean
+absolute error of an hour's jobs in weeks that did not choose the method; error_naive: that of last week over again;
+covered: the share of those hours in the intervals; folds: forecasts that judged it. growth: the demand, over that of
+the last weeks, up to which today's capacity reaches the target, with a 90 % interval; pass_probability: that of a week
+with more. method: what forecasts."""
+USUAL: Final = (4, 2, 1)
+"""Weeks ahead."""
+RECENT_WEEKS: Final = 8
+"""Weeks whose jobs are replayed to see what growth the pool takes."""
+SEEN: Final = 0.5
+"""An hour of which less was seen is taken for unseen."""
+WEEK: Final = 7 * 86_400
+FEW_COVERED: Final = 0.8
+"""Of the hours inside their intervals, below which that is told."""
+STEP: Final = 0.02
+MOST_STEPS: Final = 100
+"""Growth is sought in steps of 2 %, up to sevenfold and down to a seventh."""
+Z: Final = 1.6448536269514722
+"""Of a normal interval of 90 %."""
+
+
+def hourly(group: Sequence[Told], windows: Whole, wish: Wish, queue: str) -> Columns:
+    """Return the jobs that came in each hour, and what growth the pool takes."""
+    said: Columns = {"arrivals": waits.estimate([each.waiting for each in group], windows, None, ())["arrivals"]}
+    seen = counted([each.flows for each in group], queue)
+    recent = seen.since(int(seen.slots[-1]) - RECENT_WEEKS * WEEK)
+    said["run_seconds"] = np.array([recent.busy_seconds / max(int(recent.ends.sum()), 1)])
+    said["base"] = np.array([recent.arrivals.sum() / max(float(recent.slots[-1] - recent.slots[0]), 1.0) * WEEK])
+    if wish.target is not None and recent.arrivals.sum() > 0:
+        window = np.array([(recent.slots[0], recent.slots[-1])])
+        interval = float(np.median(np.diff(recent.slots)))
+        ensemble = Ensemble(recent, observed_of(group, window), interval, None)
+        said["growth"] = _growth(ensemble, QUANTILES.index(wish.quantile), wish.target)
+    return said
+
+
+def _growth(ensemble: Ensemble, measure: int, target: float) -> Real:
+    """Return the largest demand with which the target is reached: by the point, and by the intervals' ends."""
+    known: dict[int, Effect] = {}
+
+    def reached(step: int, name: str) -> bool:
+        if step not in known:
+            known[step] = ensemble.effect(1.0, (1 + STEP) ** step)
+        return bool(getattr(known[step], name)[measure] <= target)
+
+    found = []
+    # The higher the wait is taken to be, the less growth there is to take.
+    for name in ("points", "high", "low"):
+        low, high = -MOST_STEPS, MOST_STEPS + 1
+        if not ensemble.queued and name != "high":
+            found.append(np.nan)
+            continue
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if reached(middle, name) else (low, middle)
+        # More than was looked at is known as a lower bound alone.
+        found.append(np.nan if low == MOST_STEPS and name != "high" else (1 + STEP) ** low)
+    return np.array(found)
+
+
+def forecast(found: Windows, wish: Wish, ahead: int | None, every: str, zone: ZoneInfo) -> Columns:
+    """Conclude the weeks ahead from the hours of a pool.
+
+    Parameters
+    ----------
+    ahead
+        Weeks; None takes the most of `USUAL` that the record allows.
+    every
+        ``1h`` or ``1w``: a row's window.
+    zone
+        Whose hours of the week.
+    """
+    said = found.said
+    if "arrivals" not in said:
+        return _nothing(found, str(np.asarray(said["note"])))
+    whole = ~found.begins_in & ~found.ends_in
+    cut = found.cut[whole]
+    weeks = len(cut) // HOURS
+    ahead = ahead or next((each for each in USUAL if weeks >= weeks_needed(each)), USUAL[-1])
+    if weeks < weeks_needed(ahead):
+        text = mark("note", "{weeks:.1f} whole weeks: a forecast so far ahead takes {needed}, to be chosen and judged")
+        return _nothing(found, text.format(weeks=len(cut) / HOURS, needed=weeks_needed(ahead)))
+    last = slice(len(cut) - weeks * HOURS, None)
+    cut = cut[last]
+    known = found.coverage[whole][last] >= SEEN
+    arrivals = np.asarray(said["arrivals"], float)[whole][last]
+    local = pd.to_datetime(cut[:, 0], unit="s", utc=True).tz_convert(zone)
+    hours = filled(arrivals, known, (local.day_of_week * 24 + local.hour).to_numpy())
+    table = hours.reshape(weeks, HOURS)
+    judged = judge(table, known.reshape(weeks, HOURS), ahead)
+    if judged is None or not known.any():
+        return _nothing(found, mark("note", "nothing was seen"))
+    return _rows(found, table, judged, wish, ahead, every, int(cut[-1, 1]), said)
+
+
+def _nothing(found: Windows, note: str) -> Columns:
+    """Say that there is no forecast, and why."""
+    end = found.cut[-1:, 1]
+    return {
+        "window_start": end,
+        "window_end": end + WEEK,
+        "coverage": np.array([found.coverage.mean()]),
+        "history": found.said.get("history"),
+        "method": "",
+        "note": np.array(["; ".join(filter(None, (note, found.note)))], object),
+    } | _growth_columns(found.said, 1)
+
+
+def _growth_columns(said: Columns, n: int) -> Columns:
+    growth = np.asarray(said.get("growth", np.full(3, np.nan)), float)
+    return {
+        name: np.full(n, value) for name, value in zip(("growth", "growth_low", "growth_high"), growth, strict=True)
+    }
+
+
+def _rows(
+    found: Windows, table: Real, judged: Judged, wish: Wish, ahead: int, every: str, end: int, said: Columns
+) -> Columns:
+    expected = FORECASTERS[judged.name](table, ahead)
+    far = float(stdtrit(judged.freedom, (1 + LEVEL) / 2)) * judged.weekly
+    if every == "1w":
+        start = end + np.arange(ahead) * WEEK
+        length, lead = WEEK, np.arange(1, ahead + 1)
+        points = expected.sum(axis=1)
+        low, high = points * np.exp(-far), points * np.exp(far)
+    else:
+        length = WEEK // HOURS
+        start = end + np.arange(ahead * HOURS) * length
+        lead = np.repeat(np.arange(1, ahead + 1), HOURS)
+        points, (low, high) = expected.ravel(), (each.ravel() for each in within(expected, judged.hourly))
+    n = len(start)
+    at_once = float(np.asarray(said["run_seconds"], float)[0]) / length
+    growth = _growth_columns(said, n)
+    rows: Columns = {
+        "window_start": start,
+        "window_end": start + length,
+        "weeks_ahead": lead,
+        "arrivals": points,
+        "arrivals_low": low,
+        "arrivals_high": high,
+        "load": points * at_once,
+        "load_low": low * at_once,
+        "load_high": high * at_once,
+        "error": np.full(n, judged.error),
+        "error_naive": np.full(n, judged.error_naive),
+        "covered": np.full(n, judged.covered),
+        "folds": np.full(n, float(judged.folds)),
+        "target_seconds": np.full(n, np.nan if wish.target is None else wish.target),
+        **growth,
+        "pass_probability": _passes(expected.sum(axis=1), judged, said)[lead - 1],
+        "coverage": np.full(n, float(found.coverage.mean())),
+        "history": said["history"],
+        "method": judged.name,
+        "note": np.array(["; ".join(filter(None, (*_notes(judged, wish, said), found.note)))] * n, object),
+    }
+    return rows
+
+
+def _notes(judged: Judged, wish: Wish, said: Columns) -> list[str]:
+    notes = []
+    if judged.covered < FEW_COVERED:
+        text = mark("note", "of the hours that judged it only {share:.0%} were in their intervals: distrust them")
+        notes.append(text.format(share=judged.covered))
+    growth = np.asarray(said.get("growth", np.full(3, np.nan)), float)
+    if wish.target is not None and np.isfinite(growth).all():
+        text = mark("note", "the target is reached up to {growth:.2f} times the demand ({low:.2f} to {high:.2f})")
+        notes.append(text.format(growth=growth[0], low=growth[1], high=growth[2]))
+    elif wish.target is not None and np.isfinite(growth[1]):
+        text = mark("note", "the target is reached at least up to {low:.2f} times the demand")
+        notes.append(text.format(low=growth[1]))
+    return notes
+
+
+def _passes(sums: Real, judged: Judged, said: Columns) -> Real:
+    """Return how probable a week is whose demand is more than today's capacity takes; NaN where that is unknown.
+
+    Both what comes and what is taken are uncertain, in logarithms: by the errors of weeks that were forecast, and by
+    the interval of the growth.
+    """
+    growth = np.asarray(said.get("growth", np.full(3, np.nan)), float)
+    base = float(np.asarray(said["base"], float)[0])
+    if not np.isfinite(growth).all() or base <= 0:
+        return np.full(len(sums), np.nan)
+    away = np.log(np.maximum(sums, 1e-9) / base) - np.log(growth[0])
+    taken = np.log(growth[2] / growth[1]) / (2 * Z)
+    passes: Real = stdtr(judged.freedom, away / np.maximum(np.hypot(judged.weekly, taken), 1e-9))
+    return passes
+
+
+def weeks_of(horizon: str) -> int:
+    """Return the weeks of a horizon such as 4w.
+
+    Raises
+    ------
+    RequestRefused
+    """
+    text = horizon.strip().lower().removesuffix("w")
+    if not text.isdigit() or not 1 <= int(text) <= 26:
+        raise RequestRefused(f"horizon cannot be {horizon!r}: take whole weeks, from 1w to 26w")
+    return int(text)

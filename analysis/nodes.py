@@ -1,0 +1,44 @@
+"""How many nodes and cards a pool had, and when that changed, as far as discovery told."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.matching import Real
+from analysis.series import Pool
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """A pool's nodes over time."""
+
+    changes: Real
+    """From when on, in seconds; the first is before all else."""
+    nodes: Real
+    cards: Real
+    """NaN where nobody gave a flavor's cards."""
+    flavors: frozenset[str]
+
+    def mean(self, of: Real, start: float, end: float) -> float:
+        """Return the mean of nodes, or cards, over a span, in seconds."""
+        edges = np.clip(np.append(self.changes, np.inf), start, end)
+        return float(np.dot(of, np.diff(edges)) / (end - start)) if end > start else float(of[-1])
+
+
+def nodes_of(pool: Pool, flavors: Mapping[str, int]) -> Nodes | None:
+    """Return a pool's nodes; None where discovery has not told.
+
+    Parameters
+    ----------
+    flavors
+        Cards a node, by flavor.
+    """
+    if not pool.nodes:
+        return None
+    # Before it was first described it is taken to have been as it was then.
+    changes = np.array([-np.inf, *(float(slot) for slot, _ in pool.nodes[1:])])
+    nodes = np.array([float(sum(counts.values())) for _, counts in pool.nodes])
+    cards = [sum(flavors.get(flavor, np.nan) * number for flavor, number in counts.items()) for _, counts in pool.nodes]
+    names = frozenset(flavor for _, counts in pool.nodes for flavor in counts)
+    return Nodes(changes, nodes, np.array(cards, float), names)

@@ -1,0 +1,160 @@
+"""What a report says of capacity: how full the pools are, what more would do, and what the next weeks bring."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from analysis.cells import at_most, between
+from analysis.drawing import Picture
+from analysis.language import _, plural, translated
+from analysis.report import POOL, Failure, Report
+from analysis.tables import Cell, Table, limit_of
+from analysis.views import MULTIPLES, Section
+from analysis.wording import duration, named, number, percent
+
+MORE: Final = (0.9, 1.0, 1.1, 1.25)
+"""Capacities that the table shows, about, as multiples of today's."""
+
+
+def outlook(report: Report, *, pictured: bool) -> Section | None:
+    """Return the section about capacity; None where nothing was asked about whole pools."""
+    frames = {name: report.pools[name] for name in ("load", "plan", "forecast") if name in report.pools}
+    if not frames:
+        return None
+    section = Section("capacity", _("Capacity"), _about(report))
+    makers = {"load": _load, "plan": _plan, "forecast": _forecast}
+    try:
+        section.tables = [makers[name](report, frame) for name, frame in frames.items()]
+        section.notes = list(_notes(list(frames.values())))
+        if pictured and "plan" in frames:
+            section.pictures = list(_pictures(frames["plan"]))
+    except Exception as error:  # noqa: BLE001 - what fails is told in its place, the rest appears
+        section.failed = f"{type(error).__name__}: {error}"
+        report.failed.append(Failure(section.title, section.failed))
+    return section
+
+
+def _about(report: Report) -> str:
+    limit = limit_of(report)
+    text = " ".join(
+        (
+            _("What the same jobs would have waited with another capacity, with 90 % intervals."),
+            _("Sizes of jobs and how their run times spread are not counted: the intervals hold them."),
+            _("A star marks more load on the capacity than was ever seen."),
+        )
+    )
+    if limit is None:
+        return text
+    target = _("The target is that nine in ten jobs wait at most {limit}.").format(limit=duration(limit))
+    return f"{text} {target}"
+
+
+def _rows(frame: pd.DataFrame) -> Iterator[tuple[Cell, pd.DataFrame]]:
+    for _key, part in frame.groupby(list(POOL), sort=False):
+        name = named(part.iloc[0])
+        yield Cell(name, name.casefold()), part
+
+
+def _load(report: Report, frame: pd.DataFrame) -> Table:
+    rows = []
+    for name, part in _rows(frame):
+        row = part.iloc[-1]
+        nodes = "-" if pd.isna(row["offered_nodes"]) else f"{row['offered_nodes']:.1f} / {row['nodes']:.0f}"
+        hours = "-" if pd.isna(row["saturated_hours"]) else f"{row['saturated_hours']:.0f}"
+        idle = " / ".join(percent(row[each]) for each in ("idle", "idle_night", "idle_weekend"))
+        texts = (
+            between(row, "offered"), between(row, "servers"), nodes, hours, number(row["unmet_job_hours"]), idle,
+            duration(row["run_seconds"], report.interval), percent(row["coverage"]),
+        )  # fmt: skip
+        rows.append([name, *map(Cell, texts)])
+    headings = (
+        _("pool"), _("load (jobs at once)"), _("at once while others wait"), _("nodes used / there"),
+        _("hours a week with a queue"), _("job-hours waited"), _("idle: all / nights / weekends"), _("a job runs"),
+        _("seen"),
+    )  # fmt: skip
+    return Table(_("How full the pools are, with 95 % intervals"), headings, rows)
+
+
+def _plan(report: Report, frame: pd.DataFrame) -> Table:
+    rows = []
+    limited = limit_of(report) is not None
+    for name, part in _rows(frame):
+        cells, shown = [name], set[float]()
+        cells += [Cell(_needed(part.iloc[0]))] if limited else []
+        for factor in MORE:
+            # The nearest that was replayed, once.
+            row = part.iloc[int((part["factor"] - factor).abs().argmin()) if part["factor"].notna().any() else 0]
+            known = pd.notna(row["capacity"]) and row["capacity"] not in shown
+            cells.append(Cell(_step(row, report.interval) if known else "-"))
+            shown.add(row["capacity"])
+        rows.append(cells)
+    abouts = [_("about {share}").format(share=percent(factor)) for factor in MORE]
+    abouts[MORE.index(1.0)] = _("today")
+    headings = [_("pool"), *([_("the target takes")] if limited else []), *abouts]
+    captions = {
+        "mean": _("Capacity, in nodes or where these are not known in jobs at once, and the mean wait"),
+        "p90": _("Capacity, in nodes or where these are not known in jobs at once, and what 9 of 10 waited at most"),
+    }
+    return Table(
+        captions[str(frame["quantile"].dropna().iloc[0]) if frame["quantile"].notna().any() else "mean"], headings, rows
+    )
+
+
+def _step(row: pd.Series, interval: float) -> str:
+    mark = "*" if row["extrapolated"] else ""
+    return f"{row['capacity']:.4g}{mark}: {at_most(row, str(row['quantile']), interval)}"
+
+
+def _needed(row: pd.Series) -> str:
+    if pd.notna(row["needed"]):
+        low, high = (row[f"needed_{bound}"] for bound in ("low", "high"))
+        most = f"{high:.4g}" if pd.notna(high) else _("not known")
+        return f"{row['needed']:.4g} ({low:.4g}-{most})"
+    return _("at most {capacity}").format(capacity=f"{row['needed_high']:.4g}") if pd.notna(row["needed_high"]) else "-"
+
+
+def _forecast(report: Report, frame: pd.DataFrame) -> Table:
+    rows = []
+    for name, part in _rows(frame):
+        first, last = part.iloc[0], part.iloc[-1]
+        errors = "-" if pd.isna(last["error"]) else f"{last['error']:.2f} / {last['error_naive']:.2f}"
+        texts = [between(first, "arrivals"), between(last, "arrivals"), f"{last['weeks_ahead']:.0f}", errors]
+        texts[2] = "-" if pd.isna(last["weeks_ahead"]) else texts[2]
+        if limit_of(report) is not None:
+            texts += [between(last, "growth"), percent(last["pass_probability"])]
+        rows.append([name, *map(Cell, texts)])
+    headings = [
+        _("pool"), _("jobs in the next week"), _("in the last one foreseen"), _("weeks ahead"),
+        _("error / that of last week again"),
+    ]  # fmt: skip
+    if limit_of(report) is not None:
+        headings += [_("demand it takes (times)"), _("chance of more than that")]
+    return Table(_("What comes, with 90 % intervals"), headings, rows)
+
+
+def _notes(frames: Sequence[pd.DataFrame]) -> Iterator[str]:
+    """Say each note once, with the pools that it is about."""
+    pools: dict[str, list[str]] = {}
+    for frame in frames:
+        for _key, part in frame.groupby(list(POOL), sort=False):
+            row = part.iloc[0]
+            for note in filter(None, str(row["note"] or "").split("; ")):
+                names = pools.setdefault(translated(note), [])
+                names += [] if named(row) in names else [named(row)]
+    whose = _("{note} ({names})")
+    yield from (whose.format(note=note, names=", ".join(names)) for note, names in pools.items())
+
+
+def _pictures(frame: pd.DataFrame) -> Iterator[Picture]:
+    """Draw the pools that wait longest."""
+    known = frame[frame["capacity"].notna()]
+    today = known[np.isclose(known["factor"], 1.0)].sort_values("mean_seconds", ascending=False, kind="stable")
+    keys = list(today.set_index(list(POOL)).index[:MULTIPLES])
+    if not keys:
+        return
+    some = known[[key in keys for key in zip(known["project"], known["pool"], strict=True)]]
+    text = plural("Wait against capacity of {n} pool", "Wait against capacity of {n} pools", len(keys))
+    said = text.format(n=len(keys))
+    yield Picture("plans", "plans", {"plan": some}, said, said)

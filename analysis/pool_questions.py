@@ -1,0 +1,57 @@
+"""What can be asked of whole pools: how full they are, what another capacity would do, what the next weeks bring."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from analysis.errors import RequestRefused
+from analysis.forecast import FORECAST, forecast, hourly
+from analysis.groups import Question
+from analysis.matching import Whole
+from analysis.periods import Columns
+from analysis.plan import PLAN, as_curve, plan
+from analysis.request import Request
+from analysis.saturation import LOAD, saturation
+from analysis.told import Told
+from analysis.wishes import Wish
+
+
+def of_load(request: Request, flavors: Mapping[str, int]) -> Question:
+    """Ask how full pools were."""
+
+    def estimate(group: Sequence[Told], windows: Whole) -> Columns:
+        return saturation(group, windows, flavors, request.queue, request.tz)
+
+    return Question(_of_pools(request), ("flows",), estimate, LOAD)
+
+
+def of_plan(request: Request, wish: Wish, flavors: Mapping[str, int]) -> Question:
+    """Ask what another capacity would do, of whole pools."""
+
+    def estimate(group: Sequence[Told], windows: Whole) -> Columns:
+        return plan(group, windows, wish, flavors, request.queue)
+
+    whole = replace(request, every="all", by="pool")
+    return Question(_of_pools(whole), ("waiting", "flows"), estimate, PLAN, as_curve)
+
+
+def of_forecast(request: Request, wish: Wish, ahead: int | None) -> Question:
+    """Ask what the next weeks bring, of whole pools; as many as the record tells where `ahead` is None."""
+
+    def estimate(group: Sequence[Told], windows: Whole) -> Columns:
+        return hourly(group, windows, wish, request.queue)
+
+    if request.every not in ("1h", "1w"):
+        raise RequestRefused(f"every cannot be {request.every!r}: a forecast is by 1h or 1w")
+    conclude = partial(forecast, wish=wish, ahead=ahead, every=request.every, zone=request.tz)
+    hours = replace(request, every="1h", by="pool")
+    return Question(_of_pools(hours), ("waiting", "flows"), estimate, FORECAST, conclude)
+
+
+def _of_pools(request: Request) -> Request:
+    """Return a request about whole pools; refuse one that is not."""
+    if request.type:
+        raise RequestRefused("type cannot be said here: the types of a pool share its capacity")
+    if request.by not in ("pool", "all"):
+        raise RequestRefused(f"by cannot be {request.by!r} here: take pool or all")
+    return request

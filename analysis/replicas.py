@@ -1,0 +1,178 @@
+"""Replicas: pools that would have been counted as this one was, and what each would have done with another capacity.
+
+Sizes of jobs, the order of service and which job ran how long are not in the counts. Each replica assumes some of each;
+its capacity is calibrated so that as much waiting comes of it as was seen, and it counts by how alike its counts are.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+
+from analysis.jobs import PAIRINGS, Counted, Jobs, rebuild
+from analysis.matching import Real, Whole
+from analysis.replay import replay
+
+SIZES: Final = (
+    {1: 1.0},
+    {1: 0.6, 2: 0.4},
+    {1: 0.5, 2: 0.3, 4: 0.2},
+    {1: 0.5, 2: 0.25, 4: 0.15, 8: 0.1},
+    {1: 0.6, 4: 0.25, 16: 0.15},
+)
+"""How many jobs have which size, in units of capacity: from all alike to a few that take as much as sixteen others."""
+SEED: Final = 20
+# So far, in logarithms, a replica's counts may be from those seen: the mean of who ran while others waited, its spread
+# over that mean, and the share of time with a queue. Chosen on simulated pools.
+ALIKE: Final = np.array([0.05, 0.05, 0.15])
+# Fewer slots with a queue than this tell nothing of who runs meanwhile.
+FEWEST_QUEUED: Final = 5
+# With no more slots with a queue than this chance alone makes counts of one pool differ as much again.
+FEW_QUEUED: Final = 100
+
+
+def likeness(queue: Whole, busy: Whole) -> Real:
+    """Return what a replica has to have alike: see `ALIKE`; NaN where there was hardly a queue."""
+    queued = queue > 0
+    if queued.sum() < FEWEST_QUEUED:
+        return np.full(3, np.nan)
+    meanwhile = busy[queued]
+    mean = max(float(meanwhile.mean()), 0.1)
+    return np.array([np.log(mean), meanwhile.std() / mean, np.log(queued.mean())])
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """How the capacity of a record went, as multiples of that of its end."""
+
+    changes: Real
+    """From when on, in seconds; the first is before all else."""
+    levels: Real
+
+
+@dataclass
+class Replica:
+    """Jobs, their sizes and an order of service: what any capacity makes of them."""
+
+    jobs: Jobs
+    kind: Whole
+    """Of each job, its place in the widths."""
+    widths: Whole
+    passing: bool
+    until: float
+    """The record's end."""
+    found: dict[tuple[int, bool], Real] = field(default_factory=dict)
+    went: Capacity | None = None
+
+    def starts(self, capacity: int, *, as_it_went: bool) -> Real:
+        """Return when each job starts with a capacity; `as_it_went` scales it as the record's own changed."""
+        capacity = max(capacity, int(self.widths[-1]))
+        changes, levels = np.array([-np.inf]), np.array([capacity])
+        if as_it_went and self.went is not None:
+            changes = self.went.changes
+            levels = np.maximum(np.rint(capacity * self.went.levels).astype(np.int64), int(self.widths[-1]))
+        jobs = self.jobs
+        return replay(jobs.came, jobs.ran, self.kind, self.widths, jobs.running, changes, levels, passing=self.passing)
+
+    def waits(self, capacity: float, *, as_it_went: bool = False) -> Real:
+        """Return mean and 9-of-10 wait of who came, and all waiting until the record's end, in seconds.
+
+        Between two whole capacities in proportion, of logarithms: waits fall steeply.
+        """
+        low = int(np.floor(capacity))
+        part = capacity - low
+        if part == 0:
+            return self._waits(low, as_it_went)
+        below, above = (np.log1p(self._waits(each, as_it_went)) for each in (low, low + 1))
+        between: Real = np.expm1((1 - part) * below + part * above)
+        return between
+
+    def _waits(self, capacity: int, as_it_went: bool) -> Real:
+        key = (capacity, as_it_went)
+        if key not in self.found:
+            jobs = self.jobs
+            starts = self.starts(capacity, as_it_went=as_it_went)
+            waited = starts - jobs.came
+            seen = np.clip(np.minimum(starts, self.until) - jobs.came, 0.0, None).sum()
+            mine = waited[jobs.running + jobs.waiting :]
+            rank = max(int(np.ceil(0.9 * len(mine))) - 1, 0)
+            ninth = np.partition(mine, rank)[rank] if len(mine) else 0.0
+            self.found[key] = np.array([mine.mean() if len(mine) else 0.0, ninth, seen])
+        return self.found[key]
+
+    def calibrate(self, waited_seconds: float, most: int) -> float:
+        """Return the capacity with which as much waiting comes of it as was seen; at most `most`."""
+        low, high = int(self.widths[-1]), max(most, int(self.widths[-1]) + 1)
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._waits(middle, as_it_went=True)[2] > waited_seconds:
+                low = middle
+            else:
+                high = middle
+        below, above, wanted = (
+            np.log1p(seconds)
+            for seconds in (self._waits(low, as_it_went=True)[2], self._waits(high, as_it_went=True)[2], waited_seconds)
+        )
+        return low + float(np.clip((below - wanted) / (below - above), 0.0, 1.0)) if below > above else float(low)
+
+    def counts(self, capacity: float, slots: Whole) -> tuple[Whole, Whole]:
+        """Return who waits and who runs at each slot."""
+        starts = self.starts(round(capacity), as_it_went=True)
+        ends = np.sort(starts + self.jobs.ran)
+        came, started, ended = (
+            np.searchsorted(each, slots, side="right") for each in (self.jobs.came, np.sort(starts), ends)
+        )
+        return came - started, started - ended
+
+    @property
+    def mean_width(self) -> float:
+        """How much of the capacity a job takes on average."""
+        return float(self.widths[self.kind].mean()) if len(self.kind) else 1.0
+
+    def most_busy(self) -> int:
+        """Return how much capacity was ever busy at once, where nobody waited."""
+        width = self.widths[self.kind]
+        changes = np.concatenate([self.jobs.came, self.jobs.came + self.jobs.ran])
+        # At one instant who ends makes room first.
+        order = np.lexsort((np.repeat([1, 0], len(width)), changes))
+        return int(np.cumsum(np.concatenate([width, -width])[order]).max(initial=1))
+
+    def scaled(self, demand: float, seed: int) -> "Replica":
+        """Return it with as many more, or fewer, jobs as `demand` says; their sizes are as common."""
+        jobs = self.jobs.scaled(demand, seed)
+        there = self.jobs.running + self.jobs.waiting
+        random = np.random.default_rng(seed)
+        of = self.kind[there:] if self.jobs.count else self.kind
+        kind = np.concatenate([self.kind[:there], random.choice(of, jobs.count) if jobs.count else of[:0]])
+        return replace(self, jobs=jobs, kind=kind, found={})
+
+    def explain(self, seen: Counted, waited_seconds: float) -> "Explained":
+        """Calibrate it to what was counted of a pool, of which so much waiting is for want of capacity."""
+        most = int(4 * seen.busy.max(initial=1) * self.mean_width) + 1
+        capacity = self.calibrate(waited_seconds, most)
+        away = likeness(*self.counts(capacity, seen.slots)) - likeness(seen.queue, seen.busy)
+        few = np.sqrt(1 + FEW_QUEUED / seen.queued)
+        return Explained(self, capacity, float(np.sqrt(np.square(away / ALIKE).sum()) / few))
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A replica that was calibrated."""
+
+    replica: Replica
+    capacity: float
+    distance: float
+    """From what was seen, see `ALIKE`."""
+
+
+def candidates(seen: Counted, went: Capacity | None) -> Iterator[Replica]:
+    """Return a replica for each pairing of starts with ends, sizes of jobs, and order of service."""
+    for pairing in PAIRINGS:
+        jobs = rebuild(seen, pairing, SEED)
+        for shares in SIZES:
+            widths = np.array(list(shares), np.int64)
+            random = np.random.default_rng(SEED)
+            kind = random.choice(len(widths), len(jobs.came), p=list(shares.values()))
+            for passing in (False, True) if len(shares) > 1 else (False,):
+                yield Replica(jobs, kind, widths, passing, float(seen.slots[-1]), went=went)

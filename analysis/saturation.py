@@ -1,0 +1,208 @@
+"""How full a pool was: its load, who ran at once while others queued, what was not served, and what stood idle."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from analysis.batches import FEWEST, correlation_of
+from analysis.groups import TOO_SHORT
+from analysis.jobs import Counted, counted
+from analysis.language import mark
+from analysis.loads import GAP, LEVEL, PARTS
+from analysis.matching import Real, Whole
+from analysis.nodes import nodes_of
+from analysis.periods import Columns, ratio
+from analysis.replicas import FEWEST_QUEUED
+from analysis.told import Told
+
+LOAD: Final = (
+    "offered", "offered_low", "offered_high", "offered_nodes", "offered_cards", "running_mean", "running_share",
+    "servers", "servers_low", "servers_high", "servers_most", "nodes", "cards", "saturated_hours", "unmet_job_hours",
+    "unmet_node_hours", "idle", "idle_night", "idle_weekend", "run_seconds", "run_low_seconds", "run_high_seconds",
+    "coverage", "history", "method", "note",
+)  # fmt: skip
+"""offered: jobs that came times how long they run, in jobs at once; in nodes and cards as these are to who runs while
+others queue. running_mean: jobs at once; running_share: of the servers. servers: who ran at once while others queued,
+on average; servers_most: at most. nodes, cards: the mean. saturated_hours: a week, with a queue. unmet: what waited, in
+job-hours and node-hours of the window. idle: the share of the servers, also of nights (20 to 8 o'clock) and weekends.
+run_seconds: by Little's law on who was busy. Intervals: 95 %, missing below ten effective parts of a window."""
+NIGHT: Final = (20, 8)
+WEEK_HOURS: Final = 168
+SATURDAY: Final = 5
+HOUR: Final = 3600
+
+
+def saturation(
+    group: Sequence[Told], windows: Whole, flavors: Mapping[str, int], queue: str, zone: ZoneInfo
+) -> Columns:
+    """Tell how full the pools of a group were in each window.
+
+    Parameters
+    ----------
+    windows
+        A row a window: start and end, in seconds.
+    flavors
+        Cards a node, by flavor.
+    queue
+        Which statuses are waiting.
+    zone
+        Whose nights and weekends.
+
+    Returns
+    -------
+    dict
+        `LOAD`; of several pools the sums, and nothing of what has none.
+    """
+
+    def key(each: Told) -> tuple[str, str]:
+        return each.flows.series.key[:2]
+
+    pools = [
+        _of_pool(list(members), windows, flavors, queue, zone) for _, members in groupby(sorted(group, key=key), key)
+    ]
+    if len(pools) == 1:
+        return pools[0]
+    summed = [
+        name for name in LOAD if name.startswith(("offered", "unmet", "running_mean", "nodes", "cards", "servers"))
+    ]
+    told: Columns = {name: np.sum([np.asarray(each[name], float) for each in pools], axis=0) for name in summed}
+    for name in ("offered", "servers"):
+        # Pools err by themselves.
+        for bound, side in (("low", -1), ("high", 1)):
+            away = [np.asarray(each[f"{name}_{bound}"], float) - np.asarray(each[name], float) for each in pools]
+            told[f"{name}_{bound}"] = np.asarray(told[name], float) + side * np.sqrt(np.sum(np.square(away), axis=0))
+    # The hours in which a pool was full are those of no sum.
+    nothing = np.full(len(windows), np.nan)
+    told |= dict.fromkeys(("saturated_hours", "idle_night", "idle_weekend"), nothing)
+    told["running_share"] = ratio(np.asarray(told["running_mean"], float), np.asarray(told["servers"], float))
+    told["idle"] = 1 - np.asarray(told["running_share"], float)
+    return told | {"method": mark("note", "sums over pools"), "note": ""}
+
+
+class _Parts:
+    """A pool in the parts of each window: sums over the time in which it was seen."""
+
+    def __init__(self, seen: Counted, windows: Whole) -> None:
+        self.edges = windows[:, :1] + np.diff(windows) * np.linspace(0, 1, PARTS + 1)
+        self._slots = seen.slots
+        length = np.diff(seen.slots)
+        self.seconds = length * (length <= GAP * np.median(length))
+
+    def sums(self, rate: Real | Whole | NDArray[np.bool_]) -> Real:
+        """Return what accrued at a rate of each interval, a row a window, a column a part."""
+        until = np.concatenate([[0.0], np.cumsum(self.seconds * rate)])
+        found: Real = np.diff(np.interp(self.edges, self._slots, until))
+        return found
+
+    def events(self, number: Whole) -> Real:
+        """Return how many events of each interval there were; of gaps too."""
+        found: Real = np.diff(np.interp(self.edges, self._slots, np.concatenate([[0], np.cumsum(number)])))
+        return found
+
+
+def _of_pool(group: Sequence[Told], windows: Whole, flavors: Mapping[str, int], queue: str, zone: ZoneInfo) -> Columns:
+    seen = counted([each.flows for each in group], queue)
+    nothing = np.full(len(windows), np.nan)
+    if len(seen.slots) < 2:
+        return dict.fromkeys(LOAD, nothing) | {"method": "", "note": TOO_SHORT}
+    parts = _Parts(seen, windows)
+    waiting = (seen.queue[1:] + seen.queue[:-1]) / 2
+    busy = (seen.busy[1:] + seen.busy[:-1]) / 2
+    queued = (seen.queue[1:] > 0) & (seen.queue[:-1] > 0)
+    local = pd.to_datetime(seen.slots[1:], unit="s", utc=True).tz_convert(zone)
+    hour, day = local.hour.to_numpy(), local.day_of_week.to_numpy()
+    whole, all_seen = parts.sums(np.ones(len(busy))), parts.sums(np.ones(len(busy))).sum(axis=1)
+    running = parts.sums(busy)
+    meanwhile, full = parts.sums(busy * queued), parts.sums(queued)
+    servers = _with_interval(meanwhile, full)
+    most, slots = _most(seen, windows)
+    # Where hardly anybody queued there was room for all who ran: that many at least.
+    hardly = (slots < FEWEST_QUEUED) | np.isnan(servers[0])
+    points = np.where(hardly, most, servers[0])
+    run = _with_interval(running, parts.events(seen.ends) * ratio(whole, np.diff(parts.edges)))
+    came = ratio(parts.events(seen.arrivals).sum(axis=1), np.diff(windows)[:, 0])
+    offered = [came * each for each in run]
+    nodes = nodes_of(group[0].flows.series.pool, flavors)
+    had, cards = (
+        (nothing, nothing)
+        if nodes is None
+        else (np.array([nodes.mean(of, start, end) for start, end in windows]) for of in (nodes.nodes, nodes.cards))
+    )
+    waited = parts.sums(waiting).sum(axis=1) / HOUR
+
+    def idle(when: NDArray[np.bool_]) -> Real:
+        busy_then = ratio(parts.sums(busy * when).sum(axis=1), parts.sums(when).sum(axis=1))
+        share: Real = np.clip(1 - ratio(busy_then, points), 0, 1)
+        return share
+
+    alone = mark("note", "hardly anybody queued: servers are the most that ran at once")
+    return {
+        "offered": offered[0],
+        "offered_low": offered[1],
+        "offered_high": offered[2],
+        "offered_nodes": offered[0] * ratio(had, points),
+        "offered_cards": offered[0] * ratio(cards, points),
+        "running_mean": ratio(running.sum(axis=1), all_seen),
+        "running_share": ratio(ratio(running.sum(axis=1), all_seen), points),
+        "servers": points,
+        "servers_low": servers[1],
+        "servers_high": servers[2],
+        "servers_most": most,
+        "nodes": had,
+        "cards": cards,
+        "saturated_hours": ratio(parts.sums((seen.queue[1:] > 0) & True).sum(axis=1), all_seen) * WEEK_HOURS,
+        "unmet_job_hours": waited,
+        "unmet_node_hours": waited * ratio(had, points),
+        "idle": idle(np.ones(len(busy), np.bool_)),
+        "idle_night": idle((hour >= NIGHT[0]) | (hour < NIGHT[1])),
+        "idle_weekend": idle(day >= SATURDAY),
+        "run_seconds": run[0],
+        "run_low_seconds": run[1],
+        "run_high_seconds": run[2],
+        "method": mark("note", "Little's law"),
+        "note": np.where(hardly, alone, "").astype(object),
+    }
+
+
+def _with_interval(part: Real, whole: Real) -> tuple[Real, Real, Real]:
+    """Return the ratio of sums over the parts of each window, with an interval by how the parts differ.
+
+    The errors are those of a ratio (Cochran, Sampling Techniques, 1977, section 6.4), for parts that are alike because
+    they follow each other; NaN below ten effective ones.
+    """
+    points = ratio(part.sum(axis=1), whole.sum(axis=1))
+    low, high = np.full(len(points), np.nan), np.full(len(points), np.nan)
+    for window, point in enumerate(points):
+        some = whole[window] > 0
+        n = int(some.sum())
+        if not np.isfinite(point) or n < FEWEST:
+            continue
+        errors = part[window, some] - point * whole[window, some]
+        alike = correlation_of(errors)
+        batches = n * (1 - alike) / (1 + alike)
+        if batches < FEWEST:
+            continue
+        error = np.sqrt((errors**2).sum() * n / (n - 1) * (1 + alike) / (1 - alike)) / whole[window].sum()
+        wide = float(stdtrit(batches - 1, (1 + LEVEL) / 2)) * error
+        low[window], high[window] = max(point - wide, 0.0), point + wide
+    return points, low, high
+
+
+def _most(seen: Counted, windows: Whole) -> tuple[Real, Whole]:
+    """Return the most that ran at once while others queued, in each window, and at how many slots somebody did.
+
+    Where that is hardly any, it is the most that ever ran at once.
+    """
+    most, queued = np.full(len(windows), np.nan), np.zeros(len(windows), np.int64)
+    for window, (first, last) in enumerate(np.searchsorted(seen.slots, windows, side="right")):
+        busy, queue = seen.busy[first:last], seen.queue[first:last]
+        queued[window] = (queue > 0).sum()
+        if len(busy):
+            most[window] = (busy[queue > 0] if queued[window] >= FEWEST_QUEUED else busy).max()
+    return most, queued

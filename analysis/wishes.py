@@ -1,0 +1,68 @@
+"""What a plan is asked: another capacity, another demand, the wait to be reached, and what a node costs."""
+
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from analysis.errors import RequestRefused
+from analysis.request import seconds_of
+
+QUANTILES: Final = ("mean", "p90")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a plan is asked; without any of the first three it shows a curve of capacities."""
+
+    capacity: float | None = None
+    """In nodes, or in jobs at once where nodes are not known."""
+    add: float | None = None
+    """So many more, or fewer, than today."""
+    factor: float | None = None
+    """Times today's."""
+    demand: float = 1.0
+    """Jobs for one that came."""
+    target_wait: str | timedelta | None = None
+    quantile: str = "mean"
+    """One of `QUANTILES`: which wait the target is about."""
+    price_per_node_hour: float | None = None
+
+    def __post_init__(self) -> None:
+        given = {name: getattr(self, name) for name in ("capacity", "add", "factor")}
+        several = [name for name, value in given.items() if value is not None]
+        if len(several) > 1:
+            raise RequestRefused(f"{' and '.join(several)} both say the capacity: give one of them")
+        numbers = given | {"demand": self.demand, "price_per_node_hour": self.price_per_node_hour}
+        for name, value in numbers.items():
+            if value is None:
+                continue
+            if not math.isfinite(value):
+                raise RequestRefused(f"{name} cannot be {value}: a number is expected")
+            if name != "add" and value <= 0:
+                raise RequestRefused(f"{name} cannot be {value:g}: with nothing nothing runs; give more than zero")
+        if self.quantile not in QUANTILES:
+            raise RequestRefused(f"quantile cannot be {self.quantile!r}: take one of {', '.join(QUANTILES)}")
+        if self.target_wait is not None:
+            seconds_of(self.target_wait)
+
+    @property
+    def target(self) -> float | None:
+        """The wait to be reached, in seconds."""
+        return None if self.target_wait is None else seconds_of(self.target_wait)
+
+    def factor_of(self, today: float) -> float | None:
+        """Return the capacity asked for as a multiple of today's; None where a curve is.
+
+        Raises
+        ------
+        RequestRefused
+            When nothing would be left.
+        """
+        if self.capacity is not None:
+            return self.capacity / today
+        if self.add is not None:
+            if today + self.add <= 0:
+                raise RequestRefused(f"add cannot be {self.add:g}: the pool has {today:g}, and nothing would be left")
+            return (today + self.add) / today
+        return self.factor
