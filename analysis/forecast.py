@@ -203,7 +203,7 @@ def _passes(sums: Real, judged: Judged, said: Columns) -> Real:
     """Return how probable a week is whose demand is more than today's capacity takes; NaN where that is unknown.
 
     Both what comes and what is taken are uncertain, in logarithms: by the errors of weeks that were forecast, and by
-    the interval of the growth.
+    the interval of the growth. The degrees of freedom are Welch's (Biometrika 34 (1947), 28).
     """
     growth = np.asarray(said.get("growth", np.full(3, np.nan)), float)
     base = float(np.asarray(said["base"], float)[0])
@@ -211,7 +211,9 @@ def _passes(sums: Real, judged: Judged, said: Columns) -> Real:
         return np.full(len(sums), np.nan)
     away = np.log(np.maximum(sums, 1e-9) / base) - np.log(growth[0])
     taken = np.log(growth[2] / growth[1]) / (2 * Z)
-    passes: Real = stdtr(judged.freedom, away / np.maximum(np.hypot(judged.weekly, taken), 1e-9))
+    error = np.maximum(np.hypot(judged.weekly, taken), 1e-9)
+    freedom = judged.freedom * (error / np.maximum(judged.weekly, 1e-9)) ** 4
+    passes: Real = stdtr(freedom, away / error)
     return passes
 
 

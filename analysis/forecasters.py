@@ -108,7 +108,7 @@ def judge(weeks: Real, known: NDArray[np.bool_], ahead: int) -> Judged | None:
     Returns
     -------
     Judged
-        None where there are too few weeks: it takes two, and twice those ahead.
+        None where there are too few weeks, it takes two and twice those ahead, or nothing of them was seen.
     """
     n = len(weeks)
     if n < weeks_needed(ahead):
@@ -122,10 +122,13 @@ def judge(weeks: Real, known: NDArray[np.bool_], ahead: int) -> Judged | None:
 
     def error(name: str, of: list[int]) -> float:
         errors = [np.abs(made[name][origin] - weeks[origin : origin + ahead]) for origin in of]
-        return float(np.concatenate([each[known[o : o + ahead]] for each, o in zip(errors, of, strict=True)]).mean())
+        of_known = np.concatenate([each[known[o : o + ahead]] for each, o in zip(errors, of, strict=True)])
+        return float(of_known.mean()) if len(of_known) else np.inf
 
     chosen = min(FORECASTERS, key=lambda name: error(name, earlier))
     hourly = _hourly(made[chosen], weeks, known, earlier, ahead)
+    if not np.isfinite([error(chosen, earlier), error(chosen, later)]).all():
+        return None
     inside = [
         ((low <= of) & (of <= high))[known[origin : origin + ahead]]
         for origin in later

@@ -58,10 +58,11 @@ def record_of(
     folder: Path,
     pools: Mapping[tuple[str, str], Mapping[str, Series]],
     nodes: Mapping[tuple[str, str], Sequence[tuple[datetime, int]]] | None = None,
+    interval: int = 300,
 ) -> Path:
     """Write a database in which each pool (by project and id) holds series by type; all were seen in one run.
 
-    `nodes` says how many discovery found of each pool, from when on.
+    `nodes` says how many discovery found of each pool, from when on; `interval` is that between polls, in seconds.
     """
     folder.mkdir(exist_ok=True)
     path = folder / "record.duckdb"
@@ -74,7 +75,7 @@ def record_of(
         snapshots += frames
         if frames:
             totals = pd.concat(frames).groupby("slot", as_index=False)["total"].sum()
-            scrapes.append(totals.assign(project=project, pool=pool, interval_seconds=300, outcome="ok"))
+            scrapes.append(totals.assign(project=project, pool=pool, interval_seconds=interval, outcome="ok"))
     with duckdb.connect(str(path)) as connection:
         migrate(connection, 0)
         connection.register("items", pd.concat(snapshots))

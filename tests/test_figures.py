@@ -294,7 +294,7 @@ def test_figures_read_compute_and_save_nothing() -> None:
         source = Path(module.__file__ or "").read_text(encoding="utf-8")
         assert "pyplot" not in source
     for module in (figures, plan_figures):
-        source = Path(module.__file__).read_text(encoding="utf-8")
+        source = Path(module.__file__ or "").read_text(encoding="utf-8")
         assert {"analysis.axes", "analysis.language", "analysis.wording"} == set(
             re.findall(r"^from (analysis[.\w]*)", source, re.MULTILINE)
         ) - {"analysis.plan_figures"}

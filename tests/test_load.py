@@ -1,0 +1,105 @@
+"""How full a pool is: load, servers, run times, hours with a queue and idle capacity, where all of it is known."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis import History
+from analysis.errors import RequestRefused
+from tests.planned import FIRST, counts_of, history_of, markov
+from tests.recorded import MONDAY, record_of, series_of
+from tests.simulated import DAY, HOUR, Scenario, starts_of, work_of
+
+
+def test_of_a_pool_that_is_known(tmp_path: Path) -> None:
+    """Load, servers and run time are those of the simulation; node figures follow from the nodes."""
+    work = markov(1, 8, 0.8, HOUR, 60)
+    row = history_of(tmp_path, work, 8, 60, nodes=[(FIRST, 16)]).load(flavors={"f": 8}).iloc[0]
+    offered = work.run.sum() / (60 * DAY)
+    assert row["offered"] == pytest.approx(offered, rel=0.02)
+    assert row["offered_low"] < offered < row["offered_high"]
+    assert (8, 8, 8) == (row["servers"], row["servers_low"], row["servers_high"])
+    assert row["run_seconds"] == pytest.approx(work.run.mean(), rel=0.02)
+    assert row["run_low_seconds"] < HOUR < row["run_high_seconds"]
+    assert row["running_mean"] == pytest.approx(offered, rel=0.02)
+    assert row["running_share"] == pytest.approx(row["running_mean"] / 8)
+    assert row["idle"] == pytest.approx(1 - row["running_share"])
+    assert row["offered_nodes"] == pytest.approx(2 * row["offered"])
+    assert row["offered_cards"] == pytest.approx(16 * row["offered"])
+    waited = (starts_of(work, 8, backfill=False) - work.came).sum() / HOUR
+    assert row["unmet_job_hours"] == pytest.approx(waited, rel=0.05)
+    assert row["unmet_node_hours"] == pytest.approx(2 * row["unmet_job_hours"])
+
+
+def test_the_interval_of_run_times_holds_their_mean() -> None:
+    """Of forty pools with the same mean run time about nineteen in twenty intervals hold it."""
+    import tempfile  # noqa: PLC0415 - forty folders
+
+    held = 0
+    for seed in range(40):
+        with tempfile.TemporaryDirectory() as folder:
+            row = history_of(Path(folder), markov(seed, 4, 0.6, HOUR, 21), 4, 21).load().iloc[0]
+        held += bool(row["run_low_seconds"] <= HOUR <= row["run_high_seconds"])
+    assert held >= 35
+
+
+def test_hours_with_a_queue_and_idle_nights(tmp_path: Path) -> None:
+    """Weekdays from 9 to 15 o'clock four run and one waits, else one runs, at weekends none: in the zone's hours."""
+    slots = MONDAY + np.arange(0, 14 * 86_400 + 1, 300)
+    # Half past one in India is eight in the evening of the day before in London.
+    local = slots + 5.5 * 3600
+    hour, weekday = local // 3600 % 24, (local - MONDAY) // 86_400 % 7
+    day = (hour >= 9) & (hour < 15) & (weekday < 5)
+    running = np.where(day, 4, np.where(weekday < 5, 1, 0)).astype(int)
+    series = series_of(slots, {"Running": running, "Queue": day.astype(int)})
+    row = History(record_of(tmp_path, {("p", "a"): {"train": series}})).load(zone="Asia/Kolkata").iloc[0]
+    assert row["saturated_hours"] == pytest.approx(30, abs=0.5)
+    assert 4 == row["servers"]
+    assert row["idle_weekend"] > 0.98
+    assert row["idle_night"] == pytest.approx(1 - 5 / 7 / 4, abs=0.02)
+    assert row["unmet_job_hours"] == pytest.approx(60, abs=1)
+
+
+def test_how_servers_moved_when_nodes_came(tmp_path: Path) -> None:
+    """By week: 4 at once while others queued, then 8."""
+    early, late = markov(1, 4, 1.3, HOUR, 14), markov(2, 8, 1.3, HOUR, 14)
+    first, then = (starts_of(work, n, backfill=False) for work, n in ((early, 4), (late, 8)))
+    kept = first < 13.9 * DAY
+    work = type(early)(
+        *(
+            np.concatenate([getattr(early, name)[kept], getattr(late, name) + (14 * DAY if name == "came" else 0)])
+            for name in ("came", "size", "run", "urgent")
+        )
+    )
+    ends = np.minimum(first[kept] + early.run[kept], 14 * DAY)
+    work.run[: kept.sum()] = ends - first[kept]
+    starts = np.concatenate([first[kept], then + 14 * DAY])
+    told = History(record_of(tmp_path, {("p", "a"): {"train": counts_of(work, starts, 28)}})).load(every="1w")
+    assert [4, 4, 8, 8] == pytest.approx(told["servers"].tolist()[:4], abs=0.1)
+
+
+def test_over_all_pools_loads_are_summed(tmp_path: Path) -> None:
+    """Jobs at once add up, with a narrower interval than the sum of both; hours of one pool are those of no sum."""
+    pools = {}
+    for number, name in enumerate("ab"):
+        work = markov(number, 4, 0.8, HOUR, 28)
+        pools["p", name] = {"train": counts_of(work, starts_of(work, 4, backfill=False), 28)}
+    history = History(record_of(tmp_path, pools))
+    each, whole = history.load(), history.load(by="all").iloc[0]
+    for name in ("offered", "servers", "running_mean", "unmet_job_hours"):
+        assert whole[name] == pytest.approx(each[name].sum())
+    assert whole["offered_low"] > each["offered_low"].sum()
+    assert np.isnan(whole["saturated_hours"])
+    with pytest.raises(RequestRefused, match="by cannot be 'type' here"):
+        history.load(by="type")
+
+
+def test_a_pool_without_a_queue_has_room_for_all_who_ran(tmp_path: Path) -> None:
+    """Its servers are at least the most that ran, without an interval, and the note says so."""
+    work = work_of(Scenario(servers=8, load=0.4, spread=1.0, mean=HOUR, days=14), 2)
+    row = history_of(tmp_path, work, 64, 14).load().iloc[0]
+    assert row["servers"] == row["servers_most"] > 0
+    assert np.isnan(row["servers_low"])
+    assert "hardly anybody queued" in row["note"]
+    assert 0 == row["saturated_hours"] == row["unmet_job_hours"]
