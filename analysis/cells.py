@@ -137,20 +137,16 @@ def between(row: pd.Series, name: str) -> str:
     return f"{point:,.{digits}f}" + ("" if pd.isna(low) else f" ({low:,.{digits}f}-{high:,.{digits}f})")
 
 
-def _of(part: float, whole: float) -> str:
-    return "-" if pd.isna(part) else f"{part:.1f} of {whole:.0f}"
-
-
 def _load(row: pd.Series, interval: float) -> Cells:
+    nodes = "-" if pd.isna(row["offered_nodes"]) else f"{row['offered_nodes']:.1f}/{row['nodes']:.0f}"
+    idle = [row[f"idle{when}"] for when in ("", "_night", "_weekend")]
     return {
         "offered": between(row, "offered"),
-        "at once": between(row, "servers"),
-        "nodes": _of(row["offered_nodes"], row["nodes"]),
-        "full": "-" if pd.isna(row["saturated_hours"]) else f"{row['saturated_hours']:.0f} h/wk",
-        "unmet": "-" if pd.isna(row["unmet_job_hours"]) else f"{row['unmet_job_hours']:,.0f} h",
-        "idle": percent(row["idle"]),
-        "night": percent(row["idle_night"]),
-        "w/end": percent(row["idle_weekend"]),
+        "at once": "-" if pd.isna(row["servers"]) else f"{row['servers']:,.1f}",
+        "nodes": nodes,
+        "full h/wk": number(row["saturated_hours"]),
+        "unmet h": number(row["unmet_job_hours"]),
+        "idle/nt/wknd": "/".join(percent(share).removesuffix("%") for share in idle) + "%",
         "runs for": duration(row["run_seconds"], interval),
     }
 

@@ -1,0 +1,144 @@
+"""`poolscope load`, `plan` and `forecast`: what they say on a terminal and in files, and what they refuse."""
+
+import io
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import pandas as pd
+import pytest
+
+from analysis import History, readable
+from analysis.forecast import FORECAST
+from analysis.plan import PLAN
+from analysis.saturation import LOAD
+from tests.planned import FIRST, counts_of, markov
+from tests.polling import configure, poolscope
+from tests.recorded import record_of
+from tests.simulated import HOUR, starts_of
+
+LABELS: Final = ("project", "pool", "pool_name", "type", "window_start", "window_end")
+COMMANDS: Final[dict[str, tuple[tuple[str, ...], dict[str, Any], tuple[str, ...]]]] = {
+    "load": (("--every", "1w"), {"every": "1w", "flavors": {"f": 8}}, LOAD),
+    "plan": (
+        ("--target-wait", "15m", "--quantile", "p90", "--price-per-node-hour", "3"),
+        {"target_wait": "15m", "quantile": "p90", "price_per_node_hour": 3.0, "flavors": {"f": 8}},
+        PLAN,
+    ),
+    "forecast": (("--target-wait", "15m", "--horizon", "1w"), {"target_wait": "15m", "horizon": "1w"}, FORECAST),
+}
+DAYS: Final = 36
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Record two pools for five weeks: one of known nodes that queues, and one that hardly does."""
+    pools, nodes = {}, {("p", "busy"): [(FIRST, 8), (FIRST + timedelta(days=60), 8)]}
+    for name, load in (("busy", 0.9), ("a pool with quite a long name that is roomy", 0.3)):
+        work = markov(1, 8, load, HOUR, DAYS)
+        pools["p", name] = {"train": counts_of(work, starts_of(work, 8, backfill=False), DAYS, step=600)}
+    return record_of(tmp_path_factory.mktemp("doors"), pools, nodes, 600)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with a configuration that knows the flavor's cards."""
+    configure(tmp_path, "http://127.0.0.1:9", "[flavors]\nf = 8")
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_answers_as_the_method_does(database: Path, folder: Path, command: str) -> None:
+    """A table of at most a hundred columns; JSON, CSV and Parquet have the rows and columns of the frame."""
+    words, options, columns = COMMANDS[command]
+    frame = getattr(History(database), command)(**options)
+    assert [*LABELS, *columns] == list(frame.columns)
+    call = (command, "--db", str(database), *words)
+    shown = poolscope(folder, *call)
+    assert (0, "") == (shown.returncode, shown.stderr)
+    assert max(len(line) for line in shown.stdout.splitlines() if line[1:2] != ":") <= 100
+    rows = json.loads(poolscope(folder, *call, "--format", "json").stdout)
+    assert [*frame.columns] == [*rows[0]]
+    figures = frame.select_dtypes("number")
+    assert [
+        [None if pd.isna(value) else pytest.approx(value, rel=1e-6) for value in row] for row in figures.to_numpy()
+    ] == [[row[name] for name in figures.columns] for row in rows]
+    table = pd.read_csv(io.StringIO(poolscope(folder, *call, "--format", "csv").stdout))
+    assert (len(frame), [*frame.columns]) == (len(table), [*table.columns])
+    assert 0 == poolscope(folder, *call, "--format", "parquet", "--output", "out.parquet").returncode
+    count = duckdb.execute(f"SELECT count(*) FROM '{folder / 'out.parquet'}'").fetchall()
+    assert [(len(frame),)] == count
+
+
+def test_what_a_terminal_shows_of_a_plan(database: Path, folder: Path) -> None:
+    """Capacity with its unit, a star where it is extrapolated, waits with intervals, costs, and who reaches it."""
+    told = readable(History(database).plan(target_wait="15m", price_per_node_hour=3.0))
+    assert {"capacity", "mean wait", "9 of 10 within", "in use", "a month", "target"} <= set(told.columns)
+    busy = told[told["pool"] == "busy"]
+    assert "8 nodes" in busy["capacity"].tolist()
+    assert "7 nodes*" in busy["capacity"].tolist()
+    assert {"no", "sure"} <= set(busy["target"])
+    roomy = told[told["pool"] != "busy"]
+    assert roomy["capacity"].str.contains("jobs at once").all()
+    assert roomy["mean wait"].str.startswith("at most").all()
+    shown = poolscope(folder, "plan", "--db", str(database), "--pool", "busy", "--add", "-1", "--target-wait", "15m")
+    assert "the target takes" in shown.stdout
+    assert "7 nodes*" in shown.stdout
+
+
+def test_capacity_of_configured_flavors_is_told_in_cards(database: Path, folder: Path) -> None:
+    """The configuration maps flavors; without one cards are unknown."""
+    call = ("load", "--db", str(database), "--pool", "busy", "--format", "json")
+    (row,) = json.loads(poolscope(folder, *call).stdout)
+    assert (8, 64) == (row["nodes"], row["cards"])
+    assert row["offered_cards"] == pytest.approx(8 * row["offered_nodes"])
+    (folder / "poolscope.toml").unlink()
+    (row,) = json.loads(poolscope(folder, *call).stdout)
+    assert (8, None) == (row["nodes"], row["cards"])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("plan", "--capacity", "0"), "capacity cannot be 0: with nothing nothing runs"),
+        (("plan", "--add", "1", "--factor", "2"), "give one of them"),
+        (("plan", "--add", "-8", "--pool", "busy"), "nothing would be left"),
+        (("plan", "--add", "two"), "is not a valid float"),
+        (("plan", "--type", "train"), "No such option"),
+        (("forecast", "--horizon", "soon"), "horizon cannot be 'soon'"),
+        (("forecast", "--every", "1d"), "a forecast is by 1h or 1w"),
+        (("load", "--by", "type"), "take pool or all"),
+        (("plan", "--pool", "nobody"), "no series is selected"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(database: Path, folder: Path, words: tuple[str, ...], said: str) -> None:
+    """With exit code 2, in one line that says what is wrong."""
+    done = poolscope(folder, *words, "--db", str(database))
+    assert 2 == done.returncode
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_spool_is_part_of_the_record(tmp_path: Path) -> None:
+    """Nodes that discovery told and nobody has drained yet are known to a plan."""
+    folder = tmp_path / "data"
+    work = markov(1, 8, 0.9, HOUR, 14)
+    series = counts_of(work, starts_of(work, 8, backfill=False), 14, step=600)
+    database = record_of(folder, {("p", "busy"): {"train": series}}, interval=600)
+    spool = folder / "spool"
+    spool.mkdir()
+    line = {
+        "table": "pools",
+        "run": "2026-01-05 00:00:00",
+        "slot": "2026-01-05 00:00:00",
+        "project": "p",
+        "pool": "busy",
+        "listed": True,
+        "nodes": [{"flavor": "f", "count": 9, "available": 8, "abnormal": 1, "creating": None, "deleting": None}],
+    }
+    (spool / "1.ndjson").write_text(json.dumps(line) + "\n")
+    told = History(database).plan(add=1)
+    assert [8, 9] == told["capacity"].tolist()
+    assert datetime(2026, 1, 5) == FIRST
