@@ -144,7 +144,7 @@ def _load(row: pd.Series, interval: float) -> Cells:
         "offered": between(row, "offered"),
         "at once": "-" if pd.isna(row["servers"]) else f"{row['servers']:,.1f}",
         "nodes": nodes,
-        "full h/wk": number(row["saturated_hours"]),
+        "full h": number(row["saturated_hours"]),
         "unmet h": number(row["unmet_job_hours"]),
         "idle/nt/wknd": "/".join(percent(share).removesuffix("%") for share in idle) + "%",
         "runs for": duration(row["run_seconds"], interval),
