@@ -147,7 +147,7 @@ def gather(
         report.pools = _answered(record, asked_of_pools, report.failed)
         if not request.type:
             # The types of a pool share its capacity. A forecast looks at all that there is.
-            wish = Wish(target_wait=request.slo, quantile="p90")
+            wish = Wish(target_wait=request.slo, quantile="mean" if request.slo is None else "p90")
             of_capacity = {
                 "load": pool_questions.of_load(replace(of_pool, every="all"), flavors or {}),
                 "plan": pool_questions.of_plan(of_pool, wish, flavors or {}),

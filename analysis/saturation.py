@@ -127,8 +127,8 @@ def _of_pool(group: Sequence[Told], windows: Whole, flavors: Mapping[str, int], 
     points = np.where(hardly, most, servers[0])
     run = _with_interval(running, parts.events(seen.ends) * ratio(whole, np.diff(parts.edges)))
     # Of a window in which the record begins or ends the part that it has.
-    within = np.diff(np.clip(windows, seen.slots[0], seen.slots[-1]))[:, 0]
-    came = ratio(parts.events(seen.arrivals).sum(axis=1), within)
+    starts, ends = np.clip(windows, seen.slots[0], seen.slots[-1]).T
+    came = ratio(parts.events(seen.arrivals).sum(axis=1), (ends - starts).astype(float))
     offered = [came * each for each in run]
     nodes = nodes_of(group[0].flows.series.pool, flavors)
     had, cards = (

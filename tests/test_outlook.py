@@ -1,0 +1,100 @@
+"""The report's section about capacity: the figures of `History.load`, `plan` and `forecast`, in words and pictures."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from analysis import History, outlook
+from tests.planned import FIRST, counts_of, markov
+from tests.recorded import record_of
+from tests.reported import content, only, write
+from tests.simulated import HOUR, starts_of
+
+DAYS = 35
+PERIOD = ("--since", "28d", "--slo", "15m")
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Record five weeks of a pool of eight nodes that queues, and of one that hardly does."""
+    pools = {}
+    for name, load in (("busy", 0.9), ("roomy", 0.3)):
+        work = markov(1, 8, load, HOUR, DAYS)
+        pools["p", name] = {"train": counts_of(work, starts_of(work, 8, backfill=False), DAYS, step=600)}
+    nodes = {("p", "busy"): [(FIRST - timedelta(days=1), 8)]}
+    return record_of(tmp_path_factory.mktemp("outlook"), pools, nodes, 600)
+
+
+@pytest.fixture(scope="module")
+def made(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the report in all its forms."""
+    out = tmp_path_factory.mktemp("made")
+    assert 0 == write(database, out, *PERIOD, "--format", "html,md,json")
+    return out
+
+
+def test_its_figures_are_those_of_the_methods(database: Path, made: Path) -> None:
+    """Load and plan of the period, with nine in ten jobs within the limit as target; a forecast of the whole record."""
+    history = History(database)
+    load, plan = history.load(since="28d"), history.plan(since="28d", target_wait="15m", quantile="p90")
+    forecast = history.forecast(target_wait="15m", quantile="p90")
+    for pool in content(made)["pools"]:
+        row = load[load["pool"] == pool["pool"]].iloc[0]
+        assert row["offered"] == pytest.approx(pool["load"]["offered"])
+        for name, frame in (("plan", plan), ("forecast", forecast)):
+            part = frame[frame["pool"] == pool["pool"]]
+            for column in ("p90_high_seconds", "needed_high") if name == "plan" else ("arrivals", "growth_low"):
+                told = [float("nan") if each is None else each for each in pool[name][column]]
+                assert part[column].tolist() == pytest.approx(told, nan_ok=True)
+
+
+def test_a_page_says_what_the_target_takes(made: Path) -> None:
+    """A section in the contents, three tables, the capacity that is needed, notes with their pools, one picture."""
+    page = only(made, "html")
+    assert '<li><a href="#capacity">Capacity</a></li>' in page
+    section = page.partition('<h2 id="capacity">')[2].partition("<section")[0]
+    captions = re.findall(r"<caption>(.*?)</caption>", section)
+    assert 3 == len(captions)
+    assert "what 9 of 10 waited at most" in captions[1]
+    assert re.search(r"7\*: \d", section)
+    assert re.search(r'<th scope="row"[^>]*>busy</th><td>\d+ \(\d+-\d+\)</td>', section)
+    assert re.search(r"at most under|at most \d", section)
+    assert "The target is that nine in ten jobs wait at most 15 min." in section
+    assert "nodes are not known: capacity is in jobs at once (roomy)" in section
+    assert 1 == section.count("<svg")
+    text = only(made, "md")
+    assert "## Capacity" in text
+    assert re.search(r"!\[Wait against capacity of 2 pools\]\(.*plans-\w+\.png\)", text)
+
+
+def test_without_a_limit_it_is_about_the_mean(database: Path, tmp_path: Path) -> None:
+    """No target, the mean wait of each capacity; in Chinese too."""
+    assert 0 == write(database, tmp_path, "--since", "28d", "--lang", "zh")
+    page = only(tmp_path, "html")
+    assert "与平均等待</caption>" in page
+    assert "目标需要" not in page
+
+
+def test_of_some_types_there_is_none(database: Path, tmp_path: Path) -> None:
+    """The types of a pool share its capacity: a report about some of them says nothing of it."""
+    assert 0 == write(database, tmp_path, *PERIOD, "--type", "train", "--format", "html,json")
+    assert 'id="capacity"' not in only(tmp_path, "html")
+    assert "plan" not in content(tmp_path)["pools"][0]
+
+
+def test_what_fails_is_told_and_the_rest_appears(
+    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table that cannot be made: its section says so, the others are there, the exit code is 8."""
+
+    def fail(_report: object, _frame: pd.DataFrame) -> None:
+        raise ValueError("made to fail")
+
+    monkeypatch.setattr(outlook, "_plan", fail)
+    assert 8 == write(database, tmp_path, *PERIOD)
+    page = only(tmp_path, "html")
+    assert "This section could not be made: ValueError: made to fail" in page
+    assert 2 == page.count("<caption>In this period</caption>")
