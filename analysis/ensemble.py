@@ -2,11 +2,13 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
 
-from analysis.jobs import Counted
+from analysis.counted import Counted
+from analysis.jobs import Scaled
 from analysis.matching import Real
 from analysis.replicas import FEWEST_QUEUED, SEED, Capacity, Explained, Replica, candidates
 
@@ -18,11 +20,15 @@ LEFT_OUT: Final = (0.1, 0.05)
 # A replica this much farther away than the nearest counts exp(-1/2) as much; nearer ones than one are all alike.
 NEAR: Final = 1.0
 # Replicas that count less than this, of the nearest, have no say.
-FAINT: Final = 0.005
+FAINT: Final = 0.1
 # Who waits while so little is busy, of what usually is while others wait, may wait for something else than capacity,
 SLACK: Final = 0.25
 # which is looked at from this share of all waiting on.
 HELD: Final = 0.05
+# As little of the time between polls is nothing beside today's wait.
+SMALL: Final = 0.1
+# Replicas of more than this weight whose largest jobs do not fit leave a capacity without an upper bound.
+NARROW: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -40,8 +46,15 @@ class Effect:
     """What they would have waited: mean and 9-of-10 wait, in seconds."""
 
     points: Real
+    """NaN where only bounds can be said."""
     low: Real
     high: Real
+    """NaN where there is none: so large a job as some may be would never have run."""
+
+    def beside(self, other: "Effect", *, less: bool) -> "Effect":
+        """Return this, where it is less capacity than another, or more: it never waits shorter then, or longer."""
+        take = np.maximum if less else np.fmin
+        return Effect(take(self.points, other.points), take(self.low, other.low), take(self.high, other.high))
 
 
 def weighted_quantile(values: Real, weights: Real, share: float) -> float:
@@ -63,51 +76,59 @@ class Ensemble:
     """
 
     def __init__(self, seen: Counted, observed: Observed, interval: float, went: Capacity | None) -> None:
-        self.seen, self.interval, self._observed = seen, interval, observed
+        self.seen, self.interval, self.went = seen, interval, went
         self.queued = seen.queued >= FEWEST_QUEUED
-        self.complete = bool(seen.queue[-1] == 0 and np.isfinite(observed.points).all())
+        self.observed = observed
+        self.complete = np.isfinite(observed.points)
         self.held_share = self._held() if self.queued else 0.0
-        self._demand, self._scaled = 1.0, dict[int, Replica]()
+        self._demand, self._scaled = 1.0, dict[int, Scaled]()
+        self._anchors: dict[float, Effect] = {}
         if self.queued:
-            self._calibrate(went)
+            self._calibrate()
         else:
-            self._explained, self._weights = _bounding(seen), np.ones(0)
+            # It had at least the capacity that it ever had busy at once.
+            self._explained = [Explained(each, float(each.most_busy()), np.nan) for each in candidates(seen, None)]
+            self._weights = np.ones(len(self._explained))
 
     def _held(self) -> float:
-        """Return the share of all waiting during which little was busy."""
-        usual = float(np.quantile(self.seen.busy[self.seen.queue > 0], 0.9))
-        slack = self.seen.busy <= SLACK * usual
-        between = (slack[1:] & slack[:-1]) * np.diff(self.seen.slots) * (self.seen.queue[1:] + self.seen.queue[:-1]) / 2
-        return float(between.sum() / max(self.seen.waited_seconds, 1.0))
+        """Return the share of all waiting during which little was busy, though there was capacity."""
+        seen = self.seen
+        usual = float(np.quantile(seen.busy[seen.queue > 0], 0.9))
+        slack = seen.busy <= SLACK * usual
+        if self.went is not None:
+            slack &= self.went.at(seen.slots) > 0
+        between = (slack[1:] & slack[:-1]) * np.diff(seen.slots) * (seen.queue[1:] + seen.queue[:-1]) / 2
+        return float(between.sum() / max(seen.waited_seconds, 1.0))
 
-    def _calibrate(self, went: Capacity | None) -> None:
+    def _calibrate(self) -> None:
         shares = (0.0, self.held_share) if self.held_share >= HELD else (0.0,)
         waited, jobs = self.seen.waited_seconds, max(int(self.seen.arrivals.sum()), 1)
-        found: list[Explained] = []
-        beside: list[float] = []
-        weights: list[float] = []
+        self._explained, weights, beside = list[Explained](), list[float](), list[float]()
         for share in shares:
+            explain = partial(Replica.explain, seen=self.seen, waited_seconds=waited * (1 - share))
             with ThreadPoolExecutor() as workers:
-                made = list(
-                    workers.map(lambda each: each.explain(self.seen, waited * (1 - share)), candidates(self.seen, went))  # noqa: B023 - it is used up within the turn
-                )
-            distances = np.array([each.distance for each in made])
-            nearest = float(np.nanmin(distances)) if np.isfinite(distances).any() else 0.0
-            away = np.nan_to_num(np.maximum(distances, NEAR) - max(nearest, NEAR), nan=np.inf)
-            counts = np.exp(-(away**2) / 2) if np.isfinite(distances).any() else np.ones(len(made))
+                made = list(workers.map(explain, candidates(self.seen, self.went)))
+            counts = _counts(np.array([each.distance for each in made]))
             chosen = np.flatnonzero(counts >= FAINT)
-            found += [made[number] for number in chosen]
+            self._explained += [made[number] for number in chosen]
             weights += list(counts[chosen] / counts[chosen].sum())
             beside += [waited * share / jobs] * len(chosen)
-        self._explained, self._weights = found, np.array(weights)
+        self._weights = np.array(weights)
         self._beside = np.column_stack([beside, np.zeros(len(beside))])
-        self._today = (
-            np.array([each.replica.waits(each.capacity, as_it_went=True)[:2] for each in found]) + self._beside
+        today = [each.replica.waits(each.capacity, as_it_went=True)[:2] for each in self._explained]
+        self._today = np.array(today) + self._beside
+        modelled = np.array([weighted_quantile(of, self._weights, 0.5) for of in self._today.T])
+        observed, half = self.observed, self.interval / 2
+        self._base = Observed(
+            np.where(self.complete, observed.points, modelled),
+            np.where(self.complete, np.fmin(observed.low, observed.points), modelled - half),
+            np.where(self.complete, np.fmax(observed.high, observed.points), modelled + half),
         )
-        self.distance = float(min(each.distance for each in found))
-        if not self.complete:
-            points = np.array([weighted_quantile(of, self._weights, 0.5) for of in self._today.T])
-            self._observed = Observed(points, points - self.interval / 2, points + self.interval / 2)
+
+    @property
+    def distance(self) -> float:
+        """How far the nearest replica's counts are from those seen, see `replicas.ALIKE`."""
+        return float(min(each.distance for each in self._explained))
 
     @property
     def spreads(self) -> tuple[float, float]:
@@ -117,68 +138,80 @@ class Ensemble:
 
     @property
     def utilisation(self) -> float:
-        """How much of today's capacity is busy on average; of a pool that never queued at most."""
+        """How much of today's capacity is busy on average; NaN of a pool that hardly queued: it may have far more."""
+        if not self.queued:
+            return np.nan
         width = np.array([each.replica.mean_width / each.capacity for each in self._explained])
         running = self.seen.busy_seconds / max(float(self.seen.slots[-1] - self.seen.slots[0]), 1.0)
-        weights = self._weights if self.queued else np.ones(len(width))
-        return running * weighted_quantile(width, weights, 0.5)
+        return running * weighted_quantile(width, self._weights, 0.5)
 
     def effect(self, factor: float, demand: float = 1.0) -> Effect:
         """Return what the same jobs would have waited with so much times the capacity, and with another demand."""
         if demand != self._demand:
-            self._demand, self._scaled = demand, {}
-        if not self.queued:
-            return self._bound(factor, demand)
+            # Replicas share their jobs.
+            jobs = {id(each.replica.jobs): each.replica.jobs for each in self._explained}
+            self._demand, self._scaled = demand, {key: of.scaled(demand, SEED) for key, of in jobs.items()}
+        if demand not in self._anchors:
+            self._anchors[demand] = self._effect(1.0, demand)
+        if factor == 1.0:
+            return self._anchors[demand]
+        return self._effect(factor, demand).beside(self._anchors[demand], less=factor < 1)
+
+    def _effect(self, factor: float, demand: float) -> Effect:
         with ThreadPoolExecutor() as workers:
-            told = workers.map(
-                lambda each: self._of(each[0], each[1].replica, demand).waits(each[1].capacity * factor)[:2],
-                enumerate(self._explained),
-            )
-            waits = np.array(list(told)) + self._beside
-        observed, h = self._observed, self.interval
-        # With nothing changed replicas say what was seen, where that was all of it.
-        base = np.log(self._today + h) if self.complete else np.log(observed.points + h)
-        ratios = np.log(waits + h) - base
-        changed = factor != 1.0 or demand != 1.0 or not self.complete
-        tail = (1 - LEVEL) / 2
+            replayed = partial(self._waits, factor=factor, demand=demand)
+            waits = np.array(list(workers.map(replayed, self._explained)))
+        if not self.queued:
+            return self._bound(waits.max(axis=0), more=factor >= demand)
+        base, h = self._base, self.interval
+        # Replicas say by what the wait that was seen changes; where not all of it was, what it is.
+        ratios = np.log(waits + self._beside + h) - np.log(np.where(self.complete, self._today, base.points) + h)
+        same = factor == demand == 1.0 and self.went is None
         points, low, high = np.empty(2), np.empty(2), np.empty(2)
         for measure, of in enumerate(ratios.T):
-            middle, least, most = (weighted_quantile(of, self._weights, share) for share in (0.5, tail, 1 - tail))
-            if changed:
-                least, most = (
-                    bound + side * (LEFT_OUT[0] * abs(bound) + LEFT_OUT[1]) for bound, side in ((least, -1), (most, 1))
-                )
-            seen = observed.points[measure] + h
-            points[measure] = np.exp(middle) * seen - h
-            low[measure] = np.exp(least) * (np.fmin(observed.low[measure], observed.points[measure]) + h) - h
-            high[measure] = np.exp(most) * (np.fmax(observed.high[measure], observed.points[measure]) + h) - h
+            left_out = (0.0, 0.0) if same and self.complete[measure] else LEFT_OUT
+            middle, least, most = (
+                weighted_quantile(of, self._weights, share) for share in (0.5, (1 - LEVEL) / 2, (1 + LEVEL) / 2)
+            )
+            least -= left_out[0] * abs(least) + left_out[1]
+            most += left_out[0] * abs(most) + left_out[1]
+            middle, least, most = (
+                max(np.exp(each) * (base.points[measure] + h) - h, 0.0) for each in (middle, least, most)
+            )
+            points[measure] = middle
+            low[measure] = least - self._doubt(base.points[measure] - base.low[measure], least, measure)
+            high[measure] = most + self._doubt(base.high[measure] - base.points[measure], most, measure)
         points, low, high = (np.maximum(each, 0.0) for each in (points, low, high))
-        return Effect(points, np.minimum(low, points), np.maximum(high, points))
+        if same:
+            # What is not all seen yet is at least what was.
+            points, low = (np.fmax(each, self.observed.low) for each in (points, low))
+        high = np.maximum(high, points)
+        narrow = np.array([not each.replica.fits(each.capacity * factor) for each in self._explained])
+        if self._weights[narrow].sum() > NARROW * self._weights.sum():
+            high = np.full(2, np.nan)
+        return Effect(points, np.minimum(low, points), high)
 
-    def _of(self, number: int, replica: Replica, demand: float) -> Replica:
-        if demand == 1.0:
-            return replica
-        if number not in self._scaled:
-            self._scaled[number] = replica.scaled(demand, SEED)
-        return self._scaled[number]
+    def _doubt(self, doubt: float, wait: float, measure: int) -> float:
+        """Return what a doubt about today's wait is of another wait: as much of it as that wait is of today's."""
+        small = self.interval * SMALL
+        return doubt * (wait + small) / (float(self._base.points[measure]) + small)
 
-    def _bound(self, factor: float, demand: float) -> Effect:
-        """Return the most that the jobs of a pool that never queued would have waited.
+    def _waits(self, each: Explained, *, factor: float, demand: float) -> Real:
+        replica = each.replica if demand == 1.0 else each.replica.of(self._scaled[id(each.replica.jobs)])
+        mean_and_ninth: Real = replica.waits(each.capacity * factor)[:2]
+        return mean_and_ninth
 
-        It had at least the capacity that was ever busy at once.
-        """
-        waits = np.array(
-            [
-                self._of(number, each.replica, demand).waits(each.capacity * factor)[:2]
-                for number, each in enumerate(self._explained)
-            ]
-        )
-        most = waits.max(axis=0) if len(waits) else np.full(2, np.nan)
-        if factor >= demand:
-            most = np.fmin(most, self._observed.high)
-        return Effect(np.full(2, np.nan), np.zeros(2), np.maximum(most, self.interval))
+    def _bound(self, most: Real, *, more: bool) -> Effect:
+        """Return the most that the jobs of a pool that hardly queued would have waited."""
+        seen = self.observed.high
+        high = seen if more else np.maximum(most, seen)
+        return Effect(np.full(2, np.nan), np.zeros(2), np.maximum(high, self.interval))
 
 
-def _bounding(seen: Counted) -> list[Explained]:
-    """Return replicas with the capacity that they ever had busy at once."""
-    return [Explained(replica, float(replica.most_busy()), np.nan) for replica in candidates(seen, None)]
+def _counts(distances: Real) -> Real:
+    """Return how much each of some replicas counts, of one that is nearest; where nobody knows, all alike."""
+    if not np.isfinite(distances).any():
+        return np.ones(len(distances))
+    away = np.maximum(distances, NEAR) - max(float(np.nanmin(distances)), NEAR)
+    counts: Real = np.exp(-(np.nan_to_num(away, nan=np.inf) ** 2) / 2)
+    return counts

@@ -1,25 +1,19 @@
 """What the next weeks bring, when a pool passes a target with today's capacity, and what growth it can take."""
 
-from collections.abc import Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtr, stdtrit
+from scipy.special import gammaincinv, stdtr, stdtrit
 
-from analysis import waits
-from analysis.ensemble import Effect, Ensemble
 from analysis.errors import RequestRefused
 from analysis.forecasters import FORECASTERS, HOURS, LEVEL, Judged, filled, judge, weeks_needed, within
 from analysis.groups import Windows
-from analysis.jobs import counted
 from analysis.language import mark
-from analysis.matching import Real, Whole
+from analysis.matching import Real
 from analysis.periods import Columns
-from analysis.plan import observed_of
-from analysis.told import Told
-from analysis.wishes import QUANTILES, Wish
+from analysis.wishes import Wish
 
 FORECAST: Final = (
     "weeks_ahead", "arrivals", "arrivals_low", "arrivals_high", "load", "load_low", "load_high", "error", "error_naive",
@@ -33,57 +27,13 @@ the last weeks, up to which today's capacity reaches the target, with a 90 % int
 with more. method: what forecasts."""
 USUAL: Final = (4, 2, 1)
 """Weeks ahead."""
-RECENT_WEEKS: Final = 8
-"""Weeks whose jobs are replayed to see what growth the pool takes."""
 SEEN: Final = 0.5
 """An hour of which less was seen is taken for unseen."""
 WEEK: Final = 7 * 86_400
 FEW_COVERED: Final = 0.8
 """Of the hours inside their intervals, below which that is told."""
-STEP: Final = 0.02
-MOST_STEPS: Final = 100
-"""Growth is sought in steps of 2 %, up to sevenfold and down to a seventh."""
 Z: Final = 1.6448536269514722
 """Of a normal interval of 90 %."""
-
-
-def hourly(group: Sequence[Told], windows: Whole, wish: Wish, queue: str) -> Columns:
-    """Return the jobs that came in each hour, and what growth the pool takes."""
-    said: Columns = {"arrivals": waits.estimate([each.waiting for each in group], windows, None, ())["arrivals"]}
-    seen = counted([each.flows for each in group], queue)
-    recent = seen.since(int(seen.slots[-1]) - RECENT_WEEKS * WEEK)
-    said["run_seconds"] = np.array([recent.busy_seconds / max(int(recent.ends.sum()), 1)])
-    said["base"] = np.array([recent.arrivals.sum() / max(float(recent.slots[-1] - recent.slots[0]), 1.0) * WEEK])
-    if wish.target is not None and recent.arrivals.sum() > 0:
-        window = np.array([(recent.slots[0], recent.slots[-1])])
-        interval = float(np.median(np.diff(recent.slots)))
-        ensemble = Ensemble(recent, observed_of(group, window), interval, None)
-        said["growth"] = _growth(ensemble, QUANTILES.index(wish.quantile), wish.target)
-    return said
-
-
-def _growth(ensemble: Ensemble, measure: int, target: float) -> Real:
-    """Return the largest demand with which the target is reached: by the point, and by the intervals' ends."""
-    known: dict[int, Effect] = {}
-
-    def reached(step: int, name: str) -> bool:
-        if step not in known:
-            known[step] = ensemble.effect(1.0, (1 + STEP) ** step)
-        return bool(getattr(known[step], name)[measure] <= target)
-
-    found = []
-    # The higher the wait is taken to be, the less growth there is to take.
-    for name in ("points", "high", "low"):
-        low, high = -MOST_STEPS, MOST_STEPS + 1
-        if not ensemble.queued and name != "high":
-            found.append(np.nan)
-            continue
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if reached(middle, name) else (low, middle)
-        # More than was looked at is known as a lower bound alone.
-        found.append(np.nan if low == MOST_STEPS and name != "high" else (1 + STEP) ** low)
-    return np.array(found)
 
 
 def forecast(found: Windows, wish: Wish, ahead: int | None, every: str, zone: ZoneInfo) -> Columns:
@@ -150,7 +100,13 @@ def _rows(
         start = end + np.arange(ahead) * WEEK
         length, lead = WEEK, np.arange(1, ahead + 1)
         points = expected.sum(axis=1)
-        low, high = points * np.exp(-far), points * np.exp(far)
+        low, high = ((points + 1) * np.exp(side * far) - 1 for side in (-1, 1))
+        # However well the level is known, what comes is a number of jobs: Jeffreys' interval of a Poisson mean.
+        tail = (1 - LEVEL) / 2
+        low, high = (
+            np.clip(low, 0.0, gammaincinv(points + 0.5, tail)),
+            np.maximum(high, gammaincinv(points + 0.5, 1 - tail)),
+        )
     else:
         length = WEEK // HOURS
         start = end + np.arange(ahead * HOURS) * length
@@ -193,9 +149,15 @@ def _notes(judged: Judged, wish: Wish, said: Columns) -> list[str]:
     if wish.target is not None and np.isfinite(growth).all():
         text = mark("note", "the target is reached up to {growth:.2f} times the demand ({low:.2f} to {high:.2f})")
         notes.append(text.format(growth=growth[0], low=growth[1], high=growth[2]))
+    elif wish.target is not None and growth[1] == 0:
+        notes.append(
+            mark("note", "with no demand that was looked at the target is reached: it may be below what polls show")
+        )
     elif wish.target is not None and np.isfinite(growth[1]):
         text = mark("note", "the target is reached at least up to {low:.2f} times the demand")
         notes.append(text.format(low=growth[1]))
+    if "changed" in said and np.asarray(said["changed"]).any():
+        notes.append(mark("note", "nodes changed in between: today's number is taken for all of the time"))
     return notes
 
 
@@ -210,7 +172,8 @@ def _passes(sums: Real, judged: Judged, said: Columns) -> Real:
     if not np.isfinite(growth).all() or base <= 0:
         return np.full(len(sums), np.nan)
     away = np.log(np.maximum(sums, 1e-9) / base) - np.log(growth[0])
-    taken = np.log(growth[2] / growth[1]) / (2 * Z)
+    # Where the lower end is at no demand at all the upper one alone says how unsure it is.
+    taken = (np.log(growth[2] / growth[1]) / 2 if growth[1] > 0 else np.log(growth[2] / growth[0])) / Z
     error = np.maximum(np.hypot(judged.weekly, taken), 1e-9)
     freedom = judged.freedom * (error / np.maximum(judged.weekly, 1e-9)) ** 4
     passes: Real = stdtr(freedom, away / error)

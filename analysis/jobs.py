@@ -5,72 +5,22 @@ that was done, and the queue, as they were seen; the pairings differ in how much
 assumes one, and is made with several.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numba
 import numpy as np
 
-from analysis.flows import QUEUES, Flows
-from analysis.loads import level_of
+from analysis.counted import Counted
 from analysis.matching import Real, Whole
-from analysis.periods import between
 
 HOUR: Final = 3600.0
 # Among so many jobs before and after it a job that is added finds its run time.
 NEAR: Final = 50
-BUSY: Final = ("Running", "Creating")
 NOT_STARTED: Final = -0.5
 PAIRINGS: Final = {"oldest": (1.0, 0.0), "any": (0.0, 0.0), "newest": (0.0, 0.5)}
 """Which of the running jobs ends: the shares of ends that are of the oldest and of the newest; the others are of any.
 The oldest spread least: all run alike. Where any ends, run times are as if no job remembered how long it ran."""
-
-
-@dataclass(frozen=True)
-class Counted:
-    """What was counted of a pool: its queue, who came to it and left it, and who was busy."""
-
-    slots: Whole
-    """n, in seconds; those at which all of it was seen."""
-    queue: Whole
-    busy: Whole
-    """n: jobs that wait, and jobs that have left the queue and hold capacity."""
-    arrivals: Whole
-    """n - 1: of each interval."""
-
-    @property
-    def starts(self) -> Whole:
-        """N - 1: jobs that left the queue; those too that gave up, as if they had run for no time."""
-        return np.maximum(self.arrivals - np.diff(self.queue), 0)
-
-    @property
-    def ends(self) -> Whole:
-        """N - 1: jobs that gave their capacity back."""
-        since = np.concatenate([[0], np.cumsum(self.starts)]) - (self.busy - self.busy[0])
-        # Who runs again without having waited is not told from who had not ended.
-        rising: Whole = np.diff(np.maximum.accumulate(np.maximum(since, 0)))
-        return rising
-
-    @property
-    def waited_seconds(self) -> float:
-        """All waiting that was seen, in job-seconds."""
-        return float(np.trapezoid(self.queue, self.slots))
-
-    @property
-    def busy_seconds(self) -> float:
-        """All running that was seen, in job-seconds."""
-        return float(np.trapezoid(self.busy, self.slots))
-
-    @property
-    def queued(self) -> int:
-        """At how many slots somebody waited."""
-        return int((self.queue > 0).sum())
-
-    def since(self, instant: int) -> "Counted":
-        """Return what was counted from an instant on; all where hardly anything was."""
-        first = min(int(np.searchsorted(self.slots, instant)), max(len(self.slots) - 2, 0))
-        return Counted(self.slots[first:], self.queue[first:], self.busy[first:], self.arrivals[first:])
 
 
 @dataclass(frozen=True)
@@ -101,37 +51,33 @@ class Jobs:
         """The standard deviation of run times over their mean; NaN of none."""
         return float(self.ran.std() / self.ran.mean()) if len(self.ran) else float("nan")
 
-    def scaled(self, demand: float, seed: int) -> "Jobs":
-        """Return as many more, or fewer, as `demand` says.
+    def scaled(self, demand: float, seed: int) -> "Scaled":
+        """Return as many more, or fewer, as `demand` says; those of less demand are among those of more.
 
-        Who is added comes within the hour of another, and runs as long as one of the same days.
+        Who is added comes within the hour of another, and is like one of those around it.
         """
-        random = np.random.default_rng(seed)
         there = self.running + self.waiting
-        copies = np.floor(demand + random.random(self.count)).astype(np.int64)
-        chosen = np.repeat(np.arange(there, len(self.came)), copies)
-        first = np.concatenate([[True], np.diff(chosen) > 0]) if len(chosen) else np.empty(0, np.bool_)
-        came, ran = self.came[chosen], self.ran[chosen]
-        added = np.flatnonzero(~first)
-        came[added] += random.uniform(-HOUR, HOUR, len(added))
-        near = np.clip(chosen[added] + random.integers(-NEAR, NEAR + 1, len(added)), there, len(self.came) - 1)
-        ran[added] = self.ran[near]
-        came = np.maximum(came, self.came[0])
-        order = np.argsort(came, kind="stable")
-        came, ran = (np.concatenate([each[:there], of[order]]) for each, of in ((self.came, came), (self.ran, ran)))
-        return Jobs(came, ran, self.running, self.waiting)
+        own = np.arange(there, len(self.came))
+        copies = np.floor(demand + np.random.default_rng(seed).random(self.count)).astype(np.int64)
+        came, like = [self.came[own[copies > 0]]], [own[copies > 0]]
+        for more in range(1, int(copies.max(initial=0))):
+            random, some = np.random.default_rng((seed, more)), copies > more
+            shift, away = random.uniform(-HOUR, HOUR, self.count), random.integers(-NEAR, NEAR + 1, self.count)
+            came.append(np.maximum(self.came[own[some]] + shift[some], self.came[0]))
+            like.append(np.clip((own + away)[some], there, len(self.came) - 1))
+        order = np.argsort(np.concatenate(came), kind="stable")
+        of = np.concatenate([np.arange(there), np.concatenate(like)[order]])
+        at = np.concatenate([self.came[:there], np.concatenate(came)[order]])
+        return Scaled(Jobs(at, self.ran[of], self.running, self.waiting), of)
 
 
-def counted(group: Sequence[Flows], queue: str) -> Counted:
-    """Sum up what was counted of the series of a pool; `queue` is one of `QUEUES`."""
-    statuses = [status for status in BUSY if status not in QUEUES[queue]]
-    waiting, *busy = (level_of(group, status) for status in (None, *statuses))
-    slots = waiting.slots
-    came = np.sum([between(each.series.slots, each.arrivals, slots) for each in group], axis=0)
-    arrivals = np.diff(np.rint(came)).astype(np.int64)
-    # A queue never grows by more than what came.
-    arrivals = np.maximum(arrivals, np.diff(waiting.jobs))
-    return Counted(slots, waiting.jobs, np.sum([each.jobs for each in busy], axis=0), arrivals)
+@dataclass(frozen=True)
+class Scaled:
+    """Jobs of another demand."""
+
+    jobs: Jobs
+    like: Whole
+    """Of each the job of the other demand that it is like."""
 
 
 def rebuild(seen: Counted, pairing: str, seed: int) -> Jobs:

@@ -26,19 +26,22 @@ class Nodes:
         return float(np.dot(of, np.diff(edges)) / (end - start)) if end > start else float(of[-1])
 
 
-def nodes_of(pool: Pool, flavors: Mapping[str, int]) -> Nodes | None:
+def nodes_of(pool: Pool, flavors: Mapping[str, int], until: int) -> Nodes | None:
     """Return a pool's nodes; None where discovery has not told.
 
     Parameters
     ----------
     flavors
         Cards a node, by flavor.
+    until
+        In seconds: what was told later is of no use, except where it is all there is.
     """
-    if not pool.nodes:
+    told = [each for each in pool.nodes if each[0] <= until] or list(pool.nodes[:1])
+    if not told:
         return None
     # Before it was first described it is taken to have been as it was then.
-    changes = np.array([-np.inf, *(float(slot) for slot, _ in pool.nodes[1:])])
-    nodes = np.array([float(sum(counts.values())) for _, counts in pool.nodes])
-    cards = [sum(flavors.get(flavor, np.nan) * number for flavor, number in counts.items()) for _, counts in pool.nodes]
-    names = frozenset(flavor for _, counts in pool.nodes for flavor in counts)
+    changes = np.array([-np.inf, *(float(slot) for slot, _ in told[1:])])
+    nodes = np.array([float(sum(counts.values())) for _, counts in told])
+    cards = [sum(flavors.get(flavor, np.nan) * number for flavor, number in counts.items()) for _, counts in told]
+    names = frozenset(flavor for _, counts in told for flavor in counts)
     return Nodes(changes, nodes, np.array(cards, float), names)

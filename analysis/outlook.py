@@ -81,14 +81,17 @@ def _plan(report: Report, frame: pd.DataFrame) -> Table:
     rows = []
     limited = limit_of(report) is not None
     for name, part in _rows(frame):
-        cells, shown = [name], set[float]()
+        cells = [name]
         cells += [Cell(_needed(part.iloc[0]))] if limited else []
-        for factor in MORE:
-            # The nearest that was replayed, once.
-            row = part.iloc[int((part["factor"] - factor).abs().argmin()) if part["factor"].notna().any() else 0]
-            known = pd.notna(row["capacity"]) and row["capacity"] not in shown
-            cells.append(Cell(_step(row, report.interval) if known else "-"))
-            shown.add(row["capacity"])
+        shown: dict[float, pd.Series] = {}
+        for factor in sorted(MORE, key=lambda each: abs(each - 1)):
+            # The nearest that was replayed, once, and on the same side of today's.
+            side = part[np.sign((part["factor"] - 1).round(9)) == np.sign(factor - 1)]
+            left = side[~side["capacity"].isin([row["capacity"] for row in shown.values()])]
+            away = (left["factor"] - factor).abs()
+            if away.notna().any():
+                shown[factor] = left.loc[away.idxmin()]
+        cells += [Cell(_step(shown[each], report.interval) if each in shown else "-") for each in MORE]
         rows.append(cells)
     abouts = [_("about {share}").format(share=percent(factor)) for factor in MORE]
     abouts[MORE.index(1.0)] = _("today")

@@ -1,19 +1,22 @@
 """What more, or less, capacity would do: the waits of the same jobs with another capacity, and what a target takes."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
 
 from analysis import waits
-from analysis.ensemble import HELD, Effect, Ensemble, Observed
-from analysis.groups import Windows, as_rows
-from analysis.jobs import Counted, counted
+from analysis.counted import Counted, counted
+from analysis.ensemble import Effect, Ensemble, Observed
+from analysis.groups import TOO_SHORT, Windows, as_rows
 from analysis.language import mark
 from analysis.matching import Real, Whole
 from analysis.nodes import Nodes, nodes_of
 from analysis.periods import Columns
+from analysis.plan_notes import MOST, notes_of
 from analysis.replicas import FEWEST_QUEUED, Capacity
+from analysis.search import smallest
 from analysis.told import Told
 from analysis.wishes import QUANTILES, Wish
 
@@ -31,14 +34,7 @@ by Little's law; run_spread: the standard deviation of run times over their mean
 CURVE: Final = (0.8, 1.5)
 LEAST_MORE: Final = 3
 POINTS: Final = 15
-MOST: Final = 4.0
-"""As many times today's capacity are looked at to reach a target."""
 MONTH_HOURS: Final = 730
-MOVED: Final = 1.25
-"""By so much, over weeks, those who run while others queue may differ before it is told."""
-UNLIKE: Final = 3.0
-"""Farther away than this from what was seen no replica explains it."""
-WEEK: Final = 7 * 86_400
 
 
 def plan(group: Sequence[Told], windows: Whole, wish: Wish, flavors: Mapping[str, int], queue: str) -> Columns:
@@ -66,47 +62,56 @@ def plan(group: Sequence[Told], windows: Whole, wish: Wish, flavors: Mapping[str
         When nothing would be left of the capacity.
     """
     seen = counted([each.flows for each in group], queue)
-    if not len(seen.arrivals) or not seen.arrivals.sum():
-        return {"note": np.array([mark("note", "no arrivals")], object)}
-    nodes = nodes_of(group[0].flows.series.pool, flavors)
-    interval = float(np.median(np.diff(seen.slots)))
-    ensemble = Ensemble(seen, observed_of(group, windows), interval, _went(nodes, seen))
-    servers = _servers(seen)
-    today, unit = (nodes.nodes[-1], "nodes") if nodes is not None and nodes.nodes[-1] > 0 else (servers, "jobs at once")
+    if len(seen.slots) < 2 or not seen.arrivals.sum():
+        return _nothing(wish, TOO_SHORT if len(seen.slots) < 2 else mark("note", "no arrivals"))
+    nodes = nodes_of(group[0].flows.series.pool, flavors, int(seen.slots[-1]))
+    went = went_of(nodes, seen)
+    ensemble = Ensemble(seen, observed_of(group, windows), float(np.median(np.diff(seen.slots))), went)
+    there = nodes is not None and nodes.nodes[-1] > 0
+    today, unit = (nodes.nodes[-1], "nodes") if nodes is not None and there else (_servers(seen), "jobs at once")
     factors = _factors(wish, today)
-    effects = [ensemble.effect(factor, wish.demand) for factor in factors]
-    points, low, high = _falling(effects)
+    points, low, high = _falling(factors, [ensemble.effect(factor, wish.demand) for factor in factors])
     rows: Columns = {}
     for number, name in enumerate(QUANTILES):
         rows |= {
             f"{name}{bound}_seconds": of[:, number] for bound, of in (("", points), ("_low", low), ("_high", high))
         }
-    n = len(factors)
-    factor = np.array(factors)
+    n, factor = len(factors), np.array(factors)
     needed = _needed(ensemble, wish, today)
-    spreads = ensemble.spreads
-    rows |= {
-        "capacity": factor * today,
-        "unit": unit,
-        "factor": factor,
-        "demand": np.full(n, wish.demand),
-        "utilisation": ensemble.utilisation * wish.demand / factor,
-        "extrapolated": (wish.demand / factor > 1 + 1e-9).astype(float),
-        "target_seconds": np.full(n, np.nan if wish.target is None else wish.target),
-        "quantile": wish.quantile,
-        **{
-            name: np.full(n, value) for name, value in zip(("needed", "needed_low", "needed_high"), needed, strict=True)
-        },
-        "cost_a_month": np.full(n, np.nan)
-        if unit != "nodes" or wish.price_per_node_hour is None
-        else factor * today * wish.price_per_node_hour * MONTH_HOURS,
-        "run_seconds": np.full(n, seen.busy_seconds / max(int(seen.ends.sum()), 1)),
-        "run_spread_low": np.full(n, spreads[0]),
-        "run_spread_high": np.full(n, spreads[1]),
-        "method": mark("note", "replay") if ensemble.queued else mark("note", "upper bound"),
-        "note": np.array(["; ".join(_notes(ensemble, nodes, seen, wish, needed))] * n, object),
+    price = np.nan if unit != "nodes" or wish.price_per_node_hour is None else wish.price_per_node_hour
+    # As multiples of today's capacity, the most that there ever was.
+    most = 1.0 if went is None else float(went.at(seen.slots).max())
+    single = {
+        "demand": wish.demand,
+        "target_seconds": np.nan if wish.target is None else wish.target,
+        "needed": needed[0],
+        "needed_low": needed[1],
+        "needed_high": needed[2],
+        "run_seconds": seen.run_seconds,
+        "run_spread_low": ensemble.spreads[0],
+        "run_spread_high": ensemble.spreads[1],
     }
-    return rows
+    return (
+        rows
+        | {name: np.full(n, value) for name, value in single.items()}
+        | {
+            "capacity": factor * today,
+            "unit": unit,
+            "factor": factor,
+            "utilisation": ensemble.utilisation * wish.demand / factor,
+            "extrapolated": (wish.demand * most / factor > 1 + 1e-9).astype(float),
+            "quantile": wish.quantile,
+            "cost_a_month": factor * today * price * MONTH_HOURS,
+            "method": mark("note", "replay") if ensemble.queued else mark("note", "upper bound"),
+            "note": np.array(["; ".join(notes_of(ensemble, nodes, wish, needed, high))] * n, object),
+        }
+    )
+
+
+def _nothing(wish: Wish, note: str) -> Columns:
+    """Say that nothing can be said, and why."""
+    target = np.array([np.nan if wish.target is None else wish.target])
+    return {"quantile": wish.quantile, "target_seconds": target, "note": np.array([note], object)}
 
 
 def observed_of(group: Sequence[Told], windows: Whole) -> Observed:
@@ -144,11 +149,20 @@ def _factors(wish: Wish, today: float) -> list[float]:
     return sorted(chosen)
 
 
-def _falling(effects: Sequence[Effect]) -> tuple[Real, Real, Real]:
-    """Return points and bounds, a row a capacity, that never rise with it: more room never makes jobs wait longer."""
-    stacked = [np.array([getattr(each, name) for each in effects]) for name in ("points", "low", "high")]
-    points, low, high = (np.minimum.accumulate(each, axis=0) for each in stacked)
-    return points, low, high
+def _falling(factors: Sequence[float], effects: Sequence[Effect]) -> tuple[Real, Real, Real]:
+    """Return points and bounds, a row a capacity, that never rise with it: more room never makes jobs wait longer.
+
+    From today's on, in both directions: what is said of today stays.
+    """
+    today = factors.index(1.0)
+    stacked = []
+    for name in ("points", "low", "high"):
+        values = np.array([getattr(each, name) for each in effects])
+        known = np.where(np.isnan(values), np.inf, values)
+        known[today:] = np.minimum.accumulate(known[today:], axis=0)
+        known[: today + 1] = np.maximum.accumulate(known[today::-1], axis=0)[::-1]
+        stacked.append(np.where(np.isinf(known), np.nan, known))
+    return stacked[0], stacked[1], stacked[2]
 
 
 def _needed(ensemble: Ensemble, wish: Wish, today: float) -> tuple[float, float, float]:
@@ -158,26 +172,21 @@ def _needed(ensemble: Ensemble, wish: Wish, today: float) -> tuple[float, float,
     """
     if wish.target is None:
         return np.nan, np.nan, np.nan
-    measure = QUANTILES.index(wish.quantile)
-    first, last = int(np.ceil(0.1 - today)) if today > 1 else 0, int(np.ceil((MOST - 1) * today))
+    target, measure = wish.target, QUANTILES.index(wish.quantile)
+    first, last = min(1 - int(np.ceil(today)), 0), int(np.ceil((MOST - 1) * today))
     known: dict[int, Effect] = {}
 
     def reaches(step: int, name: str) -> bool:
         if step not in known:
             known[step] = ensemble.effect((today + step) / today, wish.demand)
-        return bool(getattr(known[step], name)[measure] <= (wish.target or 0.0))
+        return bool(getattr(known[step], name)[measure] <= target)
 
-    found = []
+    found, near = {}, 0
     for name in ("points", "low", "high"):
-        low, high = first - 1, last
-        if not reaches(high, name):
-            found.append(np.nan)
-            continue
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if reaches(middle, name) else (middle, high)
-        found.append(today + high)
-    return found[0], found[1], found[2]
+        step = smallest(partial(reaches, name=name), near, first, last)
+        near = near if step is None else step
+        found[name] = np.nan if step is None else today + step
+    return found["points"], found["low"], found["high"]
 
 
 def _servers(seen: Counted) -> float:
@@ -187,53 +196,9 @@ def _servers(seen: Counted) -> float:
     return max(float(seen.busy[queued].mean() if enough else seen.busy.max()), 1.0)
 
 
-def _went(nodes: Nodes | None, seen: Counted) -> Capacity | None:
+def went_of(nodes: Nodes | None, seen: Counted) -> Capacity | None:
     """Return how capacity changed within what was seen; None where it did not, or nobody knows."""
     if nodes is None or nodes.nodes[-1] <= 0:
         return None
-    within = (nodes.changes > seen.slots[0]) & (nodes.changes <= seen.slots[-1])
-    if not within.any() or len(set(nodes.nodes)) == 1:
-        return None
-    return Capacity(nodes.changes, nodes.nodes / nodes.nodes[-1])
-
-
-def _notes(
-    ensemble: Ensemble, nodes: Nodes | None, seen: Counted, wish: Wish, needed: tuple[float, float, float]
-) -> list[str]:
-    notes = [mark("note", "sizes of jobs are not counted: several were assumed")]
-    if not ensemble.queued:
-        notes.append(mark("note", "it hardly queued: only the most that jobs would have waited can be said"))
-    elif not ensemble.complete:
-        notes.append(mark("note", "jobs still waited at the end: today's wait is a model's too"))
-    if ensemble.held_share >= HELD:
-        text = mark("note", "{share:.0%} of all waiting was while little ran: more capacity may not end it")
-        notes.append(text.format(share=ensemble.held_share))
-    if ensemble.queued and not ensemble.distance <= UNLIKE:
-        notes.append(mark("note", "the counts are unlike every pool that was replayed: distrust the figures"))
-    if nodes is None:
-        notes.append(mark("note", "nodes are not known: capacity is in jobs at once"))
-    else:
-        if len(nodes.flavors) > 1:
-            notes.append(mark("note", "nodes of several flavors are counted alike"))
-        if _went(nodes, seen) is not None:
-            notes.append(mark("note", "nodes changed in between: today's number is taken for all of the time"))
-    lowest, highest = _moved(seen)
-    if highest > MOVED * lowest and _went(nodes, seen) is None:
-        text = mark("note", "capacity or sizes changed: {low:.1f} to {high:.1f} ran, by week, while others queued")
-        notes.append(text.format(low=lowest, high=highest))
-    if wish.target is not None and np.isfinite(needed[0]):
-        text = mark("note", "the target takes {needed:.4g} ({low:.4g} to {high:.4g})")
-        notes.append(text.format(needed=needed[0], low=needed[1], high=needed[2]))
-    elif wish.target is not None and ensemble.queued:
-        text = mark("note", "even {times:.0f} times the capacity does not reach the target")
-        notes.append(text.format(times=MOST))
-    return notes
-
-
-def _moved(seen: Counted) -> tuple[float, float]:
-    """Return the least and the most, by week, of who ran while others queued."""
-    queued = seen.queue > 0
-    week = (seen.slots - seen.slots[0]) // WEEK
-    times = np.bincount(week[queued], minlength=1)
-    means = np.bincount(week[queued], seen.busy[queued], minlength=1)[times >= 12] / times[times >= 12]
-    return (float(means.min()), float(means.max())) if len(means) else (1.0, 1.0)
+    went = Capacity(nodes.changes, nodes.nodes / nodes.nodes[-1])
+    return went if (went.at(seen.slots) != 1).any() else None

@@ -37,9 +37,8 @@ def plan(frame: pd.DataFrame, axes: Axes) -> Axes:
     Where there is more load on the capacity than was ever seen it is shaded.
     """
     _against(frame, axes, frame["capacity"].to_numpy(float))
-    unit = {"nodes": _("nodes"), "jobs at once": _("jobs at once")}[str(frame["unit"].iloc[0])]
+    unit = {"nodes": _("nodes"), "jobs at once": _("jobs at once")}.get(str(frame["unit"].iloc[0]), "-")
     axes.set_xlabel(_("capacity ({unit})").format(unit=unit))
-    legend(axes, 3)
     return axes
 
 
@@ -48,11 +47,13 @@ def cost(frame: pd.DataFrame, axes: Axes) -> Axes:
     _against(frame, axes, frame["cost_a_month"].to_numpy(float))
     axes.set_xlabel(_("cost a month"))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda price, _place: f"{price:,.0f}"))
-    legend(axes, 3)
     return axes
 
 
 def _against(frame: pd.DataFrame, axes: Axes, at: np.ndarray) -> None:
+    if np.isnan(at).all():
+        axes.text(0.5, 0.5, _("nothing is known"), ha="center", transform=axes.transAxes)
+        return
     name = str(frame["quantile"].iloc[0])
     point, low, high = (frame[f"{name}{bound}_seconds"].to_numpy(float) for bound in ("", "_low", "_high"))
     target = float(frame["target_seconds"].iloc[0])
@@ -77,6 +78,7 @@ def _against(frame: pd.DataFrame, axes: Axes, at: np.ndarray) -> None:
     axes.set_ylim(0, top)
     axes.set_ylabel(label)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    legend(axes, 3)
     durations(axes.yaxis, top)
 
 
@@ -90,7 +92,8 @@ def plans(frame: pd.DataFrame, figure: Figure) -> Figure:
     grid = figure.subplots(-(-len(parts) // COLUMNS), COLUMNS, squeeze=False).ravel()
     for (_key, part), axes in zip(parts, grid, strict=False):
         plan(part, axes)
-        axes.get_legend().remove()
+        if (box := axes.get_legend()) is not None:
+            box.remove()
         axes.set_ylabel("")
         axes.set_title(shortened(named(part.iloc[0]), LONGEST), loc="left")
     for axes in grid[len(parts) :]:

@@ -5,8 +5,9 @@ from dataclasses import replace
 from functools import partial
 
 from analysis.errors import RequestRefused
-from analysis.forecast import FORECAST, forecast, hourly
+from analysis.forecast import FORECAST, forecast
 from analysis.groups import Question
+from analysis.growth import hourly
 from analysis.matching import Whole
 from analysis.periods import Columns
 from analysis.plan import PLAN, as_curve, plan

@@ -10,9 +10,11 @@ from typing import Final
 
 import numpy as np
 
-from analysis.jobs import PAIRINGS, Counted, Jobs, rebuild
+from analysis.counted import Counted
+from analysis.jobs import PAIRINGS, Jobs, Scaled, rebuild
 from analysis.matching import Real, Whole
 from analysis.replay import replay
+from analysis.search import smallest
 
 SIZES: Final = (
     {1: 1.0},
@@ -23,6 +25,8 @@ SIZES: Final = (
 )
 """How many jobs have which size, in units of capacity: from all alike to a few that take as much as sixteen others."""
 SEED: Final = 20
+# Of who ran while others waited; capacity is sought up to so many times that.
+MOST_TIMES: Final = 64
 # So far, in logarithms, a replica's counts may be from those seen: the mean of who ran while others waited, its spread
 # over that mean, and the share of time with a queue. Chosen on simulated pools.
 ALIKE: Final = np.array([0.05, 0.05, 0.15])
@@ -50,6 +54,11 @@ class Capacity:
     """From when on, in seconds; the first is before all else."""
     levels: Real
 
+    def at(self, slots: Whole) -> Real:
+        """Return it at each slot."""
+        levels: Real = self.levels[np.searchsorted(self.changes, slots, side="right") - 1]
+        return levels
+
 
 @dataclass
 class Replica:
@@ -72,8 +81,13 @@ class Replica:
         if as_it_went and self.went is not None:
             changes = self.went.changes
             levels = np.maximum(np.rint(capacity * self.went.levels).astype(np.int64), int(self.widths[-1]))
+            levels[self.went.levels == 0] = 0
         jobs = self.jobs
         return replay(jobs.came, jobs.ran, self.kind, self.widths, jobs.running, changes, levels, passing=self.passing)
+
+    def fits(self, capacity: float) -> bool:
+        """Tell whether the largest of its jobs would ever run."""
+        return bool(capacity >= self.widths[-1])
 
     def waits(self, capacity: float, *, as_it_went: bool = False) -> Real:
         """Return mean and 9-of-10 wait of who came, and all waiting until the record's end, in seconds.
@@ -101,15 +115,15 @@ class Replica:
             self.found[key] = np.array([mine.mean() if len(mine) else 0.0, ninth, seen])
         return self.found[key]
 
-    def calibrate(self, waited_seconds: float, most: int) -> float:
-        """Return the capacity with which as much waiting comes of it as was seen; at most `most`."""
-        low, high = int(self.widths[-1]), max(most, int(self.widths[-1]) + 1)
-        while high - low > 1:
-            middle = (low + high) // 2
-            if self._waits(middle, as_it_went=True)[2] > waited_seconds:
-                low = middle
-            else:
-                high = middle
+    def calibrate(self, waited_seconds: float, near: int) -> float:
+        """Return the capacity with which as much waiting comes of it as was seen; `near` is where to begin."""
+        widest = int(self.widths[-1])
+        most = max(MOST_TIMES * near, widest + 1)
+        found = smallest(
+            lambda capacity: bool(self._waits(capacity, as_it_went=True)[2] <= waited_seconds), near, widest + 1, most
+        )
+        high = most if found is None else found
+        low = high - 1
         below, above, wanted = (
             np.log1p(seconds)
             for seconds in (self._waits(low, as_it_went=True)[2], self._waits(high, as_it_went=True)[2], waited_seconds)
@@ -138,19 +152,13 @@ class Replica:
         order = np.lexsort((np.repeat([1, 0], len(width)), changes))
         return int(np.cumsum(np.concatenate([width, -width])[order]).max(initial=1))
 
-    def scaled(self, demand: float, seed: int) -> "Replica":
-        """Return it with as many more, or fewer, jobs as `demand` says; their sizes are as common."""
-        jobs = self.jobs.scaled(demand, seed)
-        there = self.jobs.running + self.jobs.waiting
-        random = np.random.default_rng(seed)
-        of = self.kind[there:] if self.jobs.count else self.kind
-        kind = np.concatenate([self.kind[:there], random.choice(of, jobs.count) if jobs.count else of[:0]])
-        return replace(self, jobs=jobs, kind=kind, found={})
+    def of(self, scaled: Scaled) -> "Replica":
+        """Return it with its jobs scaled to another demand."""
+        return replace(self, jobs=scaled.jobs, kind=self.kind[scaled.like], found={})
 
     def explain(self, seen: Counted, waited_seconds: float) -> "Explained":
         """Calibrate it to what was counted of a pool, of which so much waiting is for want of capacity."""
-        most = int(4 * seen.busy.max(initial=1) * self.mean_width) + 1
-        capacity = self.calibrate(waited_seconds, most)
+        capacity = self.calibrate(waited_seconds, int(seen.busy[seen.queue > 0].mean() * self.mean_width) + 1)
         away = likeness(*self.counts(capacity, seen.slots)) - likeness(seen.queue, seen.busy)
         few = np.sqrt(1 + FEW_QUEUED / seen.queued)
         return Explained(self, capacity, float(np.sqrt(np.square(away / ALIKE).sum()) / few))

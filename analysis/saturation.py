@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from analysis.batches import FEWEST, correlation_of
+from analysis.counted import Counted, counted
 from analysis.groups import TOO_SHORT
-from analysis.jobs import Counted, counted
 from analysis.language import mark
 from analysis.loads import GAP, LEVEL, PARTS
 from analysis.matching import Real, Whole
@@ -68,21 +68,27 @@ def saturation(
     ]
     if len(pools) == 1:
         return pools[0]
-    summed = [
-        name for name in LOAD if name.startswith(("offered", "unmet", "running_mean", "nodes", "cards", "servers"))
-    ]
-    told: Columns = {name: np.sum([np.asarray(each[name], float) for each in pools], axis=0) for name in summed}
+    kinds = ("offered", "unmet", "running_mean", "nodes", "cards", "servers")
+    unseen = np.isnan([np.asarray(each["running_mean"], float) for each in pools])
+    told: Columns = {}
+    for name in (name for name in LOAD if name.startswith(kinds)):
+        # A pool that was not seen has no part in it; what is not known of one that was is not of the sum.
+        values = np.array([np.asarray(each[name], float) for each in pools])
+        told[name] = np.where(unseen.all(axis=0), np.nan, np.where(unseen, 0.0, values).sum(axis=0))
     for name in ("offered", "servers"):
         # Pools err by themselves.
         for bound, side in (("low", -1), ("high", 1)):
             away = [np.asarray(each[f"{name}_{bound}"], float) - np.asarray(each[name], float) for each in pools]
-            told[f"{name}_{bound}"] = np.asarray(told[name], float) + side * np.sqrt(np.sum(np.square(away), axis=0))
+            apart = np.sqrt(np.where(unseen, 0.0, np.square(away)).sum(axis=0))
+            told[f"{name}_{bound}"] = np.asarray(told[name], float) + side * apart
     # The hours in which a pool was full are those of no sum.
     nothing = np.full(len(windows), np.nan)
     told |= dict.fromkeys(("saturated_hours", "idle_night", "idle_weekend"), nothing)
     told["running_share"] = ratio(np.asarray(told["running_mean"], float), np.asarray(told["servers"], float))
     told["idle"] = 1 - np.asarray(told["running_share"], float)
-    return told | {"method": mark("note", "sums over pools"), "note": ""}
+    text = mark("note", "{missing} of {pools} pools were not seen")
+    missing = [text.format(missing=number, pools=len(pools)) if number else "" for number in unseen.sum(axis=0)]
+    return told | {"method": mark("note", "sums over pools"), "note": np.array(missing, object)}
 
 
 class _Parts:
@@ -125,31 +131,35 @@ def _of_pool(group: Sequence[Told], windows: Whole, flavors: Mapping[str, int], 
     # Where hardly anybody queued there was room for all who ran: that many at least.
     hardly = (slots < FEWEST_QUEUED) | np.isnan(servers[0])
     points = np.where(hardly, most, servers[0])
-    run = _with_interval(running, parts.events(seen.ends) * ratio(whole, np.diff(parts.edges)))
+    run = _with_interval(running, seen.unseen * parts.events(seen.ends) * ratio(whole, np.diff(parts.edges)))
     # Of a window in which the record begins or ends the part that it has.
     starts, ends = np.clip(windows, seen.slots[0], seen.slots[-1]).T
     came = ratio(parts.events(seen.arrivals).sum(axis=1), (ends - starts).astype(float))
-    offered = [came * each for each in run]
-    nodes = nodes_of(group[0].flows.series.pool, flavors)
+    # Where nobody came there is no load, however long jobs run.
+    offered = [np.where(came == 0, 0.0, seen.unseen * came * each) for each in run]
+    nodes = nodes_of(group[0].flows.series.pool, flavors, int(seen.slots[-1]))
     had, cards = (
         (nothing, nothing)
         if nodes is None
         else (np.array([nodes.mean(of, start, end) for start, end in windows]) for of in (nodes.nodes, nodes.cards))
     )
     waited = parts.sums(waiting).sum(axis=1) / HOUR
+    # How many nodes a job takes is known only where others were held up by those that ran.
+    per_job = [np.where(hardly, np.nan, ratio(of, points)) for of in (had, cards)]
+    any_queue = (seen.queue > 0).astype(float)
 
     def idle(when: NDArray[np.bool_]) -> Real:
         busy_then = ratio(parts.sums(busy * when).sum(axis=1), parts.sums(when).sum(axis=1))
         share: Real = np.clip(1 - ratio(busy_then, points), 0, 1)
         return share
 
-    alone = mark("note", "hardly anybody queued: servers are the most that ran at once")
+    alone = mark("note", "hardly anybody queued: servers and idle are at least so many")
     return {
         "offered": offered[0],
         "offered_low": offered[1],
         "offered_high": offered[2],
-        "offered_nodes": offered[0] * ratio(had, points),
-        "offered_cards": offered[0] * ratio(cards, points),
+        "offered_nodes": offered[0] * per_job[0],
+        "offered_cards": offered[0] * per_job[1],
         "running_mean": ratio(running.sum(axis=1), all_seen),
         "running_share": ratio(ratio(running.sum(axis=1), all_seen), points),
         "servers": points,
@@ -158,9 +168,9 @@ def _of_pool(group: Sequence[Told], windows: Whole, flavors: Mapping[str, int], 
         "servers_most": most,
         "nodes": had,
         "cards": cards,
-        "saturated_hours": ratio(parts.sums((seen.queue[1:] > 0) & True).sum(axis=1), all_seen) * WEEK_HOURS,
+        "saturated_hours": ratio(parts.sums((any_queue[1:] + any_queue[:-1]) / 2).sum(axis=1), all_seen) * WEEK_HOURS,
         "unmet_job_hours": waited,
-        "unmet_node_hours": waited * ratio(had, points),
+        "unmet_node_hours": np.where(waited == 0, 0.0, waited * per_job[0]),
         "idle": idle(np.ones(len(busy), np.bool_)),
         "idle_night": idle((hour >= NIGHT[0]) | (hour < NIGHT[1])),
         "idle_weekend": idle(day >= SATURDAY),

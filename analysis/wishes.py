@@ -8,6 +8,7 @@ from typing import Final
 from analysis.errors import RequestRefused
 from analysis.request import seconds_of
 
+MOST_DEMAND: Final = 20
 QUANTILES: Final = ("mean", "p90")
 
 
@@ -41,6 +42,8 @@ class Wish:
                 raise RequestRefused(f"{name} cannot be {value}: a number is expected")
             if name != "add" and value <= 0:
                 raise RequestRefused(f"{name} cannot be {value:g}: with nothing nothing runs; give more than zero")
+        if self.demand > MOST_DEMAND:
+            raise RequestRefused(f"demand cannot be {self.demand:g}: at most {MOST_DEMAND} jobs for one that came")
         if self.quantile not in QUANTILES:
             raise RequestRefused(f"quantile cannot be {self.quantile!r}: take one of {', '.join(QUANTILES)}")
         if self.target_wait is not None:

@@ -1,0 +1,94 @@
+"""What was counted of a pool, over all its types: its queue, who came to it and left it, and who was busy."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from analysis.flows import QUEUES, Flows
+from analysis.loads import GAP, level_of
+from analysis.matching import Whole
+from analysis.periods import between
+
+BUSY: Final = ("Running", "Creating", "Pending", "Terminating")
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What was counted of a pool: its queue, who came to it and left it, and who was busy."""
+
+    slots: Whole
+    """n, in seconds; those at which all of it was seen."""
+    queue: Whole
+    busy: Whole
+    """n: jobs that wait, and jobs that have left the queue and hold capacity."""
+    arrivals: Whole
+    """n - 1: of each interval."""
+    unseen: float = 1.0
+    """Where the API keeps no finished jobs: jobs in truth for one that was seen, by a model; else 1."""
+
+    @property
+    def starts(self) -> Whole:
+        """N - 1: jobs that left the queue; those too that gave up, as if they had run for no time."""
+        return np.maximum(self.arrivals - np.diff(self.queue), 0)
+
+    @property
+    def ends(self) -> Whole:
+        """N - 1: jobs that gave their capacity back."""
+        since = np.concatenate([[0], np.cumsum(self.starts)]) - (self.busy - self.busy[0])
+        # Who runs again without having waited is not told from who had not ended.
+        rising: Whole = np.diff(np.maximum.accumulate(np.maximum(since, 0)))
+        return rising
+
+    @property
+    def waited_seconds(self) -> float:
+        """All waiting that was seen, in job-seconds."""
+        return float(np.trapezoid(self.queue, self.slots))
+
+    @property
+    def busy_seconds(self) -> float:
+        """All running that was seen, in job-seconds."""
+        return float(np.trapezoid(self.busy, self.slots))
+
+    @property
+    def run_seconds(self) -> float:
+        """How long a job was busy on average, by Little's law; NaN where none ended."""
+        ended = self.unseen * int(self.ends.sum())
+        return self.busy_seconds / ended if ended else float("nan")
+
+    @property
+    def guessed_share(self) -> float:
+        """The share of all waiting that lies in gaps between slots, where it is only guessed."""
+        length = np.diff(self.slots)
+        waited = length * (self.queue[1:] + self.queue[:-1]) / 2
+        gaps = length > GAP * np.median(length)
+        return float(waited[gaps].sum() / max(waited.sum(), 1.0))
+
+    @property
+    def queued(self) -> int:
+        """At how many slots somebody waited."""
+        return int((self.queue > 0).sum())
+
+    def since(self, instant: int) -> "Counted":
+        """Return what was counted from an instant on; all where hardly anything was."""
+        first = min(int(np.searchsorted(self.slots, instant)), max(len(self.slots) - 2, 0))
+        return Counted(self.slots[first:], self.queue[first:], self.busy[first:], self.arrivals[first:], self.unseen)
+
+
+def counted(group: Sequence[Flows], queue: str) -> Counted:
+    """Sum up what was counted of the series of a pool; `queue` is one of `QUEUES`."""
+    statuses = [status for status in BUSY if status not in QUEUES[queue]]
+    waiting, *busy = (level_of(group, status) for status in (None, *statuses))
+    slots = waiting.slots
+    came = np.sum([between(each.series.slots, each.arrivals, slots) for each in group], axis=0)
+    arrivals = np.diff(np.rint(came)).astype(np.int64)
+    # A queue never grows by more than what came.
+    arrivals = np.maximum(arrivals, np.diff(waiting.jobs))
+    jobs = np.sum([each.jobs for each in busy], axis=0)
+    seen = sum(int(each.arrivals.sum()) for each in group)
+    unseen = sum(float(each.arrivals.sum()) * each.unseen for each in group) / seen if seen else 1.0
+    whole = Counted(slots, waiting.jobs, jobs, arrivals, unseen)
+    # Of a type that had jobs when it was first listed nothing is known before.
+    late = [int(each.series.slots[0]) for each in group if each.series.counts["total"][0] > 0]
+    return whole.since(max(late, default=int(slots[0]) if len(slots) else 0))
