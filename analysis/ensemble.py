@@ -1,8 +1,6 @@
 """What another capacity or demand would do to the wait of a pool's jobs, over all replicas that explain its counts."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 import numpy as np
@@ -10,7 +8,7 @@ import numpy as np
 from analysis.counted import Counted
 from analysis.jobs import Scaled
 from analysis.matching import Real
-from analysis.replicas import FEWEST_QUEUED, SEED, Capacity, Explained, Replica, candidates
+from analysis.replicas import FEWEST_QUEUED, SEED, Capacity, Explained, candidates
 
 MEASURES: Final = ("mean", "p90")
 LEVEL: Final = 0.90
@@ -104,15 +102,15 @@ class Ensemble:
         shares = (0.0, self.held_share) if self.held_share >= HELD else (0.0,)
         waited, jobs = self.seen.waited_seconds, max(int(self.seen.arrivals.sum()), 1)
         self._explained, weights, beside = list[Explained](), list[float](), list[float]()
+        replicas = list(candidates(self.seen, self.went))
         for share in shares:
-            explain = partial(Replica.explain, seen=self.seen, waited_seconds=waited * (1 - share))
-            with ThreadPoolExecutor() as workers:
-                made = list(workers.map(explain, candidates(self.seen, self.went)))
+            made = [each.explain(self.seen, waited * (1 - share)) for each in replicas]
             counts = _counts(np.array([each.distance for each in made]))
             chosen = np.flatnonzero(counts >= FAINT)
             self._explained += [made[number] for number in chosen]
             weights += list(counts[chosen] / counts[chosen].sum())
             beside += [waited * share / jobs] * len(chosen)
+            replicas = [replicas[number] for number in chosen]
         self._weights = np.array(weights)
         self._beside = np.column_stack([beside, np.zeros(len(beside))])
         today = [each.replica.waits(each.capacity, as_it_went=True)[:2] for each in self._explained]
@@ -158,9 +156,7 @@ class Ensemble:
         return self._effect(factor, demand).beside(self._anchors[demand], less=factor < 1)
 
     def _effect(self, factor: float, demand: float) -> Effect:
-        with ThreadPoolExecutor() as workers:
-            replayed = partial(self._waits, factor=factor, demand=demand)
-            waits = np.array(list(workers.map(replayed, self._explained)))
+        waits = np.array([self._waits(each, factor, demand) for each in self._explained])
         if not self.queued:
             return self._bound(waits.max(axis=0), more=factor >= demand)
         base, h = self._base, self.interval
@@ -196,7 +192,7 @@ class Ensemble:
         small = self.interval * SMALL
         return doubt * (wait + small) / (float(self._base.points[measure]) + small)
 
-    def _waits(self, each: Explained, *, factor: float, demand: float) -> Real:
+    def _waits(self, each: Explained, factor: float, demand: float) -> Real:
         replica = each.replica if demand == 1.0 else each.replica.of(self._scaled[id(each.replica.jobs)])
         mean_and_ninth: Real = replica.waits(each.capacity * factor)[:2]
         return mean_and_ninth

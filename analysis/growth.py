@@ -6,10 +6,10 @@ from typing import Final
 
 import numpy as np
 
-from analysis import waits
 from analysis.counted import counted
 from analysis.ensemble import Effect, Ensemble
 from analysis.groups import TOO_SHORT
+from analysis.loads import arrivals_of
 from analysis.matching import Real, Whole
 from analysis.nodes import nodes_of
 from analysis.periods import Columns
@@ -21,15 +21,14 @@ from analysis.wishes import QUANTILES, Wish
 WEEK: Final = 7 * 86_400
 RECENT_WEEKS: Final = 8
 """Weeks whose jobs are replayed to see what growth the pool takes."""
-STEP: Final = 0.02
-MOST_STEPS: Final = 100
-"""Growth is sought in steps of 2 %, up to sevenfold and down to a seventh."""
+STEP: Final = 0.03
+MOST_STEPS: Final = 66
+"""Growth is sought in steps of 3 %, up to sevenfold and down to a seventh."""
 
 
 def hourly(group: Sequence[Told], windows: Whole, wish: Wish, queue: str) -> Columns:
     """Return the jobs that came in each hour, and what growth the pool takes."""
-    arrivals = np.asarray(waits.estimate([each.waiting for each in group], windows, None, ())["arrivals"], float)
-    said: Columns = {"arrivals": arrivals}
+    said: Columns = {"arrivals": arrivals_of([each.flows for each in group], windows)}
     seen = counted([each.flows for each in group], queue)
     if len(seen.slots) < 2:
         return {"note": TOO_SHORT}

@@ -90,6 +90,14 @@ def level_of(group: Sequence[Flows], status: str | None = None) -> Level:
     return Level(slots[known], total[known])
 
 
+def arrivals_of(group: Sequence[Flows], windows: Whole) -> Real:
+    """Return the jobs that came to the queues of a group in each window."""
+    came: Real = np.sum(
+        [np.diff(between(each.series.slots, each.arrivals, windows))[:, 0] * each.unseen for each in group], axis=0
+    )
+    return came
+
+
 def load(group: Sequence[Flows], windows: Whole) -> Columns:
     """Sum up the flows of the series of a group in each window.
 
@@ -106,12 +114,11 @@ def load(group: Sequence[Flows], windows: Whole) -> Columns:
     n = len(windows)
     # Of every window its instants at equal distances: the first is its start, the last its end.
     instants = windows[:, :1] + np.diff(windows) * np.linspace(0, 1, PARTS + 1)
-    arrivals, parts = np.zeros(n), np.zeros((n, PARTS))
+    arrivals, parts = arrivals_of(group, windows), np.zeros((n, PARTS))
     fewest, most = np.zeros(n, np.int64), np.zeros(n, np.int64)
     ended = dict.fromkeys(ENDED, np.zeros(n))
     for each in group:
         slots = each.series.slots
-        arrivals += np.diff(between(slots, each.arrivals, windows))[:, 0] * each.unseen
         parts += np.diff(between(slots, each.departures, instants))
         low, high = bounds_since(slots, each.came_low, each.came_high, windows, level=each.level)
         fewest, most = fewest + low, most + high
