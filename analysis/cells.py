@@ -165,12 +165,13 @@ def reached(row: pd.Series, name: str) -> str:
 
 
 def _plan(row: pd.Series, interval: float) -> Cells:
-    cells = {
-        "capacity": f"{row['capacity']:,.4g} {row['unit']}" + ("*" if row["extrapolated"] else ""),
-        "mean wait": at_most(row, "mean", interval),
-        "9 of 10 within": at_most(row, "p90", interval),
-        "in use": percent(row["utilisation"]),
-    }
+    headings = {"mean": "mean wait", "p90": "9 of 10 within"}
+    # With a target the wait that it is about.
+    shown = list(headings) if pd.isna(row["target_seconds"]) else [row["quantile"]]
+    capacity = "-" if pd.isna(row["capacity"]) else f"{row['capacity']:,.4g} {row['unit']}"
+    cells = {"capacity": capacity + ("*" if row["extrapolated"] > 0 else "")}
+    cells |= {headings[name]: at_most(row, name, interval) for name in shown}
+    cells["in use"] = percent(row["utilisation"])
     if pd.notna(row["cost_a_month"]):
         cells["a month"] = f"{row['cost_a_month']:,.0f}"
     return cells if pd.isna(row["target_seconds"]) else cells | {"target": reached(row, row["quantile"])}

@@ -17,6 +17,8 @@ from analysis.matching import Real, Whole
 HOURS: Final = 168
 FEWEST: Final = 2
 """Weeks before a forecast can be made at all."""
+MOST_FOLDS: Final = 26
+"""About as many forecasts choose and judge; of a long record not every week begins one."""
 RECENT: Final = 8
 """Weeks of which a usual week is made."""
 LEVEL: Final = 0.90
@@ -113,7 +115,7 @@ def judge(weeks: Real, known: NDArray[np.bool_], ahead: int) -> Judged | None:
     n = len(weeks)
     if n < weeks_needed(ahead):
         return None
-    origins = range(FEWEST, n - ahead + 1)
+    origins = range(FEWEST, n - ahead + 1, max(1, n // MOST_FOLDS))
     split = (FEWEST + n) // 2
     # What chooses ends before what judges begins.
     earlier = [origin for origin in origins if origin + ahead <= split] or [FEWEST]

@@ -32,16 +32,16 @@ def test_of_a_pool_that_is_known(tmp_path: Path) -> None:
     assert row["unmet_node_hours"] == pytest.approx(2 * row["unmet_job_hours"])
 
 
-def test_the_interval_of_run_times_holds_their_mean() -> None:
+def test_the_interval_of_run_times_holds_their_mean(tmp_path: Path) -> None:
     """Of forty pools with the same mean run time about nineteen in twenty intervals hold it."""
-    import tempfile  # noqa: PLC0415 - forty folders
-
-    held = 0
+    pools = {}
     for seed in range(40):
-        with tempfile.TemporaryDirectory() as folder:
-            row = history_of(Path(folder), markov(seed, 4, 0.6, HOUR, 21), 4, 21).load().iloc[0]
-        held += bool(row["run_low_seconds"] <= HOUR <= row["run_high_seconds"])
-    assert held >= 35
+        work = markov(seed, 4, 0.6, HOUR, 21)
+        pools["p", f"{seed}"] = {"train": counts_of(work, starts_of(work, 4, backfill=False), 21, step=600)}
+    told = History(record_of(tmp_path, pools, interval=600)).load()
+    held = (told["run_low_seconds"] <= HOUR) & (told["run_high_seconds"] >= HOUR)
+    assert 40 == len(told)
+    assert held.sum() >= 35
 
 
 def test_hours_with_a_queue_and_idle_nights(tmp_path: Path) -> None:
