@@ -6,15 +6,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import click
 import duckdb
 import pandas as pd
 import pytest
 
-from analysis import History, readable
+from analysis import History, plan_commands, readable
 from analysis.forecast import FORECAST
 from analysis.output import write
 from analysis.plan import PLAN
 from analysis.saturation import LOAD
+from collector.cli import Context
 from tests.planned import FIRST, counts_of, markov
 from tests.polling import configure, poolscope
 from tests.recorded import record_of
@@ -115,11 +117,20 @@ def test_capacity_of_configured_flavors_is_told_in_cards(database: Path, folder:
         (("plan", "--pool", "nobody"), "no series is selected"),
     ],
 )
-def test_what_makes_no_sense_is_refused(database: Path, folder: Path, words: tuple[str, ...], said: str) -> None:
+def test_what_makes_no_sense_is_refused(database: Path, words: tuple[str, ...], said: str) -> None:
     """With exit code 2, in one line that says what is wrong."""
-    done = poolscope(folder, *words, "--db", str(database))
-    assert 2 == done.returncode
-    assert said in done.stderr
+    command = getattr(plan_commands, words[0])
+    with pytest.raises(click.ClickException) as refused:
+        command.main([*words[1:], "--db", str(database)], standalone_mode=False, obj=Context({}))
+    assert 2 == refused.value.exit_code
+    assert said in refused.value.format_message()
+
+
+def test_a_refusal_is_a_line_and_an_exit_code(database: Path, folder: Path) -> None:
+    """As the command line tells it."""
+    done = poolscope(folder, "plan", "--capacity", "0", "--db", str(database))
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "Error: capacity cannot be 0" in done.stderr
     assert "Traceback" not in done.stderr
 
 
