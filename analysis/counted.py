@@ -90,5 +90,6 @@ def counted(group: Sequence[Flows], queue: str) -> Counted:
     unseen = sum(float(each.arrivals.sum()) * each.unseen for each in group) / seen if seen else 1.0
     whole = Counted(slots, waiting.jobs, jobs, arrivals, unseen)
     # Of a type that had jobs when it was first listed nothing is known before.
-    late = [int(each.series.slots[0]) for each in group if each.series.counts["total"][0] > 0]
+    active = (*QUEUES[queue], *statuses)
+    late = [int(each.series.slots[0]) for each in group if any(each.series.counts[status][0] > 0 for status in active)]
     return whole.since(max(late, default=int(slots[0]) if len(slots) else 0))

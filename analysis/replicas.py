@@ -176,11 +176,12 @@ class Explained:
 
 def candidates(seen: Counted, went: Capacity | None) -> Iterator[Replica]:
     """Return a replica for each pairing of starts with ends, sizes of jobs, and order of service."""
-    for pairing in PAIRINGS:
-        jobs = rebuild(seen, pairing, SEED)
-        for shares in SIZES:
-            widths = np.array(list(shares), np.int64)
-            random = np.random.default_rng(SEED)
-            kind = random.choice(len(widths), len(jobs.came), p=list(shares.values()))
+    pairings = [rebuild(seen, pairing, SEED) for pairing in PAIRINGS]
+    for shares in SIZES:
+        widths = np.array(list(shares), np.int64)
+        random = np.random.default_rng(SEED)
+        # As many jobs in every pairing, which share their sizes.
+        kind = random.choice(len(widths), len(pairings[0].came), p=list(shares.values()))
+        for jobs in pairings:
             for passing in (False, True) if len(shares) > 1 else (False,):
                 yield Replica(jobs, kind, widths, passing, float(seen.slots[-1]), went=went)

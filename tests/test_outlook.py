@@ -8,6 +8,10 @@ import pandas as pd
 import pytest
 
 from analysis import History, outlook
+from analysis.language import speaking
+from analysis.record import Record
+from analysis.report import Report, gather
+from analysis.request import Request
 from tests.planned import FIRST, counts_of, markov
 from tests.recorded import record_of
 from tests.reported import content, only, write
@@ -70,31 +74,38 @@ def test_a_page_says_what_the_target_takes(made: Path) -> None:
     assert re.search(r"!\[Wait against capacity of 2 pools\]\(.*plans-\w+\.png\)", text)
 
 
-def test_without_a_limit_it_is_about_the_mean(database: Path, tmp_path: Path) -> None:
+def gathered(database: Path, **asked: str) -> Report:
+    """Gather what a report says of the last four weeks."""
+    return gather(Record(database), Request(every="1d", since="28d", **asked))
+
+
+def test_without_a_limit_it_is_about_the_mean(database: Path) -> None:
     """No target, the mean wait of each capacity; in Chinese too."""
-    assert 0 == write(database, tmp_path, "--since", "28d", "--lang", "zh")
-    page = only(tmp_path, "html")
-    assert "与平均等待</caption>" in page
-    assert "目标需要" not in page
+    report = gathered(database)
+    with speaking("zh"):
+        section = outlook.outlook(report, pictured=True)
+    assert section is not None
+    assert section.tables[1].caption.endswith("与平均等待")
+    assert "目标需要" not in section.tables[1].headings
+    assert 1 == len(section.pictures)
 
 
-def test_of_some_types_there_is_none(database: Path, tmp_path: Path) -> None:
+def test_of_some_types_there_is_none(database: Path) -> None:
     """The types of a pool share its capacity: a report about some of them says nothing of it."""
-    assert 0 == write(database, tmp_path, *PERIOD, "--type", "train", "--format", "html,json")
-    assert 'id="capacity"' not in only(tmp_path, "html")
-    assert "plan" not in content(tmp_path)["pools"][0]
+    report = gathered(database, type="train")
+    assert {"load", "plan", "forecast"}.isdisjoint(report.pools)
+    assert outlook.outlook(report, pictured=True) is None
 
 
-def test_what_fails_is_told_and_the_rest_appears(
-    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A table that cannot be made: its section says so, the others are there, the exit code is 8."""
+def test_what_fails_is_told_in_its_place(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table that cannot be made: its section says so, and so does the report."""
 
     def fail(_report: object, _frame: pd.DataFrame) -> None:
         raise ValueError("made to fail")
 
     monkeypatch.setattr(outlook, "_plan", fail)
-    assert 8 == write(database, tmp_path, *PERIOD)
-    page = only(tmp_path, "html")
-    assert "This section could not be made: ValueError: made to fail" in page
-    assert 2 == page.count("<caption>In this period</caption>")
+    report = gathered(database, slo="15m")
+    section = outlook.outlook(report, pictured=True)
+    assert section is not None
+    assert "ValueError: made to fail" == section.failed
+    assert [("Capacity", "ValueError: made to fail")] == [(each.section, each.message) for each in report.failed]

@@ -13,6 +13,7 @@ import pytest
 
 from analysis import History, commands
 from analysis.asking import Options
+from analysis.output import table
 from analysis.request import Request
 from tests.plain import RECORD, fill, rows_of
 from tests.polling import configure, environment, poolscope
@@ -79,8 +80,9 @@ def test_names_give_way_to_figures(tmp_path: Path) -> None:
             connection.execute(f"COPY ({query}) TO '{file}' (FORMAT parquet)")
             configure(tmp_path, "http://127.0.0.1:9")
             assert 0 == poolscope(tmp_path, "import", file.name, "--project", name + project).returncode
-    for words in (("waits",), ("waits", "--slo", "10m"), ("failures",), ("flows",), ("coverage",)):
-        shown = poolscope(tmp_path, *words, "--every", "1h").stdout.splitlines()
+    history = History(tmp_path / "data" / "poolscope.duckdb")
+    for name_, more in (("waits", {}), ("waits", {"slo": "10m"}), ("failures", {}), ("flows", {}), ("coverage", {})):
+        shown = table(getattr(history, name_)(every="1h", **more)).splitlines()
         # What is said below the table is prose.
         rows = [line for line in shown if not re.match(r"\d+: ", line)]
         assert max(map(len, rows)) <= 100

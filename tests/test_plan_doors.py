@@ -30,7 +30,7 @@ COMMANDS: Final[dict[str, tuple[tuple[str, ...], dict[str, Any], tuple[str, ...]
         {"target_wait": "15m", "quantile": "p90", "price_per_node_hour": 3.0, "flavors": {"f": 8}},
         PLAN,
     ),
-    "forecast": (("--target-wait", "15m", "--horizon", "1w"), {"target_wait": "15m", "horizon": "1w"}, FORECAST),
+    "forecast": (("--horizon", "1w"), {"horizon": "1w"}, FORECAST),
 }
 DAYS: Final = 36
 
