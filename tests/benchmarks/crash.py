@@ -27,6 +27,7 @@ from pathlib import Path
 
 import duckdb
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
 from collector import spool
 from collector.backups import back_up
 from collector.clock import SystemClock

@@ -6,6 +6,7 @@ Killed are pollers, compactors and restorers; who holds the file, and who reads 
 import asyncio
 import multiprocessing
 import random
+import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import duckdb
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
 from collector import spool
 from collector.backups import restore
 from collector.clock import SimulatedClock, SystemClock

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import duckdb
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
 from collector import spool
 from collector.config import Paths
 from collector.sandbox.behaviour import Behaviour

@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.benchmarks.estimates import SUM, fill
 
 MOST_SECONDS = 30.0

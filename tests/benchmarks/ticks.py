@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import redirect_stderr
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
 from collector.cli import Context
 from collector.clock import SimulatedClock, SystemClock
 from collector.commands.collect import command
