@@ -6,7 +6,7 @@ from typing import Final
 
 import pandas as pd
 
-from analysis.wording import duration, number, percent, share_with_bounds, with_bounds
+from analysis.wording import amount, duration, number, percent, share_with_bounds, with_bounds
 
 Cells = dict[str, str]
 
@@ -168,7 +168,7 @@ def _plan(row: pd.Series, interval: float) -> Cells:
     headings = {"mean": "mean wait", "p90": "9 of 10 within"}
     # With a target the wait that it is about.
     shown = list(headings) if pd.isna(row["target_seconds"]) else [row["quantile"]]
-    capacity = "-" if pd.isna(row["capacity"]) else f"{row['capacity']:,.4g} {row['unit']}"
+    capacity = "-" if pd.isna(row["capacity"]) else f"{amount(row['capacity'])} {row['unit']}"
     cells = {"capacity": capacity + ("*" if row["extrapolated"] > 0 else "")}
     cells |= {headings[name]: at_most(row, name, interval) for name in shown}
     cells["in use"] = percent(row["utilisation"])

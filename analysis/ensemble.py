@@ -165,12 +165,13 @@ class Ensemble:
         same = factor == demand == 1.0 and self.went is None
         points, low, high = np.empty(2), np.empty(2), np.empty(2)
         for measure, of in enumerate(ratios.T):
-            left_out = (0.0, 0.0) if same and self.complete[measure] else LEFT_OUT
+            # The less alike the nearest of them is, the more they leave out.
+            unlike = 0.0 if same and self.complete[measure] else max(self.distance, NEAR)
             middle, least, most = (
                 weighted_quantile(of, self._weights, share) for share in (0.5, (1 - LEVEL) / 2, (1 + LEVEL) / 2)
             )
-            least -= left_out[0] * abs(least) + left_out[1]
-            most += left_out[0] * abs(most) + left_out[1]
+            least -= unlike * (LEFT_OUT[0] * abs(least) + LEFT_OUT[1])
+            most += unlike * (LEFT_OUT[0] * abs(most) + LEFT_OUT[1])
             middle, least, most = (
                 max(np.exp(each) * (base.points[measure] + h) - h, 0.0) for each in (middle, least, most)
             )

@@ -12,7 +12,7 @@ from analysis.language import _, plural, translated
 from analysis.report import POOL, Failure, Report
 from analysis.tables import Cell, Table, limit_of
 from analysis.views import MULTIPLES, Section
-from analysis.wording import duration, named, number, percent
+from analysis.wording import amount, duration, named, number, percent
 
 MORE: Final = (0.9, 1.0, 1.1, 1.25)
 """Capacities that the table shows, about, as multiples of today's."""
@@ -107,15 +107,15 @@ def _plan(report: Report, frame: pd.DataFrame) -> Table:
 
 def _step(row: pd.Series, interval: float) -> str:
     mark = "*" if row["extrapolated"] else ""
-    return f"{row['capacity']:.4g}{mark}: {at_most(row, str(row['quantile']), interval)}"
+    return f"{amount(row['capacity'])}{mark}: {at_most(row, str(row['quantile']), interval)}"
 
 
 def _needed(row: pd.Series) -> str:
     if pd.notna(row["needed"]):
         low, high = (row[f"needed_{bound}"] for bound in ("low", "high"))
-        most = f"{high:.4g}" if pd.notna(high) else _("not known")
-        return f"{row['needed']:.4g} ({low:.4g}-{most})"
-    return _("at most {capacity}").format(capacity=f"{row['needed_high']:.4g}") if pd.notna(row["needed_high"]) else "-"
+        most = amount(high) if pd.notna(high) else _("not known")
+        return f"{amount(row['needed'])} ({amount(low)}-{most})"
+    return _("at most {capacity}").format(capacity=amount(row["needed_high"])) if pd.notna(row["needed_high"]) else "-"
 
 
 def _forecast(report: Report, frame: pd.DataFrame) -> Table:

@@ -11,6 +11,7 @@ from analysis.language import mark
 from analysis.matching import Real
 from analysis.nodes import Nodes
 from analysis.wishes import Wish
+from analysis.wording import amount
 
 WEEK: Final = 7 * 86_400
 UNLIKE: Final = 3.0
@@ -40,9 +41,9 @@ def notes_of(ensemble: Ensemble, nodes: Nodes | None, wish: Wish, needed: Sequen
         notes.append(mark("note", "without an upper bound: large jobs, as there may be, would never have run"))
     notes += _of_nodes(ensemble, nodes)
     if wish.target is not None and np.isfinite(needed[0]):
-        least, most = (f"{each:.4g}" if np.isfinite(each) else "?" for each in needed[1:])
+        least, most = (amount(each) if np.isfinite(each) else "?" for each in needed[1:])
         text = mark("note", "the target takes {needed} ({low} to {high})")
-        notes.append(text.format(needed=f"{needed[0]:.4g}", low=least, high=most))
+        notes.append(text.format(needed=amount(needed[0]), low=least, high=most))
     elif wish.target is not None and ensemble.queued:
         text = mark("note", "even {times:.0f} times the capacity does not reach the target")
         notes.append(text.format(times=MOST))
