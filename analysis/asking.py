@@ -33,15 +33,7 @@ class Options(PoolOptions, total=False):
 
 
 class Asking:
-    """Asks a record.
-
-    Parameters
-    ----------
-    database
-        The DuckDB file. It is open while it is read and never longer, so as not to hold up the collector.
-    spool
-        The folder of polls that are not yet in the database; ``spool`` beside the database by default.
-    """
+    """Asks a record; see `history.History`."""
 
     def __init__(self, database: Path | str, spool: Path | str | None = None) -> None:
         self.record = Record(database, spool)

@@ -50,7 +50,6 @@ class Planning(Asking):
         target_wait: str | timedelta | None = None,
         quantile: str = "mean",
         price_per_node_hour: float | None = None,
-        flavors: Mapping[str, int] | None = None,
         **options: Unpack[PoolOptions],
     ) -> pd.DataFrame:
         """Tell what more, or less, capacity would have done to the waits of the jobs that came.
@@ -68,8 +67,6 @@ class Planning(Asking):
             As 15m: also the smallest capacity that reaches it, by ``quantile`` (mean or p90).
         price_per_node_hour
             Also what it costs.
-        flavors
-            Cards a node, by flavor.
 
         Returns
         -------
@@ -77,7 +74,7 @@ class Planning(Asking):
             A row a pool and capacity: the labels and `plan.PLAN`, which describes them.
         """
         wish = Wish(capacity, add, factor, demand, target_wait, quantile, price_per_node_hour)
-        return self._ask("plan", pool_questions.of_plan(Request(**options), wish, flavors or {}))
+        return self._ask("plan", pool_questions.of_plan(Request(**options), wish))
 
     def forecast(
         self,

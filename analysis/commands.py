@@ -67,7 +67,7 @@ class Refused(click.ClickException):
         self.exit_code = error.exit_code  # type: ignore[misc]  # click types it for the class, and reads the instance
 
 
-def record_of(context: Any, db: Path | None) -> tuple[Path, Path | None]:  # noqa: ANN401 - as in `command_of`
+def record_of(context: Any, db: Path | None) -> tuple[Path, Path | None]:  # noqa: ANN401 - the collector's, which analysis does not know by name
     """Return the database and the spool that a call is about."""
     if db is not None:
         return db, None

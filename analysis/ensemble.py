@@ -10,7 +10,6 @@ from analysis.jobs import Scaled
 from analysis.matching import Real
 from analysis.replicas import FEWEST_QUEUED, SEED, Capacity, Explained, candidates
 
-MEASURES: Final = ("mean", "p90")
 LEVEL: Final = 0.90
 # What replicas leave out, on either side, in logarithms: a share of what they say, and something for any change at all.
 # Chosen on 120 simulated pools so that nine in ten truths lie inside; others judge it, see tests/benchmarks/plans.py.
@@ -49,7 +48,7 @@ class Effect:
     high: Real
     """NaN where there is none: so large a job as some may be would never have run."""
 
-    def beside(self, other: "Effect", *, less: bool) -> "Effect":
+    def anchored(self, other: "Effect", *, less: bool) -> "Effect":
         """Return this, where it is less capacity than another, or more: it never waits shorter then, or longer."""
         take = np.maximum if less else np.fmin
         return Effect(take(self.points, other.points), take(self.low, other.low), take(self.high, other.high))
@@ -112,9 +111,9 @@ class Ensemble:
             beside += [waited * share / jobs] * len(chosen)
             replicas = [replicas[number] for number in chosen]
         self._weights = np.array(weights)
-        self._beside = np.column_stack([beside, np.zeros(len(beside))])
+        self._held_seconds = np.column_stack([beside, np.zeros(len(beside))])
         today = [each.replica.waits(each.capacity, as_it_went=True)[:2] for each in self._explained]
-        self._today = np.array(today) + self._beside
+        self._today = np.array(today) + self._held_seconds
         modelled = np.array([weighted_quantile(of, self._weights, 0.5) for of in self._today.T])
         observed, half = self.observed, self.interval / 2
         self._base = Observed(
@@ -153,7 +152,7 @@ class Ensemble:
             self._anchors[demand] = self._effect(1.0, demand)
         if factor == 1.0:
             return self._anchors[demand]
-        return self._effect(factor, demand).beside(self._anchors[demand], less=factor < 1)
+        return self._effect(factor, demand).anchored(self._anchors[demand], less=factor < 1)
 
     def _effect(self, factor: float, demand: float) -> Effect:
         waits = np.array([self._waits(each, factor, demand) for each in self._explained])
@@ -161,7 +160,7 @@ class Ensemble:
             return self._bound(waits.max(axis=0), more=factor >= demand)
         base, h = self._base, self.interval
         # Replicas say by what the wait that was seen changes; where not all of it was, what it is.
-        ratios = np.log(waits + self._beside + h) - np.log(np.where(self.complete, self._today, base.points) + h)
+        ratios = np.log(waits + self._held_seconds + h) - np.log(np.where(self.complete, self._today, base.points) + h)
         same = factor == demand == 1.0 and self.went is None
         points, low, high = np.empty(2), np.empty(2), np.empty(2)
         for measure, of in enumerate(ratios.T):

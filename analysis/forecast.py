@@ -5,15 +5,17 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
-from scipy.special import gammaincinv, stdtr, stdtrit
+from scipy.special import gammaincinv, ndtri, stdtr, stdtrit
 
 from analysis.errors import RequestRefused
-from analysis.forecasters import FORECASTERS, HOURS, LEVEL, Judged, filled, judge, weeks_needed, within
+from analysis.forecasters import FORECASTERS, LEVEL, Judged, filled, judge, weeks_needed, within
 from analysis.groups import Windows
 from analysis.language import mark
 from analysis.matching import Real
 from analysis.periods import Columns
+from analysis.profile import HOURS
 from analysis.wishes import Wish
+from analysis.wording import WEEK
 
 FORECAST: Final = (
     "weeks_ahead", "arrivals", "arrivals_low", "arrivals_high", "load", "load_low", "load_high", "error", "error_naive",
@@ -29,11 +31,8 @@ USUAL: Final = (4, 2, 1)
 """Weeks ahead."""
 SEEN: Final = 0.5
 """An hour of which less was seen is taken for unseen."""
-WEEK: Final = 7 * 86_400
 FEW_COVERED: Final = 0.8
 """Of the hours inside their intervals, below which that is told."""
-Z: Final = 1.6448536269514722
-"""Of a normal interval of 90 %."""
 
 
 def forecast(found: Windows, wish: Wish, ahead: int | None, every: str, zone: ZoneInfo) -> Columns:
@@ -50,14 +49,14 @@ def forecast(found: Windows, wish: Wish, ahead: int | None, every: str, zone: Zo
     """
     said = found.said
     if "arrivals" not in said:
-        return _nothing(found, str(np.asarray(said["note"])))
+        return _nothing(found, wish, str(np.asarray(said["note"])))
     whole = ~found.begins_in & ~found.ends_in
     cut = found.cut[whole]
     weeks = len(cut) // HOURS
     ahead = ahead or next((each for each in USUAL if weeks >= weeks_needed(each)), USUAL[-1])
     if weeks < weeks_needed(ahead):
         text = mark("note", "{weeks:.1f} whole weeks: a forecast so far ahead takes {needed}, to be chosen and judged")
-        return _nothing(found, text.format(weeks=len(cut) / HOURS, needed=weeks_needed(ahead)))
+        return _nothing(found, wish, text.format(weeks=len(cut) / HOURS, needed=weeks_needed(ahead)))
     last = slice(len(cut) - weeks * HOURS, None)
     cut = cut[last]
     known = found.coverage[whole][last] >= SEEN
@@ -67,11 +66,11 @@ def forecast(found: Windows, wish: Wish, ahead: int | None, every: str, zone: Zo
     table = hours.reshape(weeks, HOURS)
     judged = judge(table, known.reshape(weeks, HOURS), ahead)
     if judged is None or not known.any():
-        return _nothing(found, mark("note", "nothing was seen"))
+        return _nothing(found, wish, mark("note", "nothing was seen"))
     return _rows(found, table, judged, wish, ahead, every, int(cut[-1, 1]), said)
 
 
-def _nothing(found: Windows, note: str) -> Columns:
+def _nothing(found: Windows, wish: Wish, note: str) -> Columns:
     """Say that there is no forecast, and why."""
     end = found.cut[-1:, 1]
     return {
@@ -80,7 +79,8 @@ def _nothing(found: Windows, note: str) -> Columns:
         "coverage": np.array([found.coverage.mean()]),
         "history": found.said.get("history"),
         "method": "",
-        "note": np.array(["; ".join(filter(None, (note, found.note)))], object),
+        "target_seconds": np.array([np.nan if wish.target is None else wish.target]),
+        "note": np.array(["; ".join(filter(None, (note, *_of_growth(wish, found.said), found.note)))], object),
     } | _growth_columns(found.said, 1)
 
 
@@ -135,16 +135,22 @@ def _rows(
         "coverage": np.full(n, float(found.coverage.mean())),
         "history": said["history"],
         "method": judged.name,
-        "note": np.array(["; ".join(filter(None, (*_notes(judged, wish, said), found.note)))] * n, object),
+        "note": np.array(
+            ["; ".join(filter(None, (_distrust(judged), *_of_growth(wish, said), found.note)))] * n, object
+        ),
     }
     return rows
 
 
-def _notes(judged: Judged, wish: Wish, said: Columns) -> list[str]:
+def _distrust(judged: Judged) -> str:
+    if judged.covered >= FEW_COVERED:
+        return ""
+    text = mark("note", "of the hours that judged it only {share:.0%} were in their intervals: distrust them")
+    return text.format(share=judged.covered)
+
+
+def _of_growth(wish: Wish, said: Columns) -> list[str]:
     notes = []
-    if judged.covered < FEW_COVERED:
-        text = mark("note", "of the hours that judged it only {share:.0%} were in their intervals: distrust them")
-        notes.append(text.format(share=judged.covered))
     growth = np.asarray(said.get("growth", np.full(3, np.nan)), float)
     if wish.target is not None and np.isfinite(growth).all():
         text = mark("note", "the target is reached up to {growth:.2f} times the demand ({low:.2f} to {high:.2f})")
@@ -173,7 +179,9 @@ def _passes(sums: Real, judged: Judged, said: Columns) -> Real:
         return np.full(len(sums), np.nan)
     away = np.log(np.maximum(sums, 1e-9) / base) - np.log(growth[0])
     # Where the lower end is at no demand at all the upper one alone says how unsure it is.
-    taken = (np.log(growth[2] / growth[1]) / 2 if growth[1] > 0 else np.log(growth[2] / growth[0])) / Z
+    taken = (np.log(growth[2] / growth[1]) / 2 if growth[1] > 0 else np.log(growth[2] / growth[0])) / ndtri(
+        (1 + LEVEL) / 2
+    )
     error = np.maximum(np.hypot(judged.weekly, taken), 1e-9)
     freedom = judged.freedom * (error / np.maximum(judged.weekly, 1e-9)) ** 4
     passes: Real = stdtr(freedom, away / error)

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.matching import Real, Whole
+from analysis.profile import HOURS
 
-HOURS: Final = 168
 FEWEST: Final = 2
 """Weeks before a forecast can be made at all."""
 MOST_FOLDS: Final = 26
@@ -60,7 +60,7 @@ def _shaped(weeks: Real, ahead: int, *, trend: bool) -> Real:
     shape = usual(weeks, 1)[0]
     if len(sums) < (5 if trend else 3) or shape.sum() == 0 or np.ptp(sums) == 0:
         return usual(weeks, ahead)
-    from statsmodels.tsa.holtwinters import ExponentialSmoothing  # noqa: PLC0415 - a second, for forecasts alone
+    from statsmodels.tsa.holtwinters import ExponentialSmoothing  # noqa: PLC0415 - its import takes a second
 
     with warnings.catch_warnings():
         # Where the best smoothing is at an end of its range it says so.

@@ -17,8 +17,8 @@ from analysis.plan import observed_of, went_of
 from analysis.search import smallest
 from analysis.told import Told
 from analysis.wishes import QUANTILES, Wish
+from analysis.wording import WEEK
 
-WEEK: Final = 7 * 86_400
 RECENT_WEEKS: Final = 8
 """Weeks whose jobs are replayed to see what growth the pool takes."""
 STEP: Final = 0.03

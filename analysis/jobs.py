@@ -42,11 +42,6 @@ class Jobs:
         return len(self.came) - self.running - self.waiting
 
     @property
-    def ran_seconds(self) -> float:
-        """How long a job ran on average; NaN of none."""
-        return float(self.ran.mean()) if len(self.ran) else float("nan")
-
-    @property
     def spread(self) -> float:
         """The standard deviation of run times over their mean; NaN of none."""
         return float(self.ran.std() / self.ran.mean()) if len(self.ran) else float("nan")

@@ -1,6 +1,6 @@
 """What more, or less, capacity would do: the waits of the same jobs with another capacity, and what a target takes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
@@ -37,7 +37,7 @@ POINTS: Final = 15
 MONTH_HOURS: Final = 730
 
 
-def plan(group: Sequence[Told], windows: Whole, wish: Wish, flavors: Mapping[str, int], queue: str) -> Columns:
+def plan(group: Sequence[Told], windows: Whole, wish: Wish, queue: str) -> Columns:
     """Answer a wish about one pool.
 
     Parameters
@@ -46,8 +46,6 @@ def plan(group: Sequence[Told], windows: Whole, wish: Wish, flavors: Mapping[str
         Its series.
     windows
         One row: the whole of what is asked about.
-    flavors
-        Cards a node, by flavor.
     queue
         Which statuses are waiting.
 
@@ -64,7 +62,7 @@ def plan(group: Sequence[Told], windows: Whole, wish: Wish, flavors: Mapping[str
     seen = counted([each.flows for each in group], queue)
     if len(seen.slots) < 2 or not seen.arrivals.sum():
         return _nothing(wish, TOO_SHORT if len(seen.slots) < 2 else mark("note", "no arrivals"))
-    nodes = nodes_of(group[0].flows.series.pool, flavors, int(seen.slots[-1]))
+    nodes = nodes_of(group[0].flows.series.pool, {}, int(seen.slots[-1]))
     went = went_of(nodes, seen)
     ensemble = Ensemble(seen, observed_of(group, windows), float(np.median(np.diff(seen.slots))), went)
     there = nodes is not None and nodes.nodes[-1] > 0
@@ -192,8 +190,7 @@ def _needed(ensemble: Ensemble, wish: Wish, today: float) -> tuple[float, float,
 def _servers(seen: Counted) -> float:
     """Return how many run while others wait, the most that ever ran where nobody waited."""
     queued = seen.queue > 0
-    enough = queued.sum() >= FEWEST_QUEUED
-    return max(float(seen.busy[queued].mean() if enough else seen.busy.max()), 1.0)
+    return max(float(seen.busy[queued].mean() if seen.queued >= FEWEST_QUEUED else seen.busy.max()), 1.0)
 
 
 def went_of(nodes: Nodes | None, seen: Counted) -> Capacity | None:

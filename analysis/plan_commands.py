@@ -46,7 +46,6 @@ plan = command_of(
     SINCE,
     *POOLS,
     *OUTPUT,
-    flavors=True,
 )
 forecast = command_of(
     "forecast",

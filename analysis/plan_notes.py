@@ -11,13 +11,14 @@ from analysis.language import mark
 from analysis.matching import Real
 from analysis.nodes import Nodes
 from analysis.wishes import Wish
-from analysis.wording import amount
+from analysis.wording import WEEK, amount
 
-WEEK: Final = 7 * 86_400
 UNLIKE: Final = 3.0
 """Farther away than this from what was seen no replica explains it."""
 MOST: Final = 4.0
 """As many times today's capacity are looked at to reach a target."""
+FEW: Final = 12
+"""Slots with a queue, of which a week has to have more."""
 MOVED: Final = 1.25
 """By so much, over weeks, those who run while others queue may differ before it is told."""
 
@@ -71,5 +72,5 @@ def _moved(seen: Counted) -> tuple[float, float]:
     queued = seen.queue > 0
     week = (seen.slots - seen.slots[0]) // WEEK
     times = np.bincount(week[queued], minlength=1)
-    means = np.bincount(week[queued], seen.busy[queued], minlength=1)[times >= 12] / times[times >= 12]
+    means = np.bincount(week[queued], seen.busy[queued], minlength=1)[times >= FEW] / times[times >= FEW]
     return (float(means.min()), float(means.max())) if len(means) else (1.0, 1.0)

@@ -26,11 +26,11 @@ def of_load(request: Request, flavors: Mapping[str, int]) -> Question:
     return Question(_of_pools(request), ("flows",), estimate, LOAD)
 
 
-def of_plan(request: Request, wish: Wish, flavors: Mapping[str, int]) -> Question:
+def of_plan(request: Request, wish: Wish) -> Question:
     """Ask what another capacity would do, of whole pools."""
 
     def estimate(group: Sequence[Told], windows: Whole) -> Columns:
-        return plan(group, windows, wish, flavors, request.queue)
+        return plan(group, windows, wish, request.queue)
 
     whole = replace(request, every="all", by="pool")
     return Question(_of_pools(whole), ("waiting", "flows"), estimate, PLAN, as_curve)
@@ -46,7 +46,9 @@ def of_forecast(request: Request, wish: Wish, ahead: int | None) -> Question:
         raise RequestRefused(f"every cannot be {request.every!r}: a forecast is by 1h or 1w")
     conclude = partial(forecast, wish=wish, ahead=ahead, every=request.every, zone=request.tz)
     hours = replace(request, every="1h", by="pool")
-    return Question(_of_pools(hours), ("waiting", "flows"), estimate, FORECAST, conclude)
+    # Waits are replayed for a target alone.
+    needs = ("flows",) if wish.target is None else ("waiting", "flows")
+    return Question(_of_pools(hours), needs, estimate, FORECAST, conclude)
 
 
 def _of_pools(request: Request) -> Request:

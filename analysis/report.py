@@ -140,20 +140,19 @@ def gather(
         "coverage": questions.of_coverage(replace(of_pool, every="all")),
         "seen": questions.of_coverage(of_pool),
     }
+    wish = Wish(target_wait=request.slo, quantile="mean" if request.slo is None else "p90")
+    if not request.type:
+        # The types of a pool share its capacity.
+        asked_of_pools["load"] = pool_questions.of_load(replace(of_pool, every="all"), flavors or {})
+        asked_of_pools["plan"] = pool_questions.of_plan(of_pool, wish)
     try:
         report.series = _answered(record, asked, report.failed)
         # By itself: with what went on before the period points of the others would not be those of the commands.
         report.series |= _answered(record, {"compare": questions.of_compare(both, periods)}, report.failed)
         report.pools = _answered(record, asked_of_pools, report.failed)
         if not request.type:
-            # The types of a pool share its capacity. A forecast looks at all that there is.
-            wish = Wish(target_wait=request.slo, quantile="mean" if request.slo is None else "p90")
-            of_capacity = {
-                "load": pool_questions.of_load(replace(of_pool, every="all"), flavors or {}),
-                "plan": pool_questions.of_plan(of_pool, wish, flavors or {}),
-            }
+            # A forecast looks at all that there is.
             weeks = pool_questions.of_forecast(replace(of_pool, every="1w", since=None), wish, None)
-            report.pools |= _answered(record, of_capacity, report.failed)
             report.pools |= _answered(record, {"forecast": weeks}, report.failed)
     except NothingSelected:
         # Where all attempts failed that is what there is to say.

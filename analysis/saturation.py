@@ -18,8 +18,10 @@ from analysis.loads import GAP, LEVEL, PARTS
 from analysis.matching import Real, Whole
 from analysis.nodes import nodes_of
 from analysis.periods import Columns, ratio
+from analysis.profile import HOURS
 from analysis.replicas import FEWEST_QUEUED
 from analysis.told import Told
+from analysis.wording import HOUR
 
 LOAD: Final = (
     "offered", "offered_low", "offered_high", "offered_nodes", "offered_cards", "running_mean", "running_share",
@@ -33,9 +35,7 @@ on average; servers_most: at most. nodes, cards: the mean. saturated_hours: a we
 job-hours and node-hours of the window. idle: the share of the servers, also of nights (20 to 8 o'clock) and weekends.
 run_seconds: by Little's law on who was busy. Intervals: 95 %, missing below ten effective parts of a window."""
 NIGHT: Final = (20, 8)
-WEEK_HOURS: Final = 168
 SATURDAY: Final = 5
-HOUR: Final = 3600
 
 
 def saturation(
@@ -168,7 +168,7 @@ def _of_pool(group: Sequence[Told], windows: Whole, flavors: Mapping[str, int], 
         "servers_most": most,
         "nodes": had,
         "cards": cards,
-        "saturated_hours": ratio(parts.sums((any_queue[1:] + any_queue[:-1]) / 2).sum(axis=1), all_seen) * WEEK_HOURS,
+        "saturated_hours": ratio(parts.sums((any_queue[1:] + any_queue[:-1]) / 2).sum(axis=1), all_seen) * HOURS,
         "unmet_job_hours": waited,
         "unmet_node_hours": np.where(waited == 0, 0.0, waited * per_job[0]),
         "idle": idle(np.ones(len(busy), np.bool_)),

@@ -11,6 +11,7 @@ from analysis.language import _
 MINUTE: Final = 60
 HOUR: Final = 3600
 DAY: Final = 86_400
+WEEK: Final = 7 * DAY
 RIGHT_TO_LEFT: Final = ("R", "AL", "AN", "RLE", "RLO", "RLI")
 
 

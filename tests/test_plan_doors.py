@@ -27,7 +27,7 @@ COMMANDS: Final[dict[str, tuple[tuple[str, ...], dict[str, Any], tuple[str, ...]
     "load": (("--every", "1w"), {"every": "1w", "flavors": {"f": 8}}, LOAD),
     "plan": (
         ("--target-wait", "15m", "--quantile", "p90", "--price-per-node-hour", "3"),
-        {"target_wait": "15m", "quantile": "p90", "price_per_node_hour": 3.0, "flavors": {"f": 8}},
+        {"target_wait": "15m", "quantile": "p90", "price_per_node_hour": 3.0},
         PLAN,
     ),
     "forecast": (("--horizon", "1w"), {"horizon": "1w"}, FORECAST),

@@ -1,0 +1,72 @@
+"""Figures of plans and forecasts by what they contain: today, the target, intervals, nothing for what is not known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.collections import FillBetweenPolyCollection
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle, StepPatch
+
+from analysis import figures, pictures
+
+
+@pytest.fixture
+def axes() -> Axes:
+    with pictures.styled():
+        return Figure(layout="constrained").subplots()
+
+
+def planned(low: float, *, target: float = 600.0) -> pd.DataFrame:
+    """Make a plan of six to ten nodes, eight today."""
+    capacity = np.arange(6.0, 11.0)
+    mean = 14_400 / (capacity - 5) ** 2
+    return pd.DataFrame(
+        {"project": "p", "pool": "a", "pool_name": None, "capacity": capacity, "unit": "nodes", "factor": capacity / 8}
+        | {"quantile": "mean", "target_seconds": target, "extrapolated": (capacity < 8).astype(float)}
+        | {"mean_seconds": mean, "mean_low_seconds": mean * low, "mean_high_seconds": mean / low}
+        | {"cost_a_month": capacity * 1000}
+    )
+
+
+def test_a_plan_shows_today_the_target_and_what_was_never_seen(axes: Axes) -> None:
+    """Points in their band, a mark on today's, the target across, a shade where there is more load than was seen."""
+    frame = planned(0.5)
+    figures.plan(frame, axes)
+    texts = axes.get_legend_handles_labels()[1]
+    assert ["90 % interval", "mean wait", "more load than seen", "today", "target 10 min"] == texts
+    line, today, target = axes.lines
+    assert frame["mean_seconds"].tolist() == list(np.asarray(line.get_ydata()))
+    assert ([8.0], [1600.0]) == (list(np.asarray(today.get_xdata())), list(np.asarray(today.get_ydata())))
+    assert 600 == np.asarray(target.get_ydata())[0]
+    (shade,) = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
+    assert (6, 8) == (shade.get_x(), shade.get_x() + shade.get_width())
+    assert "capacity (nodes)" == axes.get_xlabel()
+    # What is far worse than today does not flatten the rest.
+    assert axes.get_ylim()[1] < frame["mean_high_seconds"].max()
+    with pictures.styled():
+        dear = figures.cost(frame, Figure().subplots())
+    assert 8000 == np.asarray(dear.lines[1].get_xdata())[0]
+
+
+def test_a_plan_of_a_pool_that_never_queued_has_a_band_alone(axes: Axes) -> None:
+    """Without points nothing is drawn as if it were known."""
+    frame = planned(0.5, target=np.nan).assign(mean_seconds=np.nan, mean_low_seconds=0.0)
+    figures.plan(frame, axes)
+    assert all(np.isnan(np.asarray(line.get_ydata(), float)).all() for line in axes.lines)
+    assert any(isinstance(each, FillBetweenPolyCollection) for each in axes.collections)
+
+
+def test_a_forecast_is_drawn_in_its_interval(axes: Axes) -> None:
+    """Steps of what is expected, and of the band around it."""
+    times = pd.date_range("2026-03-27", periods=4, freq="D", tz="Europe/Berlin")
+    frame = pd.DataFrame({"window_start": times[:-1], "window_end": times[1:]}).assign(
+        arrivals=[10, 20, 30], arrivals_low=[5, 10, 20], arrivals_high=[20, 30, 45]
+    )
+    figures.forecast(frame, axes)
+    band, expected = [patch for patch in axes.patches if isinstance(patch, StepPatch)]
+    steps, _edges, _baseline = expected.get_data()
+    _high, _edges, low = band.get_data()
+    assert [10, 20, 30] == list(steps)
+    assert [5, 10, 20] == list(np.asarray(low))
+    assert axes.get_ylim()[1] >= 45
