@@ -48,11 +48,6 @@ class Effect:
     high: Real
     """NaN where there is none: so large a job as some may be would never have run."""
 
-    def anchored(self, other: "Effect", *, less: bool) -> "Effect":
-        """Return this, where it is less capacity than another, or more: it never waits shorter then, or longer."""
-        take = np.maximum if less else np.fmin
-        return Effect(take(self.points, other.points), take(self.low, other.low), take(self.high, other.high))
-
 
 def weighted_quantile(values: Real, weights: Real, share: float) -> float:
     """Return the value that a share of the weights does not exceed."""
@@ -79,7 +74,6 @@ class Ensemble:
         self.complete = np.isfinite(observed.points)
         self.held_share = self._held() if self.queued else 0.0
         self._demand, self._scaled = 1.0, dict[int, Scaled]()
-        self._anchors: dict[float, Effect] = {}
         if self.queued:
             self._calibrate()
         else:
@@ -148,13 +142,6 @@ class Ensemble:
             # Replicas share their jobs.
             jobs = {id(each.replica.jobs): each.replica.jobs for each in self._explained}
             self._demand, self._scaled = demand, {key: of.scaled(demand, SEED) for key, of in jobs.items()}
-        if demand not in self._anchors:
-            self._anchors[demand] = self._effect(1.0, demand)
-        if factor == 1.0:
-            return self._anchors[demand]
-        return self._effect(factor, demand).anchored(self._anchors[demand], less=factor < 1)
-
-    def _effect(self, factor: float, demand: float) -> Effect:
         waits = np.array([self._waits(each, factor, demand) for each in self._explained])
         if not self.queued:
             return self._bound(waits.max(axis=0), more=factor >= demand)

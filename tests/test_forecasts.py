@@ -43,12 +43,15 @@ def test_hours_that_were_not_seen_are_not_judged() -> None:
     """Wherever a gap is filled with nonsense, the errors are those of what was seen."""
     weeks = year(5)[:20]
     seen = np.ones_like(weeks, bool)
-    seen[16, 20:60] = False
+    # The last week teaches no forecast, it only judges.
+    seen[-1, 20:] = False
     nonsense = weeks.copy()
-    nonsense[16, 20:60] = 1000.0
-    judged = judge(nonsense, seen, 2)
+    nonsense[-1, 20:] = 1000.0
+    judged, without = judge(nonsense, seen, 2), judge(weeks, seen, 2)
     assert judged is not None
-    assert judged.error < 20
+    assert without is not None
+    assert (without.error, without.covered) == (judged.error, judged.covered)
+    np.testing.assert_array_equal(without.hourly, judged.hourly)
 
 
 @pytest.fixture(scope="module")

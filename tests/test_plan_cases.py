@@ -52,6 +52,15 @@ def test_growth_is_of_todays_nodes(tmp_path: Path) -> None:
     assert "nodes changed in between" in told["note"]
 
 
+def test_fewer_nodes_than_there_were_are_extrapolation(tmp_path: Path) -> None:
+    """Sixteen, then eight: with eight all along there is more load on each than was ever seen."""
+    work = markov(1, 8, 0.6, HOUR, 28)
+    nodes = nodes_at((-1, 16), (14, 8))
+    told = history_of(tmp_path, work, 8, 28, nodes=nodes).plan()
+    assert (told["extrapolated"][told["capacity"] < 16] == 1).all()
+    assert (told["factor"] >= 1.5).any()
+
+
 def test_a_day_without_nodes_is_no_hold(tmp_path: Path) -> None:
     """Eight nodes but for a day with none: with eight all along the truth is inside, far below what was."""
     work = markov(3, 8, 0.7, HOUR, 28)
@@ -158,6 +167,10 @@ def test_what_is_not_kept_is_in_the_load(tmp_path: Path) -> None:
     running = work.run.sum() / (35 * DAY)
     assert history.forecast()["load"].iloc[0] == pytest.approx(running, rel=0.1)
     assert history.load()["offered"].iloc[0] == pytest.approx(running, rel=0.1)
+    # What comes is as much as came, by the same count, and less than is taken: rather not than yes.
+    told = history.forecast(target_wait="3h").iloc[0]
+    assert told["growth"] > 1.1
+    assert told["pass_probability"] < 0.5
 
 
 def test_a_pool_that_stands_still_is_nothing_in_the_sum(tmp_path: Path) -> None:

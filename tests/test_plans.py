@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from analysis import History
+from analysis.replay import replay
 from tests.planned import FIRST, erlang_c, history_of, markov
-from tests.simulated import HOUR, STEP, Scenario, wait_of, work_of
+from tests.simulated import HOUR, STEP, Scenario, starts_of, wait_of, work_of
 
 BOUNDS = ("", "_low", "_high")
 BUSY = Scenario(servers=16, load=0.8, spread=2.0, mean=HOUR, days=28, rhythm=True)
@@ -60,6 +61,20 @@ def test_the_capacity_for_a_target_is_the_smallest_that_reaches_it(busy: History
     reached = told[told["mean_seconds"] <= target]["capacity"]
     assert row["needed"] == reached.min()
     assert (told["target_seconds"] == round(target)).all()
+
+
+@pytest.mark.parametrize("backfill", [False, True])
+@pytest.mark.parametrize("sizes", ["one", "four"])
+def test_a_replay_is_what_a_scheduler_does(sizes: str, *, backfill: bool) -> None:
+    """Job by job it starts when the simulator's own scheduler starts it, in both orders of service."""
+    of = Scenario(servers=16, load=0.95, spread=2.0, mean=HOUR, days=14, sizes=sizes)
+    work = work_of(of, 1)
+    widths = np.unique(work.size)
+    kind = np.searchsorted(widths, work.size)
+    always, servers = np.array([-np.inf]), np.array([16])
+    started = replay(work.came, work.run, kind, widths, 0, always, servers, passing=backfill)
+    assert (started > work.came).mean() > 0.2
+    np.testing.assert_allclose(started, starts_of(work, 16, backfill=backfill))
 
 
 @pytest.mark.parametrize("more", [0, 1, 3])
