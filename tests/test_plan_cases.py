@@ -10,7 +10,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from analysis import History, figures, outlook, pictures
+from analysis.ensemble import Effect
 from analysis.errors import RequestRefused
+from analysis.plan import _falling
 from analysis.record import Record
 from analysis.report import gather
 from analysis.request import Request
@@ -222,6 +224,19 @@ def test_a_demand_beyond_reason_is_refused(tmp_path: Path) -> None:
     """Twenty times the jobs at most."""
     with pytest.raises(RequestRefused, match="demand cannot be 1e\\+07: at most 20"):
         history_of(tmp_path, markov(1, 4, 0.5, HOUR, 7), 4, 7).plan(demand=1e7)
+
+
+def test_a_curve_falls_from_today_on_in_both_directions() -> None:
+    """Whatever single replays say: what is said of today stays, and no bound is none on the side of less."""
+    effects = [
+        Effect(np.full(2, point), np.full(2, point - 1), np.full(2, high))
+        for point, high in ((4.0, 9.0), (5.0, np.nan), (7.0, 8.0), (9.0, 9.0), (2.0, np.nan))
+    ]
+    points, low, high = (of[:, 0].tolist() for of in _falling([0.8, 0.9, 1.0, 1.1, 1.2], effects))
+    assert [7, 7, 7, 7, 2] == points
+    assert [6, 6, 6, 6, 1] == low
+    assert np.isnan(high[:2]).all()
+    assert [8, 8, 8] == high[2:]
 
 
 @pytest.mark.parametrize("near", [-30, -7, 0, 3, 40])
