@@ -53,16 +53,22 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_answers_as_the_method_does(database: Path, folder: Path, command: str) -> None:
+def test_a_command_answers_as_the_method_does(
+    database: Path, folder: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A table of at most a hundred columns; JSON, CSV and Parquet have the rows and columns of the frame."""
     words, options, columns = COMMANDS[command]
     frame = getattr(History(database), command)(**options)
     assert [*LABELS, *columns] == list(frame.columns)
-    call = (command, "--db", str(database), *words)
-    shown = poolscope(folder, *call)
-    assert (0, "") == (shown.returncode, shown.stderr)
-    assert max(len(line) for line in shown.stdout.splitlines() if line[1:2] != ":") <= 100
-    rows = json.loads(poolscope(folder, *call, "--format", "json").stdout)
+    context = Context({}, config_file=folder / "poolscope.toml")
+    told = []
+    for form in ("table", "json"):
+        call = [*words, "--db", str(database), "--format", form]
+        getattr(plan_commands, command).main(call, standalone_mode=False, obj=context)
+        told.append(capsys.readouterr())
+    assert ["", ""] == [each.err for each in told]
+    assert max(len(line) for line in told[0].out.splitlines() if line[1:2] != ":") <= 100
+    rows = json.loads(told[1].out)
     assert [*frame.columns] == [*rows[0]]
     figures = frame.select_dtypes("number")
     assert [

@@ -5,6 +5,7 @@ import os
 import re
 from pathlib import Path
 
+import click
 import duckdb
 import jsonschema
 import numpy as np
@@ -12,7 +13,9 @@ import pandas as pd
 import pytest
 
 from analysis import History, figures, pages, tables
+from analysis.report_command import report
 from analysis.wording import isolated
+from collector.cli import Context
 from tests.polling import configure, poolscope
 from tests.recorded import MONDAY, record_of
 from tests.reported import DAY, HOSTILE, content, empty_record, name_pools, only, queue, write
@@ -334,10 +337,12 @@ def test_many_pools_are_all_told_of_and_some_are_drawn(tmp_path: Path, monkeypat
 )
 def test_odd_calls_are_refused(words: tuple[str, ...], code: int, told: str, database: Path, tmp_path: Path) -> None:
     """What, where, the mend; and nothing is written."""
-    configure(tmp_path, "http://127.0.0.1:9")
-    done = poolscope(tmp_path, "report", "--db", str(database), *words)
-    assert code == done.returncode
-    assert told in done.stderr
+    with pytest.raises(click.ClickException) as refused:
+        report.main(
+            ["--db", str(database), "--out", str(tmp_path / "reports"), *words], standalone_mode=False, obj=Context({})
+        )
+    assert code == refused.value.exit_code
+    assert told in refused.value.format_message()
     assert not (tmp_path / "reports").exists()
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import History
+from analysis import History, commands
 from analysis.errors import RequestRefused
 from analysis.profile import PROFILE
 from analysis.series import Series
 from analysis.trends import CHANGES, COMPARE, TREND
-from tests.polling import configure, poolscope
+from collector.cli import Context
 from tests.recorded import MONDAY, observed, record_of, series_of
 
 DAY: Final = 86_400
@@ -200,14 +200,16 @@ def test_hours_whose_jobs_still_wait_are_left_out_of_a_week(database: Path) -> N
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_answers_as_the_method_does(database: Path, tmp_path: Path, command: str) -> None:
+def test_a_command_answers_as_the_method_does(database: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A table of at most a hundred columns; JSON has the rows of the frame, and a parquet file all columns."""
-    configure(tmp_path, "http://127.0.0.1:9")
-    words = (command, "--db", str(database), "--slo", "15m")
-    shown = poolscope(tmp_path, *words)
-    assert (0, "") == (shown.returncode, shown.stderr)
-    assert max(len(line) for line in shown.stdout.splitlines() if line[1:2] != ":") <= 100
-    rows = json.loads(poolscope(tmp_path, *words, "--format", "json").stdout)
+    told = []
+    for form in ("table", "json"):
+        call = ["--db", str(database), "--slo", "15m", "--format", form]
+        getattr(commands, command).main(call, standalone_mode=False, obj=Context({}))
+        told.append(capsys.readouterr())
+    assert ["", ""] == [each.err for each in told]
+    assert max(len(line) for line in told[0].out.splitlines() if line[1:2] != ":") <= 100
+    rows = json.loads(told[1].out)
     frame = getattr(History(database), command)(slo="15m")
     assert [*frame.columns] == [*rows[0]]
     assert len(frame) == len(rows)
