@@ -32,12 +32,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from analysis.frames import in_zone
+    from analysis.record.frames import in_zone
     from analysis.history import History
     from analysis.output import readable
 
 __all__ = ["History", "in_zone", "readable"]
-FROM = {"History": "analysis.history", "in_zone": "analysis.frames", "readable": "analysis.output"}
+FROM = {"History": "analysis.history", "in_zone": "analysis.record.frames", "readable": "analysis.output"}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - what a module holds

@@ -7,7 +7,7 @@ from typing import TypedDict
 import pandas as pd
 
 from analysis.groups import Question, answers
-from analysis.record import Record
+from analysis.record.database import Record
 from analysis.request import Patterns
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from analysis.language import mark
 from analysis.matching import Whole
 from analysis.retention import explains, find_retention
-from analysis.series import ENDED, Series
+from analysis.record.series import ENDED, Series
 
 WORST_LAST: Final = (
     mark("note", "silent"),

@@ -14,7 +14,7 @@ from analysis.flows import Flows
 from analysis.language import mark
 from analysis.matching import Real, Whole
 from analysis.periods import Columns, bounds_since, ratio
-from analysis.series import ENDED
+from analysis.record.series import ENDED
 
 DAY: Final = 86_400
 TRAILING_DAYS: Final = 28

@@ -13,7 +13,7 @@ from analysis.classes import Classes, classify
 from analysis.language import mark
 from analysis.matching import Whole
 from analysis.retention import ended_since
-from analysis.series import ENDED, Series
+from analysis.record.series import ENDED, Series
 
 QUEUES: Final = {
     "queue": ("Queue",),

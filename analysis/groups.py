@@ -19,10 +19,10 @@ from analysis.flows import flows_of
 from analysis.language import mark
 from analysis.matching import Real, Whole
 from analysis.periods import Columns, coverage
-from analysis.record import Record
+from analysis.record.database import Record
 from analysis.request import Request
-from analysis.rows import Selection
-from analysis.series import Pool, Series
+from analysis.record.query import Selection
+from analysis.record.series import Pool, Series
 from analysis.told import Told
 from analysis.windows import windows
 

@@ -6,7 +6,8 @@ from typing import Unpack
 
 import pandas as pd
 
-from analysis import frames, questions
+from analysis import questions
+from analysis.record import frames
 from analysis.asking import Options
 from analysis.capacity import Planning
 from analysis.errors import NothingObserved, RequestRefused

@@ -9,7 +9,7 @@ from scipy.special import gammaincinv
 from analysis.flows import Flows
 from analysis.matching import Real, Whole
 from analysis.periods import Columns, between, bounds_since, ratio
-from analysis.series import ENDED
+from analysis.record.series import ENDED
 
 LEVEL: Final = 0.95
 # Into so many parts a window is cut to see how unevenly its jobs leave.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.matching import Real
-from analysis.series import Pool
+from analysis.record.series import Pool
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from wcwidth import wcswidth
 
 from analysis.cells import CELLS, SHAPES, Cells
 from analysis.errors import RequestRefused
-from analysis.frames import in_zone
+from analysis.record.frames import in_zone
 from analysis.history import History
 from analysis.windows import zone_of
 from analysis.wording import percent, shortened

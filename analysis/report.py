@@ -11,11 +11,12 @@ from typing import Any, Final
 
 import pandas as pd
 
-from analysis import frames, pool_questions, questions
+from analysis import pool_questions, questions
+from analysis.record import frames
 from analysis.errors import NothingObserved, NothingSelected, RecordUnreadable, RequestRefused
 from analysis.findings import SHARE, Finding, findings
 from analysis.groups import Question, answers
-from analysis.record import Record
+from analysis.record.database import Record
 from analysis.request import Request
 from analysis.wishes import Wish
 

@@ -78,7 +78,7 @@ def report(
     nothing else; Markdown has its pictures in a folder beside it. The same data makes the same bytes. Exit code 8: a
     part could not be made, which is said in its place; 9: see --fail-above.
     """
-    from analysis.record import Record  # noqa: PLC0415 - `poolscope --help` does without pandas and numba
+    from analysis.record.database import Record  # noqa: PLC0415 - `poolscope --help` does without pandas and numba
     from analysis.reporting import write_report  # noqa: PLC0415 - likewise
     from analysis.request import Request  # noqa: PLC0415 - likewise
 

@@ -15,7 +15,7 @@ from analysis.findings import SHARE
 from analysis.language import LANGUAGES
 from analysis.pages import FORMATS, Draw, Page, pages
 from analysis.publish import publish, remove_older, stem
-from analysis.record import Record
+from analysis.record.database import Record
 from analysis.report import Failure, Report, gather
 from analysis.request import Request
 

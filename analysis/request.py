@@ -14,8 +14,8 @@ import pandas as pd
 from analysis.errors import RequestRefused
 from analysis.flows import QUEUES
 from analysis.matching import Whole
-from analysis.rows import Selection
-from analysis.series import Pool
+from analysis.record.query import Selection
+from analysis.record.series import Pool
 from analysis.service import ORDERS
 from analysis.windows import EVERY, zone_of
 

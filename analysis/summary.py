@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.history import History
-from analysis.series import KEY
+from analysis.record.series import KEY
 
 ENDED = ["Completed", "Terminated", "Failed"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from analysis import failures, loads, waits
 from analysis.failures import Ending
 from analysis.flows import Flows
-from analysis.series import ENDED
+from analysis.record.series import ENDED
 from analysis.service import Waiting
 
 Bounds: TypeAlias = tuple[float | None, float | None, float | None]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis import History
-from analysis.series import Series
+from analysis.record.series import Series
 from tests.recorded import MONDAY, observed, record_of
 from tests.simulated import DAY, STEP, Real, Work, starts_of
 

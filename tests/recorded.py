@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from analysis.matching import Real, Whole
-from analysis.series import COUNTS, STATUSES, Pool, Series
+from analysis.record.series import COUNTS, STATUSES, Pool, Series
 from collector.schema import migrate
 
 MONDAY = 1_767_571_200

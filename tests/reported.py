@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from analysis.report_command import report
-from analysis.series import Series
+from analysis.record.series import Series
 from collector.cli import Context
 from collector.schema import migrate
 from tests.polling import poolscope

@@ -10,7 +10,7 @@ import pytest
 
 from analysis import History
 from analysis.errors import RecordUnreadable, RequestRefused
-from analysis.series import Series
+from analysis.record.series import Series
 from collector.schema import migrate
 from tests.recorded import MONDAY, record_of, series_of
 

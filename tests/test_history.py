@@ -10,7 +10,7 @@ import pytest
 
 from analysis.errors import RecordUnreadable
 from analysis.history import History
-from analysis.record import SCRAPES, SNAPSHOTS
+from analysis.record.database import SCRAPES, SNAPSHOTS
 from analysis.summary import summary
 from collector import spool
 from collector.clock import SimulatedClock

@@ -14,7 +14,8 @@ import pytest
 
 import analysis
 import collector
-from analysis import reporting, series
+from analysis import reporting
+from analysis.record import series
 from collector import cli, errors, schema, snapshot, spool
 from collector.errors import PoolscopeError
 from collector.snapshot import STATUSES, Discovery, Poll, Pool, Scrape, Snapshot, row_of
@@ -36,8 +37,8 @@ KEEPERS = {
         "collector/exports.py",
         "collector/sandbox/traces.py",
         "analysis/output.py",
-        "analysis/record.py",
-        "analysis/rows.py",
+        "analysis/record/database.py",
+        "analysis/record/query.py",
     },
     "matplotlib": {"analysis/figures.py", "analysis/axes.py", "analysis/pictures.py", "analysis/plan_figures.py"},
     "jinja2": {"analysis/pages.py"},

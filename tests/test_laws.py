@@ -15,7 +15,7 @@ from analysis import History
 from analysis.classes import classify
 from analysis.flows import flows_of
 from analysis.matching import Whole
-from analysis.series import Series
+from analysis.record.series import Series
 from analysis.service import Waiting
 from analysis.waits import QUANTILES
 from tests.estimated import Bounds, Estimate, estimate, load

@@ -9,7 +9,7 @@ import pytest
 
 from analysis import History, outlook
 from analysis.language import speaking
-from analysis.record import Record
+from analysis.record.database import Record
 from analysis.report import Report, gather
 from analysis.request import Request
 from tests.planned import FIRST, counts_of, markov

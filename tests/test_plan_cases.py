@@ -13,7 +13,7 @@ from analysis import History, figures, outlook, pictures
 from analysis.ensemble import Effect
 from analysis.errors import RequestRefused
 from analysis.plan import _falling
-from analysis.record import Record
+from analysis.record.database import Record
 from analysis.report import gather
 from analysis.request import Request
 from analysis.search import smallest

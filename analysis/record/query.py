@@ -10,7 +10,7 @@ import duckdb
 import numpy as np
 
 from analysis.matching import Whole
-from analysis.series import COUNTS, UNKNOWN, Pool, Series, read_counts
+from analysis.record.series import COUNTS, UNKNOWN, Pool, Series, read_counts
 
 # So many rows are held at a time: about 200 MB.
 BATCH: Final = 2_000_000

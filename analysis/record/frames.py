@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.matching import Whole
-from analysis.record import Record
-from analysis.rows import Selection
-from analysis.series import COUNTS, KEY, UNKNOWN
+from analysis.record.database import Record
+from analysis.record.query import Selection
+from analysis.record.series import COUNTS, KEY, UNKNOWN
 
 
 def scrapes(record: Record) -> pd.DataFrame:

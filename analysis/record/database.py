@@ -9,10 +9,10 @@ from typing import Final
 import duckdb
 import tenacity
 
-from analysis import rows
+from analysis.record import query
 from analysis.errors import NothingObserved, RecordUnreadable
-from analysis.rows import Selection
-from analysis.series import STATUSES, Pool, Series
+from analysis.record.query import Selection
+from analysis.record.series import STATUSES, Pool, Series
 
 # What is read of the tables, and of the spool's lines, whose fields are the same.
 SCRAPES: Final = {
@@ -78,11 +78,11 @@ class Record:
             When there is none, it is damaged, or a writer holds it for longer than a few seconds.
         """
         with self._opened() as connection:
-            chosen = rows.batches(connection, selection)
+            chosen = query.batches(connection, selection)
         for batch in chosen:
             # Closed while the caller computes: a reader keeps the collector from writing.
             with self._opened() as connection:
-                found = rows.read(connection, batch, selection)
+                found = query.read(connection, batch, selection)
             yield found
 
     def last_slot(self) -> datetime:
@@ -108,7 +108,7 @@ class Record:
             Project, pool, display name, outcome, how often, and the first and last slot, naive UTC; in that order.
         """
         with self._opened() as connection:
-            return rows.attempts(connection, selection)
+            return query.attempts(connection, selection)
 
     @contextmanager
     def _opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
