@@ -32,9 +32,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from analysis.record.frames import in_zone
     from analysis.history import History
     from analysis.output import readable
+    from analysis.record.frames import in_zone
 
 __all__ = ["History", "in_zone", "readable"]
 FROM = {"History": "analysis.history", "in_zone": "analysis.record.frames", "readable": "analysis.output"}

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from analysis.language import _
 from analysis.wording import DAY, HOUR, MINUTE, duration
 
-Real: TypeAlias = NDArray[np.float64]
+Floats: TypeAlias = NDArray[np.float64]
 # Okabe and Ito's, told apart by the colour-blind and, by their lightness, in print.
 INK: Final = "#1f2328"
 MUTED: Final = "#59636e"
@@ -48,11 +48,11 @@ STRIP: Final = 0.035
 """Height of the coverage below an axis, of the axes'."""
 
 
-def edges(frame: pd.DataFrame) -> Real:
+def edges(frame: pd.DataFrame) -> Floats:
     """Return where windows that follow each other begin, and the last one ends, as matplotlib counts days."""
     ends = pd.concat([frame["window_start"], frame["window_end"].iloc[-1:]])
     # Days since 1970, as matplotlib counts them.
-    at: Real = (ends.dt.tz_convert("UTC") - EPOCH).dt.total_seconds().to_numpy(float) / DAY
+    at: Floats = (ends.dt.tz_convert("UTC") - EPOCH).dt.total_seconds().to_numpy(float) / DAY
     return at
 
 
@@ -61,7 +61,7 @@ def day(instant: pd.Timestamp) -> float:
     return (instant - EPOCH).total_seconds() / DAY
 
 
-def middles(frame: pd.DataFrame) -> Real:
+def middles(frame: pd.DataFrame) -> Floats:
     """Return the middles of windows."""
     bounds = edges(frame)
     return (bounds[1:] + bounds[:-1]) / 2
@@ -119,7 +119,7 @@ def seen_as(share: float) -> dict[str, Any]:
     return {"facecolor": PAPER, "edgecolor": "none", "hatch": "////", "hatchcolor": RED, "linewidth": 0}
 
 
-def spans(axes: Axes, at: Real, low: Real, high: Real, **style: Any) -> None:  # noqa: ANN401 - matplotlib's
+def spans(axes: Axes, at: Floats, low: Floats, high: Floats, **style: Any) -> None:  # noqa: ANN401 - matplotlib's
     """Draw at each place a bar from low to high, all of them as one line."""
     nothing = np.full(len(at), np.nan)
     heights = np.column_stack([low, high, nothing]).ravel()
@@ -161,7 +161,7 @@ def legend(axes: Axes, columns: int = 4) -> None:
     axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 0.98), ncols=columns, frameon=False, borderaxespad=0.2)
 
 
-def joined(values: Real) -> dict[str, Any]:
+def joined(values: Floats) -> dict[str, Any]:
     """Return how points that follow each other are drawn: of many only those by a dot that no line reaches."""
     known = np.isfinite(np.concatenate([[np.nan], values, [np.nan]]))
     alone = known[1:-1] & ~known[:-2] & ~known[2:]
@@ -183,7 +183,7 @@ def limited(axes: Axes, limit: float) -> None:
 def rates(
     axes: Axes,
     frame: pd.DataFrame,
-    rate: Sequence[Real],
+    rate: Sequence[Floats],
     color: str,
     name: str,
     bounds: str,

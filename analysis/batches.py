@@ -9,10 +9,9 @@ from typing import Final
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
-from analysis.matching import Real, Whole
+from analysis.arrays import Bools, Floats, Ints
 
 LEVEL: Final = 0.95
 FEWEST: Final = 10.0
@@ -34,11 +33,11 @@ class Stretches:
     Who waited long on one day cannot all have done so on the next as well.
     """
 
-    first: Whole
-    last: Whole
+    first: Ints
+    last: Ints
     """Day numbers, the last one excluded; from the whole to each single day, those of one length side by side."""
-    low: Real
-    high: Real
+    low: Floats
+    high: Floats
     """Bounds of the sum of values times weights; infinite where there is none."""
 
 
@@ -46,18 +45,18 @@ class Stretches:
 class Days:
     """One figure of the days that have it."""
 
-    numbers: Whole
+    numbers: Ints
     """Of each day, rising; those of Mondays are alike but for multiples of seven."""
-    values: Real
-    low: Real
-    high: Real
+    values: Floats
+    low: Floats
+    high: Floats
     """Bounds; infinite where there is none."""
-    weights: Real
+    weights: Floats
     """How many jobs a day's value is about; one where it is about the day itself."""
     stretches: Stretches | None = None
     """Where there are any, bounds come from them."""
 
-    def where(self, chosen: NDArray[np.bool_]) -> "Days":
+    def where(self, chosen: Bools) -> "Days":
         """Return some of the days."""
         low, high, weights = self.low[chosen], self.high[chosen], self.weights[chosen]
         return Days(self.numbers[chosen], self.values[chosen], low, high, weights, self.stretches)
@@ -67,13 +66,13 @@ class Days:
 class Fit:
     """Days explained by what is asked of them, and by the week's rhythm, with weighted least squares."""
 
-    values: Real
-    low: Real
-    high: Real
+    values: Floats
+    low: Floats
+    high: Floats
     """The k coefficients of what is asked: points, and the least and the most that the days' bounds allow."""
-    errors: Real
+    errors: Floats
     """k: standard errors that respect autocorrelation and days that scatter differently."""
-    skews: Real
+    skews: Floats
     """k: the skewness of what the days add to a mean; zero for differences, whose two sides it has alike."""
     correlation: float
     """Of residuals that follow each other, without the bias that a fit gives it; zero at least."""
@@ -125,7 +124,7 @@ def more_days(batches: float, correlation: float) -> int:
     return max(0, int(np.ceil((FEWEST - batches) * (1 + correlation) / (1 - correlation))))
 
 
-def explain(days: Days, asked: Real) -> Fit:
+def explain(days: Days, asked: Floats) -> Fit:
     """Explain days by what is asked of them.
 
     The weights of the days make it an answer about jobs. The errors are those of White (Econometrica 48 (1980), 817,
@@ -170,7 +169,7 @@ def explain(days: Days, asked: Real) -> Fit:
     )
 
 
-def _bounds(shares: Real, days: Days, centre: float) -> tuple[Real, Real]:
+def _bounds(shares: Floats, days: Days, centre: float) -> tuple[Floats, Floats]:
     """Return the least and the most that weighted sums of the days' values, from a centre, can be."""
     low, high = days.low - centre, days.high - centre
     least, most = _at_worst(shares, low, high), _at_worst(shares, high, low)
@@ -188,7 +187,7 @@ def _bounds(shares: Real, days: Days, centre: float) -> tuple[Real, Real]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _at_best_known(each: Real, first: Whole, last: Whole, low: Real, high: Real) -> tuple[float, float]:
+def _at_best_known(each: Floats, first: Ints, last: Ints, low: Floats, high: Floats) -> tuple[float, float]:
     """Return bounds of a weighted sum over days from those of the sums over stretches that contain each other.
 
     Of each stretch its days' mean weight goes to what is known of it, and what is left to the shorter ones in it.
@@ -206,15 +205,15 @@ def _at_best_known(each: Real, first: Whole, last: Whole, low: Real, high: Real)
     return least, most
 
 
-def _at_worst(shares: Real, low: Real, high: Real) -> Real:
+def _at_worst(shares: Floats, low: Floats, high: Floats) -> Floats:
     """Return weighted sums of what is low where it adds and high where it takes away."""
     with np.errstate(invalid="ignore"):
         worst = np.where(shares > 0, shares * low, np.where(shares < 0, shares * high, 0.0))
-    total: Real = worst.sum(axis=1)
+    total: Floats = worst.sum(axis=1)
     return total
 
 
-def rhythm(days: Days) -> Real:
+def rhythm(days: Days) -> Floats:
     """Return what each day of the week differs by, as six columns that leave weighted means alone.
 
     None where the days span less than three weeks.
@@ -223,11 +222,11 @@ def rhythm(days: Days) -> Real:
         return np.empty((len(days.numbers), 0))
     weekday = days.numbers % 7
     columns = (weekday[:, None] == np.arange(1, 7)).astype(float) - (weekday == 0)[:, None]
-    centred: Real = columns - np.average(columns, axis=0, weights=days.weights)
+    centred: Floats = columns - np.average(columns, axis=0, weights=days.weights)
     return centred
 
 
-def correlation_of(residuals: Real) -> float:
+def correlation_of(residuals: Floats) -> float:
     """Return the correlation of days that follow each other, however many are missing between, at least zero.
 
     Residuals of n days from a line have one too small by (2 + 4 r) / n: Kendall, Biometrika 41 (1954), 403; Marriott

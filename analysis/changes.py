@@ -12,8 +12,8 @@ from typing import Final
 import numba
 import numpy as np
 
+from analysis.arrays import Floats
 from analysis.batches import CLAIM, FEWEST, MOST_CORRELATION, Days, Fit, explain, rhythm
-from analysis.matching import Real
 from analysis.slopes import direction
 
 SHORTEST: Final = 7
@@ -115,13 +115,13 @@ def changes_of(days: Days) -> Changes:
     return replace(tried[-1], found=tuple(found))
 
 
-def _heights(values: Real) -> Real:
+def _heights(values: Floats) -> Floats:
     """Return figures on a scale on which the high ones do not rule: as they are below the usual, in octaves above.
 
     Waits scatter in proportion to their level.
     """
     some = values[values > 0]
-    heights: Real = np.log1p(np.maximum(values, 0.0) / np.median(some)) if len(some) else np.zeros(len(values))
+    heights: Floats = np.log1p(np.maximum(values, 0.0) / np.median(some)) if len(some) else np.zeros(len(values))
     return heights
 
 
@@ -135,7 +135,7 @@ def _parts(days: Days, first: int, last: int) -> tuple[Change, ...]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _explained(residuals: Real, root: Real, first: int, last: int) -> float:
+def _explained(residuals: Floats, root: Floats, first: int, last: int) -> float:
     """Return by how much a spell with a level of its own, before its last day, explains more than one level."""
     whole, weight = (root**2).sum(), (root[first:last] ** 2).sum()
     surplus = (root[first:last] * residuals[first:last]).sum() - (root * residuals).sum() * weight / whole
@@ -143,7 +143,7 @@ def _explained(residuals: Real, root: Real, first: int, last: int) -> float:
 
 
 @numba.njit(cache=True, nogil=True)
-def _spell(residuals: Real, root: Real, cut: bool) -> tuple[int, int, float]:
+def _spell(residuals: Floats, root: Floats, cut: bool) -> tuple[int, int, float]:
     """Return the spell that explains most, and how much: of all, or of those that begin with the days.
 
     Circular binary segmentation: Olshen, Venkatraman, Lucito and Wigler, Biostatistics 5 (2004), 557. Of many days
@@ -178,7 +178,7 @@ def _spell(residuals: Real, root: Real, cut: bool) -> tuple[int, int, float]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _judged(residuals: Real, root: Real, cut: bool) -> tuple[float, int, int, float]:
+def _judged(residuals: Floats, root: Floats, cut: bool) -> tuple[float, int, int, float]:
     """Find the spell that explains most.
 
     Returns
@@ -207,7 +207,7 @@ def _judged(residuals: Real, root: Real, cut: bool) -> tuple[float, int, int, fl
 
 
 @numba.njit(cache=True, nogil=True)
-def _chance(residuals: Real, root: Real, cut: bool) -> tuple[tuple[int, int], float, float]:
+def _chance(residuals: Floats, root: Floats, cut: bool) -> tuple[tuple[int, int], float, float]:
     """Return the spell, the correlation of what it leaves, and how likely chance makes one that explains as much.
 
     The numbers are drawn alike at every call: the same days give the same answer.

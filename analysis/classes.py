@@ -13,10 +13,10 @@ from typing import Final
 
 import numpy as np
 
+from analysis.arrays import Ints
 from analysis.language import mark
-from analysis.matching import Whole
-from analysis.retention import explains, find_retention
 from analysis.record.series import ENDED, Series
+from analysis.retention import explains, find_retention
 
 WORST_LAST: Final = (
     mark("note", "silent"),
@@ -104,15 +104,15 @@ def classify(series: Series) -> Classes:
     return Classes(by_status, retention, tuple(notes))
 
 
-def _falls(count: Whole) -> int:
+def _falls(count: Ints) -> int:
     return int(np.maximum(-np.diff(count), 0).sum())
 
 
-def _deletions(count: Whole) -> float:
+def _deletions(count: Ints) -> float:
     return max(HANDFUL, DELETED * float(np.maximum(np.diff(count), 0).sum() + count[0]))
 
 
-def _without_retention(count: Whole, ended: Whole, lost: Whole) -> str:
+def _without_retention(count: Ints, ended: Ints, lost: Ints) -> str:
     """Class a count that falls, and by no retention."""
     if any(_behind_ceiling(stands, lost) > HANDFUL for stands in (count, ended)):
         return "capped"
@@ -120,7 +120,7 @@ def _without_retention(count: Whole, ended: Whole, lost: Whole) -> str:
     return "purged" if (change < 0).sum() <= BATCHES * max(1, (change > 0).sum()) else "rolling"
 
 
-def _behind_ceiling(count: Whole, lost: Whole) -> int:
+def _behind_ceiling(count: Ints, lost: Ints) -> int:
     """Return how many were lost while a count stood at its ceiling; none where it does not stand there for long."""
     at_ceiling = (count[1:] == count.max()) & (count[:-1] == count.max())
     return int(lost[at_ceiling].sum()) if at_ceiling.mean() >= STANDS else 0

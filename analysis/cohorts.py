@@ -8,24 +8,25 @@ import math
 import numba
 import numpy as np
 
-from analysis.matching import UNBOUNDED, Real, Whole, longest_total, shortest_total
+from analysis.arrays import Floats, Ints
+from analysis.matching import UNBOUNDED, longest_total, shortest_total
 from analysis.quantiles import count_of, quantile_bounds
 
 
 @numba.njit(cache=True, nogil=True)
 def points(
-    offsets: Whole,
-    begins: Whole,
-    ends: Whole,
-    unseen: Real,
-    served: Whole,
-    from_: Whole,
-    waits: Real,
-    jobs: Whole,
-    windows: Whole,
-    shares: Real,
+    offsets: Ints,
+    begins: Ints,
+    ends: Ints,
+    unseen: Floats,
+    served: Ints,
+    from_: Ints,
+    waits: Floats,
+    jobs: Ints,
+    windows: Ints,
+    shares: Floats,
     limit: int,
-) -> tuple[Real, Real, Real, Real, Real]:
+) -> tuple[Floats, Floats, Floats, Floats, Floats]:
     """Sum up the waits of each window's cohort under the order of service that was assumed.
 
     Parameters
@@ -99,20 +100,20 @@ def points(
 
 @numba.njit(cache=True, nogil=True)
 def bounds(
-    offsets: Whole,
-    begins: Whole,
-    ends: Whole,
-    arrivals: Whole,
-    departures: Whole,
-    waiting: Whole,
-    first_slots: Whole,
+    offsets: Ints,
+    begins: Ints,
+    ends: Ints,
+    arrivals: Ints,
+    departures: Ints,
+    waiting: Ints,
+    first_slots: Ints,
     unit: int,
-    windows: Whole,
-    fewest: Whole,
-    most: Whole,
-    shares: Real,
+    windows: Ints,
+    fewest: Ints,
+    most: Ints,
+    shares: Floats,
     limit: int,
-) -> tuple[Real, Real, Real]:
+) -> tuple[Floats, Floats, Floats]:
     """Return the sharp bounds of each window's cohort; see `matching` and `quantiles`.
 
     Parameters

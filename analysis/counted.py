@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 
+from analysis.arrays import Ints
 from analysis.flows import QUEUES, Flows
 from analysis.loads import GAP, level_of
-from analysis.matching import Whole
 from analysis.periods import between
 
 BUSY: Final = ("Running", "Creating", "Pending", "Terminating")
@@ -18,27 +18,27 @@ BUSY: Final = ("Running", "Creating", "Pending", "Terminating")
 class Counted:
     """What was counted of a pool: its queue, who came to it and left it, and who was busy."""
 
-    slots: Whole
+    slots: Ints
     """n, in seconds; those at which all of it was seen."""
-    queue: Whole
-    busy: Whole
+    queue: Ints
+    busy: Ints
     """n: jobs that wait, and jobs that have left the queue and hold capacity."""
-    arrivals: Whole
+    arrivals: Ints
     """n - 1: of each interval."""
     unseen: float = 1.0
     """Where the API keeps no finished jobs: jobs in truth for one that was seen, by a model; else 1."""
 
     @property
-    def starts(self) -> Whole:
+    def starts(self) -> Ints:
         """N - 1: jobs that left the queue; those too that gave up, as if they had run for no time."""
         return np.maximum(self.arrivals - np.diff(self.queue), 0)
 
     @property
-    def ends(self) -> Whole:
+    def ends(self) -> Ints:
         """N - 1: jobs that gave their capacity back."""
         since = np.concatenate([[0], np.cumsum(self.starts)]) - (self.busy - self.busy[0])
         # Who runs again without having waited is not told from who had not ended.
-        rising: Whole = np.diff(np.maximum.accumulate(np.maximum(since, 0)))
+        rising: Ints = np.diff(np.maximum.accumulate(np.maximum(since, 0)))
         return rising
 
     @property

@@ -5,14 +5,13 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analysis import failures, waits
+from analysis.arrays import Bools, Floats, Ints
 from analysis.batches import Days, Stretches
 from analysis.failures import Ending
 from analysis.groups import Windows
 from analysis.language import mark
-from analysis.matching import Real, Whole
 from analysis.periods import Columns, ratio
 from analysis.service import Waiting
 
@@ -24,7 +23,7 @@ LENGTHS: Final = (28, 7)
 SUMS: Final = ("mean_", "over_slo", "arrivals")
 
 
-def daily(waiting: Sequence[Waiting], ending: Sequence[Ending], windows: Whole, limit: int | None) -> Columns:
+def daily(waiting: Sequence[Waiting], ending: Sequence[Ending], windows: Ints, limit: int | None) -> Columns:
     """Estimate mean waits, shares over a limit and arrivals, and count ends, in each day."""
     said: Columns = waits.estimate(waiting, windows, limit, ())
     longest, arrivals = (np.asarray(said[name], float) for name in ("mean_high_seconds", "arrivals"))
@@ -48,7 +47,7 @@ def daily(waiting: Sequence[Waiting], ending: Sequence[Ending], windows: Whole, 
     return said
 
 
-def _spans(days: int) -> tuple[Whole, Whole]:
+def _spans(days: int) -> tuple[Ints, Ints]:
     """Return the stretches of so many days, from the whole to the shortest: each's first day, and the one after it."""
     lengths = [days, *(length for length in LENGTHS if length < days)]
     first = [np.arange(0, days, max(length, 1)) for length in lengths]
@@ -72,7 +71,7 @@ def measures(found: Windows) -> Iterator[tuple[str, Days, str]]:
     numbers = np.arange(len(found.cut))
     nothing = np.full(len(numbers), np.nan)
 
-    def column(name: str) -> Real:
+    def column(name: str) -> Floats:
         values = said.get(name)
         return nothing if values is None else np.asarray(values, float)
 
@@ -93,14 +92,14 @@ def measures(found: Windows) -> Iterator[tuple[str, Days, str]]:
     yield "failures", _days_of(numbers, (rate, column("rate_low"), column("rate_high")), finished, seen), note
 
 
-def last_open(without: NDArray[np.bool_], some: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def last_open(without: Bools, some: Bools) -> Bools:
     """Return which of the last windows with jobs are without an upper bound; none where those are not the fewer."""
     bounded = np.flatnonzero(some & ~without)
-    last: NDArray[np.bool_] = some & (np.arange(len(some)) > (bounded[-1] if len(bounded) else -1))
+    last: Bools = some & (np.arange(len(some)) > (bounded[-1] if len(bounded) else -1))
     return last if 2 * last.sum() < some.sum() else np.zeros(len(some), np.bool_)
 
 
-def _stretches(said: Columns, value: str, arrivals: Real, low: Real, high: Real) -> Stretches | None:
+def _stretches(said: Columns, value: str, arrivals: Floats, low: Floats, high: Floats) -> Stretches | None:
     """Return the bounds of all waits, or of how many were over the limit, together and day by day."""
     if "together_first" not in said:
         return None
@@ -116,7 +115,7 @@ def _stretches(said: Columns, value: str, arrivals: Real, low: Real, high: Real)
     return Stretches(np.concatenate([first, days]), np.concatenate([last, days + 1]), sums[0], sums[1])
 
 
-def _days_of(numbers: Whole, figures: tuple[Real, Real, Real], weights: Real, chosen: NDArray[np.bool_]) -> Days:
+def _days_of(numbers: Ints, figures: tuple[Floats, Floats, Floats], weights: Floats, chosen: Bools) -> Days:
     point, low, high = figures
     weights = np.nan_to_num(weights)
     some = chosen & np.isfinite(point) & (weights > 0)

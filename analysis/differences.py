@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from analysis.arrays import Bools
 from analysis.batches import Days, Fit, explain
 
 
-def difference_of(days: Days, later: NDArray[np.bool_]) -> Fit:
+def difference_of(days: Days, later: Bools) -> Fit:
     """Fit a level to each of two periods.
 
     Parameters

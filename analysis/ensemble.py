@@ -5,9 +5,9 @@ from typing import Final
 
 import numpy as np
 
+from analysis.arrays import Floats
 from analysis.counted import Counted
 from analysis.jobs import Scaled
-from analysis.matching import Real
 from analysis.replicas import FEWEST_QUEUED, SEED, Capacity, Explained, candidates
 
 LEVEL: Final = 0.90
@@ -32,9 +32,9 @@ NARROW: Final = 0.05
 class Observed:
     """What the pool's jobs waited: mean and 9-of-10 wait, in seconds."""
 
-    points: Real
-    low: Real
-    high: Real
+    points: Floats
+    low: Floats
+    high: Floats
     """NaN where there is none."""
 
 
@@ -42,14 +42,14 @@ class Observed:
 class Effect:
     """What they would have waited: mean and 9-of-10 wait, in seconds."""
 
-    points: Real
+    points: Floats
     """NaN where only bounds can be said."""
-    low: Real
-    high: Real
+    low: Floats
+    high: Floats
     """NaN where there is none: so large a job as some may be would never have run."""
 
 
-def weighted_quantile(values: Real, weights: Real, share: float) -> float:
+def weighted_quantile(values: Floats, weights: Floats, share: float) -> float:
     """Return the value that a share of the weights does not exceed."""
     order = np.argsort(values, kind="stable")
     until = np.cumsum(weights[order]) - weights[order] / 2
@@ -179,22 +179,22 @@ class Ensemble:
         small = self.interval * SMALL
         return doubt * (wait + small) / (float(self._base.points[measure]) + small)
 
-    def _waits(self, each: Explained, factor: float, demand: float) -> Real:
+    def _waits(self, each: Explained, factor: float, demand: float) -> Floats:
         replica = each.replica if demand == 1.0 else each.replica.of(self._scaled[id(each.replica.jobs)])
-        mean_and_ninth: Real = replica.waits(each.capacity * factor)[:2]
+        mean_and_ninth: Floats = replica.waits(each.capacity * factor)[:2]
         return mean_and_ninth
 
-    def _bound(self, most: Real, *, more: bool) -> Effect:
+    def _bound(self, most: Floats, *, more: bool) -> Effect:
         """Return the most that the jobs of a pool that hardly queued would have waited."""
         seen = self.observed.high
         high = seen if more else np.maximum(most, seen)
         return Effect(np.full(2, np.nan), np.zeros(2), np.maximum(high, self.interval))
 
 
-def _counts(distances: Real) -> Real:
+def _counts(distances: Floats) -> Floats:
     """Return how much each of some replicas counts, of one that is nearest; where nobody knows, all alike."""
     if not np.isfinite(distances).any():
         return np.ones(len(distances))
     away = np.maximum(distances, NEAR) - max(float(np.nanmin(distances)), NEAR)
-    counts: Real = np.exp(-(np.nan_to_num(away, nan=np.inf) ** 2) / 2)
+    counts: Floats = np.exp(-(np.nan_to_num(away, nan=np.inf) ** 2) / 2)
     return counts

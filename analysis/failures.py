@@ -8,18 +8,17 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from scipy.special import betaincinv
 
+from analysis.arrays import Floats, Ints
 from analysis.flows import Flows
 from analysis.language import mark
-from analysis.matching import Real, Whole
 from analysis.periods import Columns, bounds_since, ratio
 from analysis.record.series import ENDED
+from analysis.stats.proportions import jeffreys
 
 DAY: Final = 86_400
 TRAILING_DAYS: Final = 28
 FEWEST_DAYS: Final = 10
-LEVEL: Final = 0.95
 COLUMNS: Final = (
     "finished",
     "finished_low",
@@ -56,7 +55,7 @@ class Ending:
         self.low = {status: each.since_low[changes] for status, each in flows.ended.items()}
         self.high = {status: each.since_high[changes] for status, each in flows.ended.items()}
 
-    def until(self, instants: Whole | Real) -> dict[str, Real]:
+    def until(self, instants: Ints | Floats) -> dict[str, Floats]:
         """Return what had ended by outcome until each instant, each end anywhere in its interval."""
         return {
             status: np.interp(instants, self._instants, self.since[status]) if self.since else np.zeros(instants.shape)
@@ -64,7 +63,7 @@ class Ending:
         }
 
 
-def estimate(group: Sequence[Ending], windows: Whole) -> Columns:
+def estimate(group: Sequence[Ending], windows: Ints) -> Columns:
     """Estimate the failure rate of what ended in each window, over the series of a group.
 
     Parameters
@@ -112,7 +111,7 @@ def estimate(group: Sequence[Ending], windows: Whole) -> Columns:
     }
 
 
-def ends(group: Sequence[Ending], windows: Whole) -> tuple[dict[str, Real], dict[str, Whole], dict[str, Whole]]:
+def ends(group: Sequence[Ending], windows: Ints) -> tuple[dict[str, Floats], dict[str, Ints], dict[str, Ints]]:
     """Return by outcome how many ended in each window, and the fewest and the most that can have."""
     ended = dict.fromkeys(ENDED, np.zeros(len(windows)))
     low, high = (dict.fromkeys(ENDED, np.zeros(len(windows), np.int64)) for _ in range(2))
@@ -126,7 +125,7 @@ def ends(group: Sequence[Ending], windows: Whole) -> tuple[dict[str, Real], dict
     return ended, low, high
 
 
-def overdispersion(group: Sequence[Ending], instants: Whole) -> tuple[Real, Whole]:
+def overdispersion(group: Sequence[Ending], instants: Ints) -> tuple[Floats, Ints]:
     """Return by how much days differ more than coin tosses would, over the four weeks before each instant.
 
     Returns
@@ -147,37 +146,3 @@ def overdispersion(group: Sequence[Ending], instants: Whole) -> tuple[Real, Whol
     square = np.divide((days["Failed"] - expected) ** 2, variance, out=np.zeros(variance.shape), where=variance > 0)
     phi = np.maximum(1.0, square.sum(axis=1) / np.maximum(had - 1, 1))
     return np.where(had < FEWEST_DAYS, np.nan, phi), had
-
-
-def jeffreys(failed: Real | Whole, finished: Real | Whole, phi: Real | float) -> tuple[Real, Real]:
-    """Return Jeffreys' interval for rates, of as many jobs as tell as much as these do.
-
-    Brown, Cai and DasGupta, Interval estimation for a binomial proportion, Statistical Science 16 (2001), 4.1.3.
-
-    >>> [round(float(bound), 4) for bound in jeffreys(np.array(10), np.array(100), 1.0)]
-    [0.0527, 0.1701]
-    """
-    a, b = failed / phi + 0.5, (finished - failed) / phi + 0.5
-    tail = (1 - LEVEL) / 2
-    low = np.where(failed <= 0, 0.0, betaincinv(a, b, tail))
-    high = np.where(failed >= finished, 1.0, betaincinv(a, b, 1 - tail))
-    return low, high
-
-
-def difference(one: tuple[Real, Real, Real], other: tuple[Real, Real, Real]) -> tuple[Real, Real, Real]:
-    """Return the differences of rates with their intervals, from the rates and their own intervals.
-
-    Newcombe's hybrid (method 10 with Jeffreys' intervals): Statistics in Medicine 17 (1998) 873-890.
-
-    Parameters
-    ----------
-    one, other
-        Rates, low and high.
-
-    Returns
-    -------
-    tuple
-        `one` less `other`, low and high.
-    """
-    (p, low, high), (q, other_low, other_high) = one, other
-    return p - q, p - q - np.hypot(p - low, other_high - q), p - q + np.hypot(high - p, q - other_low)

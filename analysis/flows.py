@@ -9,11 +9,11 @@ from typing import Final
 
 import numpy as np
 
+from analysis.arrays import Ints
 from analysis.classes import Classes, classify
 from analysis.language import mark
-from analysis.matching import Whole
-from analysis.retention import ended_since
 from analysis.record.series import ENDED, Series
+from analysis.retention import ended_since
 
 QUEUES: Final = {
     "queue": ("Queue",),
@@ -27,10 +27,10 @@ LARGEST_CORRECTION: Final = 2.0
 class Ended:
     """What ended in one status: for each interval, and since the first slot at each slot, which pins it better."""
 
-    point: Whole
-    most: Whole
-    since_low: Whole
-    since_high: Whole
+    point: Ints
+    most: Ints
+    since_low: Ints
+    since_high: Ints
     level: bool
     """Whether the doubt is about all that ended since the first slot, and not about each interval."""
 
@@ -41,14 +41,14 @@ class Flows:
 
     series: Series
     classes: Classes
-    queue: Whole
+    queue: Ints
     """n: jobs waiting."""
-    arrivals: Whole
+    arrivals: Ints
     """n - 1: jobs that came into the queue, those too that came back to it."""
-    arrivals_most: Whole
+    arrivals_most: Ints
     """n - 1: the most that can have come in each interval."""
-    came_low: Whole
-    came_high: Whole
+    came_low: Ints
+    came_high: Ints
     """n: bounds of what had come since the first slot."""
     ended: dict[str, Ended]
     """By status; empty where nothing is kept."""
@@ -71,7 +71,7 @@ class Flows:
         return "rolling" in self.classes.by_status.values() and self.classes.retention is None
 
     @property
-    def departures(self) -> Whole:
+    def departures(self) -> Ints:
         """N - 1: jobs that left the queue, by starting or by giving up."""
         return self.arrivals - np.diff(self.queue)
 
@@ -122,22 +122,22 @@ def flows_of(series: Series, queue: str) -> Flows:
     return Flows(series, classes, waiting, arrivals, arrivals_most, low, high, ended, 1.0, tuple(notes))
 
 
-def _sum(ended: dict[str, Ended], what: str) -> Whole:
-    total: Whole = np.sum([getattr(each, what) for each in ended.values()], axis=0)
+def _sum(ended: dict[str, Ended], what: str) -> Ints:
+    total: Ints = np.sum([getattr(each, what) for each in ended.values()], axis=0)
     return total
 
 
-def _rising(count: Whole) -> Whole:
+def _rising(count: Ints) -> Ints:
     """Return what never falls and lies midway between what rises above a count and what rises below it.
 
     What a gap left open goes up and down; its upper edge alone would be too high.
     """
     above, below = np.maximum.accumulate(count), np.minimum.accumulate(count[::-1])[::-1]
-    middle: Whole = (above + below) // 2
+    middle: Ints = (above + below) // 2
     return middle
 
 
-def _restarted(series: Series, classes: Classes) -> tuple[Whole, Whole]:
+def _restarted(series: Series, classes: Classes) -> tuple[Ints, Ints]:
     """Return how many finished jobs became active again in each interval, and how many at most.
 
     Their counts fell, and the total did not: the same jobs are there, and nothing came. Where the total fell by less,
@@ -170,7 +170,7 @@ def _ended(series: Series, status: str, classes: Classes) -> Ended:
     return Ended(point, most, since, np.concatenate([[0], np.cumsum(most)]), level=False)
 
 
-def _unkept(series: Series, classes: Classes, queue: str, waiting: Whole) -> Flows:
+def _unkept(series: Series, classes: Classes, queue: str, waiting: Ints) -> Flows:
     """Find the smallest flows that explain the changes, where ends leave no trace."""
     arrivals = _least_arrivals(series, queue)
     came = np.concatenate([[0], np.cumsum(arrivals)])
@@ -179,15 +179,15 @@ def _unkept(series: Series, classes: Classes, queue: str, waiting: Whole) -> Flo
     return Flows(series, classes, waiting, arrivals, arrivals, came, came, {}, unseen, (*classes.notes, note))
 
 
-def _least_arrivals(series: Series, queue: str, slots: slice = slice(None)) -> Whole:
+def _least_arrivals(series: Series, queue: str, slots: slice = slice(None)) -> Ints:
     """Return the fewest arrivals between some of the slots, all by default, that explain what waits and runs."""
     counts = {name: count[slots] for name, count in series.counts.items()}
-    waiting: Whole = np.sum([counts[status] for status in QUEUES[queue]], axis=0)
+    waiting: Ints = np.sum([counts[status] for status in QUEUES[queue]], axis=0)
     needed = np.zeros(len(waiting) - 1, np.int64)
     for status in ("Running", "Creating", "Pending"):
         if status not in QUEUES[queue]:
             needed = np.maximum(0, np.diff(counts[status]) + needed)
-    least: Whole = np.maximum(0, np.diff(waiting) + needed)
+    least: Ints = np.maximum(0, np.diff(waiting) + needed)
     return least
 
 

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 from scipy.special import gammaincinv, ndtri, stdtr, stdtrit
 
+from analysis.arrays import Floats
 from analysis.errors import RequestRefused
 from analysis.forecasters import FORECASTERS, LEVEL, Judged, filled, judge, weeks_needed, within
 from analysis.groups import Windows
 from analysis.language import mark
-from analysis.matching import Real
 from analysis.periods import Columns
 from analysis.profile import HOURS
 from analysis.wishes import Wish
@@ -92,7 +92,7 @@ def _growth_columns(said: Columns, n: int) -> Columns:
 
 
 def _rows(
-    found: Windows, table: Real, judged: Judged, wish: Wish, ahead: int, every: str, end: int, said: Columns
+    found: Windows, table: Floats, judged: Judged, wish: Wish, ahead: int, every: str, end: int, said: Columns
 ) -> Columns:
     expected = FORECASTERS[judged.name](table, ahead)
     far = float(stdtrit(judged.freedom, (1 + LEVEL) / 2)) * judged.weekly
@@ -167,7 +167,7 @@ def _of_growth(wish: Wish, said: Columns) -> list[str]:
     return notes
 
 
-def _passes(sums: Real, judged: Judged, said: Columns) -> Real:
+def _passes(sums: Floats, judged: Judged, said: Columns) -> Floats:
     """Return how probable a week is whose demand is more than today's capacity takes; NaN where that is unknown.
 
     Both what comes and what is taken are uncertain, in logarithms: by the errors of weeks that were forecast, and by
@@ -184,7 +184,7 @@ def _passes(sums: Real, judged: Judged, said: Columns) -> Real:
     )
     error = np.maximum(np.hypot(judged.weekly, taken), 1e-9)
     freedom = judged.freedom * (error / np.maximum(judged.weekly, 1e-9)) ** 4
-    passes: Real = stdtr(freedom, away / error)
+    passes: Floats = stdtr(freedom, away / error)
     return passes
 
 

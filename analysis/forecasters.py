@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from analysis.matching import Real, Whole
+from analysis.arrays import Bools, Floats, Ints
 from analysis.profile import HOURS
 
 FEWEST: Final = 2
@@ -26,27 +25,27 @@ LEAST: Final = 0.5
 """Jobs an hour, of which at least the scatter is taken."""
 
 
-def naive(weeks: Real, ahead: int) -> Real:
+def naive(weeks: Floats, ahead: int) -> Floats:
     """Return the last week over again."""
     return np.tile(weeks[-1], (ahead, 1))
 
 
-def usual(weeks: Real, ahead: int) -> Real:
+def usual(weeks: Floats, ahead: int) -> Floats:
     """Return the mean of the last weeks, hour by hour."""
     return np.tile(weeks[-RECENT:].mean(axis=0), (ahead, 1))
 
 
-def level(weeks: Real, ahead: int) -> Real:
+def level(weeks: Floats, ahead: int) -> Floats:
     """Return a usual week at the level at which they are now: simple exponential smoothing of weekly sums."""
     return _shaped(weeks, ahead, trend=False)
 
 
-def trend(weeks: Real, ahead: int) -> Real:
+def trend(weeks: Floats, ahead: int) -> Floats:
     """Return a usual week at a level that goes on to rise or fall, ever less: Holt's damped trend of weekly sums."""
     return _shaped(weeks, ahead, trend=True)
 
 
-FORECASTERS: Final[dict[str, Callable[[Real, int], Real]]] = {
+FORECASTERS: Final[dict[str, Callable[[Floats, int], Floats]]] = {
     "last week again": naive,
     "usual week": usual,
     "level of weeks": level,
@@ -55,7 +54,7 @@ FORECASTERS: Final[dict[str, Callable[[Real, int], Real]]] = {
 BAR: Final = "last week again"
 
 
-def _shaped(weeks: Real, ahead: int, *, trend: bool) -> Real:
+def _shaped(weeks: Floats, ahead: int, *, trend: bool) -> Floats:
     sums = weeks.sum(axis=1)
     shape = usual(weeks, 1)[0]
     if len(sums) < (5 if trend else 3) or shape.sum() == 0 or np.ptp(sums) == 0:
@@ -70,7 +69,7 @@ def _shaped(weeks: Real, ahead: int, *, trend: bool) -> Real:
         )
         levels = np.asarray(model.fit().forecast(ahead), float)
     levels = np.where(np.isfinite(levels), np.maximum(levels, 0.0), sums[-RECENT:].mean())
-    shaped: Real = levels[:, None] * shape / shape.sum()
+    shaped: Floats = levels[:, None] * shape / shape.sum()
     return shaped
 
 
@@ -87,15 +86,15 @@ class Judged:
     """Share of these hours inside the intervals."""
     folds: int
     """Forecasts that judged it."""
-    hourly: Real
+    hourly: Floats
     """A row a week ahead: the lowest and highest usual error of an hour, over the root of what was expected,"""
-    weekly: Real
+    weekly: Floats
     """and the standard deviation of errors of a week's sum, in logarithms."""
     freedom: float
     """Of the latter: by how many independent errors it is known."""
 
 
-def judge(weeks: Real, known: NDArray[np.bool_], ahead: int) -> Judged | None:
+def judge(weeks: Floats, known: Bools, ahead: int) -> Judged | None:
     """Choose a forecaster on earlier weeks and judge it on later ones.
 
     Parameters
@@ -154,14 +153,14 @@ def weeks_needed(ahead: int) -> int:
     return FEWEST + 2 * ahead
 
 
-def within(expected: Real, hourly: Real) -> tuple[Real, Real]:
+def within(expected: Floats, hourly: Floats) -> tuple[Floats, Floats]:
     """Return between which whole numbers of jobs nine in ten hours lie; a row a week ahead."""
     scale = np.sqrt(np.maximum(expected, LEAST))
     low, high = (expected + hourly[: len(expected), [side]] * scale for side in (0, 1))
     return np.maximum(np.ceil(low - 1e-9), 0.0), np.maximum(np.floor(high + 1e-9), 0.0)
 
 
-def _hourly(made: dict[int, Real], weeks: Real, known: NDArray[np.bool_], origins: list[int], ahead: int) -> Real:
+def _hourly(made: dict[int, Floats], weeks: Floats, known: Bools, origins: list[int], ahead: int) -> Floats:
     tail = (1 - LEVEL) / 2
     rows = []
     for lead in range(ahead):
@@ -170,25 +169,23 @@ def _hourly(made: dict[int, Real], weeks: Real, known: NDArray[np.bool_], origin
     return np.array(rows)
 
 
-def _errors(
-    made: dict[int, Real], weeks: Real, known: NDArray[np.bool_], origins: list[int], lead: int
-) -> Iterator[Real]:
+def _errors(made: dict[int, Floats], weeks: Floats, known: Bools, origins: list[int], lead: int) -> Iterator[Floats]:
     for origin in origins:
         expected, of = made[origin][lead], weeks[origin + lead]
         yield ((of - expected) / np.sqrt(np.maximum(expected, LEAST)))[known[origin + lead]]
 
 
-def _weekly(made: dict[int, Real], weeks: Real, origins: list[int], ahead: int) -> Real:
+def _weekly(made: dict[int, Floats], weeks: Floats, origins: list[int], ahead: int) -> Floats:
     rows = []
     for lead in range(ahead):
         ratios = [np.log((weeks[origin + lead].sum() + 1) / (made[origin][lead].sum() + 1)) for origin in origins]
         rows.append(np.sqrt(np.mean(np.square(ratios))))
     # What is farther away is never known better.
-    grown: Real = np.maximum.accumulate(np.array(rows))
+    grown: Floats = np.maximum.accumulate(np.array(rows))
     return grown
 
 
-def filled(hours: Real, seen: NDArray[np.bool_], of_week: Whole) -> Real:
+def filled(hours: Floats, seen: Bools, of_week: Ints) -> Floats:
     """Return hours in which those that were not seen have the mean of their hour of the week."""
     times = np.bincount(of_week[seen], minlength=HOURS)
     sums = np.bincount(of_week[seen], hours[seen], minlength=HOURS)

@@ -13,16 +13,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.arrays import Bools, Floats, Ints
 from analysis.classes import WORST_LAST
 from analysis.errors import NothingSelected
 from analysis.flows import flows_of
 from analysis.language import mark
-from analysis.matching import Real, Whole
 from analysis.periods import Columns, coverage
 from analysis.record.database import Record
-from analysis.request import Request
 from analysis.record.query import Selection
 from analysis.record.series import Pool, Series
+from analysis.request import Request
 from analysis.told import Told
 from analysis.windows import windows
 
@@ -38,11 +38,11 @@ class Member:
     """One series of a group."""
 
     name: str
-    observed: Whole
+    observed: Ints
     """The slots at which its pool was."""
-    slots: Whole
+    slots: Ints
     """Those at which its counts are known."""
-    intervals: Whole
+    intervals: Ints
     kept: str
     history: str
     notes: tuple[str, ...]
@@ -58,14 +58,14 @@ Group: TypeAlias = tuple[dict[str, str | None], Sequence[Member]]
 class Windows:
     """What is said of the windows of a group."""
 
-    cut: Whole
+    cut: Ints
     """A row a window: start and end, in seconds."""
     said: Columns
     """The columns of the estimate, with ``history`` and ``queue``; of series that are too short only a ``note``."""
-    coverage: Real
-    begins_in: NDArray[np.bool_]
+    coverage: Floats
+    begins_in: Bools
     """Whether the record begins in a window, and whether it ends in it."""
-    ends_in: NDArray[np.bool_]
+    ends_in: Bools
     note: str
     """Of the series."""
 
@@ -94,7 +94,7 @@ class Question:
     request: Request
     needs: tuple[str, ...]
     """What of `Told` it takes."""
-    estimate: Callable[[Sequence[Told], Whole], Columns]
+    estimate: Callable[[Sequence[Told], Ints], Columns]
     """Of a group's series, for windows (start, end] in seconds, a row each."""
     columns: Sequence[str]
     conclude: Callable[[Windows], Columns] = as_rows
@@ -189,7 +189,7 @@ def _seconds(instant: datetime) -> int:
 
 
 @lru_cache(maxsize=8)
-def _cut(first: int, last: int, every: str, zone: ZoneInfo) -> Whole:
+def _cut(first: int, last: int, every: str, zone: ZoneInfo) -> Ints:
     """Return the windows, which are those of most groups."""
     cut = np.array(windows(first, last, every, zone) or [(first, last)])
     cut.flags.writeable = False

@@ -6,11 +6,11 @@ from typing import Final
 
 import numpy as np
 
+from analysis.arrays import Floats, Ints
 from analysis.counted import counted
 from analysis.ensemble import Effect, Ensemble
 from analysis.groups import TOO_SHORT
 from analysis.loads import arrivals_of
-from analysis.matching import Real, Whole
 from analysis.nodes import nodes_of
 from analysis.periods import Columns
 from analysis.plan import observed_of, went_of
@@ -26,7 +26,7 @@ MOST_STEPS: Final = 66
 """Growth is sought in steps of 3 %, up to sevenfold and down to a seventh."""
 
 
-def hourly(group: Sequence[Told], windows: Whole, wish: Wish, queue: str) -> Columns:
+def hourly(group: Sequence[Told], windows: Ints, wish: Wish, queue: str) -> Columns:
     """Return the jobs that came in each hour, and what growth the pool takes."""
     said: Columns = {"arrivals": arrivals_of([each.flows for each in group], windows)}
     seen = counted([each.flows for each in group], queue)
@@ -46,7 +46,7 @@ def hourly(group: Sequence[Told], windows: Whole, wish: Wish, queue: str) -> Col
     return said
 
 
-def _growth(ensemble: Ensemble, measure: int, target: float) -> Real:
+def _growth(ensemble: Ensemble, measure: int, target: float) -> Floats:
     """Return the largest demand with which the target is reached: by the point, and by the intervals' ends.
 
     NaN by the point and the lower end of the waits where it is reached with any demand, or with none; zero by the upper

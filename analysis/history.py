@@ -7,11 +7,11 @@ from typing import Unpack
 import pandas as pd
 
 from analysis import questions
-from analysis.record import frames
 from analysis.asking import Options
 from analysis.capacity import Planning
 from analysis.errors import NothingObserved, RequestRefused
 from analysis.groups import Question
+from analysis.record import frames
 from analysis.request import Request
 
 

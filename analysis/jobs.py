@@ -11,8 +11,8 @@ from typing import Final
 import numba
 import numpy as np
 
+from analysis.arrays import Floats, Ints
 from analysis.counted import Counted
-from analysis.matching import Real, Whole
 
 HOUR: Final = 3600.0
 # Among so many jobs before and after it a job that is added finds its run time.
@@ -27,9 +27,9 @@ The oldest spread least: all run alike. Where any ends, run times are as if no j
 class Jobs:
     """The jobs of a pool, in the order of their arrival."""
 
-    came: Real
+    came: Floats
     """In seconds. Who was there as the record begins came with it."""
-    ran: Real
+    ran: Floats
     """For so many seconds."""
     running: int
     """The first so many run as the record begins,"""
@@ -71,7 +71,7 @@ class Scaled:
     """Jobs of another demand."""
 
     jobs: Jobs
-    like: Whole
+    like: Ints
     """Of each the job of the other demand that it is like."""
 
 
@@ -105,16 +105,16 @@ def rebuild(seen: Counted, pairing: str, seed: int) -> Jobs:
 
 @numba.njit(cache=True, nogil=True)
 def _rebuild(
-    slots: Whole,
-    arrivals: Whole,
-    starts: Whole,
-    ends: Whole,
+    slots: Ints,
+    arrivals: Ints,
+    starts: Ints,
+    ends: Ints,
     waiting: int,
     busy: int,
     oldest: float,
     newest: float,
     random: np.random.Generator,
-) -> tuple[Real, Real]:
+) -> tuple[Floats, Floats]:
     """Return when each job came and for how long it ran; minus how long so far where it had not ended."""
     n = busy + waiting + arrivals.sum()
     came, started, ran = np.empty(n), np.full(n, np.inf), np.full(n, NOT_STARTED)
@@ -161,7 +161,7 @@ def _ending(head: int, tail: int, oldest: float, newest: float, random: np.rando
 
 
 @numba.njit(cache=True, nogil=True)
-def _closed(running: Whole, place: int, head: int, tail: int) -> tuple[int, int]:
+def _closed(running: Ints, place: int, head: int, tail: int) -> tuple[int, int]:
     """Take who ended out of those who run, in their order: the shorter side moves up."""
     if place - head < tail - 1 - place:
         for other in range(place, head, -1):

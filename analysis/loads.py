@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 from scipy.special import gammaincinv
 
+from analysis.arrays import Floats, Ints
 from analysis.flows import Flows
-from analysis.matching import Real, Whole
 from analysis.periods import Columns, between, bounds_since, ratio
 from analysis.record.series import ENDED
 
@@ -44,7 +44,7 @@ COLUMNS: Final = (
 class Level:
     """How many jobs were in some state at each slot."""
 
-    def __init__(self, slots: Whole, jobs: Whole) -> None:
+    def __init__(self, slots: Ints, jobs: Ints) -> None:
         jobs = jobs.astype(np.int64, copy=False)
         self.slots, self.jobs = slots, jobs
         length = np.diff(slots)
@@ -53,12 +53,12 @@ class Level:
         self._seen = np.concatenate([[0.0], np.cumsum(seen, dtype=float)])
         self._spent = np.concatenate([[0.0], np.cumsum(between_slots * seen)])
 
-    def mean(self, windows: Whole) -> Real:
+    def mean(self, windows: Ints) -> Floats:
         """Return the mean in each window, gaps left out; NaN where nothing of it was seen."""
         jobs, seconds = (np.diff(np.interp(windows, self.slots, of))[:, 0] for of in (self._spent, self._seen))
         return ratio(jobs, seconds)
 
-    def most(self, windows: Whole) -> Real:
+    def most(self, windows: Ints) -> Floats:
         """Return the most at any slot of each window; NaN where it has none."""
         first, last = np.searchsorted(self.slots, windows, side="right").T
         most = np.full(len(windows), np.nan)
@@ -90,15 +90,15 @@ def level_of(group: Sequence[Flows], status: str | None = None) -> Level:
     return Level(slots[known], total[known])
 
 
-def arrivals_of(group: Sequence[Flows], windows: Whole) -> Real:
+def arrivals_of(group: Sequence[Flows], windows: Ints) -> Floats:
     """Return the jobs that came to the queues of a group in each window."""
-    came: Real = np.sum(
+    came: Floats = np.sum(
         [np.diff(between(each.series.slots, each.arrivals, windows))[:, 0] * each.unseen for each in group], axis=0
     )
     return came
 
 
-def load(group: Sequence[Flows], windows: Whole) -> Columns:
+def load(group: Sequence[Flows], windows: Ints) -> Columns:
     """Sum up the flows of the series of a group in each window.
 
     Parameters
@@ -153,7 +153,7 @@ def load(group: Sequence[Flows], windows: Whole) -> Columns:
     }
 
 
-def _at(group: Sequence[Flows], windows: Whole, side: int, status: str | None = None) -> Real:
+def _at(group: Sequence[Flows], windows: Ints, side: int, status: str | None = None) -> Floats:
     """Return how many waited, or were in a status, at the last slot until each window's start (0) or end (1).
 
     NaN before the first slot. What has not been seen since before the window is gone, or nobody knows of it: its last
@@ -169,7 +169,7 @@ def _at(group: Sequence[Flows], windows: Whole, side: int, status: str | None = 
     return np.where(present, total, np.nan)
 
 
-def _drain(left: Real, parts: Real, seconds: Whole) -> Columns:
+def _drain(left: Floats, parts: Floats, seconds: Ints) -> Columns:
     """Return how long a queue takes to leave at the rate of its window, by a gamma interval of that rate.
 
     Jobs that leave in bursts tell less: their number is divided by the variance over the mean of the window's parts.

@@ -9,21 +9,17 @@ greedy pass: the cohort served first among those waiting for the smallest waits,
 quantiles are in `quantiles`.
 """
 
-from typing import TypeAlias
-
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
-Whole: TypeAlias = NDArray[np.int64]
-Real: TypeAlias = NDArray[np.float64]
+from analysis.arrays import Ints
 
 UNBOUNDED = -1
 """Stands for an upper bound that the record does not give."""
 
 
 @numba.njit(cache=True, nogil=True)
-def serve(arrivals: Whole, departures: Whole, waiting: int, newest_share: float) -> tuple[Whole, Whole, Whole]:
+def serve(arrivals: Ints, departures: Ints, waiting: int, newest_share: float) -> tuple[Ints, Ints, Ints]:
     """Match arrivals with departures, a share of which go to who arrived last and the others to who arrived first.
 
     Parameters
@@ -83,7 +79,7 @@ def serve(arrivals: Whole, departures: Whole, waiting: int, newest_share: float)
 
 @numba.njit(cache=True, nogil=True)
 def shortest_total(
-    begins: Whole, ends: Whole, arrivals: Whole, departures: Whole, window: tuple[int, int], left_out: tuple[int, int]
+    begins: Ints, ends: Ints, arrivals: Ints, departures: Ints, window: tuple[int, int], left_out: tuple[int, int]
 ) -> float:
     """Return the smallest sum of the waits, in seconds, that a cohort of one series can have had.
 
@@ -121,10 +117,10 @@ def shortest_total(
 
 @numba.njit(cache=True, nogil=True)
 def longest_total(
-    begins: Whole,
-    ends: Whole,
-    arrivals: Whole,
-    departures: Whole,
+    begins: Ints,
+    ends: Ints,
+    arrivals: Ints,
+    departures: Ints,
     waiting: int,
     window: tuple[int, int],
     left_out: tuple[int, int],

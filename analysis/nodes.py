@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.matching import Real
+from analysis.arrays import Floats
 from analysis.record.series import Pool
 
 
@@ -13,14 +13,14 @@ from analysis.record.series import Pool
 class Nodes:
     """A pool's nodes over time."""
 
-    changes: Real
+    changes: Floats
     """From when on, in seconds; the first is before all else."""
-    nodes: Real
-    cards: Real
+    nodes: Floats
+    cards: Floats
     """NaN where nobody gave a flavor's cards."""
     flavors: frozenset[str]
 
-    def mean(self, of: Real, start: float, end: float) -> float:
+    def mean(self, of: Floats, start: float, end: float) -> float:
         """Return the mean of nodes, or cards, over a span, in seconds."""
         edges = np.clip(np.append(self.changes, np.inf), start, end)
         return float(np.dot(of, np.diff(edges)) / (end - start)) if end > start else float(of[-1])

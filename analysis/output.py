@@ -13,8 +13,8 @@ from wcwidth import wcswidth
 
 from analysis.cells import CELLS, SHAPES, Cells
 from analysis.errors import RequestRefused
-from analysis.record.frames import in_zone
 from analysis.history import History
+from analysis.record.frames import in_zone
 from analysis.windows import zone_of
 from analysis.wording import percent, shortened
 

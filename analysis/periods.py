@@ -5,19 +5,19 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.matching import Real, Whole
+from analysis.arrays import Floats, Ints
 
 Columns: TypeAlias = dict[str, NDArray[Any] | str | None]
 """What is said of windows: by column a value a window, or one for all."""
 
 
-def ratio(part: Real, whole: Real) -> Real:
+def ratio(part: Floats, whole: Floats) -> Floats:
     """Return part over whole, NaN where there is no whole."""
-    share: Real = np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)
+    share: Floats = np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)
     return share
 
 
-def between(slots: Whole, flow: Whole, instants: Whole | Real) -> Real:
+def between(slots: Ints, flow: Ints, instants: Ints | Floats) -> Floats:
     """Return what flowed until each instant since the first slot, that of each interval spread evenly over it.
 
     Parameters
@@ -27,11 +27,11 @@ def between(slots: Whole, flow: Whole, instants: Whole | Real) -> Real:
     flow
         Of each interval.
     """
-    until: Real = np.interp(instants, slots, np.concatenate([[0], np.cumsum(flow)]))
+    until: Floats = np.interp(instants, slots, np.concatenate([[0], np.cumsum(flow)]))
     return until
 
 
-def bounds_since(slots: Whole, low: Whole, high: Whole, windows: Whole, *, level: bool) -> tuple[Whole, Whole]:
+def bounds_since(slots: Ints, low: Ints, high: Ints, windows: Ints, *, level: bool) -> tuple[Ints, Ints]:
     """Return the fewest and the most that happened in each window, of what had happened since the first slot.
 
     Parameters
@@ -54,7 +54,7 @@ def bounds_since(slots: Whole, low: Whole, high: Whole, windows: Whole, *, level
     return np.maximum(fewest, 0), np.maximum(most, 0)
 
 
-def coverage(slots: Whole, intervals: Whole, windows: Whole) -> Real:
+def coverage(slots: Ints, intervals: Ints, windows: Ints) -> Floats:
     """Return the share of each window's slots that were observed.
 
     Parameters
@@ -67,5 +67,5 @@ def coverage(slots: Whole, intervals: Whole, windows: Whole) -> Real:
     until = np.concatenate([[0], np.cumsum(intervals)])
     before, after = until[np.searchsorted(slots, windows, side="right")].T
     starts, ends = windows.T
-    share: Real = np.minimum((after - before) / np.maximum(ends - starts, 1), 1.0)
+    share: Floats = np.minimum((after - before) / np.maximum(ends - starts, 1), 1.0)
     return share

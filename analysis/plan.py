@@ -7,11 +7,11 @@ from typing import Final
 import numpy as np
 
 from analysis import waits
+from analysis.arrays import Floats, Ints
 from analysis.counted import Counted, counted
 from analysis.ensemble import Effect, Ensemble, Observed
 from analysis.groups import TOO_SHORT, Windows, as_rows
 from analysis.language import mark
-from analysis.matching import Real, Whole
 from analysis.nodes import Nodes, nodes_of
 from analysis.periods import Columns
 from analysis.plan_notes import MOST, notes_of
@@ -37,7 +37,7 @@ POINTS: Final = 15
 MONTH_HOURS: Final = 730
 
 
-def plan(group: Sequence[Told], windows: Whole, wish: Wish, queue: str) -> Columns:
+def plan(group: Sequence[Told], windows: Ints, wish: Wish, queue: str) -> Columns:
     """Answer a wish about one pool.
 
     Parameters
@@ -112,7 +112,7 @@ def _nothing(wish: Wish, note: str) -> Columns:
     return {"quantile": wish.quantile, "target_seconds": target, "note": np.array([note], object)}
 
 
-def observed_of(group: Sequence[Told], windows: Whole) -> Observed:
+def observed_of(group: Sequence[Told], windows: Ints) -> Observed:
     """Return what the jobs of a pool waited in the first of some windows."""
     said = waits.estimate([each.waiting for each in group], windows[:1], None, (90,))
     points, low, high = (
@@ -147,7 +147,7 @@ def _factors(wish: Wish, today: float) -> list[float]:
     return sorted(chosen)
 
 
-def _falling(factors: Sequence[float], effects: Sequence[Effect]) -> tuple[Real, Real, Real]:
+def _falling(factors: Sequence[float], effects: Sequence[Effect]) -> tuple[Floats, Floats, Floats]:
     """Return points and bounds, a row a capacity, that never rise with it: more room never makes jobs wait longer.
 
     From today's on, in both directions: what is said of today stays.

@@ -5,10 +5,10 @@ from typing import Final
 
 import numpy as np
 
+from analysis.arrays import Floats
 from analysis.counted import Counted
 from analysis.ensemble import HELD, Ensemble
 from analysis.language import mark
-from analysis.matching import Real
 from analysis.nodes import Nodes
 from analysis.wishes import Wish
 from analysis.wording import WEEK, amount
@@ -23,7 +23,7 @@ MOVED: Final = 1.25
 """By so much, over weeks, those who run while others queue may differ before it is told."""
 
 
-def notes_of(ensemble: Ensemble, nodes: Nodes | None, wish: Wish, needed: Sequence[float], high: Real) -> list[str]:
+def notes_of(ensemble: Ensemble, nodes: Nodes | None, wish: Wish, needed: Sequence[float], high: Floats) -> list[str]:
     """Return what is to be said of a plan."""
     notes = [mark("note", "sizes of jobs are not counted: several were assumed")]
     if not ensemble.queued:

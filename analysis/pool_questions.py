@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from analysis.arrays import Ints
 from analysis.errors import RequestRefused
 from analysis.forecast import FORECAST, forecast
 from analysis.groups import Question
 from analysis.growth import hourly
-from analysis.matching import Whole
 from analysis.periods import Columns
 from analysis.plan import PLAN, as_curve, plan
 from analysis.request import Request
@@ -20,7 +20,7 @@ from analysis.wishes import Wish
 def of_load(request: Request, flavors: Mapping[str, int]) -> Question:
     """Ask how full pools were."""
 
-    def estimate(group: Sequence[Told], windows: Whole) -> Columns:
+    def estimate(group: Sequence[Told], windows: Ints) -> Columns:
         return saturation(group, windows, flavors, request.queue, request.tz)
 
     return Question(_of_pools(request), ("flows",), estimate, LOAD)
@@ -29,7 +29,7 @@ def of_load(request: Request, flavors: Mapping[str, int]) -> Question:
 def of_plan(request: Request, wish: Wish) -> Question:
     """Ask what another capacity would do, of whole pools."""
 
-    def estimate(group: Sequence[Told], windows: Whole) -> Columns:
+    def estimate(group: Sequence[Told], windows: Ints) -> Columns:
         return plan(group, windows, wish, request.queue)
 
     whole = replace(request, every="all", by="pool")
@@ -39,7 +39,7 @@ def of_plan(request: Request, wish: Wish) -> Question:
 def of_forecast(request: Request, wish: Wish, ahead: int | None) -> Question:
     """Ask what the next weeks bring, of whole pools; as many as the record tells where `ahead` is None."""
 
-    def estimate(group: Sequence[Told], windows: Whole) -> Columns:
+    def estimate(group: Sequence[Told], windows: Ints) -> Columns:
         return hourly(group, windows, wish, request.queue)
 
     if request.every not in ("1h", "1w"):

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from analysis import waits
+from analysis.arrays import Floats, Ints
 from analysis.batches import WEEKS
 from analysis.days import last_open
 from analysis.groups import Windows
 from analysis.language import mark
 from analysis.loads import Level
-from analysis.matching import Real, Whole
 from analysis.periods import Columns, ratio
 from analysis.service import Waiting
 
@@ -26,7 +26,7 @@ PROFILE: Final = (
 with bounds. wait: the mean of the jobs that came in them, with the bounds of these hours. queue_mean: jobs waiting."""
 
 
-def of_hours(waiting: Sequence[Waiting], queued: Sequence[Level], windows: Whole) -> Columns:
+def of_hours(waiting: Sequence[Waiting], queued: Sequence[Level], windows: Ints) -> Columns:
     """Estimate arrivals, mean waits and the mean queue in each hour."""
     queue = np.sum([each.mean(windows) for each in queued], axis=0)
     return waits.estimate(waiting, windows, None, ()) | {"queue_mean": queue}
@@ -43,11 +43,11 @@ def profile(found: Windows, zone: ZoneInfo) -> Columns:
     local = pd.to_datetime(starts, unit="s", utc=True).tz_convert(zone)
     hour = (local.day_of_week * 24 + local.hour).to_numpy()[whole]
 
-    def column(name: str) -> Real:
+    def column(name: str) -> Floats:
         values = said.get(name)
         return np.full(int(whole.sum()), np.nan) if values is None else np.asarray(values, float)[whole]
 
-    def total(values: Real) -> Real:
+    def total(values: Floats) -> Floats:
         return np.bincount(hour, values, HOURS).astype(float)
 
     times = np.bincount(hour, minlength=HOURS).astype(float)

@@ -9,15 +9,14 @@ from typing import Final
 import numba
 import numpy as np
 
-from analysis.matching import UNBOUNDED, Real, Whole
+from analysis.arrays import Floats, Ints
+from analysis.matching import UNBOUNDED
 
 MOST_PROBES: Final = 256
 
 
 @numba.njit(cache=True, nogil=True)
-def most_within(
-    begins: Whole, ends: Whole, arrivals: Whole, departures: Whole, window: tuple[int, int], limit: int
-) -> int:
+def most_within(begins: Ints, ends: Ints, arrivals: Ints, departures: Ints, window: tuple[int, int], limit: int) -> int:
     """Return the largest number of a cohort's jobs that can have waited at most `limit` seconds, in one series.
 
     Of the cohort the oldest that can still be in time goes first. Whoever still waits at the end can be in time while
@@ -59,7 +58,7 @@ def most_within(
 
 @numba.njit(cache=True, nogil=True)
 def most_over(
-    begins: Whole, ends: Whole, arrivals: Whole, departures: Whole, waiting: int, window: tuple[int, int], limit: int
+    begins: Ints, ends: Ints, arrivals: Ints, departures: Ints, waiting: int, window: tuple[int, int], limit: int
 ) -> int:
     """Return the largest number of a cohort's jobs that can have waited more than `limit` seconds, in one series.
 
@@ -100,18 +99,18 @@ def most_over(
 
 @numba.njit(cache=True, nogil=True)
 def quantile_bounds(  # noqa: PLR0912 - a compiled pass: calls within it would copy its state
-    firsts: Whole,
-    lasts: Whole,
-    begins: Whole,
-    ends: Whole,
-    arrivals: Whole,
-    departures: Whole,
-    waiting: Whole,
+    firsts: Ints,
+    lasts: Ints,
+    begins: Ints,
+    ends: Ints,
+    arrivals: Ints,
+    departures: Ints,
+    waiting: Ints,
     window: tuple[int, int],
     doubtful: int,
-    shares: Real,
+    shares: Floats,
     unit: int,
-) -> tuple[Whole, Whole]:
+) -> tuple[Ints, Ints]:
     """Return the smallest and the largest value that each quantile of a cohort's waits can have.
 
     A quantile is the order statistic: the smallest wait that at least that share of the jobs did not exceed.
@@ -193,13 +192,13 @@ def quantile_bounds(  # noqa: PLR0912 - a compiled pass: calls within it would c
 @numba.njit(cache=True, nogil=True)
 def count_of(
     side: int,
-    firsts: Whole,
-    lasts: Whole,
-    begins: Whole,
-    ends: Whole,
-    arrivals: Whole,
-    departures: Whole,
-    waiting: Whole,
+    firsts: Ints,
+    lasts: Ints,
+    begins: Ints,
+    ends: Ints,
+    arrivals: Ints,
+    departures: Ints,
+    waiting: Ints,
     window: tuple[int, int],
     limit: int,
 ) -> int:

@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 
 from analysis import failures, loads, trends, waits
+from analysis.arrays import Ints
 from analysis.days import daily
 from analysis.groups import Question, Windows, as_rows
-from analysis.matching import Whole
 from analysis.periods import Columns
 from analysis.profile import PROFILE, of_hours, profile
 from analysis.request import Request
@@ -28,7 +28,7 @@ def of_waits(request: Request) -> Question:
     columns += [f"{name}{kind}_seconds" for name in names for kind in ("", "_low", "_high")]
     columns += [] if request.limit is None else ["over_slo", "over_slo_low", "over_slo_high"]
 
-    def estimate(group: Sequence[Told], windows: Whole) -> Columns:
+    def estimate(group: Sequence[Told], windows: Ints) -> Columns:
         return waits.estimate([each.waiting for each in group], windows, request.limit)
 
     return Question(request, ("waiting",), estimate, (*columns, "order", *ALWAYS))
@@ -37,7 +37,7 @@ def of_waits(request: Request) -> Question:
 def of_distribution(request: Request) -> Question:
     """Ask which share of the jobs waited how long."""
 
-    def estimate(group: Sequence[Told], windows: Whole) -> Columns:
+    def estimate(group: Sequence[Told], windows: Ints) -> Columns:
         return waits.estimate([each.waiting for each in group], windows, None, SHARES)
 
     columns = ("share", *(f"wait{kind}_seconds" for kind in ("", "_low", "_high")), "order", *ALWAYS)
@@ -47,7 +47,7 @@ def of_distribution(request: Request) -> Question:
 def of_failures(request: Request) -> Question:
     """Ask how often jobs failed."""
 
-    def estimate(group: Sequence[Told], windows: Whole) -> Columns:
+    def estimate(group: Sequence[Told], windows: Ints) -> Columns:
         return failures.estimate([each.ending for each in group], windows)
 
     return Question(request, ("ending",), estimate, (*failures.COLUMNS, *ALWAYS))
@@ -56,7 +56,7 @@ def of_failures(request: Request) -> Question:
 def of_flows(request: Request) -> Question:
     """Ask what came, left and ended."""
 
-    def estimate(group: Sequence[Told], windows: Whole) -> Columns:
+    def estimate(group: Sequence[Told], windows: Ints) -> Columns:
         return loads.load([each.flows for each in group], windows)
 
     return Question(request, ("flows",), estimate, ("queue", *loads.COLUMNS, *ALWAYS))
@@ -70,7 +70,7 @@ def of_coverage(request: Request) -> Question:
 def of_days(request: Request, columns: Sequence[str], conclude: Callable[..., Columns]) -> Question:
     """Ask what follows from days."""
 
-    def estimate(group: Sequence[Told], windows: Whole) -> Columns:
+    def estimate(group: Sequence[Told], windows: Ints) -> Columns:
         waiting, ending = [each.waiting for each in group], [each.ending for each in group]
         return daily(waiting, ending, windows, request.limit)
 
@@ -87,7 +87,7 @@ def of_changes(request: Request) -> Question:
     return of_days(request, trends.CHANGES, trends.changes)
 
 
-def of_compare(request: Request, periods: Whole) -> Question:
+def of_compare(request: Request, periods: Ints) -> Question:
     """Ask by how much two periods differ."""
     return of_days(request, trends.COMPARE, partial(trends.compare, periods=periods))
 
@@ -95,7 +95,7 @@ def of_compare(request: Request, periods: Whole) -> Question:
 def of_profile(request: Request) -> Question:
     """Ask for a usual week."""
 
-    def estimate(group: Sequence[Told], windows: Whole) -> Columns:
+    def estimate(group: Sequence[Told], windows: Ints) -> Columns:
         return of_hours([each.waiting for each in group], [each.queued for each in group], windows)
 
     hours = replace(request, every="1h")
@@ -115,14 +115,14 @@ def _distribution(found: Windows) -> Columns:
     return said
 
 
-def _observed(group: Sequence[Told], windows: Whole) -> Columns:
+def _observed(group: Sequence[Told], windows: Ints) -> Columns:
     """Return how many slots each window has over a group's series, and the longest gap in one of them."""
     inside = [np.diff(np.searchsorted(each.slots, windows, side="right"))[:, 0] for each in group]
     gaps = [max(_longest_gap(each.slots, int(start), int(end)) for each in group) for start, end in windows]
     return {"slots": np.sum(inside, axis=0), "longest_gap_seconds": np.array(gaps), "note": ""}
 
 
-def _longest_gap(slots: Whole, start: int, end: int) -> int:
+def _longest_gap(slots: Ints, start: int, end: int) -> int:
     inside = slots[(slots > start) & (slots <= end)]
     return int(np.diff(np.concatenate([[start], inside, [end]])).max())
 

@@ -6,15 +6,15 @@ from typing import Final
 import numba
 import numpy as np
 
-from analysis.matching import Real, Whole
+from analysis.arrays import Floats, Ints
 
 FOREVER: Final = np.inf
 
 
 @numba.njit(cache=True, nogil=True)
 def replay(
-    came: Real, ran: Real, kind: Whole, widths: Whole, running: int, changes: Real, capacity: Whole, *, passing: bool
-) -> Real:
+    came: Floats, ran: Floats, kind: Ints, widths: Ints, running: int, changes: Floats, capacity: Ints, *, passing: bool
+) -> Floats:
     """Return when each job starts.
 
     Parameters
@@ -80,7 +80,7 @@ def replay(
 
 
 @numba.njit(cache=True, nogil=True)
-def _first(head: Whole, widths: Whole, free: int, passing: bool) -> int:
+def _first(head: Ints, widths: Ints, free: int, passing: bool) -> int:
     """Return the kind of the oldest who waits, of those that fit where these may pass; -1 where there is none."""
     chosen = -1
     for of in range(len(widths)):

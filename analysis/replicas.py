@@ -10,9 +10,9 @@ from typing import Final
 
 import numpy as np
 
+from analysis.arrays import Floats, Ints
 from analysis.counted import Counted
 from analysis.jobs import PAIRINGS, Jobs, Scaled, rebuild
-from analysis.matching import Real, Whole
 from analysis.replay import replay
 from analysis.search import smallest
 
@@ -36,7 +36,7 @@ FEWEST_QUEUED: Final = 5
 FEW_QUEUED: Final = 100
 
 
-def likeness(queue: Whole, busy: Whole) -> Real:
+def likeness(queue: Ints, busy: Ints) -> Floats:
     """Return what a replica has to have alike: see `ALIKE`; NaN where there was hardly a queue."""
     queued = queue > 0
     if queued.sum() < FEWEST_QUEUED:
@@ -50,13 +50,13 @@ def likeness(queue: Whole, busy: Whole) -> Real:
 class Capacity:
     """How the capacity of a record went, as multiples of that of its end."""
 
-    changes: Real
+    changes: Floats
     """From when on, in seconds; the first is before all else."""
-    levels: Real
+    levels: Floats
 
-    def at(self, slots: Whole) -> Real:
+    def at(self, slots: Ints) -> Floats:
         """Return it at each slot."""
-        levels: Real = self.levels[np.searchsorted(self.changes, slots, side="right") - 1]
+        levels: Floats = self.levels[np.searchsorted(self.changes, slots, side="right") - 1]
         return levels
 
 
@@ -65,16 +65,16 @@ class Replica:
     """Jobs, their sizes and an order of service: what any capacity makes of them."""
 
     jobs: Jobs
-    kind: Whole
+    kind: Ints
     """Of each job, its place in the widths."""
-    widths: Whole
+    widths: Ints
     passing: bool
     until: float
     """The record's end."""
-    found: dict[tuple[int, bool], Real] = field(default_factory=dict)
+    found: dict[tuple[int, bool], Floats] = field(default_factory=dict)
     went: Capacity | None = None
 
-    def starts(self, capacity: int, *, as_it_went: bool) -> Real:
+    def starts(self, capacity: int, *, as_it_went: bool) -> Floats:
         """Return when each job starts with a capacity; `as_it_went` scales it as the record's own changed."""
         capacity = max(capacity, int(self.widths[-1]))
         changes, levels = np.array([-np.inf]), np.array([capacity])
@@ -89,7 +89,7 @@ class Replica:
         """Tell whether the largest of its jobs would ever run."""
         return bool(capacity >= self.widths[-1])
 
-    def waits(self, capacity: float, *, as_it_went: bool = False) -> Real:
+    def waits(self, capacity: float, *, as_it_went: bool = False) -> Floats:
         """Return mean and 9-of-10 wait of who came, and all waiting until the record's end, in seconds.
 
         Between two whole capacities in proportion, of logarithms: waits fall steeply.
@@ -99,10 +99,10 @@ class Replica:
         if part == 0:
             return self._waits(low, as_it_went)
         below, above = (np.log1p(self._waits(each, as_it_went)) for each in (low, low + 1))
-        between: Real = np.expm1((1 - part) * below + part * above)
+        between: Floats = np.expm1((1 - part) * below + part * above)
         return between
 
-    def _waits(self, capacity: int, as_it_went: bool) -> Real:
+    def _waits(self, capacity: int, as_it_went: bool) -> Floats:
         key = (capacity, as_it_went)
         if key not in self.found:
             jobs = self.jobs
@@ -130,7 +130,7 @@ class Replica:
         )
         return low + float(np.clip((below - wanted) / (below - above), 0.0, 1.0)) if below > above else float(low)
 
-    def counts(self, capacity: float, slots: Whole) -> tuple[Whole, Whole]:
+    def counts(self, capacity: float, slots: Ints) -> tuple[Ints, Ints]:
         """Return who waits and who runs at each slot."""
         starts = self.starts(round(capacity), as_it_went=True)
         ends = np.sort(starts + self.jobs.ran)

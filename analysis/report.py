@@ -12,10 +12,10 @@ from typing import Any, Final
 import pandas as pd
 
 from analysis import pool_questions, questions
-from analysis.record import frames
 from analysis.errors import NothingObserved, NothingSelected, RecordUnreadable, RequestRefused
 from analysis.findings import SHARE, Finding, findings
 from analysis.groups import Question, answers
+from analysis.record import frames
 from analysis.record.database import Record
 from analysis.request import Request
 from analysis.wishes import Wish

@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
+from analysis.arrays import Ints
 from analysis.errors import RequestRefused
 from analysis.flows import QUEUES
-from analysis.matching import Whole
 from analysis.record.query import Selection
 from analysis.record.series import Pool
 from analysis.service import ORDERS
@@ -90,7 +90,7 @@ class Request:
             raise RequestRefused(f"the span ends ({until}Z) before it begins ({since}Z): look at since and until")
         return Selection(since, until, *(_patterns(each) for each in (self.project, self.pool, self.type)))
 
-    def periods(self, against: str, last: datetime) -> tuple[Whole, "Request"]:
+    def periods(self, against: str, last: datetime) -> tuple[Ints, "Request"]:
         """Return a period and another: a row each, start and end in seconds; and what to read for both.
 
         Parameters

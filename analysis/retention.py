@@ -11,7 +11,7 @@ from typing import Final
 import numba
 import numpy as np
 
-from analysis.matching import Real, Whole
+from analysis.arrays import Floats, Ints
 
 HOUR: Final = 3600
 # What services and people choose; other retentions are found by the falls that follow rises.
@@ -29,12 +29,12 @@ FEWEST_ECHOES: Final = 4
 class Ends:
     """What ended until each slot, counted from the first slot on: a point with its bounds."""
 
-    point: Real
-    low: Real
-    high: Real
+    point: Floats
+    low: Floats
+    high: Floats
 
 
-def find_retention(slots: Whole, counts: list[Whole], step: int) -> int | None:
+def find_retention(slots: Ints, counts: list[Ints], step: int) -> int | None:
     """Return the retention, in seconds, that explains the falls of terminal counts; None where none does.
 
     Parameters
@@ -46,7 +46,7 @@ def find_retention(slots: Whole, counts: list[Whole], step: int) -> int | None:
     step
         The usual distance of the slots, in seconds.
     """
-    total: Whole = np.sum(counts, axis=0)
+    total: Ints = np.sum(counts, axis=0)
     changes = _on_grid(slots, total, step)
     echoes = {delay: _echo(changes, delay) for delay in _candidates(changes, step)}
     for delay in sorted((delay for delay, echo in echoes.items() if echo >= ECHO), key=lambda delay: -echoes[delay]):
@@ -55,7 +55,7 @@ def find_retention(slots: Whole, counts: list[Whole], step: int) -> int | None:
     return None
 
 
-def _on_grid(slots: Whole, total: Whole, step: int) -> Real:
+def _on_grid(slots: Ints, total: Ints, step: int) -> Floats:
     """Return the change of a count in each interval of the usual length; NaN where there is a gap."""
     length = np.diff(slots)
     grid = (slots - slots[0]) // step
@@ -65,7 +65,7 @@ def _on_grid(slots: Whole, total: Whole, step: int) -> Real:
     return changes
 
 
-def _candidates(changes: Real, step: int) -> set[int]:
+def _candidates(changes: Floats, step: int) -> set[int]:
     """Return the usual retentions, and the delays at which falls follow rises most often, in steps."""
     size = len(changes)
     rises, falls = np.maximum(np.nan_to_num(changes), 0), np.maximum(-np.nan_to_num(changes), 0)
@@ -75,7 +75,7 @@ def _candidates(changes: Real, step: int) -> set[int]:
     return found | {retention // step for retention in USUAL if retention % step == 0 and retention // step < size}
 
 
-def _echo(changes: Real, delay: int) -> float:
+def _echo(changes: Floats, delay: int) -> float:
     """Return how alike the changes of a count are to those a delay before with the sign turned: at most 1.
 
     What ends goes out of sight a retention later. Of changes N(t) - N(t - R), each N on its own, those R apart have a
@@ -89,7 +89,7 @@ def _echo(changes: Real, delay: int) -> float:
     return float(-(before @ after) / np.sqrt((before @ before) * (after @ after)))
 
 
-def explains(slots: Whole, total: Whole, retention: int) -> bool:
+def explains(slots: Ints, total: Ints, retention: int) -> bool:
     """Tell whether the falls of a count, after the first retention, follow from what ended before."""
     later = slots[1:] > slots[0] + retention
     falls = np.maximum(-np.diff(total), 0)[later].sum()
@@ -101,7 +101,7 @@ def explains(slots: Whole, total: Whole, retention: int) -> bool:
     return bool(back[later].sum() <= UNEXPLAINED * falls)
 
 
-def ended_since(slots: Whole, count: Whole, retention: int, *, later_too: bool = True) -> Ends:
+def ended_since(slots: Ints, count: Ints, retention: int, *, later_too: bool = True) -> Ends:
     """Return what ended since the first slot, of one status that rolls.
 
     Parameters
@@ -135,7 +135,7 @@ def ended_since(slots: Whole, count: Whole, retention: int, *, later_too: bool =
 
 
 @numba.njit(cache=True, nogil=True)
-def _follow(slots: Whole, count: Whole, retention: int, n: int, point: Real, low: Real, high: Real) -> None:
+def _follow(slots: Ints, count: Ints, retention: int, n: int, point: Floats, low: Floats, high: Floats) -> None:
     """Fill in what ended after the first retention, slot by slot: what is counted now, and what had ended by then.
 
     Where there is no slot one retention before, it lies between those beside it: the point in proportion.
@@ -152,14 +152,14 @@ def _follow(slots: Whole, count: Whole, retention: int, n: int, point: Real, low
         high[slot] = count[slot] + high[after]
 
 
-def _least_gone(slots: Whole, count: Whole, retention: int, n: int, *, later_too: bool) -> Real:
+def _least_gone(slots: Ints, count: Ints, retention: int, n: int, *, later_too: bool) -> Floats:
     """Return for each interval of the first retention how many, at least, of what ended before went out of sight.
 
     Ends are never negative: neither in this interval nor, one or more retentions later, in the one that follows it.
     """
     begins, ends = slots[: n - 1], slots[1:n]
     change = np.diff(count[:n]).astype(float)
-    least: Real = np.maximum(0.0, -change)
+    least: Floats = np.maximum(0.0, -change)
     sound = np.ones(n - 1, np.bool_)
     turn = 1
     while later_too and slots[0] + turn * retention < slots[-1]:

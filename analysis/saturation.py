@@ -7,15 +7,14 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from analysis.arrays import Bools, Floats, Ints
 from analysis.batches import FEWEST, correlation_of
 from analysis.counted import Counted, counted
 from analysis.groups import TOO_SHORT
 from analysis.language import mark
 from analysis.loads import GAP, LEVEL, PARTS
-from analysis.matching import Real, Whole
 from analysis.nodes import nodes_of
 from analysis.periods import Columns, ratio
 from analysis.profile import HOURS
@@ -38,9 +37,7 @@ NIGHT: Final = (20, 8)
 SATURDAY: Final = 5
 
 
-def saturation(
-    group: Sequence[Told], windows: Whole, flavors: Mapping[str, int], queue: str, zone: ZoneInfo
-) -> Columns:
+def saturation(group: Sequence[Told], windows: Ints, flavors: Mapping[str, int], queue: str, zone: ZoneInfo) -> Columns:
     """Tell how full the pools of a group were in each window.
 
     Parameters
@@ -94,25 +91,25 @@ def saturation(
 class _Parts:
     """A pool in the parts of each window: sums over the time in which it was seen."""
 
-    def __init__(self, seen: Counted, windows: Whole) -> None:
+    def __init__(self, seen: Counted, windows: Ints) -> None:
         self.edges = windows[:, :1] + np.diff(windows) * np.linspace(0, 1, PARTS + 1)
         self._slots = seen.slots
         length = np.diff(seen.slots)
         self.seconds = length * (length <= GAP * np.median(length))
 
-    def sums(self, rate: Real | Whole | NDArray[np.bool_]) -> Real:
+    def sums(self, rate: Floats | Ints | Bools) -> Floats:
         """Return what accrued at a rate of each interval, a row a window, a column a part."""
         until = np.concatenate([[0.0], np.cumsum(self.seconds * rate)])
-        found: Real = np.diff(np.interp(self.edges, self._slots, until))
+        found: Floats = np.diff(np.interp(self.edges, self._slots, until))
         return found
 
-    def events(self, number: Whole) -> Real:
+    def events(self, number: Ints) -> Floats:
         """Return how many events of each interval there were; of gaps too."""
-        found: Real = np.diff(np.interp(self.edges, self._slots, np.concatenate([[0], np.cumsum(number)])))
+        found: Floats = np.diff(np.interp(self.edges, self._slots, np.concatenate([[0], np.cumsum(number)])))
         return found
 
 
-def _of_pool(group: Sequence[Told], windows: Whole, flavors: Mapping[str, int], queue: str, zone: ZoneInfo) -> Columns:
+def _of_pool(group: Sequence[Told], windows: Ints, flavors: Mapping[str, int], queue: str, zone: ZoneInfo) -> Columns:
     seen = counted([each.flows for each in group], queue)
     nothing = np.full(len(windows), np.nan)
     if len(seen.slots) < 2:
@@ -148,9 +145,9 @@ def _of_pool(group: Sequence[Told], windows: Whole, flavors: Mapping[str, int], 
     per_job = [np.where(hardly, np.nan, ratio(of, points)) for of in (had, cards)]
     any_queue = (seen.queue > 0).astype(float)
 
-    def idle(when: NDArray[np.bool_]) -> Real:
+    def idle(when: Bools) -> Floats:
         busy_then = ratio(parts.sums(busy * when).sum(axis=1), parts.sums(when).sum(axis=1))
-        share: Real = np.clip(1 - ratio(busy_then, points), 0, 1)
+        share: Floats = np.clip(1 - ratio(busy_then, points), 0, 1)
         return share
 
     alone = mark("note", "hardly anybody queued: servers and idle are at least so many")
@@ -182,7 +179,7 @@ def _of_pool(group: Sequence[Told], windows: Whole, flavors: Mapping[str, int], 
     }
 
 
-def _with_interval(part: Real, whole: Real) -> tuple[Real, Real, Real]:
+def _with_interval(part: Floats, whole: Floats) -> tuple[Floats, Floats, Floats]:
     """Return the ratio of sums over the parts of each window, with an interval by how the parts differ.
 
     The errors are those of a ratio (Cochran, Sampling Techniques, 1977, section 6.4), for parts that are alike because
@@ -206,7 +203,7 @@ def _with_interval(part: Real, whole: Real) -> tuple[Real, Real, Real]:
     return points, low, high
 
 
-def _most(seen: Counted, windows: Whole) -> tuple[Real, Whole]:
+def _most(seen: Counted, windows: Ints) -> tuple[Floats, Ints]:
     """Return the most that ran at once while others queued, in each window, and at how many slots somebody did.
 
     Where that is hardly any, it is the most that ever ran at once.

@@ -9,9 +9,10 @@ from typing import Final
 
 import numpy as np
 
+from analysis.arrays import Floats, Ints
 from analysis.flows import Flows
 from analysis.language import mark
-from analysis.matching import Real, Whole, serve
+from analysis.matching import serve
 
 ORDERS: Final = ("unknown", "fifo", "backfill")
 # The names of a pool's queue policy are not documented: these are what its pages call them.
@@ -46,7 +47,7 @@ class Waiting:
         self.unit = int(np.gcd.reduce(np.diff(slots)))
 
     @cached_property
-    def served(self) -> tuple[Whole, Real, Whole]:
+    def served(self) -> tuple[Ints, Floats, Ints]:
         """The event of each batch's arrival, its wait in seconds (infinite: not ended), and its jobs."""
         from_, to, jobs = serve(self.arrivals, self.departures, int(self.queue_before[0]), self.newest_share)
         of_record = from_ >= 0

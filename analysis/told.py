@@ -3,10 +3,10 @@
 from collections.abc import Collection
 from functools import cached_property
 
+from analysis.arrays import Ints
 from analysis.failures import Ending
 from analysis.flows import Flows
 from analysis.loads import Level, level_of
-from analysis.matching import Whole
 from analysis.service import Waiting
 
 
@@ -46,6 +46,6 @@ class Told:
         return level_of([self.flows])
 
     @cached_property
-    def slots(self) -> Whole:
+    def slots(self) -> Ints:
         """When that was observed."""
         return self.flows.series.slots

@@ -11,18 +11,17 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from analysis.arrays import Bools, Ints
 from analysis.batches import CLAIM, FEWEST, LEVEL, Days, Fit, explain, more_days
 from analysis.changes import changes_of
 from analysis.days import measures
 from analysis.differences import difference_of
-from analysis.failures import difference, jeffreys
 from analysis.groups import TEXTS, Windows
 from analysis.language import mark
-from analysis.matching import Whole
 from analysis.periods import Columns
 from analysis.slopes import direction, slope_of
+from analysis.stats.proportions import difference, jeffreys
 
 SHARES: Final = ("over", "failures")
 # Of fewer days nobody can say how alike they are.
@@ -122,7 +121,7 @@ def changes(found: Windows) -> Columns:
     return _columns(rows, CHANGES)
 
 
-def compare(found: Windows, periods: Whole) -> Columns:
+def compare(found: Windows, periods: Ints) -> Columns:
     """Conclude by how much each measure differs between two periods.
 
     Parameters
@@ -211,7 +210,7 @@ def _level(name: str, days: Days, fit: Fit) -> tuple[float, float]:
     return max(0.0, min(low, float(by_low))), min(1.0, max(high, float(by_high)))
 
 
-def _rarely(days: Days, later: NDArray[np.bool_], fit: Fit, low: float, high: float) -> tuple[float, float]:
+def _rarely(days: Days, later: Bools, fit: Fit, low: float, high: float) -> tuple[float, float]:
     """Widen an interval of two shares' difference to what so many jobs can tell: what never happened still may."""
     if np.isnan(low):
         return low, high

@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 
 from analysis import cohorts
+from analysis.arrays import Floats, Ints
 from analysis.language import mark
-from analysis.matching import Real, Whole
 from analysis.periods import Columns, bounds_since, ratio
 from analysis.service import Waiting
 
@@ -19,7 +19,7 @@ QUANTILES: Final = (50, 90, 95, 99)
 
 
 def estimate(
-    group: Sequence[Waiting], windows: Whole, limit: int | None, quantiles: Sequence[int] = QUANTILES
+    group: Sequence[Waiting], windows: Ints, limit: int | None, quantiles: Sequence[int] = QUANTILES
 ) -> Columns:
     """Estimate the waits of what arrived in each window, over the series of a group.
 
@@ -76,27 +76,27 @@ def estimate(
     return columns | {"order": order, "method": method, "note": np.array(notes, object)}
 
 
-def _inside(name: str, point: Real, bounds: Real) -> Columns:
+def _inside(name: str, point: Floats, bounds: Floats) -> Columns:
     """Put points between their bounds: an order of service that the counts exclude is not assumed."""
     low, high = bounds[:, 0], bounds[:, 1]
     inside = np.where(np.isnan(point), np.nan, np.fmin(np.fmax(point, np.fmax(low, 0.0)), high))
     return {name.format(""): inside, name.format("_low"): low, name.format("_high"): high}
 
 
-def _beside(group: Sequence[Waiting], name: str) -> Whole:
+def _beside(group: Sequence[Waiting], name: str) -> Ints:
     """Return the events of all series, one after the other; of one series without a copy."""
     parts = [getattr(each, name) for each in group]
-    beside: Whole = np.concatenate(parts) if len(parts) > 1 else parts[0]
+    beside: Ints = np.concatenate(parts) if len(parts) > 1 else parts[0]
     return beside
 
 
-def _offsets(lengths: list[int]) -> Whole:
+def _offsets(lengths: list[int]) -> Ints:
     return np.concatenate([[0], np.cumsum(lengths)])
 
 
 def _points(
-    group: Sequence[Waiting], windows: Whole, limit: int | None, shares: Real
-) -> tuple[Real, Real, Real, Real, Real]:
+    group: Sequence[Waiting], windows: Ints, limit: int | None, shares: Floats
+) -> tuple[Floats, Floats, Floats, Floats, Floats]:
     """Return what `cohorts.points` does of a group."""
     from_, waits, jobs = (
         np.concatenate(parts) if len(group) > 1 else parts[0]
@@ -118,8 +118,8 @@ def _points(
 
 
 def _bounds(
-    group: Sequence[Waiting], windows: Whole, fewest: Whole, most: Whole, limit: int | None, shares: Real
-) -> tuple[Real, Real, Real]:
+    group: Sequence[Waiting], windows: Ints, fewest: Ints, most: Ints, limit: int | None, shares: Floats
+) -> tuple[Floats, Floats, Floats]:
     """Return what `cohorts.bounds` does of a group."""
     return cohorts.bounds(
         _offsets([len(each.ends) for each in group]),
@@ -138,7 +138,7 @@ def _bounds(
     )
 
 
-def _longest_stay(group: Sequence[Waiting], windows: Whole) -> Real:
+def _longest_stay(group: Sequence[Waiting], windows: Ints) -> Floats:
     """Return how long, at most, who came in each window can have waited; NaN where the record does not say."""
     longest = np.array([max(each.longest_stay(int(start), int(end)) for each in group) for start, end in windows])
     return np.where(np.isinf(longest), np.nan, longest)

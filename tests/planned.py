@@ -9,13 +9,13 @@ import numpy as np
 from analysis import History
 from analysis.record.series import Series
 from tests.recorded import MONDAY, observed, record_of
-from tests.simulated import DAY, STEP, Real, Work, starts_of
+from tests.simulated import DAY, STEP, Floats, Work, starts_of
 
 POOL = ("p", "a")
 FIRST = datetime(2026, 1, 5)
 
 
-def counts_of(work: Work, starts: Real, days: int, step: int = STEP) -> Series:
+def counts_of(work: Work, starts: Floats, days: int, step: int = STEP) -> Series:
     """Count the jobs of a pool as its poller would have."""
     slots = MONDAY + np.arange(0, int(days * DAY) + 1, step)
     return observed(slots, MONDAY + work.came, MONDAY + starts, MONDAY + starts + work.run)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from analysis.matching import Real, Whole
+from analysis.arrays import Floats, Ints
 from analysis.record.series import COUNTS, STATUSES, Pool, Series
 from collector.schema import migrate
 
@@ -23,7 +23,7 @@ def series_of(slots: ArrayLike, counts: Mapping[str, ArrayLike], unnamed: ArrayL
     """Make a series from the counts of statuses, zero where none are given, and of a status without a name."""
     at = np.asarray(slots, np.int64)
     made = {status: np.asarray(counts.get(status, np.zeros(len(at))), np.int64) for status in STATUSES}
-    total: Whole = np.sum(list(made.values()), axis=0) + np.asarray(unnamed, np.int64)
+    total: Ints = np.sum(list(made.values()), axis=0) + np.asarray(unnamed, np.int64)
     intervals = np.full(len(at), np.diff(at).min(initial=300), np.int64)
     pool = Pool("p", "a", None, policy, at, intervals, total)
     return Series(pool, "train", at, intervals, {"total": total, **made})
@@ -31,9 +31,9 @@ def series_of(slots: ArrayLike, counts: Mapping[str, ArrayLike], unnamed: ArrayL
 
 def observed(
     slots: ArrayLike,
-    came: Real,
-    started: Real,
-    ended: Real,
+    came: Floats,
+    started: Floats,
+    ended: Floats,
     outcomes: Sequence[str] | None = None,
     retention: float = KEPT,
 ) -> Series:
@@ -44,7 +44,7 @@ def observed(
     at = np.asarray(slots, np.int64)
     how = np.asarray(outcomes if outcomes is not None else ["Completed"] * len(came))
 
-    def until(times: Real) -> Whole:
+    def until(times: Floats) -> Ints:
         return np.searchsorted(np.sort(times), at, side="right").astype(np.int64)
 
     counts = {"Queue": until(came) - until(started), "Running": until(started) - until(ended)}
@@ -93,5 +93,5 @@ def record_of(
     return path
 
 
-def _naive(slots: Whole) -> "pd.Series[pd.Timestamp]":
+def _naive(slots: Ints) -> "pd.Series[pd.Timestamp]":
     return pd.Series(pd.to_datetime(slots, unit="s"))

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 DAY = 86_400.0
 HOUR = 3_600.0
 STEP = 300
-Real = NDArray[np.float64]
-Whole = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 SIZES = {
     "one": ((1,), (1.0,)),
     "two": ((1, 2), (0.7, 0.3)),
@@ -74,10 +74,10 @@ def scenario(seed: int) -> Scenario:
 class Work:
     """Jobs in the order of their arrival; times in seconds."""
 
-    came: Real
-    size: Whole
-    run: Real
-    urgent: Whole
+    came: Floats
+    size: Ints
+    run: Floats
+    urgent: Ints
     """0 goes before 1."""
 
 
@@ -99,13 +99,13 @@ def work_of(of: Scenario, seed: int) -> Work:
     return Work(came, random.choice(widths, n, p=shares).astype(np.int64), run, urgent)
 
 
-def starts_of(work: Work, servers: int, *, backfill: bool) -> Real:
+def starts_of(work: Work, servers: int, *, backfill: bool) -> Floats:
     """Return when each job starts: by priority, then arrival; past one that does not fit only with backfill."""
     return _starts(work.came, work.size, work.run, work.urgent, servers, backfill)
 
 
 @numba.njit(cache=True)
-def _starts(came: Real, size: Whole, run: Real, urgent: Whole, servers: int, backfill: bool) -> Real:
+def _starts(came: Floats, size: Ints, run: Floats, urgent: Ints, servers: int, backfill: bool) -> Floats:
     n = len(came)
     starts = np.full(n, np.inf)
     running = [(0.0, 0)]
@@ -143,7 +143,7 @@ def _starts(came: Real, size: Whole, run: Real, urgent: Whole, servers: int, bac
     return starts
 
 
-def wait_of(work: Work, servers: int, *, backfill: bool) -> Real:
+def wait_of(work: Work, servers: int, *, backfill: bool) -> Floats:
     """Return mean and 9-of-10 wait with so many servers, in seconds."""
     waited = np.sort(starts_of(work, servers, backfill=backfill) - work.came)
     return np.array([waited.mean(), waited[int(np.ceil(0.9 * len(waited))) - 1]])

@@ -15,8 +15,9 @@ from typing import Final
 import numpy as np
 import pytest
 
+from analysis.arrays import Ints
 from analysis.flows import flows_of
-from analysis.matching import UNBOUNDED, Whole, longest_total, shortest_total
+from analysis.matching import UNBOUNDED, longest_total, shortest_total
 from analysis.quantiles import most_over, most_within, quantile_bounds
 from analysis.service import Waiting
 from analysis.waits import QUANTILES
@@ -41,7 +42,7 @@ class Case:
     waiting: int
 
     @property
-    def parts(self) -> tuple[Whole, Whole, Whole, Whole]:
+    def parts(self) -> tuple[Ints, Ints, Ints, Ints]:
         """Begins, ends, arrivals and departures as the passes take them."""
         slots = np.array(self.slots)
         return slots[:-1], slots[1:], np.array(self.arrivals), np.array(self.departures)

@@ -8,16 +8,16 @@ import pandas as pd
 import pytest
 
 from analysis import trends
+from analysis.arrays import Floats, Ints
 from analysis.days import measures
 from analysis.groups import Windows
-from analysis.matching import Real, Whole
 from analysis.periods import Columns
 
 DAYS: Final = 60
 DAY: Final = 86_400
 
 
-def windows(**said: Real) -> Windows:
+def windows(**said: Floats) -> Windows:
     """Return two months of days in which a hundred jobs came and ended, wholly seen."""
     starts = np.arange(DAYS) * DAY
     hundred = np.full(DAYS, 100.0)
@@ -44,7 +44,7 @@ def put(found: Windows, name: str, where: slice, value: float) -> None:
     values[where] = value
 
 
-def periods() -> Whole:
+def periods() -> Ints:
     """Return the second month, and the first to compare it with."""
     return np.array([[30, 60], [0, 30]]) * DAY
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.failures import difference, jeffreys
+from analysis.stats.proportions import difference, jeffreys
 from tests.plain import fill, rows_of
 from tests.polling import poolscope
 

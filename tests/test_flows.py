@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
+from analysis.arrays import Ints
 from analysis.failures import Ending
 from analysis.flows import Flows, flows_of
-from analysis.matching import Whole
 from analysis.service import Waiting
 from tests.estimated import estimate, failures_of
 from tests.recorded import observed, series_of
@@ -36,7 +36,7 @@ def jobs(seed: int, days: float, every: float, lasts: float) -> tuple[np.ndarray
     return came, came + 600, came + 600 + draw.exponential(lasts, len(came))
 
 
-def truth(times: np.ndarray, slots: Whole) -> Whole:
+def truth(times: np.ndarray, slots: Ints) -> Ints:
     """Count what happened since the first slot, at each."""
     return np.searchsorted(np.sort(times), slots, side="right") - int((times <= slots[0]).sum())
 

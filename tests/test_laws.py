@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from analysis import History
+from analysis.arrays import Ints
 from analysis.classes import classify
 from analysis.flows import flows_of
-from analysis.matching import Whole
 from analysis.record.series import Series
 from analysis.service import Waiting
 from analysis.waits import QUANTILES
@@ -47,13 +47,13 @@ def drawn(seed: int, retention: float = KEPT, gaps: int = 0, start: int = MONDAY
     return observed(slots + start, came + start, started + start, started + lasts + start, outcomes, retention)
 
 
-def part(series: Series, chosen: Whole | slice) -> Series:
+def part(series: Series, chosen: Ints | slice) -> Series:
     """Return the series as if only some of its slots had been observed."""
     counts = {name: count[chosen] for name, count in series.counts.items()}
     return replace(series, slots=series.slots[chosen], intervals=series.intervals[chosen], counts=counts)
 
 
-def windows(seed: int, slots: Whole) -> Iterator[tuple[int, int]]:
+def windows(seed: int, slots: Ints) -> Iterator[tuple[int, int]]:
     """Draw windows: three from slot to slot, three that cut slots, and the whole."""
     draw = np.random.default_rng(seed)
     first, last = int(slots[0]), int(slots[-1])

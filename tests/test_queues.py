@@ -10,8 +10,8 @@ import ciw  # type: ignore[import-untyped]  # it comes without types, and there 
 import numpy as np
 import pytest
 
+from analysis.arrays import Floats
 from analysis.flows import flows_of
-from analysis.matching import Real
 from analysis.service import Waiting
 from analysis.waits import QUANTILES
 from tests.estimated import Estimate, estimate
@@ -27,9 +27,9 @@ SERVERS: Final = 6
 class Jobs:
     """When each came, started and ended, in seconds."""
 
-    came: Real
-    started: Real
-    ended: Real
+    came: Floats
+    started: Floats
+    ended: Floats
 
     def waiting(self, until: float, step: int, retention: float = KEPT, order: str = "unknown") -> Waiting:
         """Return what counts at every step tell of them."""
@@ -37,14 +37,14 @@ class Jobs:
         counted = observed(slots, self.came, self.started, self.ended, retention=retention)
         return Waiting(flows_of(counted, "queue"), order)
 
-    def waits(self, start: float, end: float) -> Real:
+    def waits(self, start: float, end: float) -> Floats:
         """Return how long those waited that came in a window, the shortest first."""
         mine = (self.came > start) & (self.came <= end)
-        waits: Real = np.sort((self.started - self.came)[mine])
+        waits: Floats = np.sort((self.started - self.came)[mine])
         return waits
 
 
-def first_in_first_out(came: Real, lasts: Real, servers: int) -> Jobs:
+def first_in_first_out(came: Floats, lasts: Floats, servers: int) -> Jobs:
     """Serve jobs in the order in which they came."""
     free = np.zeros(servers)
     started = np.empty(len(came))
@@ -91,7 +91,7 @@ def simulated(discipline: str, seed: int) -> Jobs:
     )
 
 
-def true_quantile(waits: Real, quantile: int) -> float:
+def true_quantile(waits: Floats, quantile: int) -> float:
     return float(waits[math.ceil(quantile / 100 * len(waits) - 1e-9) - 1])
 
 
@@ -101,7 +101,7 @@ def hold(bounds: tuple[float | None, float | None, float | None], value: float) 
     return low is not None and low <= value + 1e-6 and (high is None or value <= high + 1e-6)
 
 
-def weeks(jobs: Jobs, waiting: Waiting) -> Iterator[tuple[Estimate, Real]]:
+def weeks(jobs: Jobs, waiting: Waiting) -> Iterator[tuple[Estimate, Floats]]:
     """Estimate each of four weeks, beside the true waits."""
     for start in range(0, 4 * WEEK, WEEK):
         yield estimate([waiting], start, start + WEEK, 1800), jobs.waits(start, start + WEEK)

@@ -7,23 +7,23 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
+from analysis.arrays import Floats
 from analysis.batches import FEWEST, Days, Stretches, explain
 from analysis.changes import changes_of
 from analysis.differences import difference_of
-from analysis.matching import Real
 from analysis.slopes import direction, slope_of
 
 QUARTER: Final = 91
 SEEDS: Final = pytest.mark.parametrize("seed", range(6))
 
 
-def days_of(values: Real, doubt: float = 0.0, weights: Real | None = None) -> Days:
+def days_of(values: Floats, doubt: float = 0.0, weights: Floats | None = None) -> Days:
     """Return consecutive days, each known but for some doubt on either side."""
     numbers = np.arange(len(values))
     return Days(numbers, values, values - doubt, values + doubt, np.ones(len(values)) if weights is None else weights)
 
 
-def alike(draw: np.random.Generator, days: int, correlation: float) -> Real:
+def alike(draw: np.random.Generator, days: int, correlation: float) -> Floats:
     """Draw days that are like those before them, with a long tail as waits have it."""
     logs = np.empty(days)
     logs[0] = draw.standard_normal()

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from tests.simulated import Real
+from tests.simulated import Floats
 
 HOURS = 168
 WEEKS = 52
 KINDS = ("steady", "rising", "stepped", "wandering")
 
 
-def year(seed: int) -> Real:
+def year(seed: int) -> Floats:
     """Return the jobs of each hour of a year, a row a week; the kind follows from chance."""
     random = np.random.default_rng(seed)
     hour = np.arange(HOURS * WEEKS)
@@ -24,5 +24,5 @@ def year(seed: int) -> Real:
         usual = usual * np.exp(np.cumsum(random.normal(0, 0.08, WEEKS)))[hour // HOURS]
     # Days are busier or quieter than chance makes them.
     busy = random.gamma(8, 1 / 8, len(hour) // 24).repeat(24)
-    jobs: Real = random.poisson(usual * busy).astype(float).reshape(WEEKS, HOURS)
+    jobs: Floats = random.poisson(usual * busy).astype(float).reshape(WEEKS, HOURS)
     return jobs

@@ -9,8 +9,8 @@ from typing import Final
 import duckdb
 import tenacity
 
-from analysis.record import query
 from analysis.errors import NothingObserved, RecordUnreadable
+from analysis.record import query
 from analysis.record.query import Selection
 from analysis.record.series import STATUSES, Pool, Series
 

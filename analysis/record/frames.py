@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.matching import Whole
+from analysis.arrays import Ints
 from analysis.record.database import Record
 from analysis.record.query import Selection
 from analysis.record.series import COUNTS, KEY, UNKNOWN
@@ -57,11 +57,11 @@ def in_zone(frame: pd.DataFrame) -> pd.DataFrame:
     return there
 
 
-def _utc(seconds: Whole) -> pd.DatetimeIndex:
+def _utc(seconds: Ints) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(seconds.astype("datetime64[s]").astype("datetime64[us]"), tz="UTC")
 
 
-def _counted(count: Whole) -> pd.arrays.IntegerArray:
+def _counted(count: Ints) -> pd.arrays.IntegerArray:
     return pd.arrays.IntegerArray(count.astype(np.int64), count == UNKNOWN)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import duckdb
 import numpy as np
 
-from analysis.matching import Whole
+from analysis.arrays import Ints
 from analysis.record.series import COUNTS, UNKNOWN, Pool, Series, read_counts
 
 # So many rows are held at a time: about 200 MB.
@@ -168,7 +168,7 @@ def read(
     return pools, series
 
 
-def _by_series(connection: duckdb.DuckDBPyConnection, query: str, selection: Selection) -> dict[int, dict[str, Whole]]:
+def _by_series(connection: duckdb.DuckDBPyConnection, query: str, selection: Selection) -> dict[int, dict[str, Ints]]:
     """Run a query that gives `series`, `slot` and other columns; return its rows by series, in order of slots."""
     found = connection.execute(query, _span(selection)).fetchnumpy()
     columns = {name: np.asarray(values) for name, values in found.items()}
@@ -185,7 +185,7 @@ def _by_series(connection: duckdb.DuckDBPyConnection, query: str, selection: Sel
     return {int(series[a]): {name: values[a:b] for name, values in columns.items()} for a, b in parts if b > a}
 
 
-def _in_order(columns: dict[str, Whole]) -> dict[str, Whole]:
+def _in_order(columns: dict[str, Ints]) -> dict[str, Ints]:
     """Bring rows into the order of series, slot and run."""
     first = columns["slot"].min()
     key = columns["series"] * (columns["slot"].max() - first + 1) + columns["slot"] - first
@@ -202,7 +202,7 @@ def _in_order(columns: dict[str, Whole]) -> dict[str, Whole]:
     return {name: values[order] for name, values in columns.items()}
 
 
-def _pool(chosen: Chosen, rows: dict[str, Whole] | None) -> Pool:
+def _pool(chosen: Chosen, rows: dict[str, Ints] | None) -> Pool:
     if rows is None:
         rows = dict.fromkeys(("slot", "intervals", "total"), np.empty(0, np.int64))
     # Of several successes in a slot the earliest counts; it comes first.
@@ -212,7 +212,7 @@ def _pool(chosen: Chosen, rows: dict[str, Whole] | None) -> Pool:
     return Pool(*key, slots, intervals, totals, chosen.nodes)
 
 
-def _series(pool: Pool, items: dict[str, dict[str, Whole]], selection: Selection) -> Iterator[Series]:
+def _series(pool: Pool, items: dict[str, dict[str, Ints]], selection: Selection) -> Iterator[Series]:
     """Make the series of a pool from the rows of each of its types."""
     listed = np.zeros(len(pool.slots), np.int64)
     whole = {}

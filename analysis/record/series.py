@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from analysis.matching import Whole
+from analysis.arrays import Ints
 
 STATUSES: Final = (
     "Queue",
@@ -33,11 +33,11 @@ class Pool:
     name: str | None
     """The display name that it has now; None where discovery has not told."""
     queue_policy: str | None
-    slots: Whole
+    slots: Ints
     """Seconds since 1970, UTC, rising."""
-    intervals: Whole
+    intervals: Ints
     """The poll interval in force at each, in seconds."""
-    totals: Whole
+    totals: Ints
     """The jobs of all types at each."""
     nodes: tuple[tuple[int, dict[str, int]], ...] = ()
     """How many nodes of each flavor it had from when on, in seconds, rising; empty where discovery has not told."""
@@ -49,11 +49,11 @@ class Series:
 
     pool: Pool
     type: str
-    slots: Whole
+    slots: Ints
     """Seconds since 1970, UTC, rising."""
-    intervals: Whole
+    intervals: Ints
     """The poll interval in force at each, in seconds."""
-    counts: dict[str, Whole]
+    counts: dict[str, Ints]
     """Of each of `COUNTS`: jobs at each slot, `UNKNOWN` where that was not said."""
 
     @property
@@ -70,7 +70,7 @@ class Series:
         return Series(self.pool, self.type, self.slots[known], self.intervals[known], counts)
 
 
-def read_counts(pool: Pool, slots: Whole, rows: dict[str, Whole], other: Whole, listed: Whole) -> dict[str, Whole]:
+def read_counts(pool: Pool, slots: Ints, rows: dict[str, Ints], other: Ints, listed: Ints) -> dict[str, Ints]:
     """Read what answers left out: the one rule.
 
     A type that was not listed has no jobs where the answer's outer total is the sum of those listed. A status that was

@@ -24,7 +24,7 @@ from tabulate import tabulate
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from analysis import History
 from tests.recorded import MONDAY, observed, record_of
-from tests.simulated import DAY, STEP, Real, Scenario, scenario, starts_of, wait_of, work_of
+from tests.simulated import DAY, STEP, Floats, Scenario, scenario, starts_of, wait_of, work_of
 
 MEASURES = ("mean", "p90")
 BOUNDS = ("", "_low", "_high")
@@ -36,11 +36,11 @@ class Outcome:
 
     seed: int
     of: Scenario
-    truth: Real
+    truth: Floats
     """Mean and 9-of-10 wait, in seconds; likewise:"""
-    points: Real
-    low: Real
-    high: Real
+    points: Floats
+    low: Floats
+    high: Floats
     needed: float
     smallest: float
     """The true smallest capacity that reaches the target; NaN where there was no wait to shorten."""

@@ -19,10 +19,10 @@ import numpy as np
 from scipy.stats import binom
 from tabulate import tabulate
 
+from analysis.arrays import Floats
 from analysis.batches import CLAIM, FEWEST, Days
 from analysis.changes import changes_of
 from analysis.differences import difference_of
-from analysis.matching import Real
 from analysis.slopes import slope_of
 
 SERVERS = 16
@@ -43,7 +43,7 @@ class Scenario:
     doubled: int = 0
     """In so many days at the end the mean wait is twice what it was, in the long run."""
 
-    def arrivals(self, draw: np.random.Generator) -> Real:
+    def arrivals(self, draw: np.random.Generator) -> Floats:
         """Draw when jobs come, in seconds from the start of the warm-up."""
         span, batch = (WARM + DAYS) * DAY, 5.0 if self.how == "bursts" else 1.0
         most = doubled(self.load) if self.doubled else self.load * (1.16 * 1.4 if self.how == "rhythm" else 1.0)
@@ -56,7 +56,7 @@ class Scenario:
             weekend = (came // DAY) % 7 >= 5
             loads *= (1 + 0.4 * np.sin(2 * np.pi * came / DAY)) * np.where(weekend, 0.6, 1.16)
         loads[came >= span - self.doubled * DAY] = most if self.doubled else self.load
-        kept: Real = came[(draw.random(len(came)) * most < loads) & (came < span)]
+        kept: Floats = came[(draw.random(len(came)) * most < loads) & (came < span)]
         return kept
 
     def days(self, draw: np.random.Generator) -> dict[str, Days]:
@@ -79,14 +79,14 @@ class Scenario:
         }
 
 
-def exactly(values: Real, weights: Real) -> Days:
+def exactly(values: Floats, weights: Floats) -> Days:
     """Return days whose values are known without bounds."""
     some = weights > 0
     return Days(np.arange(len(values))[some], *(values[some],) * 3, weights[some])
 
 
 @numba.njit(cache=True)
-def first_in_first_out(came: Real, service: Real) -> Real:
+def first_in_first_out(came: Floats, service: Floats) -> Floats:
     """Return the waits in a queue of many servers (Kiefer and Wolfowitz)."""
     free, waits = np.zeros(SERVERS), np.empty(len(came))
     for job in range(len(came)):

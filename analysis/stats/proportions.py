@@ -1,0 +1,46 @@
+"""Intervals of proportions, and of the difference of two."""
+
+from typing import Final
+
+import numpy as np
+from scipy.special import betaincinv
+
+from analysis.arrays import Floats, Ints
+
+LEVEL: Final = 0.95
+
+
+def jeffreys(failed: Floats | Ints, finished: Floats | Ints, phi: Floats | float) -> tuple[Floats, Floats]:
+    """Return Jeffreys' interval for rates, of as many jobs as tell as much as these do.
+
+    Brown, Cai and DasGupta, Interval estimation for a binomial proportion, Statistical Science 16 (2001), 4.1.3.
+
+    >>> [round(float(bound), 4) for bound in jeffreys(np.array(10), np.array(100), 1.0)]
+    [0.0527, 0.1701]
+    """
+    a, b = failed / phi + 0.5, (finished - failed) / phi + 0.5
+    tail = (1 - LEVEL) / 2
+    low = np.where(failed <= 0, 0.0, betaincinv(a, b, tail))
+    high = np.where(failed >= finished, 1.0, betaincinv(a, b, 1 - tail))
+    return low, high
+
+
+def difference(
+    one: tuple[Floats, Floats, Floats], other: tuple[Floats, Floats, Floats]
+) -> tuple[Floats, Floats, Floats]:
+    """Return the differences of rates with their intervals, from the rates and their own intervals.
+
+    Newcombe's hybrid (method 10 with Jeffreys' intervals): Statistics in Medicine 17 (1998) 873-890.
+
+    Parameters
+    ----------
+    one, other
+        Rates, low and high.
+
+    Returns
+    -------
+    tuple
+        `one` less `other`, low and high.
+    """
+    (p, low, high), (q, other_low, other_high) = one, other
+    return p - q, p - q - np.hypot(p - low, other_high - q), p - q + np.hypot(high - p, q - other_low)
