@@ -8,12 +8,12 @@ import numpy as np
 
 from analysis import failures, waits
 from analysis.arrays import Bools, Floats, Ints
-from analysis.batches import Days, Stretches
 from analysis.failures import Ending
 from analysis.groups import Windows
 from analysis.language import mark
 from analysis.periods import Columns, ratio
 from analysis.service import Waiting
+from analysis.stats.batches import Days, Stretches
 
 DAY: Final = 86_400
 # A day of which less was seen is left out.

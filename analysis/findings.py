@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control
 
-from analysis.batches import FEWEST
 from analysis.cells import figure
 from analysis.language import _
+from analysis.stats.batches import FEWEST
 from analysis.wording import duration, isolated, percent
 
 CHANCE: Final = 0.05

@@ -14,7 +14,7 @@ from analysis.loads import arrivals_of
 from analysis.nodes import nodes_of
 from analysis.periods import Columns
 from analysis.plan import observed_of, went_of
-from analysis.search import smallest
+from analysis.stats.search import smallest
 from analysis.told import Told
 from analysis.wishes import QUANTILES, Wish
 from analysis.wording import WEEK

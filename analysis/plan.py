@@ -16,7 +16,7 @@ from analysis.nodes import Nodes, nodes_of
 from analysis.periods import Columns
 from analysis.plan_notes import MOST, notes_of
 from analysis.replicas import FEWEST_QUEUED, Capacity
-from analysis.search import smallest
+from analysis.stats.search import smallest
 from analysis.told import Told
 from analysis.wishes import QUANTILES, Wish
 

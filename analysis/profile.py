@@ -9,13 +9,13 @@ import pandas as pd
 
 from analysis import waits
 from analysis.arrays import Floats, Ints
-from analysis.batches import WEEKS
 from analysis.days import last_open
 from analysis.groups import Windows
 from analysis.language import mark
 from analysis.loads import Level
 from analysis.periods import Columns, ratio
 from analysis.service import Waiting
+from analysis.stats.batches import WEEKS
 
 HOURS: Final = 168
 PROFILE: Final = (

@@ -14,7 +14,7 @@ from analysis.arrays import Floats, Ints
 from analysis.counted import Counted
 from analysis.jobs import PAIRINGS, Jobs, Scaled, rebuild
 from analysis.replay import replay
-from analysis.search import smallest
+from analysis.stats.search import smallest
 
 SIZES: Final = (
     {1: 1.0},

@@ -10,7 +10,6 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from analysis.arrays import Bools, Floats, Ints
-from analysis.batches import FEWEST, correlation_of
 from analysis.counted import Counted, counted
 from analysis.groups import TOO_SHORT
 from analysis.language import mark
@@ -19,6 +18,7 @@ from analysis.nodes import nodes_of
 from analysis.periods import Columns, ratio
 from analysis.profile import HOURS
 from analysis.replicas import FEWEST_QUEUED
+from analysis.stats.batches import FEWEST, correlation_of
 from analysis.told import Told
 from analysis.wording import HOUR
 

@@ -13,15 +13,14 @@ from typing import Any, Final
 import numpy as np
 
 from analysis.arrays import Bools, Ints
-from analysis.batches import CLAIM, FEWEST, LEVEL, Days, Fit, explain, more_days
-from analysis.changes import changes_of
 from analysis.days import measures
-from analysis.differences import difference_of
 from analysis.groups import TEXTS, Windows
 from analysis.language import mark
 from analysis.periods import Columns
-from analysis.slopes import direction, slope_of
+from analysis.stats.batches import CLAIM, FEWEST, LEVEL, Days, more_days
+from analysis.stats.changepoints import changes_of
 from analysis.stats.proportions import difference, jeffreys
+from analysis.stats.regression import Fit, difference_of, direction, explain, slope_of
 
 SHARES: Final = ("over", "failures")
 # Of fewer days nobody can say how alike they are.

@@ -16,7 +16,7 @@ from analysis.plan import _falling
 from analysis.record.database import Record
 from analysis.report import gather
 from analysis.request import Request
-from analysis.search import smallest
+from analysis.stats.search import smallest
 from tests.planned import FIRST, POOL, counts_of, history_of, markov
 from tests.recorded import MONDAY, observed, record_of, series_of
 from tests.simulated import DAY, HOUR, STEP, Scenario, Work, starts_of, wait_of, work_of

@@ -8,10 +8,9 @@ import pytest
 from scipy.stats import binom
 
 from analysis.arrays import Floats
-from analysis.batches import FEWEST, Days, Stretches, explain
-from analysis.changes import changes_of
-from analysis.differences import difference_of
-from analysis.slopes import direction, slope_of
+from analysis.stats.batches import FEWEST, Days, Stretches
+from analysis.stats.changepoints import changes_of
+from analysis.stats.regression import difference_of, direction, explain, slope_of
 
 QUARTER: Final = 91
 SEEDS: Final = pytest.mark.parametrize("seed", range(6))

@@ -20,10 +20,9 @@ from scipy.stats import binom
 from tabulate import tabulate
 
 from analysis.arrays import Floats
-from analysis.batches import CLAIM, FEWEST, Days
-from analysis.changes import changes_of
-from analysis.differences import difference_of
-from analysis.slopes import slope_of
+from analysis.stats.batches import CLAIM, FEWEST, Days
+from analysis.stats.changepoints import changes_of
+from analysis.stats.regression import difference_of, slope_of
 
 SERVERS = 16
 DAYS = 91

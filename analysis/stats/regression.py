@@ -1,10 +1,9 @@
-"""Daily figures as batches: the week's rhythm taken out of them, and how many that are independent they amount to.
+"""What daily figures say of a level, a slope, or the difference of two periods, after the week's rhythm.
 
-What is asked of them is linear: a level, a slope, the difference of two periods. Each is a weighted sum of the days, by
-which the bounds of the days are carried along. Days that are alike because they follow each other tell less.
+All of it is linear: weighted sums of the days, by which the bounds of the days are carried along.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numba
@@ -12,54 +11,10 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from analysis.arrays import Bools, Floats, Ints
+from analysis.stats.batches import FEWEST, LEVEL, Days, correlation_of, more_days, rhythm
 
-LEVEL: Final = 0.95
-FEWEST: Final = 10.0
-"""Effective batches; below this no interval is given."""
-WEEKS: Final = 3
-"""As many are needed to tell a week's rhythm from chance."""
-QUESTIONS: Final = 8
-"""Asked of a series: slope and change of four measures. A claim of one is made at so much smaller an error."""
-CLAIM: Final = 1 - (1 - LEVEL) / QUESTIONS
-MOST_CORRELATION: Final = 0.97
-# Errors that are less skewed than this are taken as they are.
 STRAIGHT: Final = 1e-6
-
-
-@dataclass(frozen=True)
-class Stretches:
-    """What is known of sums over stretches of days: more than the sum of what is known of each day.
-
-    Who waited long on one day cannot all have done so on the next as well.
-    """
-
-    first: Ints
-    last: Ints
-    """Day numbers, the last one excluded; from the whole to each single day, those of one length side by side."""
-    low: Floats
-    high: Floats
-    """Bounds of the sum of values times weights; infinite where there is none."""
-
-
-@dataclass(frozen=True)
-class Days:
-    """One figure of the days that have it."""
-
-    numbers: Ints
-    """Of each day, rising; those of Mondays are alike but for multiples of seven."""
-    values: Floats
-    low: Floats
-    high: Floats
-    """Bounds; infinite where there is none."""
-    weights: Floats
-    """How many jobs a day's value is about; one where it is about the day itself."""
-    stretches: Stretches | None = None
-    """Where there are any, bounds come from them."""
-
-    def where(self, chosen: Bools) -> "Days":
-        """Return some of the days."""
-        low, high, weights = self.low[chosen], self.high[chosen], self.weights[chosen]
-        return Days(self.numbers[chosen], self.values[chosen], low, high, weights, self.stretches)
+"""Errors that are less skewed than this are taken as they are."""
 
 
 @dataclass(frozen=True)
@@ -117,11 +72,6 @@ class Fit:
     def more_days(self) -> int:
         """How many more days it takes to ten effective batches; zero where they are there."""
         return more_days(self.batches, self.correlation)
-
-
-def more_days(batches: float, correlation: float) -> int:
-    """Return how many more days it takes to ten effective batches, when days stay as alike as they are."""
-    return max(0, int(np.ceil((FEWEST - batches) * (1 + correlation) / (1 - correlation))))
 
 
 def explain(days: Days, asked: Floats) -> Fit:
@@ -213,27 +163,42 @@ def _at_worst(shares: Floats, low: Floats, high: Floats) -> Floats:
     return total
 
 
-def rhythm(days: Days) -> Floats:
-    """Return what each day of the week differs by, as six columns that leave weighted means alone.
+def slope_of(days: Days) -> Fit:
+    """Fit a line: the first coefficient is the level, the mean of jobs where days weigh by jobs, the second its slope.
 
-    None where the days span less than three weeks.
+    Parameters
+    ----------
+    days
+        At least two.
     """
-    if not len(days.numbers) or days.numbers[-1] - days.numbers[0] < 7 * WEEKS - 1:
-        return np.empty((len(days.numbers), 0))
-    weekday = days.numbers % 7
-    columns = (weekday[:, None] == np.arange(1, 7)).astype(float) - (weekday == 0)[:, None]
-    centred: Floats = columns - np.average(columns, axis=0, weights=days.weights)
-    return centred
+    at = days.numbers - np.average(days.numbers, weights=days.weights)
+    return explain(days, np.column_stack([np.ones(len(at)), at]))
 
 
-def correlation_of(residuals: Floats) -> float:
-    """Return the correlation of days that follow each other, however many are missing between, at least zero.
+def direction(low: float, high: float) -> str | None:
+    """Say what the interval of a slope or of a difference shows: up, down, or "not shown" where it holds zero."""
+    if np.isnan(low) or np.isnan(high):
+        return None
+    return "up" if low > 0 else "down" if high < 0 else "not shown"
 
-    Residuals of n days from a line have one too small by (2 + 4 r) / n: Kendall, Biometrika 41 (1954), 403; Marriott
-    and Pope, Biometrika 41 (1954), 390.
+
+def difference_of(days: Days, later: Bools) -> Fit:
+    """Fit a level to each of two periods.
+
+    Parameters
+    ----------
+    days
+        Those of both, at least two each.
+    later
+        Which are of the second period.
+
+    Returns
+    -------
+    Fit
+        Its first coefficient is the level of the first period, its second what the other adds to it. Its batches are
+        those of the shorter period: both need ten. By that one too the errors are known, as Welch has it.
     """
-    n, square = len(residuals), float(residuals @ residuals)
-    if n < 5 or square <= 0:
-        return 0.0
-    together = float(residuals[1:] @ residuals[:-1]) / square
-    return float(np.clip((n * together + 2) / (n - 4), 0.0, MOST_CORRELATION))
+    fit = explain(days, np.column_stack([np.ones(len(later)), later]))
+    alike = (1 + fit.correlation) / (1 - fit.correlation)
+    batches = min(int(later.sum()), int((~later).sum())) / alike
+    return replace(fit, batches=batches, freedom=max(2 * batches - 2, 1.0))

@@ -13,8 +13,8 @@ import numba
 import numpy as np
 
 from analysis.arrays import Floats
-from analysis.batches import CLAIM, FEWEST, MOST_CORRELATION, Days, Fit, explain, rhythm
-from analysis.slopes import direction
+from analysis.stats.batches import CLAIM, FEWEST, MOST_CORRELATION, Days, rhythm
+from analysis.stats.regression import Fit, direction, explain
 
 SHORTEST: Final = 7
 """Days on either side of a change."""
