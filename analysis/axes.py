@@ -14,7 +14,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from analysis.language import _
-from analysis.wording import DAY, HOUR, MINUTE, duration
+from analysis.windows import DAY, HOUR, MINUTE
+from analysis.wording import duration
 
 Floats: TypeAlias = NDArray[np.float64]
 # Okabe and Ito's, told apart by the colour-blind and, by their lightness, in print.

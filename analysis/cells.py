@@ -6,7 +6,8 @@ from typing import Final
 
 import pandas as pd
 
-from analysis.wording import amount, duration, number, percent, share_with_bounds, with_bounds
+from analysis.notes import amount
+from analysis.wording import duration, number, percent, share_with_bounds, with_bounds
 
 Cells = dict[str, str]
 

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from analysis.arrays import Ints
-from analysis.language import mark
+from analysis.notes import mark
 from analysis.record.series import ENDED, Series
 from analysis.retention import explains, find_retention
 

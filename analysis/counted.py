@@ -9,7 +9,7 @@ import numpy as np
 from analysis.arrays import Ints
 from analysis.flows import QUEUES, Flows
 from analysis.loads import GAP, level_of
-from analysis.periods import between
+from analysis.windows import between
 
 BUSY: Final = ("Running", "Creating", "Pending", "Terminating")
 

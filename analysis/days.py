@@ -9,13 +9,11 @@ import numpy as np
 from analysis import failures, waits
 from analysis.arrays import Bools, Floats, Ints
 from analysis.failures import Ending
-from analysis.groups import Windows
-from analysis.language import mark
-from analysis.periods import Columns, ratio
+from analysis.notes import mark
 from analysis.service import Waiting
 from analysis.stats.batches import Days, Stretches
+from analysis.windows import DAY, Columns, Windows, ratio
 
-DAY: Final = 86_400
 # A day of which less was seen is left out.
 SEEN: Final = 0.5
 # Of so many days the waits are bounded together too.

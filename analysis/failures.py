@@ -11,12 +11,11 @@ import numpy as np
 
 from analysis.arrays import Floats, Ints
 from analysis.flows import Flows
-from analysis.language import mark
-from analysis.periods import Columns, bounds_since, ratio
+from analysis.notes import mark
 from analysis.record.series import ENDED
 from analysis.stats.proportions import jeffreys
+from analysis.windows import DAY, Columns, bounds_since, ratio
 
-DAY: Final = 86_400
 TRAILING_DAYS: Final = 28
 FEWEST_DAYS: Final = 10
 COLUMNS: Final = (

@@ -41,7 +41,8 @@ from analysis.axes import (
 )
 from analysis.language import _, translated
 from analysis.plan_figures import COLUMNS, LONGEST, cost, forecast, plan, plans
-from analysis.wording import DAY, HOUR, MINUTE, duration, named, shortened
+from analysis.windows import DAY, HOUR, MINUTE
+from analysis.wording import duration, named, shortened
 
 __all__ = [
     "changes", "cost", "coverage", "curves", "distribution", "failures", "forecast", "outcomes", "plan", "plans",

@@ -11,7 +11,7 @@ import numpy as np
 
 from analysis.arrays import Ints
 from analysis.classes import Classes, classify
-from analysis.language import mark
+from analysis.notes import mark
 from analysis.record.series import ENDED, Series
 from analysis.retention import ended_since
 

@@ -10,12 +10,9 @@ from scipy.special import gammaincinv, ndtri, stdtr, stdtrit
 from analysis.arrays import Floats
 from analysis.errors import RequestRefused
 from analysis.forecasters import FORECASTERS, LEVEL, Judged, filled, judge, weeks_needed, within
-from analysis.groups import Windows
-from analysis.language import mark
-from analysis.periods import Columns
-from analysis.profile import HOURS
+from analysis.notes import mark
+from analysis.windows import WEEK, WEEK_HOURS, Columns, Windows
 from analysis.wishes import Wish
-from analysis.wording import WEEK
 
 FORECAST: Final = (
     "weeks_ahead", "arrivals", "arrivals_low", "arrivals_high", "load", "load_low", "load_high", "error", "error_naive",
@@ -52,19 +49,19 @@ def forecast(found: Windows, wish: Wish, ahead: int | None, every: str, zone: Zo
         return _nothing(found, wish, str(np.asarray(said["note"])))
     whole = ~found.begins_in & ~found.ends_in
     cut = found.cut[whole]
-    weeks = len(cut) // HOURS
+    weeks = len(cut) // WEEK_HOURS
     ahead = ahead or next((each for each in USUAL if weeks >= weeks_needed(each)), USUAL[-1])
     if weeks < weeks_needed(ahead):
         text = mark("note", "{weeks:.1f} whole weeks: a forecast so far ahead takes {needed}, to be chosen and judged")
-        return _nothing(found, wish, text.format(weeks=len(cut) / HOURS, needed=weeks_needed(ahead)))
-    last = slice(len(cut) - weeks * HOURS, None)
+        return _nothing(found, wish, text.format(weeks=len(cut) / WEEK_HOURS, needed=weeks_needed(ahead)))
+    last = slice(len(cut) - weeks * WEEK_HOURS, None)
     cut = cut[last]
     known = found.coverage[whole][last] >= SEEN
     arrivals = np.asarray(said["arrivals"], float)[whole][last]
     local = pd.to_datetime(cut[:, 0], unit="s", utc=True).tz_convert(zone)
     hours = filled(arrivals, known, (local.day_of_week * 24 + local.hour).to_numpy())
-    table = hours.reshape(weeks, HOURS)
-    judged = judge(table, known.reshape(weeks, HOURS), ahead)
+    table = hours.reshape(weeks, WEEK_HOURS)
+    judged = judge(table, known.reshape(weeks, WEEK_HOURS), ahead)
     if judged is None or not known.any():
         return _nothing(found, wish, mark("note", "nothing was seen"))
     return _rows(found, table, judged, wish, ahead, every, int(cut[-1, 1]), said)
@@ -108,9 +105,9 @@ def _rows(
             np.maximum(high, gammaincinv(points + 0.5, 1 - tail)),
         )
     else:
-        length = WEEK // HOURS
-        start = end + np.arange(ahead * HOURS) * length
-        lead = np.repeat(np.arange(1, ahead + 1), HOURS)
+        length = WEEK // WEEK_HOURS
+        start = end + np.arange(ahead * WEEK_HOURS) * length
+        lead = np.repeat(np.arange(1, ahead + 1), WEEK_HOURS)
         points, (low, high) = expected.ravel(), (each.ravel() for each in within(expected, judged.hourly))
     n = len(start)
     at_once = float(np.asarray(said["run_seconds"], float)[0]) / length

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from analysis.arrays import Bools, Floats, Ints
-from analysis.profile import HOURS
+from analysis.windows import WEEK_HOURS
 
 FEWEST: Final = 2
 """Weeks before a forecast can be made at all."""
@@ -187,8 +187,8 @@ def _weekly(made: dict[int, Floats], weeks: Floats, origins: list[int], ahead: i
 
 def filled(hours: Floats, seen: Bools, of_week: Ints) -> Floats:
     """Return hours in which those that were not seen have the mean of their hour of the week."""
-    times = np.bincount(of_week[seen], minlength=HOURS)
-    sums = np.bincount(of_week[seen], hours[seen], minlength=HOURS)
+    times = np.bincount(of_week[seen], minlength=WEEK_HOURS)
+    sums = np.bincount(of_week[seen], hours[seen], minlength=WEEK_HOURS)
     overall = hours[seen].mean() if seen.any() else 0.0
     means = np.where(times > 0, sums / np.maximum(times, 1), overall)
     return np.where(seen, hours, means[of_week])

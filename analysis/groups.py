@@ -6,31 +6,26 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.arrays import Bools, Floats, Ints
+from analysis.arrays import Ints
 from analysis.classes import WORST_LAST
 from analysis.errors import NothingSelected
 from analysis.flows import flows_of
-from analysis.language import mark
-from analysis.periods import Columns, coverage
+from analysis.notes import TOO_SHORT, mark
 from analysis.record.database import Record
 from analysis.record.query import Selection
 from analysis.record.series import Pool, Series
 from analysis.request import Request
 from analysis.told import Told
-from analysis.windows import windows
+from analysis.windows import INSTANTS, LABELS, TEXTS, Columns, Windows, as_rows, coverage, windows
 
 Item = TypeVar("Item")
-INSTANTS: Final = ("window_start", "window_end", "other_start", "other_end", "changed_at", "earliest", "latest")
-LABELS: Final = ("project", "pool", "pool_name", "type", "window_start", "window_end")
-TEXTS: Final = (*LABELS[:4], "measure", "unit", "quantile", "direction", "queue", "order", "history", "method", "note")
-TOO_SHORT: Final = mark("note", "fewer than two slots with known counts")
 
 
 @dataclass(frozen=True)
@@ -52,39 +47,6 @@ class Member:
 
 Group: TypeAlias = tuple[dict[str, str | None], Sequence[Member]]
 """Labels, and the series that are summed."""
-
-
-@dataclass(frozen=True)
-class Windows:
-    """What is said of the windows of a group."""
-
-    cut: Ints
-    """A row a window: start and end, in seconds."""
-    said: Columns
-    """The columns of the estimate, with ``history`` and ``queue``; of series that are too short only a ``note``."""
-    coverage: Floats
-    begins_in: Bools
-    """Whether the record begins in a window, and whether it ends in it."""
-    ends_in: Bools
-    note: str
-    """Of the series."""
-
-
-def as_rows(found: Windows) -> Columns:
-    """Make a row of each window."""
-    pieces = (
-        np.asarray(found.said["note"]),
-        np.where(found.begins_in, mark("note", "the record begins in it"), ""),
-        np.where(found.ends_in, mark("note", "the record ends in it"), ""),
-        np.asarray(found.note),
-    )
-    notes = zip(*(np.broadcast_to(piece, len(found.cut)) for piece in pieces), strict=True)
-    return found.said | {
-        "window_start": found.cut[:, 0],
-        "window_end": found.cut[:, 1],
-        "note": np.array(["; ".join(filter(None, each)) for each in notes], object),
-        "coverage": found.coverage,
-    }
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,14 @@ import numpy as np
 from analysis.arrays import Floats, Ints
 from analysis.counted import counted
 from analysis.ensemble import Effect, Ensemble
-from analysis.groups import TOO_SHORT
 from analysis.loads import arrivals_of
 from analysis.nodes import nodes_of
-from analysis.periods import Columns
+from analysis.notes import TOO_SHORT
 from analysis.plan import observed_of, went_of
 from analysis.stats.search import smallest
 from analysis.told import Told
+from analysis.windows import WEEK, Columns
 from analysis.wishes import QUANTILES, Wish
-from analysis.wording import WEEK
 
 RECENT_WEEKS: Final = 8
 """Weeks whose jobs are replayed to see what growth the pool takes."""

@@ -42,11 +42,6 @@ def spoken() -> str:
     return _spoken.get()
 
 
-def mark(_context: str, text: str) -> str:
-    """Mark a note or a word of an estimate for the catalogues; it stays English until somebody reads it."""
-    return text
-
-
 def _(text: str) -> str:
     """Translate a text."""
     return _catalogue(spoken()).gettext(text)

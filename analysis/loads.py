@@ -8,8 +8,8 @@ from scipy.special import gammaincinv
 
 from analysis.arrays import Floats, Ints
 from analysis.flows import Flows
-from analysis.periods import Columns, between, bounds_since, ratio
 from analysis.record.series import ENDED
+from analysis.windows import Columns, between, bounds_since, ratio
 
 LEVEL: Final = 0.95
 # Into so many parts a window is cut to see how unevenly its jobs leave.

@@ -10,14 +10,13 @@ from analysis import waits
 from analysis.arrays import Floats, Ints
 from analysis.counted import Counted, counted
 from analysis.ensemble import Effect, Ensemble, Observed
-from analysis.groups import TOO_SHORT, Windows, as_rows
-from analysis.language import mark
 from analysis.nodes import Nodes, nodes_of
-from analysis.periods import Columns
+from analysis.notes import TOO_SHORT, mark
 from analysis.plan_notes import MOST, notes_of
 from analysis.replicas import FEWEST_QUEUED, Capacity
 from analysis.stats.search import smallest
 from analysis.told import Told
+from analysis.windows import Columns, Windows, as_rows
 from analysis.wishes import QUANTILES, Wish
 
 WAITS: Final = tuple(f"{name}{bound}_seconds" for name in QUANTILES for bound in ("", "_low", "_high"))

@@ -23,7 +23,8 @@ from analysis.axes import (
     times,
 )
 from analysis.language import _
-from analysis.wording import MINUTE, duration, named, shortened
+from analysis.windows import MINUTE
+from analysis.wording import duration, named, shortened
 
 COLUMNS: Final = 3
 """Of small multiples."""

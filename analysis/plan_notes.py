@@ -8,10 +8,10 @@ import numpy as np
 from analysis.arrays import Floats
 from analysis.counted import Counted
 from analysis.ensemble import HELD, Ensemble
-from analysis.language import mark
 from analysis.nodes import Nodes
+from analysis.notes import amount, mark
+from analysis.windows import WEEK
 from analysis.wishes import Wish
-from analysis.wording import WEEK, amount
 
 UNLIKE: Final = 3.0
 """Farther away than this from what was seen no replica explains it."""

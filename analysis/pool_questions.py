@@ -9,11 +9,11 @@ from analysis.errors import RequestRefused
 from analysis.forecast import FORECAST, forecast
 from analysis.groups import Question
 from analysis.growth import hourly
-from analysis.periods import Columns
 from analysis.plan import PLAN, as_curve, plan
 from analysis.request import Request
 from analysis.saturation import LOAD, saturation
 from analysis.told import Told
+from analysis.windows import Columns
 from analysis.wishes import Wish
 
 

@@ -10,14 +10,12 @@ import pandas as pd
 from analysis import waits
 from analysis.arrays import Floats, Ints
 from analysis.days import last_open
-from analysis.groups import Windows
-from analysis.language import mark
 from analysis.loads import Level
-from analysis.periods import Columns, ratio
+from analysis.notes import mark
 from analysis.service import Waiting
 from analysis.stats.batches import WEEKS
+from analysis.windows import WEEK_HOURS, Columns, Windows, ratio
 
-HOURS: Final = 168
 PROFILE: Final = (
     "weekday", "hour", "weeks", "arrivals", "arrivals_low", "arrivals_high", "wait_seconds", "wait_low_seconds",
     "wait_high_seconds", "queue_mean", "coverage", "history", "method", "note",
@@ -48,9 +46,9 @@ def profile(found: Windows, zone: ZoneInfo) -> Columns:
         return np.full(int(whole.sum()), np.nan) if values is None else np.asarray(values, float)[whole]
 
     def total(values: Floats) -> Floats:
-        return np.bincount(hour, values, HOURS).astype(float)
+        return np.bincount(hour, values, WEEK_HOURS).astype(float)
 
-    times = np.bincount(hour, minlength=HOURS).astype(float)
+    times = np.bincount(hour, minlength=WEEK_HOURS).astype(float)
     arrivals = {f"arrivals{bound}": column(f"arrivals{bound}") for bound in ("", "_low", "_high")}
     # Of hours in which nobody came no wait is known, and none is missed; a wait without bound leaves its hour open.
     means = {}
@@ -62,13 +60,13 @@ def profile(found: Windows, zone: ZoneInfo) -> Columns:
         means[f"wait{bound}_seconds"] = ratio(total(seconds), total(np.nan_to_num(jobs)))
     queue = column("queue_mean")
     known = np.isfinite(queue)
-    at = np.arange(HOURS)
+    at = np.arange(WEEK_HOURS)
     few = mark("note", "fewer than three weeks: one of them may be unlike the others") if times.min() < WEEKS else ""
     left_open = mark("note", "last hours whose waits are left out since their jobs may still wait: {hours}")
     last = left_open.format(hours=waiting.sum()) if waiting.any() else ""
     return {
-        "window_start": np.full(HOURS, float(starts[whole][0] if whole.any() else starts[0])),
-        "window_end": np.full(HOURS, float(found.cut[whole, 1][-1] if whole.any() else found.cut[-1, 1])),
+        "window_start": np.full(WEEK_HOURS, float(starts[whole][0] if whole.any() else starts[0])),
+        "window_end": np.full(WEEK_HOURS, float(found.cut[whole, 1][-1] if whole.any() else found.cut[-1, 1])),
         "weekday": at // 24 + 1,
         "hour": at % 24,
         "weeks": times,

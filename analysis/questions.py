@@ -10,11 +10,11 @@ import numpy as np
 from analysis import failures, loads, trends, waits
 from analysis.arrays import Ints
 from analysis.days import daily
-from analysis.groups import Question, Windows, as_rows
-from analysis.periods import Columns
+from analysis.groups import Question
 from analysis.profile import PROFILE, of_hours, profile
 from analysis.request import Request
 from analysis.told import Told
+from analysis.windows import Columns, Windows, as_rows
 
 SHARES: Final = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 99)
 """Per cent of the jobs, of a distribution."""

@@ -12,8 +12,8 @@ import numba
 import numpy as np
 
 from analysis.arrays import Floats, Ints
+from analysis.windows import HOUR
 
-HOUR: Final = 3600
 # What services and people choose; other retentions are found by the falls that follow rises.
 USUAL: Final = tuple(
     HOUR * hours for hours in (1, 2, 3, 6, 12, 24, 48, 72, 96, 120, 168, 240, 336, 360, 720, 1440, 2160)

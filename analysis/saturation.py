@@ -11,16 +11,13 @@ from scipy.special import stdtrit
 
 from analysis.arrays import Bools, Floats, Ints
 from analysis.counted import Counted, counted
-from analysis.groups import TOO_SHORT
-from analysis.language import mark
 from analysis.loads import GAP, LEVEL, PARTS
 from analysis.nodes import nodes_of
-from analysis.periods import Columns, ratio
-from analysis.profile import HOURS
+from analysis.notes import TOO_SHORT, mark
 from analysis.replicas import FEWEST_QUEUED
 from analysis.stats.batches import FEWEST, correlation_of
 from analysis.told import Told
-from analysis.wording import HOUR
+from analysis.windows import HOUR, WEEK_HOURS, Columns, ratio
 
 LOAD: Final = (
     "offered", "offered_low", "offered_high", "offered_nodes", "offered_cards", "running_mean", "running_share",
@@ -165,7 +162,7 @@ def _of_pool(group: Sequence[Told], windows: Ints, flavors: Mapping[str, int], q
         "servers_most": most,
         "nodes": had,
         "cards": cards,
-        "saturated_hours": ratio(parts.sums((any_queue[1:] + any_queue[:-1]) / 2).sum(axis=1), all_seen) * HOURS,
+        "saturated_hours": ratio(parts.sums((any_queue[1:] + any_queue[:-1]) / 2).sum(axis=1), all_seen) * WEEK_HOURS,
         "unmet_job_hours": waited,
         "unmet_node_hours": np.where(waited == 0, 0.0, waited * per_job[0]),
         "idle": idle(np.ones(len(busy), np.bool_)),

@@ -11,8 +11,8 @@ import numpy as np
 
 from analysis.arrays import Floats, Ints
 from analysis.flows import Flows
-from analysis.language import mark
 from analysis.matching import serve
+from analysis.notes import mark
 
 ORDERS: Final = ("unknown", "fifo", "backfill")
 # The names of a pool's queue policy are not documented: these are what its pages call them.

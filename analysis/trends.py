@@ -14,13 +14,12 @@ import numpy as np
 
 from analysis.arrays import Bools, Ints
 from analysis.days import measures
-from analysis.groups import TEXTS, Windows
-from analysis.language import mark
-from analysis.periods import Columns
+from analysis.notes import mark
 from analysis.stats.batches import CLAIM, FEWEST, LEVEL, Days, more_days
 from analysis.stats.changepoints import changes_of
 from analysis.stats.proportions import difference, jeffreys
 from analysis.stats.regression import Fit, difference_of, direction, explain, slope_of
+from analysis.windows import TEXTS, Columns, Windows
 
 SHARES: Final = ("over", "failures")
 # Of fewer days nobody can say how alike they are.

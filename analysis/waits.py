@@ -11,9 +11,9 @@ import numpy as np
 
 from analysis import cohorts
 from analysis.arrays import Floats, Ints
-from analysis.language import mark
-from analysis.periods import Columns, bounds_since, ratio
+from analysis.notes import mark
 from analysis.service import Waiting
+from analysis.windows import Columns, bounds_since, ratio
 
 QUANTILES: Final = (50, 90, 95, 99)
 

@@ -1,15 +1,30 @@
 """Windows of time, (start, end], in a zone: hours, days of 23 to 25, weeks from Monday, months, or the whole."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.arrays import Bools, Floats, Ints
 from analysis.errors import RequestRefused
+from analysis.notes import mark
 
 EVERY: Final = ("1h", "3h", "6h", "1d", "1w", "1mo", "all")
-HOURS: Final = {"1h": 1, "3h": 3, "6h": 6}
+STEPS: Final = {"1h": 1, "3h": 3, "6h": 6}
+MINUTE: Final = 60
 HOUR: Final = 3600
+DAY: Final = 86_400
+WEEK: Final = 7 * DAY
+WEEK_HOURS: Final = 168
+INSTANTS: Final = ("window_start", "window_end", "other_start", "other_end", "changed_at", "earliest", "latest")
+LABELS: Final = ("project", "pool", "pool_name", "type", "window_start", "window_end")
+TEXTS: Final = (*LABELS[:4], "measure", "unit", "quantile", "direction", "queue", "order", "history", "method", "note")
+Columns: TypeAlias = dict[str, NDArray[Any] | str | None]
+"""What is said of windows: by column a value a window, or one for all."""
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -42,7 +57,7 @@ def windows(first: int, last: int, every: str, zone: ZoneInfo) -> list[tuple[int
     """
     if every == "all" or last <= first:
         return [(first, last)] if last > first else []
-    bounds = _hours(first, last, HOURS[every], zone) if every in HOURS else _days(first, every, zone)
+    bounds = _hours(first, last, STEPS[every], zone) if every in STEPS else _days(first, every, zone)
     found = []
     start = next(bounds)
     for end in bounds:
@@ -86,3 +101,96 @@ def _next(day: date, every: str) -> date:
 def utc(seconds: int) -> datetime:
     """Return an instant as an aware time."""
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def ratio(part: Floats, whole: Floats) -> Floats:
+    """Return part over whole, NaN where there is no whole."""
+    share: Floats = np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)
+    return share
+
+
+def between(slots: Ints, flow: Ints, instants: Ints | Floats) -> Floats:
+    """Return what flowed until each instant since the first slot, that of each interval spread evenly over it.
+
+    Parameters
+    ----------
+    slots
+        The n slots that bound n - 1 intervals, in seconds.
+    flow
+        Of each interval.
+    """
+    until: Floats = np.interp(instants, slots, np.concatenate([[0], np.cumsum(flow)]))
+    return until
+
+
+def bounds_since(slots: Ints, low: Ints, high: Ints, windows: Ints, *, level: bool) -> tuple[Ints, Ints]:
+    """Return the fewest and the most that happened in each window, of what had happened since the first slot.
+
+    Parameters
+    ----------
+    low, high
+        Bounds of what had happened until each slot.
+    windows
+        A row a window: start and end, in seconds.
+    level
+        Whether what had happened until a window's start is itself in doubt; else what each interval added is.
+    """
+    starts, ends = windows.T
+    last = len(slots) - 1
+    before, after = (high, low) if level else (low, high)
+    a, b = np.searchsorted(slots, starts), np.searchsorted(slots, ends, side="right") - 1
+    fewest = np.where(b > a, low[b] - before[np.minimum(a, last)], 0)
+    a = np.maximum(np.searchsorted(slots, starts, side="right") - 1, 0)
+    b = np.minimum(np.searchsorted(slots, ends), last)
+    most = np.where(b > a, high[b] - after[a], 0)
+    return np.maximum(fewest, 0), np.maximum(most, 0)
+
+
+def coverage(slots: Ints, intervals: Ints, windows: Ints) -> Floats:
+    """Return the share of each window's slots that were observed.
+
+    Parameters
+    ----------
+    slots, intervals
+        The observed slots and the poll interval at each, in seconds.
+    windows
+        A row a window: start and end, in seconds.
+    """
+    until = np.concatenate([[0], np.cumsum(intervals)])
+    before, after = until[np.searchsorted(slots, windows, side="right")].T
+    starts, ends = windows.T
+    share: Floats = np.minimum((after - before) / np.maximum(ends - starts, 1), 1.0)
+    return share
+
+
+@dataclass(frozen=True)
+class Windows:
+    """What is said of the windows of a group."""
+
+    cut: Ints
+    """A row a window: start and end, in seconds."""
+    said: Columns
+    """The columns of the estimate, with ``history`` and ``queue``; of series that are too short only a ``note``."""
+    coverage: Floats
+    begins_in: Bools
+    """Whether the record begins in a window, and whether it ends in it."""
+    ends_in: Bools
+    note: str
+    """Of the series."""
+
+
+def as_rows(found: Windows) -> Columns:
+    """Make a row of each window."""
+    pieces = (
+        np.asarray(found.said["note"]),
+        np.where(found.begins_in, mark("note", "the record begins in it"), ""),
+        np.where(found.ends_in, mark("note", "the record ends in it"), ""),
+        np.asarray(found.note),
+    )
+    notes = zip(*(np.broadcast_to(piece, len(found.cut)) for piece in pieces), strict=True)
+    return found.said | {
+        "window_start": found.cut[:, 0],
+        "window_end": found.cut[:, 1],
+        "note": np.array(["; ".join(filter(None, each)) for each in notes], object),
+        "coverage": found.coverage,
+    }

@@ -3,15 +3,11 @@
 from typing import Final
 from unicodedata import bidirectional
 
-import numpy as np
 import pandas as pd
 
 from analysis.language import _
+from analysis.windows import DAY, HOUR, MINUTE
 
-MINUTE: Final = 60
-HOUR: Final = 3600
-DAY: Final = 86_400
-WEEK: Final = 7 * DAY
 RIGHT_TO_LEFT: Final = ("R", "AL", "AN", "RLE", "RLO", "RLI")
 
 
@@ -71,16 +67,6 @@ def shortened(text: str, longest: int) -> str:
 def number(value: float) -> str:
     """Say a number of jobs."""
     return "-" if pd.isna(value) else f"{value:,.0f}"
-
-
-def amount(value: float) -> str:
-    """Say a capacity: whole nodes, or jobs at once to a tenth.
-
-    >>> [amount(value) for value in (16.0, 5.995, float("nan"))]
-    ['16', '6.0', '-']
-    """
-    whole = np.isclose(value, np.rint(value), rtol=0, atol=1e-9)
-    return "-" if pd.isna(value) else f"{value:,.0f}" if whole else f"{value:,.1f}"
 
 
 def percent(value: float, digits: int = 0) -> str:

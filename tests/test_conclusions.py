@@ -10,8 +10,7 @@ import pytest
 from analysis import trends
 from analysis.arrays import Floats, Ints
 from analysis.days import measures
-from analysis.groups import Windows
-from analysis.periods import Columns
+from analysis.windows import Columns, Windows
 
 DAYS: Final = 60
 DAY: Final = 86_400
