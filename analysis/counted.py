@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 
 from analysis.arrays import Ints
-from analysis.flows import QUEUES, Flows
-from analysis.loads import GAP, level_of
+from analysis.queue.conservation import QUEUES, Flows
+from analysis.queue.levels import GAP, level_of
 from analysis.windows import between
 
 BUSY: Final = ("Running", "Creating", "Pending", "Terminating")

@@ -6,11 +6,11 @@ from typing import Final
 
 import numpy as np
 
-from analysis import failures, waits
 from analysis.arrays import Bools, Floats, Ints
-from analysis.failures import Ending
 from analysis.notes import mark
-from analysis.service import Waiting
+from analysis.queue import failures, waits
+from analysis.queue.discipline import Waiting
+from analysis.queue.failures import Ending
 from analysis.stats.batches import Days, Stretches
 from analysis.windows import DAY, Columns, Windows, ratio
 

@@ -14,15 +14,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.arrays import Ints
-from analysis.classes import WORST_LAST
 from analysis.errors import NothingSelected
-from analysis.flows import flows_of
 from analysis.notes import TOO_SHORT, mark
+from analysis.queue.conservation import flows_of
+from analysis.queue.counters import WORST_LAST
+from analysis.queue.told import Told
 from analysis.record.database import Record
 from analysis.record.query import Selection
 from analysis.record.series import Pool, Series
 from analysis.request import Request
-from analysis.told import Told
 from analysis.windows import INSTANTS, LABELS, TEXTS, Columns, Windows, as_rows, coverage, windows
 
 Item = TypeVar("Item")

@@ -9,12 +9,12 @@ import numpy as np
 from analysis.arrays import Floats, Ints
 from analysis.counted import counted
 from analysis.ensemble import Effect, Ensemble
-from analysis.loads import arrivals_of
 from analysis.nodes import nodes_of
 from analysis.notes import TOO_SHORT
 from analysis.plan import observed_of, went_of
+from analysis.queue.told import Told
+from analysis.queue.totals import arrivals_of
 from analysis.stats.search import smallest
-from analysis.told import Told
 from analysis.windows import WEEK, Columns
 from analysis.wishes import QUANTILES, Wish
 

@@ -10,9 +10,9 @@ from analysis.forecast import FORECAST, forecast
 from analysis.groups import Question
 from analysis.growth import hourly
 from analysis.plan import PLAN, as_curve, plan
+from analysis.queue.told import Told
 from analysis.request import Request
 from analysis.saturation import LOAD, saturation
-from analysis.told import Told
 from analysis.windows import Columns
 from analysis.wishes import Wish
 

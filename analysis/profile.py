@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from analysis import waits
 from analysis.arrays import Floats, Ints
 from analysis.days import last_open
-from analysis.loads import Level
 from analysis.notes import mark
-from analysis.service import Waiting
+from analysis.queue import waits
+from analysis.queue.discipline import Waiting
+from analysis.queue.levels import Level
 from analysis.stats.batches import WEEKS
 from analysis.windows import WEEK_HOURS, Columns, Windows, ratio
 

@@ -7,13 +7,14 @@ from typing import Final
 
 import numpy as np
 
-from analysis import failures, loads, trends, waits
+from analysis import trends
 from analysis.arrays import Ints
 from analysis.days import daily
 from analysis.groups import Question
 from analysis.profile import PROFILE, of_hours, profile
+from analysis.queue import failures, totals, waits
+from analysis.queue.told import Told
 from analysis.request import Request
-from analysis.told import Told
 from analysis.windows import Columns, Windows, as_rows
 
 SHARES: Final = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 99)
@@ -57,9 +58,9 @@ def of_flows(request: Request) -> Question:
     """Ask what came, left and ended."""
 
     def estimate(group: Sequence[Told], windows: Ints) -> Columns:
-        return loads.load([each.flows for each in group], windows)
+        return totals.load([each.flows for each in group], windows)
 
-    return Question(request, ("flows",), estimate, ("queue", *loads.COLUMNS, *ALWAYS))
+    return Question(request, ("flows",), estimate, ("queue", *totals.COLUMNS, *ALWAYS))
 
 
 def of_coverage(request: Request) -> Question:

@@ -13,10 +13,10 @@ import pandas as pd
 
 from analysis.arrays import Ints
 from analysis.errors import RequestRefused
-from analysis.flows import QUEUES
+from analysis.queue.conservation import QUEUES
+from analysis.queue.discipline import ORDERS
 from analysis.record.query import Selection
 from analysis.record.series import Pool
-from analysis.service import ORDERS
 from analysis.windows import EVERY, zone_of
 
 BY: Final = ("pool,type", "pool", "type", "all")

@@ -7,11 +7,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from analysis import failures, loads, waits
-from analysis.failures import Ending
-from analysis.flows import Flows
+from analysis.queue import failures, totals, waits
+from analysis.queue.conservation import Flows
+from analysis.queue.discipline import Waiting
+from analysis.queue.failures import Ending
 from analysis.record.series import ENDED
-from analysis.service import Waiting
 
 Bounds: TypeAlias = tuple[float | None, float | None, float | None]
 """A point, low and high."""
@@ -41,7 +41,7 @@ def estimate(group: Sequence[Waiting], start: int, end: int, limit: int | None) 
 
 def load(group: Sequence[Flows], start: int, end: int) -> SimpleNamespace:
     """Sum up the flows of one window: its columns, with `ended` by outcome and `drain` in seconds with its bounds."""
-    found = _only(loads.load(group, np.array([(start, end)])))
+    found = _only(totals.load(group, np.array([(start, end)])))
     ended = {status: found[status.lower()] for status in ENDED}
     return SimpleNamespace(**found, ended=ended, drain=_bounds(found, "drain{}_seconds"))
 

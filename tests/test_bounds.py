@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 
 from analysis.arrays import Ints
-from analysis.flows import flows_of
-from analysis.matching import UNBOUNDED, longest_total, shortest_total
-from analysis.quantiles import most_over, most_within, quantile_bounds
-from analysis.service import Waiting
-from analysis.waits import QUANTILES
+from analysis.queue.conservation import flows_of
+from analysis.queue.discipline import Waiting
+from analysis.queue.matching import UNBOUNDED
+from analysis.queue.mean_bounds import longest_total, shortest_total
+from analysis.queue.quantile_bounds import most_over, most_within, quantile_bounds
+from analysis.queue.waits import QUANTILES
 from tests.estimated import estimate
 from tests.recorded import series_of
 

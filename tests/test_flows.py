@@ -7,9 +7,9 @@ import pytest
 from numpy.typing import ArrayLike
 
 from analysis.arrays import Ints
-from analysis.failures import Ending
-from analysis.flows import Flows, flows_of
-from analysis.service import Waiting
+from analysis.queue.conservation import Flows, flows_of
+from analysis.queue.discipline import Waiting
+from analysis.queue.failures import Ending
 from tests.estimated import estimate, failures_of
 from tests.recorded import observed, series_of
 

@@ -13,11 +13,11 @@ import pytest
 
 from analysis import History
 from analysis.arrays import Ints
-from analysis.classes import classify
-from analysis.flows import flows_of
+from analysis.queue.conservation import flows_of
+from analysis.queue.counters import classify
+from analysis.queue.discipline import Waiting
+from analysis.queue.waits import QUANTILES
 from analysis.record.series import Series
-from analysis.service import Waiting
-from analysis.waits import QUANTILES
 from tests.estimated import Bounds, Estimate, estimate, load
 from tests.recorded import KEPT, MONDAY, observed, record_of
 

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.flows import Flows, flows_of
-from analysis.loads import level_of
-from analysis.service import Waiting
+from analysis.queue.conservation import Flows, flows_of
+from analysis.queue.discipline import Waiting
+from analysis.queue.levels import level_of
 from tests.estimated import estimate, load
 from tests.recorded import series_of
 

@@ -10,7 +10,7 @@ import pytest
 from analysis import History
 from analysis.counted import counted
 from analysis.errors import RequestRefused
-from analysis.flows import flows_of
+from analysis.queue.conservation import flows_of
 from tests.planned import FIRST, POOL, counts_of, history_of, markov
 from tests.recorded import record_of, series_of
 from tests.simulated import DAY, HOUR, STEP, Scenario, starts_of, wait_of, work_of

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from analysis.arrays import Floats
-from analysis.flows import flows_of
-from analysis.service import Waiting
-from analysis.waits import QUANTILES
+from analysis.queue.conservation import flows_of
+from analysis.queue.discipline import Waiting
+from analysis.queue.waits import QUANTILES
 from tests.estimated import Estimate, estimate
 from tests.recorded import KEPT, observed
 

@@ -10,10 +10,10 @@ from typing import Final
 import numpy as np
 
 from analysis.arrays import Ints
-from analysis.classes import Classes, classify
 from analysis.notes import mark
+from analysis.queue.counters import Classes, classify
+from analysis.queue.retention import ended_since
 from analysis.record.series import ENDED, Series
-from analysis.retention import ended_since
 
 QUEUES: Final = {
     "queue": ("Queue",),

@@ -9,10 +9,10 @@ from typing import Final
 
 import numpy as np
 
-from analysis import cohorts
 from analysis.arrays import Floats, Ints
 from analysis.notes import mark
-from analysis.service import Waiting
+from analysis.queue import cohorts
+from analysis.queue.discipline import Waiting
 from analysis.windows import Columns, bounds_since, ratio
 
 QUANTILES: Final = (50, 90, 95, 99)

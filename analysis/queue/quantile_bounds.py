@@ -10,7 +10,7 @@ import numba
 import numpy as np
 
 from analysis.arrays import Floats, Ints
-from analysis.matching import UNBOUNDED
+from analysis.queue.matching import UNBOUNDED
 
 MOST_PROBES: Final = 256
 

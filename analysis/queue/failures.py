@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 
 from analysis.arrays import Floats, Ints
-from analysis.flows import Flows
 from analysis.notes import mark
+from analysis.queue.conservation import Flows
 from analysis.record.series import ENDED
 from analysis.stats.proportions import jeffreys
 from analysis.windows import DAY, Columns, bounds_since, ratio

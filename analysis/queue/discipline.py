@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 
 from analysis.arrays import Floats, Ints
-from analysis.flows import Flows
-from analysis.matching import serve
 from analysis.notes import mark
+from analysis.queue.conservation import Flows
+from analysis.queue.matching import serve
 
 ORDERS: Final = ("unknown", "fifo", "backfill")
 # The names of a pool's queue policy are not documented: these are what its pages call them.

@@ -4,10 +4,10 @@ from collections.abc import Collection
 from functools import cached_property
 
 from analysis.arrays import Ints
-from analysis.failures import Ending
-from analysis.flows import Flows
-from analysis.loads import Level, level_of
-from analysis.service import Waiting
+from analysis.queue.conservation import Flows
+from analysis.queue.discipline import Waiting
+from analysis.queue.failures import Ending
+from analysis.queue.levels import Level, level_of
 
 
 class Told:

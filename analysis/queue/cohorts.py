@@ -9,8 +9,9 @@ import numba
 import numpy as np
 
 from analysis.arrays import Floats, Ints
-from analysis.matching import UNBOUNDED, longest_total, shortest_total
-from analysis.quantiles import count_of, quantile_bounds
+from analysis.queue.matching import UNBOUNDED
+from analysis.queue.mean_bounds import longest_total, shortest_total
+from analysis.queue.quantile_bounds import count_of, quantile_bounds
 
 
 @numba.njit(cache=True, nogil=True)
