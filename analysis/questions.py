@@ -7,11 +7,11 @@ from typing import Final
 
 import numpy as np
 
-from analysis import trends
+from analysis.trends import conclusions
 from analysis.arrays import Ints
-from analysis.days import daily
+from analysis.trends.daily import daily
 from analysis.groups import Question
-from analysis.profile import PROFILE, of_hours, profile
+from analysis.trends.profile import PROFILE, of_hours, profile
 from analysis.queue import failures, totals, waits
 from analysis.queue.told import Told
 from analysis.request import Request
@@ -80,17 +80,17 @@ def of_days(request: Request, columns: Sequence[str], conclude: Callable[..., Co
 
 def of_trend(request: Request) -> Question:
     """Ask whether it rises or falls."""
-    return of_days(request, trends.TREND, trends.trend)
+    return of_days(request, conclusions.TREND, conclusions.trend)
 
 
 def of_changes(request: Request) -> Question:
     """Ask when it changed."""
-    return of_days(request, trends.CHANGES, trends.changes)
+    return of_days(request, conclusions.CHANGES, conclusions.changes)
 
 
 def of_compare(request: Request, periods: Ints) -> Question:
     """Ask by how much two periods differ."""
-    return of_days(request, trends.COMPARE, partial(trends.compare, periods=periods))
+    return of_days(request, conclusions.COMPARE, partial(conclusions.compare, periods=periods))
 
 
 def of_profile(request: Request) -> Question:

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import trends
+from analysis.trends import conclusions
 from analysis.arrays import Floats, Ints
-from analysis.days import measures
+from analysis.trends.daily import measures
 from analysis.windows import Columns, Windows
 
 DAYS: Final = 60
@@ -52,7 +52,7 @@ def test_what_is_over_a_limit_remembers_as_long_as_the_waits_do() -> None:
     """Waits wander for weeks while the share over the limit seems new each day: of neither is anything said."""
     wandering = 1000 + 100 * np.cumsum(np.random.default_rng(3).standard_normal(DAYS))
     found = windows(mean=wandering)
-    for conclude in (trends.trend, trends.changes):
+    for conclude in (conclusions.trend, conclusions.changes):
         said = rows(conclude(found))
         assert said["over"]["batches"] == said["wait"]["batches"] < 10
         assert said["over"]["direction"] is None
@@ -63,11 +63,11 @@ def test_what_never_happened_still_may() -> None:
     """No job failed in two months of a hundred a day: the rate lies near zero, and is not known to be it."""
     found = windows()
     found.said.update(dict.fromkeys(("failed", "rate_low", "rate_high"), np.zeros(DAYS)))
-    level = rows(trends.trend(found))["failures"]
+    level = rows(conclusions.trend(found))["failures"]
     # About three in six thousand, twice that as Jeffreys has it on either side.
     assert (0.0, 0.0) == (level["level"], level["level_low"])
     assert 2e-4 < level["level_high"] < 1e-3
-    low, high = (rows(trends.compare(found, periods()))["failures"][f"difference_{end}"] for end in ("low", "high"))
+    low, high = (rows(conclusions.compare(found, periods()))["failures"][f"difference_{end}"] for end in ("low", "high"))
     assert -1e-2 < low < 0 < high < 1e-2
 
 
@@ -75,11 +75,11 @@ def test_a_claim_takes_more_than_an_interval() -> None:
     """A slope just beyond its 95 % interval is one of eight questions, and not enough; one twice as large is."""
     numbers = np.arange(DAYS)
     noise = np.random.default_rng(8).standard_normal(DAYS)
-    flat = rows(trends.trend(windows(mean=100 + noise)))["wait"]
+    flat = rows(conclusions.trend(windows(mean=100 + noise)))["wait"]
     half = (flat["slope_high"] - flat["slope_low"]) / 2
     for times, expected in ((1.15, "not shown"), (2.0, "up")):
         sloping = 100 + noise + (times * half - flat["slope"]) * numbers
-        row = rows(trends.trend(windows(mean=sloping)))["wait"]
+        row = rows(conclusions.trend(windows(mean=sloping)))["wait"]
         assert row["slope_low"] > 0
         assert expected == row["direction"]
 
@@ -108,7 +108,7 @@ def test_the_last_days_are_left_out_while_their_jobs_may_still_wait() -> None:
         put(found, "mean_high_seconds", slice(-open_, None), np.nan)
         days = next(days for name, days, _ in measures(found) if name == "wait")
         assert days_left == len(days.values)
-        row = rows(trends.trend(found))["wait"]
+        row = rows(conclusions.trend(found))["wait"]
         assert (row["level_high"] is None) == (open_ == 50)
         assert ("left out since their jobs may still wait" in row["note"]) == (open_ == 5)
 
@@ -117,7 +117,7 @@ def test_a_comparison_tells_how_much_of_both_periods_was_seen() -> None:
     """Of two fortnights three weeks apart all was seen, of the time between nothing."""
     found = windows()
     found.coverage[14:40] = 0.0
-    said = rows(trends.compare(found, np.array([[40, 54], [0, 14]]) * DAY))["wait"]
+    said = rows(conclusions.compare(found, np.array([[40, 54], [0, 14]]) * DAY))["wait"]
     assert 1.0 == said["coverage"]
     assert (40 * DAY, 0) == (said["window_start"], said["other_start"])
 
@@ -126,7 +126,7 @@ def test_few_days_are_said_to_be_few() -> None:
     """Of nine days nobody knows how alike they are: at least five more."""
     few = windows()
     few = replace(few, begins_in=np.arange(DAYS) >= 9)
-    for conclude in (trends.trend, trends.changes):
+    for conclude in (conclusions.trend, conclusions.changes):
         for row in rows(conclude(few)).values():
             assert row["direction"] is None or row["batches"] >= 10
             if row["direction"] is None:

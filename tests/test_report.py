@@ -193,7 +193,7 @@ def test_an_estimate_that_fails_takes_no_other_with_it(
     def conclude(*_args: object, **_options: object) -> None:
         raise ZeroDivisionError("made to fail")
 
-    monkeypatch.setattr("analysis.trends.trend", conclude)
+    monkeypatch.setattr("analysis.trends.conclusions.trend", conclude)
     assert 8 == write(database, tmp_path, *PERIOD, "--format", "json")
     said = content(tmp_path)
     assert [{"section": "trend", "message": "ZeroDivisionError: made to fail"}] == said["failed"]

@@ -118,7 +118,7 @@ def found(measures: dict[str, Days]) -> tuple[dict[str, bool], dict[str, bool], 
     slopes, changes, refused = {}, {}, {}
     line, cut = slope_of(measures["wait"]), changes_of(measures["wait"])
     for name, days in measures.items():
-        # As analysis.trends has it, what is over a limit remembers as long as the waits do.
+        # As analysis.trends.conclusions has it, what is over a limit remembers as long as the waits do.
         lines, cuts = (line, cut) if name == "over" else (slope_of(days), changes_of(days))
         low, high = slope_of(days).interval(1, CLAIM)
         refused[name] = lines.batches < FEWEST

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from analysis.arrays import Bools, Ints
-from analysis.days import measures
+from analysis.trends.daily import measures
 from analysis.notes import mark
 from analysis.stats.batches import CLAIM, FEWEST, LEVEL, Days, more_days
 from analysis.stats.changepoints import changes_of

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.arrays import Floats, Ints
-from analysis.days import last_open
+from analysis.trends.daily import last_open
 from analysis.notes import mark
 from analysis.queue import waits
 from analysis.queue.discipline import Waiting
