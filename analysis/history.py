@@ -1,21 +1,24 @@
 """The history of a collector: its counts as frames, and the estimates that are made of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 from typing import Unpack
 
 import pandas as pd
 
-from analysis import questions
-from analysis.asking import Options
-from analysis.capacity import Planning
+from analysis import pool_questions, questions
 from analysis.errors import NothingObserved, RequestRefused
-from analysis.groups import Question
+from analysis.forecast import weeks_of
+from analysis.groups import Question, answers
 from analysis.record import frames
-from analysis.request import Request
+from analysis.record.database import Record
+from analysis.request import Options, PoolOptions, Request
+from analysis.wishes import Wish
 
 
-class History(Planning):
+class History:
     """The record of a collector, read.
 
     Parameters
@@ -33,6 +36,9 @@ class History(Planning):
     what is selected; ``by`` (pool,type, pool, type, all) over what is summed. All raise RecordUnreadable and
     RequestRefused. A window without an estimate has missing values and a note that says why.
     """
+
+    def __init__(self, database: Path | str, spool: Path | str | None = None) -> None:
+        self.record = Record(database, spool)
 
     def scrapes(self) -> pd.DataFrame:
         """Return the slots in which each pool was observed.
@@ -189,6 +195,95 @@ class History(Planning):
         """
         return self._ask("profile", questions.of_profile(Request(**options)))
 
+    def load(
+        self,
+        every: str = "all",
+        by: str = "pool",
+        flavors: Mapping[str, int] | None = None,
+        **options: Unpack[PoolOptions],
+    ) -> pd.DataFrame:
+        """Tell how full pools were: load, who ran at once while others queued, what was not served, what stood idle.
+
+        Parameters
+        ----------
+        every
+            The windows' length.
+        by
+            ``pool``, or ``all`` for the sum of pools.
+        flavors
+            Cards a node, by flavor.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a pool, or all, and window: the labels and `saturation.LOAD`, which describes them.
+        """
+        return self._ask("load", pool_questions.of_load(Request(every=every, by=by, **options), flavors or {}))
+
+    def plan(
+        self,
+        capacity: float | None = None,
+        add: float | None = None,
+        factor: float | None = None,
+        demand: float = 1.0,
+        target_wait: str | timedelta | None = None,
+        quantile: str = "mean",
+        price_per_node_hour: float | None = None,
+        **options: Unpack[PoolOptions],
+    ) -> pd.DataFrame:
+        """Tell what more, or less, capacity would have done to the waits of the jobs that came.
+
+        The same jobs are replayed through pools of another capacity, see `ensemble` and `replicas`. Without
+        ``capacity``, ``add`` or ``factor`` there is a curve around today's.
+
+        Parameters
+        ----------
+        capacity, add, factor
+            One of them: in nodes (where not known, in jobs at once), so many more, or as a multiple of today's.
+        demand
+            Jobs for one that came.
+        target_wait
+            As 15m: also the smallest capacity that reaches it, by ``quantile`` (mean or p90).
+        price_per_node_hour
+            Also what it costs.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a pool and capacity: the labels and `plan.PLAN`, which describes them.
+        """
+        wish = Wish(capacity, add, factor, demand, target_wait, quantile, price_per_node_hour)
+        return self._ask("plan", pool_questions.of_plan(Request(**options), wish))
+
+    def forecast(
+        self,
+        horizon: str | None = None,
+        every: str = "1w",
+        target_wait: str | timedelta | None = None,
+        quantile: str = "mean",
+        **options: Unpack[PoolOptions],
+    ) -> pd.DataFrame:
+        """Forecast arrivals and load by hour of the week, and when a pool passes a target with today's capacity.
+
+        Parameters
+        ----------
+        horizon
+            Whole weeks, as 4w; it takes a record of two weeks and twice as many as these. By default the most of 4, 2
+            and 1 for which the record suffices.
+        every
+            ``1w`` or ``1h``: a row's window.
+        target_wait, quantile
+            As in `plan`: what growth the pool takes until it passes the target, and how probable that is by week.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a pool and window ahead: the labels and `forecast.FORECAST`, which describes them.
+        """
+        wish = Wish(target_wait=target_wait, quantile=quantile)
+        ahead = None if horizon is None else weeks_of(horizon)
+        return self._ask("forecast", pool_questions.of_forecast(Request(every=every, **options), wish, ahead))
+
     def several(self, names: Sequence[str], **options: Unpack[Options]) -> dict[str, pd.DataFrame]:
         """Answer several of the above over one reading of the record, which takes most of the time.
 
@@ -208,6 +303,15 @@ class History(Planning):
         if not names or not set(names) <= known.keys():
             raise RequestRefused(f"{', '.join(names) or 'nothing'} cannot be asked: take some of {', '.join(known)}")
         return self._answers({name: known[name](request) for name in names})
+
+    def _ask(self, name: str, question: Question) -> pd.DataFrame:
+        return self._answers({name: question})[name]
+
+    def _answers(self, asked: dict[str, Question]) -> dict[str, pd.DataFrame]:
+        found = dict(zip(asked, answers(self.record, list(asked.values())), strict=True))
+        for name, frame in found.items():
+            frame.attrs["question"] = name
+        return found
 
     def _comparison(self, against: str, request: Request) -> Question:
         request = request if request.since is not None else replace(request, since="30d")

@@ -7,14 +7,14 @@ from typing import Final
 
 import numpy as np
 
-from analysis.trends import conclusions
 from analysis.arrays import Ints
-from analysis.trends.daily import daily
 from analysis.groups import Question
-from analysis.trends.profile import PROFILE, of_hours, profile
 from analysis.queue import failures, totals, waits
 from analysis.queue.told import Told
 from analysis.request import Request
+from analysis.trends import conclusions
+from analysis.trends.daily import daily
+from analysis.trends.profile import PROFILE, of_hours, profile
 from analysis.windows import Columns, Windows, as_rows
 
 SHARES: Final = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 99)

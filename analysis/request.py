@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Final, TypedDict
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -22,6 +22,27 @@ from analysis.windows import EVERY, zone_of
 BY: Final = ("pool,type", "pool", "type", "all")
 DURATION: Final = re.compile(r"\s*\d+(\.\d+)?\s*(s|m|min|h|d|w)\s*", re.IGNORECASE)
 Patterns = str | Sequence[str]
+
+
+class PoolOptions(TypedDict, total=False):
+    """What is asked of whole pools; see `Request` for what is taken when it is not given."""
+
+    since: str | datetime | None
+    until: str | datetime | None
+    zone: str
+    project: Patterns
+    pool: Patterns
+    queue: str
+    order: Patterns
+
+
+class Options(PoolOptions, total=False):
+    """What an estimate is asked for."""
+
+    every: str
+    type: Patterns
+    by: str
+    slo: str | timedelta | None
 
 
 @dataclass(frozen=True)

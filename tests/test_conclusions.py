@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.trends import conclusions
 from analysis.arrays import Floats, Ints
+from analysis.trends import conclusions
 from analysis.trends.daily import measures
 from analysis.windows import Columns, Windows
 
@@ -67,7 +67,9 @@ def test_what_never_happened_still_may() -> None:
     # About three in six thousand, twice that as Jeffreys has it on either side.
     assert (0.0, 0.0) == (level["level"], level["level_low"])
     assert 2e-4 < level["level_high"] < 1e-3
-    low, high = (rows(conclusions.compare(found, periods()))["failures"][f"difference_{end}"] for end in ("low", "high"))
+    low, high = (
+        rows(conclusions.compare(found, periods()))["failures"][f"difference_{end}"] for end in ("low", "high")
+    )
     assert -1e-2 < low < 0 < high < 1e-2
 
 

@@ -12,9 +12,8 @@ import pandas as pd
 import pytest
 
 from analysis import History, commands
-from analysis.asking import Options
 from analysis.output import table
-from analysis.request import Request
+from analysis.request import Options, Request
 from tests.plain import RECORD, fill, rows_of
 from tests.polling import configure, environment, poolscope
 from tests.scripted import another_process

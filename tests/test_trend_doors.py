@@ -11,9 +11,9 @@ import pytest
 
 from analysis import History, commands
 from analysis.errors import RequestRefused
-from analysis.trends.profile import PROFILE
 from analysis.record.series import Series
 from analysis.trends.conclusions import CHANGES, COMPARE, TREND
+from analysis.trends.profile import PROFILE
 from collector.cli import Context
 from tests.recorded import MONDAY, observed, record_of, series_of
 

@@ -13,12 +13,12 @@ from typing import Any, Final
 import numpy as np
 
 from analysis.arrays import Bools, Ints
-from analysis.trends.daily import measures
 from analysis.notes import mark
 from analysis.stats.batches import CLAIM, FEWEST, LEVEL, Days, more_days
 from analysis.stats.changepoints import changes_of
 from analysis.stats.proportions import difference, jeffreys
 from analysis.stats.regression import Fit, difference_of, direction, explain, slope_of
+from analysis.trends.daily import measures
 from analysis.windows import TEXTS, Columns, Windows
 
 SHARES: Final = ("over", "failures")

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from analysis.arrays import Floats, Ints
-from analysis.trends.daily import last_open
 from analysis.notes import mark
 from analysis.queue import waits
 from analysis.queue.discipline import Waiting
 from analysis.queue.levels import Level
 from analysis.stats.batches import WEEKS
+from analysis.trends.daily import last_open
 from analysis.windows import WEEK_HOURS, Columns, Windows, ratio
 
 PROFILE: Final = (
