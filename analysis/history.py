@@ -10,12 +10,12 @@ import pandas as pd
 
 from analysis import pool_questions, questions
 from analysis.errors import NothingObserved, RequestRefused
-from analysis.forecast import weeks_of
+from analysis.capacity.forecast import weeks_of
 from analysis.groups import Question, answers
 from analysis.record import frames
 from analysis.record.database import Record
 from analysis.request import Options, PoolOptions, Request
-from analysis.wishes import Wish
+from analysis.capacity.scenario import Wish
 
 
 class History:

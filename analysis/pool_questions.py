@@ -6,15 +6,15 @@ from functools import partial
 
 from analysis.arrays import Ints
 from analysis.errors import RequestRefused
-from analysis.forecast import FORECAST, forecast
+from analysis.capacity.forecast import FORECAST, forecast
 from analysis.groups import Question
-from analysis.growth import hourly
-from analysis.plan import PLAN, as_curve, plan
+from analysis.capacity.headroom import hourly
+from analysis.capacity.plan import PLAN, as_curve, plan
 from analysis.queue.told import Told
 from analysis.request import Request
-from analysis.saturation import LOAD, saturation
+from analysis.capacity.load import LOAD, saturation
 from analysis.windows import Columns
-from analysis.wishes import Wish
+from analysis.capacity.scenario import Wish
 
 
 def of_load(request: Request, flavors: Mapping[str, int]) -> Question:

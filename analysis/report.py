@@ -18,7 +18,7 @@ from analysis.groups import Question, answers
 from analysis.record import frames
 from analysis.record.database import Record
 from analysis.request import Request
-from analysis.wishes import Wish
+from analysis.capacity.scenario import Wish
 
 SCHEMA: Final = 1
 SERIES: Final = ("project", "pool", "type")

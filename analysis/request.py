@@ -1,6 +1,5 @@
 """What an estimate is asked for: which part of the record, in which windows, summed how."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -17,10 +16,9 @@ from analysis.queue.conservation import QUEUES
 from analysis.queue.discipline import ORDERS
 from analysis.record.query import Selection
 from analysis.record.series import Pool
-from analysis.windows import EVERY, zone_of
+from analysis.windows import DURATION, EVERY, duration_of, zone_of
 
 BY: Final = ("pool,type", "pool", "type", "all")
-DURATION: Final = re.compile(r"\s*\d+(\.\d+)?\s*(s|m|min|h|d|w)\s*", re.IGNORECASE)
 Patterns = str | Sequence[str]
 
 
@@ -73,7 +71,7 @@ class Request:
                 raise RequestRefused(f"{what} cannot be {value!r}: take one of {', '.join(allowed)}")
         zone_of(self.zone)
         if self.slo is not None:
-            _duration(self.slo)
+            duration_of(self.slo)
 
     @property
     def tz(self) -> ZoneInfo:
@@ -96,7 +94,7 @@ class Request:
     @property
     def limit(self) -> int | None:
         """The limit on waits, in seconds."""
-        return None if self.slo is None else int(_duration(self.slo).total_seconds())
+        return None if self.slo is None else int(duration_of(self.slo).total_seconds())
 
     def selection(self, last: datetime | None) -> Selection:
         """Return what to read.
@@ -144,7 +142,7 @@ class Request:
         if value is None:
             return None
         if isinstance(value, str) and DURATION.fullmatch(value):
-            return None if last is None else last - _duration(value)
+            return None if last is None else last - duration_of(value)
         try:
             instant = pd.Timestamp(value)
             if pd.isna(instant):
@@ -155,28 +153,6 @@ class Request:
             raise RequestRefused(
                 f"{value!r} is no instant ({error}): take 2026-01-31, 2026-01-31T08:00 or 30d"
             ) from None
-
-
-def seconds_of(value: str | timedelta) -> float:
-    """Return a duration such as ``15m`` in seconds.
-
-    Raises
-    ------
-    RequestRefused
-        When it is none, or not above zero.
-    """
-    return _duration(value).total_seconds()
-
-
-def _duration(value: str | timedelta) -> timedelta:
-    if isinstance(value, str) and not DURATION.fullmatch(value):
-        raise RequestRefused(f"{value!r} is no duration: take 90s, 15m, 2h or 30d")
-    # pandas spells days and weeks with capitals.
-    spelled = value.lower().replace("d", "D").replace("w", "W") if isinstance(value, str) else value
-    duration = pd.Timedelta(spelled).to_pytimedelta()
-    if duration <= timedelta():
-        raise RequestRefused(f"{value!r} is no duration: it has to be above zero")
-    return duration
 
 
 def _patterns(patterns: Patterns) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Windows of time, (start, end], in a zone: hours, days of 23 to 25, weeks from Monday, months, or the whole."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -7,6 +8,7 @@ from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.arrays import Bools, Floats, Ints
@@ -21,6 +23,7 @@ DAY: Final = 86_400
 WEEK: Final = 7 * DAY
 WEEK_HOURS: Final = 168
 INSTANTS: Final = ("window_start", "window_end", "other_start", "other_end", "changed_at", "earliest", "latest")
+DURATION: Final = re.compile(r"\s*\d+(\.\d+)?\s*(s|m|min|h|d|w)\s*", re.IGNORECASE)
 LABELS: Final = ("project", "pool", "pool_name", "type", "window_start", "window_end")
 TEXTS: Final = (*LABELS[:4], "measure", "unit", "quantile", "direction", "queue", "order", "history", "method", "note")
 Columns: TypeAlias = dict[str, NDArray[Any] | str | None]
@@ -194,3 +197,26 @@ def as_rows(found: Windows) -> Columns:
         "note": np.array(["; ".join(filter(None, each)) for each in notes], object),
         "coverage": found.coverage,
     }
+
+
+def seconds_of(value: str | timedelta) -> float:
+    """Return a duration such as ``15m`` in seconds.
+
+    Raises
+    ------
+    RequestRefused
+        When it is none, or not above zero.
+    """
+    return duration_of(value).total_seconds()
+
+
+def duration_of(value: str | timedelta) -> timedelta:
+    """Return a duration; raises as `seconds_of` does."""
+    if isinstance(value, str) and not DURATION.fullmatch(value):
+        raise RequestRefused(f"{value!r} is no duration: take 90s, 15m, 2h or 30d")
+    # pandas spells days and weeks with capitals.
+    spelled = value.lower().replace("d", "D").replace("w", "W") if isinstance(value, str) else value
+    duration = pd.Timedelta(spelled).to_pytimedelta()
+    if duration <= timedelta():
+        raise RequestRefused(f"{value!r} is no duration: it has to be above zero")
+    return duration

@@ -7,7 +7,7 @@ import pytest
 
 from analysis import History
 from analysis.errors import RequestRefused
-from analysis.forecasters import judge, weeks_needed
+from analysis.capacity.forecasters import judge, weeks_needed
 from tests.planned import FIRST, counts_of, history_of, markov
 from tests.recorded import record_of
 from tests.simulated import DAY, HOUR, Scenario, Work, work_of

@@ -10,9 +10,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from analysis import History, figures, outlook, pictures
-from analysis.ensemble import Effect
+from analysis.capacity.ensemble import Effect
 from analysis.errors import RequestRefused
-from analysis.plan import _falling
+from analysis.capacity.plan import _falling
 from analysis.record.database import Record
 from analysis.report import gather
 from analysis.request import Request

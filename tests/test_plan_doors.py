@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 
 from analysis import History, plan_commands, readable
-from analysis.forecast import FORECAST
+from analysis.capacity.forecast import FORECAST
 from analysis.output import write
-from analysis.plan import PLAN
-from analysis.saturation import LOAD
+from analysis.capacity.plan import PLAN
+from analysis.capacity.load import LOAD
 from collector.cli import Context
 from tests.planned import FIRST, counts_of, markov
 from tests.polling import configure, poolscope

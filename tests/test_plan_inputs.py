@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from analysis import History
-from analysis.counted import counted
+from analysis.capacity.occupancy import counted
 from analysis.errors import RequestRefused
 from analysis.queue.conservation import flows_of
 from tests.planned import FIRST, POOL, counts_of, history_of, markov
@@ -109,7 +109,7 @@ def test_who_waits_while_nothing_runs_waits_for_something_else(tmp_path: Path, m
     assert share > 0.3
     assert row["mean_high_seconds"] > 0.95 * share * told["mean_seconds"].iloc[0]
     # Were all of it for want of capacity, more would end more.
-    monkeypatch.setattr("analysis.ensemble.HELD", 2.0)
+    monkeypatch.setattr("analysis.capacity.ensemble.HELD", 2.0)
     without = history.plan(factor=3).iloc[-1]
     assert without["mean_seconds"] < row["mean_seconds"]
 

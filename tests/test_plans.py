@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis import History
-from analysis.replay import replay
+from analysis.capacity.replay import replay
 from tests.planned import FIRST, erlang_c, history_of, markov
 from tests.simulated import HOUR, STEP, Scenario, starts_of, wait_of, work_of
 

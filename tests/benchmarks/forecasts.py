@@ -16,7 +16,7 @@ import numpy as np
 from tabulate import tabulate
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from analysis.forecasters import Judged, judge
+from analysis.capacity.forecasters import Judged, judge
 from tests.years import year
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from analysis.errors import RequestRefused
-from analysis.request import seconds_of
+from analysis.windows import seconds_of
 
 MOST_DEMAND: Final = 20
 QUANTILES: Final = ("mean", "p90")

@@ -11,9 +11,9 @@ from typing import Final
 import numpy as np
 
 from analysis.arrays import Floats, Ints
-from analysis.counted import Counted
-from analysis.jobs import PAIRINGS, Jobs, Scaled, rebuild
-from analysis.replay import replay
+from analysis.capacity.occupancy import Counted
+from analysis.capacity.jobs import PAIRINGS, Jobs, Scaled, rebuild
+from analysis.capacity.replay import replay
 from analysis.stats.search import smallest
 
 SIZES: Final = (

@@ -12,7 +12,7 @@ import numba
 import numpy as np
 
 from analysis.arrays import Floats, Ints
-from analysis.counted import Counted
+from analysis.capacity.occupancy import Counted
 
 HOUR: Final = 3600.0
 # Among so many jobs before and after it a job that is added finds its run time.

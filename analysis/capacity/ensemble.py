@@ -6,9 +6,9 @@ from typing import Final
 import numpy as np
 
 from analysis.arrays import Floats
-from analysis.counted import Counted
-from analysis.jobs import Scaled
-from analysis.replicas import FEWEST_QUEUED, SEED, Capacity, Explained, candidates
+from analysis.capacity.occupancy import Counted
+from analysis.capacity.jobs import Scaled
+from analysis.capacity.replicas import FEWEST_QUEUED, SEED, Capacity, Explained, candidates
 
 LEVEL: Final = 0.90
 # What replicas leave out, on either side, in logarithms: a share of what they say, and something for any change at all.

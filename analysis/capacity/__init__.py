@@ -1,0 +1,5 @@
+"""How full a pool is, what another capacity would do, and what the next weeks bring.
+
+occupancy, nodes -> load
+occupancy -> jobs -> replicas (replay) -> ensemble -> plan (scenario, caveats), headroom -> forecast (forecasters)
+"""
