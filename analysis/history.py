@@ -8,14 +8,15 @@ from typing import Unpack
 
 import pandas as pd
 
-from analysis import pool_questions, questions
-from analysis.errors import NothingObserved, RequestRefused
+from analysis.query import pool_questions
+from analysis.query import questions
 from analysis.capacity.forecast import weeks_of
-from analysis.groups import Question, answers
+from analysis.capacity.scenario import Wish
+from analysis.errors import NothingObserved, RequestRefused
+from analysis.query.engine import Question, answers
 from analysis.record import frames
 from analysis.record.database import Record
-from analysis.request import Options, PoolOptions, Request
-from analysis.capacity.scenario import Wish
+from analysis.query.request import Options, PoolOptions, Request
 
 
 class History:

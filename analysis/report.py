@@ -11,14 +11,15 @@ from typing import Any, Final
 
 import pandas as pd
 
-from analysis import pool_questions, questions
+from analysis.query import pool_questions
+from analysis.query import questions
+from analysis.capacity.scenario import Wish
 from analysis.errors import NothingObserved, NothingSelected, RecordUnreadable, RequestRefused
 from analysis.findings import SHARE, Finding, findings
-from analysis.groups import Question, answers
+from analysis.query.engine import Question, answers
 from analysis.record import frames
 from analysis.record.database import Record
-from analysis.request import Request
-from analysis.capacity.scenario import Wish
+from analysis.query.request import Request
 
 SCHEMA: Final = 1
 SERIES: Final = ("project", "pool", "type")

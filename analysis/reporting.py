@@ -17,7 +17,7 @@ from analysis.pages import FORMATS, Draw, Page, pages
 from analysis.publish import publish, remove_older, stem
 from analysis.record.database import Record
 from analysis.report import Failure, Report, gather
-from analysis.request import Request
+from analysis.query.request import Request
 
 PART_FAILED: Final = 8
 ABOVE: Final = 9

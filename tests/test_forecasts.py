@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from analysis import History
-from analysis.errors import RequestRefused
 from analysis.capacity.forecasters import judge, weeks_needed
+from analysis.errors import RequestRefused
 from tests.planned import FIRST, counts_of, history_of, markov
 from tests.recorded import record_of
 from tests.simulated import DAY, HOUR, Scenario, Work, work_of

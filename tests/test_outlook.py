@@ -11,7 +11,7 @@ from analysis import History, outlook
 from analysis.language import speaking
 from analysis.record.database import Record
 from analysis.report import Report, gather
-from analysis.request import Request
+from analysis.query.request import Request
 from tests.planned import FIRST, counts_of, markov
 from tests.recorded import record_of
 from tests.reported import content, only, write

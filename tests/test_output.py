@@ -13,7 +13,7 @@ import pytest
 
 from analysis import History, commands
 from analysis.output import table
-from analysis.request import Options, Request
+from analysis.query.request import Options, Request
 from tests.plain import RECORD, fill, rows_of
 from tests.polling import configure, environment, poolscope
 from tests.scripted import another_process

@@ -13,9 +13,9 @@ import pytest
 
 from analysis import History, plan_commands, readable
 from analysis.capacity.forecast import FORECAST
-from analysis.output import write
-from analysis.capacity.plan import PLAN
 from analysis.capacity.load import LOAD
+from analysis.capacity.plan import PLAN
+from analysis.output import write
 from collector.cli import Context
 from tests.planned import FIRST, counts_of, markov
 from tests.polling import configure, poolscope

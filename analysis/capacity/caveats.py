@@ -6,12 +6,12 @@ from typing import Final
 import numpy as np
 
 from analysis.arrays import Floats
-from analysis.capacity.occupancy import Counted
 from analysis.capacity.ensemble import HELD, Ensemble
 from analysis.capacity.nodes import Nodes
+from analysis.capacity.occupancy import Counted
+from analysis.capacity.scenario import Wish
 from analysis.notes import amount, mark
 from analysis.windows import WEEK
-from analysis.capacity.scenario import Wish
 
 UNLIKE: Final = 3.0
 """Farther away than this from what was seen no replica explains it."""

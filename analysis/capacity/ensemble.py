@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 
 from analysis.arrays import Floats
-from analysis.capacity.occupancy import Counted
 from analysis.capacity.jobs import Scaled
+from analysis.capacity.occupancy import Counted
 from analysis.capacity.replicas import FEWEST_QUEUED, SEED, Capacity, Explained, candidates
 
 LEVEL: Final = 0.90

@@ -8,11 +8,11 @@ import pandas as pd
 from scipy.special import gammaincinv, ndtri, stdtr, stdtrit
 
 from analysis.arrays import Floats
-from analysis.errors import RequestRefused
 from analysis.capacity.forecasters import FORECASTERS, LEVEL, Judged, filled, judge, weeks_needed, within
+from analysis.capacity.scenario import Wish
+from analysis.errors import RequestRefused
 from analysis.notes import mark
 from analysis.windows import WEEK, WEEK_HOURS, Columns, Windows
-from analysis.capacity.scenario import Wish
 
 FORECAST: Final = (
     "weeks_ahead", "arrivals", "arrivals_low", "arrivals_high", "load", "load_low", "load_high", "error", "error_naive",

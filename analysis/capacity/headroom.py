@@ -7,16 +7,16 @@ from typing import Final
 import numpy as np
 
 from analysis.arrays import Floats, Ints
-from analysis.capacity.occupancy import counted
 from analysis.capacity.ensemble import Effect, Ensemble
 from analysis.capacity.nodes import nodes_of
-from analysis.notes import TOO_SHORT
+from analysis.capacity.occupancy import counted
 from analysis.capacity.plan import observed_of, went_of
+from analysis.capacity.scenario import QUANTILES, Wish
+from analysis.notes import TOO_SHORT
 from analysis.queue.told import Told
 from analysis.queue.totals import arrivals_of
 from analysis.stats.search import smallest
 from analysis.windows import WEEK, Columns
-from analysis.capacity.scenario import QUANTILES, Wish
 
 RECENT_WEEKS: Final = 8
 """Weeks whose jobs are replayed to see what growth the pool takes."""

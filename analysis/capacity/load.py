@@ -10,13 +10,13 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from analysis.arrays import Bools, Floats, Ints
-from analysis.capacity.occupancy import Counted, counted
 from analysis.capacity.nodes import nodes_of
+from analysis.capacity.occupancy import Counted, counted
+from analysis.capacity.replicas import FEWEST_QUEUED
 from analysis.notes import TOO_SHORT, mark
 from analysis.queue.levels import GAP
 from analysis.queue.told import Told
 from analysis.queue.totals import LEVEL, PARTS
-from analysis.capacity.replicas import FEWEST_QUEUED
 from analysis.stats.batches import FEWEST, correlation_of
 from analysis.windows import HOUR, WEEK_HOURS, Columns, ratio
 

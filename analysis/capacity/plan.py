@@ -7,17 +7,17 @@ from typing import Final
 import numpy as np
 
 from analysis.arrays import Floats, Ints
-from analysis.capacity.occupancy import Counted, counted
+from analysis.capacity.caveats import MOST, notes_of
 from analysis.capacity.ensemble import Effect, Ensemble, Observed
 from analysis.capacity.nodes import Nodes, nodes_of
+from analysis.capacity.occupancy import Counted, counted
+from analysis.capacity.replicas import FEWEST_QUEUED, Capacity
+from analysis.capacity.scenario import QUANTILES, Wish
 from analysis.notes import TOO_SHORT, mark
-from analysis.capacity.caveats import MOST, notes_of
 from analysis.queue import waits
 from analysis.queue.told import Told
-from analysis.capacity.replicas import FEWEST_QUEUED, Capacity
 from analysis.stats.search import smallest
 from analysis.windows import Columns, Windows, as_rows
-from analysis.capacity.scenario import QUANTILES, Wish
 
 WAITS: Final = tuple(f"{name}{bound}_seconds" for name in QUANTILES for bound in ("", "_low", "_high"))
 PLAN: Final = (

@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 
 from analysis.arrays import Floats, Ints
-from analysis.capacity.occupancy import Counted
 from analysis.capacity.jobs import PAIRINGS, Jobs, Scaled, rebuild
+from analysis.capacity.occupancy import Counted
 from analysis.capacity.replay import replay
 from analysis.stats.search import smallest
 

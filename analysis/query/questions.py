@@ -8,10 +8,10 @@ from typing import Final
 import numpy as np
 
 from analysis.arrays import Ints
-from analysis.groups import Question
+from analysis.query.engine import Question
 from analysis.queue import failures, totals, waits
 from analysis.queue.told import Told
-from analysis.request import Request
+from analysis.query.request import Request
 from analysis.trends import conclusions
 from analysis.trends.daily import daily
 from analysis.trends.profile import PROFILE, of_hours, profile

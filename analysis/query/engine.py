@@ -22,7 +22,7 @@ from analysis.queue.told import Told
 from analysis.record.database import Record
 from analysis.record.query import Selection
 from analysis.record.series import Pool, Series
-from analysis.request import Request
+from analysis.query.request import Request
 from analysis.windows import INSTANTS, LABELS, TEXTS, Columns, Windows, as_rows, coverage, windows
 
 Item = TypeVar("Item")

@@ -5,16 +5,16 @@ from dataclasses import replace
 from functools import partial
 
 from analysis.arrays import Ints
-from analysis.errors import RequestRefused
 from analysis.capacity.forecast import FORECAST, forecast
-from analysis.groups import Question
 from analysis.capacity.headroom import hourly
-from analysis.capacity.plan import PLAN, as_curve, plan
-from analysis.queue.told import Told
-from analysis.request import Request
 from analysis.capacity.load import LOAD, saturation
-from analysis.windows import Columns
+from analysis.capacity.plan import PLAN, as_curve, plan
 from analysis.capacity.scenario import Wish
+from analysis.errors import RequestRefused
+from analysis.query.engine import Question
+from analysis.queue.told import Told
+from analysis.query.request import Request
+from analysis.windows import Columns
 
 
 def of_load(request: Request, flavors: Mapping[str, int]) -> Question:
