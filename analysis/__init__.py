@@ -33,11 +33,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from analysis.history import History
-    from analysis.output import readable
-    from analysis.record.frames import in_zone
+    from analysis.text.terminal import in_zone, readable
 
 __all__ = ["History", "in_zone", "readable"]
-FROM = {"History": "analysis.history", "in_zone": "analysis.record.frames", "readable": "analysis.output"}
+FROM = {"History": "analysis.history", "in_zone": "analysis.text.terminal", "readable": "analysis.text.terminal"}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - what a module holds

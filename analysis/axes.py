@@ -13,9 +13,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from analysis.language import _
+from analysis.text.language import _
+from analysis.text.units import duration
 from analysis.windows import DAY, HOUR, MINUTE
-from analysis.wording import duration
 
 Floats: TypeAlias = NDArray[np.float64]
 # Okabe and Ito's, told apart by the colour-blind and, by their lightness, in print.

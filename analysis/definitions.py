@@ -1,6 +1,6 @@
 """What the words of a report mean, and how its figures were made."""
 
-from analysis.language import _
+from analysis.text.language import _
 
 
 def definitions() -> list[tuple[str, str]]:

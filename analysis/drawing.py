@@ -10,7 +10,7 @@ from typing import Final
 
 import pandas as pd
 
-from analysis.language import speaking, spoken
+from analysis.text.language import speaking, spoken
 
 FEW: Final = 12
 """Pictures: of fewer another process costs more than it saves."""

@@ -39,10 +39,10 @@ from analysis.axes import (
     tick,
     times,
 )
-from analysis.language import _, translated
 from analysis.plan_figures import COLUMNS, LONGEST, cost, forecast, plan, plans
+from analysis.text.language import _, translated
+from analysis.text.units import duration, named, shortened
 from analysis.windows import DAY, HOUR, MINUTE
-from analysis.wording import duration, named, shortened
 
 __all__ = [
     "changes", "cost", "coverage", "curves", "distribution", "failures", "forecast", "outcomes", "plan", "plans",

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control
 
-from analysis.cells import figure
-from analysis.language import _
 from analysis.stats.batches import FEWEST
-from analysis.wording import duration, isolated, percent
+from analysis.text.cells import figure
+from analysis.text.language import _
+from analysis.text.units import duration, isolated, percent
 
 CHANCE: Final = 0.05
 SHARE: Final = 0.1

@@ -8,15 +8,14 @@ from typing import Unpack
 
 import pandas as pd
 
-from analysis.query import pool_questions
-from analysis.query import questions
 from analysis.capacity.forecast import weeks_of
 from analysis.capacity.scenario import Wish
 from analysis.errors import NothingObserved, RequestRefused
+from analysis.query import pool_questions, questions
 from analysis.query.engine import Question, answers
+from analysis.query.request import Options, PoolOptions, Request
 from analysis.record import frames
 from analysis.record.database import Record
-from analysis.query.request import Options, PoolOptions, Request
 
 
 class History:

@@ -6,14 +6,14 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from analysis.cells import at_most, between
 from analysis.drawing import Picture
-from analysis.language import _, plural, translated
 from analysis.notes import amount
 from analysis.report import POOL, Failure, Report
 from analysis.tables import Cell, Table, limit_of
+from analysis.text.cells import at_most, between
+from analysis.text.language import _, plural, translated
+from analysis.text.units import duration, named, number, percent
 from analysis.views import MULTIPLES, Section
-from analysis.wording import duration, named, number, percent
 
 MORE: Final = (0.9, 1.0, 1.1, 1.25)
 """Capacities that the table shows, about, as multiples of today's."""

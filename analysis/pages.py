@@ -14,10 +14,10 @@ from markupsafe import Markup
 from analysis import tables, views
 from analysis.definitions import definitions
 from analysis.drawing import Picture
-from analysis.language import _, plural, speaking, spoken
 from analysis.outlook import outlook
 from analysis.plain import plain
 from analysis.report import Failure, Report
+from analysis.text.language import _, plural, speaking, spoken
 from analysis.views import Section
 
 TEMPLATES: Final = Path(__file__).with_name("templates")

@@ -22,9 +22,9 @@ from analysis.axes import (
     numbers,
     times,
 )
-from analysis.language import _
+from analysis.text.language import _
+from analysis.text.units import duration, named, shortened
 from analysis.windows import MINUTE
-from analysis.wording import duration, named, shortened
 
 COLUMNS: Final = 3
 """Of small multiples."""

@@ -11,15 +11,15 @@ from typing import Any, Final
 
 import pandas as pd
 
-from analysis.query import pool_questions
-from analysis.query import questions
 from analysis.capacity.scenario import Wish
 from analysis.errors import NothingObserved, NothingSelected, RecordUnreadable, RequestRefused
 from analysis.findings import SHARE, Finding, findings
+from analysis.query import pool_questions, questions
 from analysis.query.engine import Question, answers
+from analysis.query.request import Request
 from analysis.record import frames
 from analysis.record.database import Record
-from analysis.query.request import Request
+from analysis.text.terminal import in_zone
 
 SCHEMA: Final = 1
 SERIES: Final = ("project", "pool", "type")
@@ -183,7 +183,7 @@ def _answered(record: Record, asked: Mapping[str, Question], failed: list[Failur
             alone = _attempted(name, partial(answers, record, [question]), failed)
             if alone is not None:
                 found[name] = alone[0]
-    return {name: frames.in_zone(frame) for name, frame in found.items()}
+    return {name: in_zone(frame) for name, frame in found.items()}
 
 
 def _attempted(section: str, make: Callable[[], Any], failed: list[Failure]) -> Any:  # noqa: ANN401 - what is made

@@ -12,12 +12,12 @@ import numpy as np
 from analysis import drawing
 from analysis.errors import RequestRefused
 from analysis.findings import SHARE
-from analysis.language import LANGUAGES
 from analysis.pages import FORMATS, Draw, Page, pages
 from analysis.publish import publish, remove_older, stem
+from analysis.query.request import Request
 from analysis.record.database import Record
 from analysis.report import Failure, Report, gather
-from analysis.query.request import Request
+from analysis.text.language import LANGUAGES
 
 PART_FAILED: Final = 8
 ABOVE: Final = 9

@@ -6,10 +6,10 @@ from typing import Final
 
 import pandas as pd
 
-from analysis.cells import MONTH, SAYS, figure, interval_of
-from analysis.language import _, translated
 from analysis.report import POOL, Report, part
-from analysis.wording import duration, isolated, named, number, percent, share_with_bounds, with_bounds
+from analysis.text.cells import MONTH, SAYS, figure, interval_of
+from analysis.text.language import _, translated
+from analysis.text.units import duration, isolated, named, number, percent, share_with_bounds, with_bounds
 
 MOVES: Final = ("compare", "trend")
 

@@ -9,10 +9,10 @@ import pandas as pd
 
 from analysis.drawing import Picture
 from analysis.findings import Finding, sentence
-from analysis.language import _, plural, translated
 from analysis.report import POOL, SERIES, Failure, Report, part
 from analysis.tables import Table, changes, facts, limit_of, measure_name, measures
-from analysis.wording import duration, isolated, named, percent
+from analysis.text.language import _, plural, translated
+from analysis.text.units import duration, isolated, named, percent
 
 PICTURED: Final = 60
 """As many series have pictures: those that matter, and those with the most jobs."""

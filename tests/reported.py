@@ -12,8 +12,8 @@ import duckdb
 import numpy as np
 import pytest
 
+from analysis.cli.report import report
 from analysis.record.series import Series
-from analysis.report_command import report
 from collector.cli import Context
 from collector.schema import migrate
 from tests.polling import poolscope

@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle, StepPatch
 
 from analysis import History, figures, in_zone, pictures, plan_figures
 from analysis.axes import day, edges
-from analysis.language import speaking
+from analysis.text.language import speaking
 from tests.recorded import record_of
 from tests.reported import HOSTILE, queue
 
@@ -295,7 +295,7 @@ def test_figures_read_compute_and_save_nothing() -> None:
         assert "pyplot" not in source
     for module in (figures, plan_figures):
         source = Path(module.__file__ or "").read_text(encoding="utf-8")
-        assert {"analysis.axes", "analysis.language", "analysis.wording"} == set(
+        assert {"analysis.axes", "analysis.text.language", "analysis.text.units"} == set(
             re.findall(r"^from (analysis[.\w]*)", source, re.MULTILINE)
         ) - {"analysis.plan_figures"}
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis.findings import findings, sentence
-from analysis.language import speaking
+from analysis.text.language import speaking
 
 AT = pd.Timestamp("2026-02-01", tz="Asia/Shanghai")
 WHERE = {"project": "p", "pool_name": None, "type": "train", "coverage": 0.98, "note": ""}

@@ -36,13 +36,13 @@ KEEPERS = {
         "collector/import_files.py",
         "collector/exports.py",
         "collector/sandbox/traces.py",
-        "analysis/output.py",
+        "analysis/cli/output.py",
         "analysis/record/database.py",
         "analysis/record/query.py",
     },
     "matplotlib": {"analysis/figures.py", "analysis/axes.py", "analysis/pictures.py", "analysis/plan_figures.py"},
     "jinja2": {"analysis/pages.py"},
-    "babel": {"analysis/language.py"},
+    "babel": {"analysis/text/language.py"},
     "statsmodels": {"analysis/capacity/forecasters.py"},
 }
 WORLD = {"collector/cli.py", "collector/clock.py"}

@@ -9,8 +9,8 @@ from babel.messages.catalog import Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
-from analysis.language import LANGUAGES, LOCALE, _, plural, speaking, translated
-from analysis.wording import duration
+from analysis.text.language import LANGUAGES, LOCALE, _, plural, speaking, translated
+from analysis.text.units import duration
 
 FIELD = re.compile(r"\{(\w+)")
 METHODS = [("**.py", "python"), ("templates/**.j2", "jinja2")]

@@ -9,14 +9,14 @@ import pytest
 from nbclient import NotebookClient
 
 from analysis import History, readable
+from analysis.cli.notebooks import shipped
 from analysis.errors import RequestRefused
-from analysis.notebooks import shipped
 from tests.polling import poolscope
 from tests.recorded import record_of
 from tests.reported import queue, small_demo
 
 NOTEBOOKS = shipped()
-PUBLIC = {"analysis", "analysis.notebooks", "analysis.pictures", "matplotlib.pyplot"}
+PUBLIC = {"analysis", "analysis.cli.notebooks", "analysis.pictures", "matplotlib.pyplot"}
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from analysis import History, outlook
-from analysis.language import speaking
+from analysis.query.request import Request
 from analysis.record.database import Record
 from analysis.report import Report, gather
-from analysis.query.request import Request
+from analysis.text.language import speaking
 from tests.planned import FIRST, counts_of, markov
 from tests.recorded import record_of
 from tests.reported import content, only, write

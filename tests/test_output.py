@@ -11,9 +11,10 @@ import duckdb
 import pandas as pd
 import pytest
 
-from analysis import History, commands
-from analysis.output import table
+from analysis import History
+from analysis.cli import estimates
 from analysis.query.request import Options, Request
+from analysis.text.terminal import table
 from tests.plain import RECORD, fill, rows_of
 from tests.polling import configure, environment, poolscope
 from tests.scripted import another_process
@@ -92,11 +93,11 @@ def test_options_keywords_and_questions_have_one_list() -> None:
     """What the commands take is what the methods take, and what a request knows."""
     asked = {field.name for field in fields(Request)}
     assert asked == set(Options.__annotations__)
-    for command in (commands.waits, commands.failures, commands.flows, commands.coverage):
+    for command in (estimates.waits, estimates.failures, estimates.flows, estimates.coverage):
         assert asked | {"db", "format_", "output"} == {option.name for option in command.params}
     # Trends are made of days, or of hours.
-    for command in (commands.trend, commands.changes, commands.profile, commands.compare):
-        against = {"against"} if command is commands.compare else set()
+    for command in (estimates.trend, estimates.changes, estimates.profile, estimates.compare):
+        against = {"against"} if command is estimates.compare else set()
         taken = (asked - {"every"}) | against | {"db", "format_", "output"}
         assert taken == {option.name for option in command.params}
 

@@ -13,9 +13,9 @@ from analysis import History, figures, outlook, pictures
 from analysis.capacity.ensemble import Effect
 from analysis.capacity.plan import _falling
 from analysis.errors import RequestRefused
+from analysis.query.request import Request
 from analysis.record.database import Record
 from analysis.report import gather
-from analysis.query.request import Request
 from analysis.stats.search import smallest
 from tests.planned import FIRST, POOL, counts_of, history_of, markov
 from tests.recorded import MONDAY, observed, record_of, series_of

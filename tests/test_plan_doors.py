@@ -11,11 +11,12 @@ import duckdb
 import pandas as pd
 import pytest
 
-from analysis import History, plan_commands, readable
+from analysis import History, readable
 from analysis.capacity.forecast import FORECAST
 from analysis.capacity.load import LOAD
 from analysis.capacity.plan import PLAN
-from analysis.output import write
+from analysis.cli import capacity
+from analysis.cli.output import write
 from collector.cli import Context
 from tests.planned import FIRST, counts_of, markov
 from tests.polling import configure, poolscope
@@ -64,7 +65,7 @@ def test_a_command_answers_as_the_method_does(
     told = []
     for form in ("table", "json"):
         call = [*words, "--db", str(database), "--format", form]
-        getattr(plan_commands, command).main(call, standalone_mode=False, obj=context)
+        getattr(capacity, command).main(call, standalone_mode=False, obj=context)
         told.append(capsys.readouterr())
     assert ["", ""] == [each.err for each in told]
     assert max(len(line) for line in told[0].out.splitlines() if line[1:2] != ":") <= 100
@@ -125,7 +126,7 @@ def test_capacity_of_configured_flavors_is_told_in_cards(database: Path, folder:
 )
 def test_what_makes_no_sense_is_refused(database: Path, words: tuple[str, ...], said: str) -> None:
     """With exit code 2, in one line that says what is wrong."""
-    command = getattr(plan_commands, words[0])
+    command = getattr(capacity, words[0])
     with pytest.raises(click.ClickException) as refused:
         command.main([*words[1:], "--db", str(database)], standalone_mode=False, obj=Context({}))
     assert 2 == refused.value.exit_code

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from analysis import History, figures, pages, tables
-from analysis.report_command import report
-from analysis.wording import isolated
+from analysis.cli.report import report
+from analysis.text.units import isolated
 from collector.cli import Context
 from tests.polling import configure, poolscope
 from tests.recorded import MONDAY, record_of

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import History, commands
+from analysis import History
+from analysis.cli import estimates
 from analysis.errors import RequestRefused
 from analysis.record.series import Series
 from analysis.trends.conclusions import CHANGES, COMPARE, TREND
@@ -205,7 +206,7 @@ def test_a_command_answers_as_the_method_does(database: Path, command: str, caps
     told = []
     for form in ("table", "json"):
         call = ["--db", str(database), "--slo", "15m", "--format", form]
-        getattr(commands, command).main(call, standalone_mode=False, obj=Context({}))
+        getattr(estimates, command).main(call, standalone_mode=False, obj=Context({}))
         told.append(capsys.readouterr())
     assert ["", ""] == [each.err for each in told]
     assert max(len(line) for line in told[0].out.splitlines() if line[1:2] != ":") <= 100

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from analysis.arrays import Ints
 from analysis.errors import NothingSelected
 from analysis.notes import TOO_SHORT, mark
+from analysis.query.request import Request
 from analysis.queue.conservation import flows_of
 from analysis.queue.counters import WORST_LAST
 from analysis.queue.told import Told
 from analysis.record.database import Record
 from analysis.record.query import Selection
 from analysis.record.series import Pool, Series
-from analysis.query.request import Request
 from analysis.windows import INSTANTS, LABELS, TEXTS, Columns, Windows, as_rows, coverage, windows
 
 Item = TypeVar("Item")

@@ -12,8 +12,8 @@ from analysis.capacity.plan import PLAN, as_curve, plan
 from analysis.capacity.scenario import Wish
 from analysis.errors import RequestRefused
 from analysis.query.engine import Question
-from analysis.queue.told import Told
 from analysis.query.request import Request
+from analysis.queue.told import Told
 from analysis.windows import Columns
 
 

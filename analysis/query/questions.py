@@ -9,9 +9,9 @@ import numpy as np
 
 from analysis.arrays import Ints
 from analysis.query.engine import Question
+from analysis.query.request import Request
 from analysis.queue import failures, totals, waits
 from analysis.queue.told import Told
-from analysis.query.request import Request
 from analysis.trends import conclusions
 from analysis.trends.daily import daily
 from analysis.trends.profile import PROFILE, of_hours, profile

@@ -49,14 +49,6 @@ def attempts(record: Record, selection: Selection) -> pd.DataFrame:
     return frame.assign(**{name: pd.to_datetime(frame[name], utc=True) for name in ("first_slot", "last_slot")})
 
 
-def in_zone(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame of an estimate with its instants in the zone that it was asked for, as figures take them."""
-    instants = frame.select_dtypes("datetimetz").columns
-    there = frame.assign(**{name: frame[name].dt.tz_convert(frame.attrs["zone"]) for name in instants})
-    there.attrs = frame.attrs
-    return there
-
-
 def _utc(seconds: Ints) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(seconds.astype("datetime64[s]").astype("datetime64[us]"), tz="UTC")
 

@@ -21,7 +21,7 @@ from typing import Any
 from tabulate import tabulate
 
 from analysis import History
-from analysis.output import write
+from analysis.cli.output import write
 
 TRACES = ("alcf_thetagpu_2023", "sdsc_sp2_1998_5k")
 MIDDLE = {

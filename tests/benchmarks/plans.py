@@ -5,7 +5,8 @@
 Each scenario is simulated with c servers; Poolscope is shown the counts alone and asked for c'; c' is simulated on the
 same jobs. Errors are over the truth, or over the time between polls where the truth is smaller: nothing is told apart
 below it. The smallest capacity that reaches a target (half of the wait that was) is sought by simulating each. It ends
-with 1 where a target is missed. The constants of `analysis/capacity/ensemble.py` were chosen on the scenarios from 0 to 119.
+with 1 where a target is missed. The constants of `analysis/capacity/ensemble.py` were chosen on the scenarios from 0 to
+119.
 """
 
 import argparse

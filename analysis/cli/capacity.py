@@ -2,7 +2,7 @@
 
 import click
 
-from analysis.commands import OUTPUT, POOLS, SINCE, command_of
+from analysis.cli.estimates import OUTPUT, POOLS, SINCE, command_of
 
 TARGET = (
     click.option("--target-wait", metavar="15m", help="The wait that is to be reached."),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from analysis.commands import SELECTION, Refused, options_of, record_of
+from analysis.cli.estimates import SELECTION, Refused, options_of, record_of
 from analysis.errors import RecordUnreadable, RequestRefused
 
 if TYPE_CHECKING:
@@ -78,9 +78,9 @@ def report(
     nothing else; Markdown has its pictures in a folder beside it. The same data makes the same bytes. Exit code 8: a
     part could not be made, which is said in its place; 9: see --fail-above.
     """
+    from analysis.query.request import Request  # noqa: PLC0415 - likewise
     from analysis.record.database import Record  # noqa: PLC0415 - `poolscope --help` does without pandas and numba
     from analysis.reporting import write_report  # noqa: PLC0415 - likewise
-    from analysis.query.request import Request  # noqa: PLC0415 - likewise
 
     try:
         request = Request(**options)

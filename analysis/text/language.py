@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from babel.messages.catalog import Catalog
 
 LANGUAGES: Final = ("en", "zh")
-LOCALE: Final = Path(__file__).with_name("locale")
+LOCALE: Final = Path(__file__).parent.with_name("locale")
 NOTE: Final = "note"
 PLACEHOLDER: Final = re.compile(r"\\\{(\w+)(?::[^}]*)?\\\}")
 _spoken: ContextVar[str] = ContextVar("spoken", default="en")

@@ -5,7 +5,7 @@ from unicodedata import bidirectional
 
 import pandas as pd
 
-from analysis.language import _
+from analysis.text.language import _
 from analysis.windows import DAY, HOUR, MINUTE
 
 RIGHT_TO_LEFT: Final = ("R", "AL", "AN", "RLE", "RLO", "RLI")

@@ -7,7 +7,7 @@ from typing import Final
 import pandas as pd
 
 from analysis.notes import amount
-from analysis.wording import duration, number, percent, share_with_bounds, with_bounds
+from analysis.text.units import duration, number, percent, share_with_bounds, with_bounds
 
 Cells = dict[str, str]
 

@@ -12,7 +12,7 @@ import click
 
 from analysis.errors import RecordUnreadable
 
-HERE: Final = Path(__file__).parent
+HERE: Final = Path(__file__).parent.parent
 DEMO: Final = Path("data", "demo", "demo.duckdb")
 
 

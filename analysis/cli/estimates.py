@@ -101,7 +101,7 @@ def command_of(name: str, text: str, *options_: Decorator, flavors: bool = False
         output: Path | None,
         **options: Any,  # noqa: ANN401 - a text, or several
     ) -> None:
-        from analysis.output import answer  # noqa: PLC0415 - `poolscope --help` does without pandas and numba
+        from analysis.cli.output import answer  # noqa: PLC0415 - `poolscope --help` does without pandas and numba
 
         if flavors:
             options["flavors"] = context.read_config()[0].flavors

@@ -1,0 +1,1 @@
+"""The commands of `poolscope` that read a record."""

@@ -1,0 +1,1 @@
+"""Words for people: the language, units, cells, and tables of a terminal."""
