@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from analysis.drawing import Picture
+from analysis.figures.draw import Picture
 from analysis.notes import amount
 from analysis.report import POOL, Failure, Report
 from analysis.tables import Cell, Table, limit_of

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from analysis import tables, views
 from analysis.definitions import definitions
-from analysis.drawing import Picture
+from analysis.figures.draw import Picture
 from analysis.outlook import outlook
 from analysis.plain import plain
 from analysis.report import Failure, Report

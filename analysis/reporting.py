@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from analysis import drawing
 from analysis.errors import RequestRefused
+from analysis.figures import draw
 from analysis.findings import SHARE
 from analysis.pages import FORMATS, Draw, Page, pages
 from analysis.publish import publish, remove_older, stem
@@ -99,7 +99,7 @@ def _in_boxes(page: Page) -> bool:
     """Tell whether pictures beside a page that has Chinese in it cannot show it."""
     if not page.beside or not CHINESE.search(page.text):
         return False
-    from analysis.pictures import shows_chinese  # noqa: PLC0415 - a report without pictures does without matplotlib
+    from analysis.figures.sheets import shows_chinese  # noqa: PLC0415 - a report without pictures does without matplotlib
 
     return not shows_chinese()
 
@@ -108,8 +108,8 @@ def write_first(database: Path, spool: Path, out: Path) -> list[Path]:
     """Write a report of a record's last fortnight, with a limit of a quarter of an hour; return its files."""
     request = Request(every="1d", slo="15m")
     record = Record(database, spool)
-    draw = partial(drawing.draw, limit=request.limit)
-    return list(write_report(record, replace(request, since="14d"), out, draw).files)
+    drawing = partial(draw.draw, limit=request.limit)
+    return list(write_report(record, replace(request, since="14d"), out, drawing).files)
 
 
 def _above(report: Report, share: float) -> list[str]:

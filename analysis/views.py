@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from analysis.drawing import Picture
+from analysis.figures.draw import Picture
 from analysis.findings import Finding, sentence
 from analysis.report import POOL, SERIES, Failure, Report, part
 from analysis.tables import Table, changes, facts, limit_of, measure_name, measures

@@ -14,8 +14,9 @@ from matplotlib.collections import FillBetweenPolyCollection, LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle, StepPatch
 
-from analysis import History, figures, in_zone, pictures, plan_figures
-from analysis.axes import day, edges
+from analysis import History, figures, in_zone
+from analysis.figures import capacity, estimates, sheets
+from analysis.figures.axes import day, edges
 from analysis.text.language import speaking
 from tests.recorded import record_of
 from tests.reported import HOSTILE, queue
@@ -40,7 +41,7 @@ def days(*values: float | None, start: str = "2026-03-27", **columns: list[float
 
 @pytest.fixture
 def axes() -> Axes:
-    with pictures.styled():
+    with sheets.styled():
         return Figure(layout="constrained").subplots()
 
 
@@ -234,7 +235,7 @@ def test_pools_share_their_axes() -> None:
     first = days(60.0, 120.0)
     first.loc[1, "mean_high_seconds"] = np.nan
     frame = pd.concat([first, days(6000.0, 1200.0).assign(pool="b", pool_name=HOSTILE[1])])
-    with pictures.styled():
+    with sheets.styled():
         figure = figures.pools(frame, Figure(layout="constrained"), limit=900)
         panels = [axes for axes in figure.axes if axes.get_title(loc="left")]
         assert ["a", "**bold** [link…de` $x$ & # _"] == [axes.get_title(loc="left") for axes in panels]
@@ -260,8 +261,8 @@ def test_in_svg_text_stays_text_and_colours_have_names() -> None:
     frame = pd.concat([days(60.0, 120.0).assign(pool=str(place), pool_name=name) for place, name in enumerate(HOSTILE)])
 
     def svg() -> str:
-        with speaking("zh"), pictures.styled():
-            return pictures.svg(pictures.pools({"waits": frame}, 900), "p0-")
+        with speaking("zh"), sheets.styled():
+            return sheets.svg(sheets.pools({"waits": frame}, 900), "p0-")
 
     text = svg()
     assert svg() == text
@@ -282,32 +283,32 @@ def test_what_draws_leaves_matplotlib_as_it_was() -> None:
     import matplotlib.pyplot as plt  # noqa: PLC0415 - likewise
 
     before = dict(mpl.rcParams)
-    with pictures.styled():
-        pictures.png(pictures.pools({"waits": days(60.0, 120.0)}, None))
+    with sheets.styled():
+        sheets.png(sheets.pools({"waits": days(60.0, 120.0)}, None))
     assert before == dict(mpl.rcParams)
     assert [] == plt.get_fignums()
 
 
 def test_figures_read_compute_and_save_nothing() -> None:
     """Neither their module nor that of axes imports a reader, an estimate, pyplot or a path."""
-    for module in (figures, pictures):
+    for module in (estimates, capacity, sheets):
         source = Path(module.__file__ or "").read_text(encoding="utf-8")
         assert "pyplot" not in source
-    for module in (figures, plan_figures):
+    for module in (estimates, capacity):
         source = Path(module.__file__ or "").read_text(encoding="utf-8")
-        assert {"analysis.axes", "analysis.text.language", "analysis.text.units"} == set(
+        assert {"analysis.figures.axes", "analysis.text.language", "analysis.text.units", "analysis.windows"} == set(
             re.findall(r"^from (analysis[.\w]*)", source, re.MULTILINE)
-        ) - {"analysis.plan_figures"}
+        ) - {"analysis.figures.capacity"}
 
 
 def test_a_font_that_came_later_is_found(tmp_path: Path) -> None:
     """Where matplotlib looked for fonts before one with Chinese was installed, it is found all the same."""
-    if not pictures.shows_chinese():
+    if not sheets.shows_chinese():
         pytest.skip("there is no font with Chinese: apt-get install fonts-noto-cjk")
     code = (
         "from matplotlib import font_manager as fonts\n"
         "fonts.fontManager.ttflist = [font for font in fonts.fontManager.ttflist if 'CJK' not in font.name]\n"
-        "from analysis.pictures import shows_chinese\n"
+        "from analysis.figures.sheets import shows_chinese\n"
         "print(shows_chinese())"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)

@@ -40,7 +40,12 @@ KEEPERS = {
         "analysis/record/database.py",
         "analysis/record/query.py",
     },
-    "matplotlib": {"analysis/figures.py", "analysis/axes.py", "analysis/pictures.py", "analysis/plan_figures.py"},
+    "matplotlib": {
+        "analysis/figures/estimates.py",
+        "analysis/figures/axes.py",
+        "analysis/figures/sheets.py",
+        "analysis/figures/capacity.py",
+    },
     "jinja2": {"analysis/pages.py"},
     "babel": {"analysis/text/language.py"},
     "statsmodels": {"analysis/capacity/forecasters.py"},

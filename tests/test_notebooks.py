@@ -16,7 +16,7 @@ from tests.recorded import record_of
 from tests.reported import queue, small_demo
 
 NOTEBOOKS = shipped()
-PUBLIC = {"analysis", "analysis.cli.notebooks", "analysis.pictures", "matplotlib.pyplot"}
+PUBLIC = {"analysis", "analysis.cli.notebooks", "analysis.figures.sheets", "matplotlib.pyplot"}
 
 
 @pytest.fixture(scope="module")

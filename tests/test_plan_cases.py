@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from analysis import History, figures, outlook, pictures
+from analysis import History, figures, outlook
 from analysis.capacity.ensemble import Effect
 from analysis.capacity.plan import _falling
 from analysis.errors import RequestRefused
+from analysis.figures import sheets
 from analysis.query.request import Request
 from analysis.record.database import Record
 from analysis.report import gather
@@ -214,7 +215,7 @@ def test_a_small_pool_has_todays_wait_under_today(tmp_path: Path) -> None:
 def test_a_figure_of_nothing_says_so(tmp_path: Path) -> None:
     """No arrivals: neither a line nor a zero."""
     empty = history_of(tmp_path, chosen(markov(1, 4, 0.5, HOUR, 7), np.zeros(0, int)), 4, 7).plan(target_wait="15m")
-    with pictures.styled():
+    with sheets.styled():
         axes = figures.plan(empty, Figure().subplots())
     assert [] == list(axes.lines)
     assert ["nothing is known"] == [text.get_text() for text in axes.texts]

@@ -8,12 +8,13 @@ from matplotlib.collections import FillBetweenPolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle, StepPatch
 
-from analysis import figures, pictures
+from analysis import figures
+from analysis.figures import sheets
 
 
 @pytest.fixture
 def axes() -> Axes:
-    with pictures.styled():
+    with sheets.styled():
         return Figure(layout="constrained").subplots()
 
 
@@ -44,7 +45,7 @@ def test_a_plan_shows_today_the_target_and_what_was_never_seen(axes: Axes) -> No
     assert "capacity (nodes)" == axes.get_xlabel()
     # What is far worse than today does not flatten the rest.
     assert axes.get_ylim()[1] < frame["mean_high_seconds"].max()
-    with pictures.styled():
+    with sheets.styled():
         dear = figures.cost(frame, Figure().subplots())
     assert 8000 == np.asarray(dear.lines[1].get_xdata())[0]
 

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import History, figures, pages, tables
+from analysis import History, pages, tables
 from analysis.cli.report import report
+from analysis.figures import estimates
 from analysis.text.units import isolated
 from collector.cli import Context
 from tests.polling import configure, poolscope
@@ -174,7 +175,7 @@ def test_a_section_that_fails_says_so_and_the_rest_appears(
         raise ArithmeticError("no picture")
 
     monkeypatch.setattr("analysis.views.facts", failing)
-    monkeypatch.setattr(figures, "week", draw)
+    monkeypatch.setattr(estimates, "week", draw)
     assert 8 == write(database, tmp_path, *PERIOD)
     page = only(tmp_path, "html")
     assert "This section could not be made: ValueError: made to fail" in page
@@ -366,7 +367,7 @@ def test_boxes_in_the_place_of_chinese_are_told(
     database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Where no font has it the PNG pictures are as they can be, and what to install is said; HTML needs none."""
-    monkeypatch.setattr("analysis.pictures.shows_chinese", lambda: False)
+    monkeypatch.setattr("analysis.figures.sheets.shows_chinese", lambda: False)
     words = ("--since", "5d", "--pool", "same", "--type", "train", "--lang", "zh", "--format")
     assert 0 == write(database, tmp_path, *words, "md")
     assert "install fonts-noto-cjk" in capsys.readouterr().err

@@ -13,7 +13,7 @@ from analysis.cli.estimates import SELECTION, Refused, options_of, record_of
 from analysis.errors import RecordUnreadable, RequestRefused
 
 if TYPE_CHECKING:
-    from analysis.drawing import Picture
+    from analysis.figures.draw import Picture
 
 
 def _share(_context: click.Context, _option: click.Parameter, text: str | None) -> float | None:
@@ -31,7 +31,7 @@ def _share(_context: click.Context, _option: click.Parameter, text: str | None) 
 
 def _draw(wanted: "Sequence[Picture]", form: str, limit: float | None) -> Iterator[str | bytes | Exception]:
     """Draw pictures, with a progress bar on a terminal."""
-    from analysis.drawing import draw  # noqa: PLC0415 - `poolscope --help` does without pandas and numba
+    from analysis.figures.draw import draw  # noqa: PLC0415 - `poolscope --help` does without pandas and numba
 
     drawn = draw(wanted, form, limit)
     label = f"drawing {form}"

@@ -13,10 +13,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findSystemFonts, fontManager, get_font_names
 
-from analysis import figures
-from analysis.axes import GRID, INK, MUTED, PALETTE, PAPER
-from analysis.plan_figures import COLUMNS
-from analysis.svg import slim
+from analysis.figures import capacity, estimates
+from analysis.figures.axes import GRID, INK, MUTED, PALETTE, PAPER
+from analysis.figures.capacity import COLUMNS
+from analysis.figures.svg import slim
 
 Frames = Mapping[str, pd.DataFrame]
 CHINESE: Final = (
@@ -120,15 +120,15 @@ def sheet(frames: Frames, limit: float | None) -> Figure:
         frame = _within(whole, first, last)
         last_one = axes is grid[-1, 0]
         if name == "flows":
-            figures.queue(frame, axes, labelled=last_one)
+            estimates.queue(frame, axes, labelled=last_one)
         elif name == "waits":
-            figures.waits(frame, axes, limit=limit, labelled=last_one)
-            figures.changes(found[found["measure"] == "wait"], axes)
+            estimates.waits(frame, axes, limit=limit, labelled=last_one)
+            estimates.changes(found[found["measure"] == "wait"], axes)
         elif name == "outcomes":
-            figures.outcomes(frame, axes, labelled=last_one)
+            estimates.outcomes(frame, axes, labelled=last_one)
         else:
-            figures.failures(frame, axes, labelled=last_one)
-            figures.changes(found[found["measure"] == "failures"], axes)
+            estimates.failures(frame, axes, labelled=last_one)
+            estimates.changes(found[found["measure"] == "failures"], axes)
         axes.yaxis.set_label_coords((LABEL - LEFT) / (WIDTH - LEFT - RIGHT), 0.5)
     return figure
 
@@ -148,8 +148,8 @@ def shapes(frames: Frames, limit: float | None) -> Figure:
     """Draw how waits are distributed, and over the week, beside each other."""
     figure = _figure(2.5, top=0.55, bottom=0.75)
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.35], gridspec_kw={"wspace": 0.22})
-    figures.distribution(frames["distribution"], left, limit=limit)
-    figures.week(frames["profile"], right)
+    estimates.distribution(frames["distribution"], left, limit=limit)
+    estimates.week(frames["profile"], right)
     return figure
 
 
@@ -157,21 +157,21 @@ def pools(frames: Frames, limit: float | None) -> Figure:
     """Draw the waits of several pools beside each other."""
     number = frames["waits"].groupby(["project", "pool"]).ngroups
     figure = Figure(figsize=(WIDTH, 0.6 + 1.4 * -(-number // COLUMNS)), layout="constrained")
-    return figures.pools(frames["waits"], figure, limit=limit)
+    return estimates.pools(frames["waits"], figure, limit=limit)
 
 
 def plans(frames: Frames, _limit: float | None) -> Figure:
     """Draw the wait of several pools against their capacity."""
     number = frames["plan"].groupby(["project", "pool"]).ngroups
     figure = Figure(figsize=(WIDTH, 0.6 + 1.7 * -(-number // COLUMNS)), layout="constrained")
-    return figures.plans(frames["plan"], figure)
+    return capacity.plans(frames["plan"], figure)
 
 
 def coverage(frames: Frames, _limit: float | None) -> Figure:
     """Draw how much was seen of each pool."""
     number = frames["coverage"].groupby(["project", "pool"]).ngroups
     figure = Figure(figsize=(WIDTH, 0.9 + 0.2 * number), layout="constrained")
-    figures.coverage(frames["coverage"], figure.subplots())
+    estimates.coverage(frames["coverage"], figure.subplots())
     return figure
 
 

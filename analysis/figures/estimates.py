@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from analysis.axes import (
+from analysis.figures.axes import (
     AMBER,
     BLUE,
     GRID,
@@ -39,15 +39,11 @@ from analysis.axes import (
     tick,
     times,
 )
-from analysis.plan_figures import COLUMNS, LONGEST, cost, forecast, plan, plans
+from analysis.figures.capacity import COLUMNS, LONGEST
 from analysis.text.language import _, translated
 from analysis.text.units import duration, named, shortened
 from analysis.windows import DAY, HOUR, MINUTE
 
-__all__ = [
-    "changes", "cost", "coverage", "curves", "distribution", "failures", "forecast", "outcomes", "plan", "plans",
-    "pools", "queue", "waits", "week",
-]  # fmt: skip
 WAITED: Final = (MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR, 12 * HOUR, 2 * DAY, 7 * DAY, 30 * DAY)
 
 

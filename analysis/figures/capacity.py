@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from analysis.axes import (
+from analysis.figures.axes import (
     AMBER,
     BLUE,
     INK,

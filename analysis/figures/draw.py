@@ -46,11 +46,11 @@ def draw(wanted: Sequence[Picture], form: str, limit: float | None = None) -> It
 
 
 def _one(picture: Picture, place: int, form: str, limit: float | None, language: str) -> str | bytes | Exception:
-    from analysis import pictures  # noqa: PLC0415 - a report in JSON does without matplotlib
+    from analysis.figures import sheets  # noqa: PLC0415 - a report in JSON does without matplotlib
 
     try:
-        with speaking(language), pictures.styled():
-            figure = pictures.PICTURES[picture.kind](picture.frames, limit)
-            return pictures.png(figure) if form == "png" else pictures.svg(figure, f"p{place}-")
+        with speaking(language), sheets.styled():
+            figure = sheets.PICTURES[picture.kind](picture.frames, limit)
+            return sheets.png(figure) if form == "png" else sheets.svg(figure, f"p{place}-")
     except Exception as error:  # noqa: BLE001 - a picture that fails is told in its place, the rest appears
         return error
