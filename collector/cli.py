@@ -117,7 +117,7 @@ def summarise(database: Path, spool: Path) -> list[dict[str, Any]]:
 
 def write_report(database: Path, spool: Path, out: Path) -> list[Path]:
     """Write a report of a record's last fortnight, and return its files: as `summarise`, by what is loaded for it."""
-    files: list[Path] = importlib.import_module("analysis.reporting").write_first(database, spool, out)
+    files: list[Path] = importlib.import_module("analysis.report.write").write_first(database, spool, out)
     return files
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.findings import findings, sentence
+from analysis.report.findings import findings, sentence
 from analysis.text.language import speaking
 
 AT = pd.Timestamp("2026-02-01", tz="Asia/Shanghai")

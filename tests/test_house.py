@@ -14,8 +14,8 @@ import pytest
 
 import analysis
 import collector
-from analysis import reporting
 from analysis.record import series
+from analysis.report import write
 from collector import cli, errors, schema, snapshot, spool
 from collector.errors import PoolscopeError
 from collector.snapshot import STATUSES, Discovery, Poll, Pool, Scrape, Snapshot, row_of
@@ -46,7 +46,7 @@ KEEPERS = {
         "analysis/figures/sheets.py",
         "analysis/figures/capacity.py",
     },
-    "jinja2": {"analysis/pages.py"},
+    "jinja2": {"analysis/report/render.py"},
     "babel": {"analysis/text/language.py"},
     "statsmodels": {"analysis/capacity/forecasters.py"},
 }
@@ -213,7 +213,7 @@ def test_every_exit_code_is_explained() -> None:
     """In the README and in --help: those of the errors, and those that the command line itself ends with."""
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, PoolscopeError)]
     own = re.findall(r"sys\.exit\((\d+)\)", (ROOT / "collector/cli.py").read_text())
-    codes = {kind.exit_code for kind in kinds} | {int(code) for code in own} | {reporting.PART_FAILED, reporting.ABOVE}
+    codes = {kind.exit_code for kind in kinds} | {int(code) for code in own} | {write.PART_FAILED, write.ABOVE}
     readme = (ROOT / "README.md").read_text().partition("Exit codes:")[2].partition("\n\n")[0]
     for told in (readme, cli.EXIT_CODES):
         assert codes | {0} == {int(code) for code in re.findall(r"\d+", told)}

@@ -7,10 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis import History, outlook
+from analysis import History
 from analysis.query.request import Request
 from analysis.record.database import Record
-from analysis.report import Report, gather
+from analysis.report import capacity
+from analysis.report.gather import Report, gather
 from analysis.text.language import speaking
 from tests.planned import FIRST, counts_of, markov
 from tests.recorded import record_of
@@ -83,7 +84,7 @@ def test_without_a_limit_it_is_about_the_mean(database: Path) -> None:
     """No target, the mean wait of each capacity; in Chinese too."""
     report = gathered(database)
     with speaking("zh"):
-        section = outlook.outlook(report, pictured=True)
+        section = capacity.outlook(report, pictured=True)
     assert section is not None
     assert section.tables[1].caption.endswith("与平均等待")
     assert "目标需要" not in section.tables[1].headings
@@ -94,7 +95,7 @@ def test_of_some_types_there_is_none(database: Path) -> None:
     """The types of a pool share its capacity: a report about some of them says nothing of it."""
     report = gathered(database, type="train")
     assert {"load", "plan", "forecast"}.isdisjoint(report.pools)
-    assert outlook.outlook(report, pictured=True) is None
+    assert capacity.outlook(report, pictured=True) is None
 
 
 def test_what_fails_is_told_in_its_place(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,9 +104,9 @@ def test_what_fails_is_told_in_its_place(database: Path, monkeypatch: pytest.Mon
     def fail(_report: object, _frame: pd.DataFrame) -> None:
         raise ValueError("made to fail")
 
-    monkeypatch.setattr(outlook, "_plan", fail)
+    monkeypatch.setattr(capacity, "_plan", fail)
     report = gathered(database, slo="15m")
-    section = outlook.outlook(report, pictured=True)
+    section = capacity.outlook(report, pictured=True)
     assert section is not None
     assert "ValueError: made to fail" == section.failed
     assert [("Capacity", "ValueError: made to fail")] == [(each.section, each.message) for each in report.failed]

@@ -9,14 +9,15 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from analysis import History, figures, outlook
+from analysis import History, figures
 from analysis.capacity.ensemble import Effect
 from analysis.capacity.plan import _falling
 from analysis.errors import RequestRefused
 from analysis.figures import sheets
 from analysis.query.request import Request
 from analysis.record.database import Record
-from analysis.report import gather
+from analysis.report import capacity
+from analysis.report.gather import gather
 from analysis.stats.search import smallest
 from tests.planned import FIRST, POOL, counts_of, history_of, markov
 from tests.recorded import MONDAY, observed, record_of, series_of
@@ -203,7 +204,7 @@ def test_a_small_pool_has_todays_wait_under_today(tmp_path: Path) -> None:
     database = record_of(
         tmp_path, {POOL: {"train": counts_of(work, starts_of(work, 3, backfill=False), 14)}}, {POOL: nodes_at((-1, 3))}
     )
-    section = outlook.outlook(gather(Record(database), Request(every="1d", since="14d")), pictured=False)
+    section = capacity.outlook(gather(Record(database), Request(every="1d", since="14d")), pictured=False)
     assert section is not None
     told = section.tables[1]
     (row,) = told.rows

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import History, pages, tables
+from analysis import History
 from analysis.cli.report import report
 from analysis.figures import estimates
+from analysis.report import render, tables
 from analysis.text.units import isolated
 from collector.cli import Context
 from tests.polling import configure, poolscope
@@ -87,7 +88,7 @@ def test_every_series_has_its_section_with_bounds_and_coverage(made: Path) -> No
 
 def test_the_json_is_as_its_schema_says(made: Path) -> None:
     """The schema is one, holds the report, and allows nothing that it does not name."""
-    schema = json.loads((Path(pages.TEMPLATES) / "report.schema.json").read_text())
+    schema = json.loads((Path(render.TEMPLATES) / "report.schema.json").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     said = content(made)
     jsonschema.validate(said, schema)
@@ -174,7 +175,7 @@ def test_a_section_that_fails_says_so_and_the_rest_appears(
     def draw(*_frames: object, **_options: object) -> None:
         raise ArithmeticError("no picture")
 
-    monkeypatch.setattr("analysis.views.facts", failing)
+    monkeypatch.setattr("analysis.report.sections.facts", failing)
     monkeypatch.setattr(estimates, "week", draw)
     assert 8 == write(database, tmp_path, *PERIOD)
     page = only(tmp_path, "html")
@@ -308,8 +309,8 @@ def test_a_pool_that_went_is_told(tmp_path: Path) -> None:
 
 def test_many_pools_are_all_told_of_and_some_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every series has its section and its row; pictures are of so many as a page can hold, which it says."""
-    monkeypatch.setattr("analysis.views.PICTURED", 3)
-    monkeypatch.setattr("analysis.views.TOLD", 5)
+    monkeypatch.setattr("analysis.report.sections.PICTURED", 3)
+    monkeypatch.setattr("analysis.report.sections.TOLD", 5)
     series = queue(7, days=3, step=3600, load=0.9)
     database = record_of(tmp_path, {("p", f"pool-{place:02}"): {"train": series} for place in range(7)})
     assert 0 == write(database, tmp_path / "out", "--slo", "15m", "--format", "html,json")

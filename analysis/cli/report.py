@@ -80,7 +80,7 @@ def report(
     """
     from analysis.query.request import Request  # noqa: PLC0415 - likewise
     from analysis.record.database import Record  # noqa: PLC0415 - `poolscope --help` does without pandas and numba
-    from analysis.reporting import write_report  # noqa: PLC0415 - likewise
+    from analysis.report.write import write_report  # noqa: PLC0415 - likewise
 
     try:
         request = Request(**options)

@@ -8,12 +8,12 @@ import pandas as pd
 
 from analysis.figures.draw import Picture
 from analysis.notes import amount
-from analysis.report import POOL, Failure, Report
-from analysis.tables import Cell, Table, limit_of
+from analysis.report.gather import POOL, Failure, Report
+from analysis.report.sections import MULTIPLES, Section
+from analysis.report.tables import Cell, Table, limit_of
 from analysis.text.cells import at_most, between
 from analysis.text.language import _, plural, translated
 from analysis.text.units import duration, named, number, percent
-from analysis.views import MULTIPLES, Section
 
 MORE: Final = (0.9, 1.0, 1.1, 1.25)
 """Capacities that the table shows, about, as multiples of today's."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from analysis.errors import RequestRefused
-from analysis.pages import FORMATS, MADE_BY, Page
-from analysis.report import Report
+from analysis.report.gather import Report
+from analysis.report.render import FORMATS, MADE_BY, Page
 
 NAME: Final = re.compile(r"poolscope-(\d{4}-\d\d-\d\d|empty)\.([a-z]{2})")
 PNG: Final = b"\x89PNG\r\n\x1a\n"

@@ -13,12 +13,12 @@ import pandas as pd
 
 from analysis.capacity.scenario import Wish
 from analysis.errors import NothingObserved, NothingSelected, RecordUnreadable, RequestRefused
-from analysis.findings import SHARE, Finding, findings
 from analysis.query import pool_questions, questions
 from analysis.query.engine import Question, answers
 from analysis.query.request import Request
 from analysis.record import frames
 from analysis.record.database import Record
+from analysis.report.findings import SHARE, Finding, findings
 from analysis.text.terminal import in_zone
 
 SCHEMA: Final = 1

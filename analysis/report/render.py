@@ -11,16 +11,16 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from analysis import tables, views
-from analysis.definitions import definitions
 from analysis.figures.draw import Picture
-from analysis.outlook import outlook
-from analysis.plain import plain
-from analysis.report import Failure, Report
+from analysis.report import sections, tables
+from analysis.report.as_json import plain
+from analysis.report.capacity import outlook
+from analysis.report.gather import Failure, Report
+from analysis.report.glossary import definitions
+from analysis.report.sections import Section
 from analysis.text.language import _, plural, speaking, spoken
-from analysis.views import Section
 
-TEMPLATES: Final = Path(__file__).with_name("templates")
+TEMPLATES: Final = Path(__file__).parent.with_name("templates")
 MADE_BY: Final = "Poolscope report"
 FORMATS: Final = ("html", "md", "json")
 MARKDOWN: Final = re.compile(r"([\\`*_\[\]<>#|~$&@]|:(?=//)|(?<=www)\.|^[-+](?=\s)|(?<=^\d)[.)](?=\s))", re.IGNORECASE)
@@ -70,9 +70,9 @@ def pages(report: Report, forms: Sequence[str], language: str, folder: str, draw
     with speaking(language):
         pictured = bool({"html", "md"} & set(forms))
         parts = Parts(
-            views.pool_pictures(report),
+            sections.pool_pictures(report),
             outlook(report, pictured=pictured),
-            list(views.sections(report, pictured=pictured)),
+            list(sections.sections(report, pictured=pictured)),
         )
         wanted = [*parts.pools, *(picture for section in parts.all_sections for picture in section.pictures)]
         made = []
@@ -154,15 +154,17 @@ def _environment(*, autoescape: bool) -> Environment:
 
 
 def _content(report: Report, parts: Parts, pictures: Mapping[str, str]) -> dict[str, Any]:
-    sure, unsure = ([(*each, views.finding_id(report, each[0])) for each in part] for part in views.findings(report))
+    sure, unsure = (
+        [(*each, sections.finding_id(report, each[0])) for each in part] for part in sections.findings(report)
+    )
     drawn = sum(bool(section.pictures) for section in parts.series)
     return {
         "language": "zh-CN" if spoken() == "zh" else spoken(),
         "made_by": MADE_BY,
         "title": title(report),
-        "period": views.period(report),
+        "period": sections.period(report),
         "failed": report.failed,
-        "summary": views.summary(report),
+        "summary": sections.summary(report),
         "sure": sure,
         "unsure": unsure,
         "overview": tables.overview(report),

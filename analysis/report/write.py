@@ -11,12 +11,12 @@ import numpy as np
 
 from analysis.errors import RequestRefused
 from analysis.figures import draw
-from analysis.findings import SHARE
-from analysis.pages import FORMATS, Draw, Page, pages
-from analysis.publish import publish, remove_older, stem
 from analysis.query.request import Request
 from analysis.record.database import Record
-from analysis.report import Failure, Report, gather
+from analysis.report.files import publish, remove_older, stem
+from analysis.report.findings import SHARE
+from analysis.report.gather import Failure, Report, gather
+from analysis.report.render import FORMATS, Draw, Page, pages
 from analysis.text.language import LANGUAGES
 
 PART_FAILED: Final = 8

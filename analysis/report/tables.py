@@ -6,7 +6,7 @@ from typing import Final
 
 import pandas as pd
 
-from analysis.report import POOL, Report, part
+from analysis.report.gather import POOL, Report, part
 from analysis.text.cells import MONTH, SAYS, figure, interval_of
 from analysis.text.language import _, translated
 from analysis.text.units import duration, isolated, named, number, percent, share_with_bounds, with_bounds

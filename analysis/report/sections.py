@@ -8,9 +8,9 @@ from typing import Any, Final
 import pandas as pd
 
 from analysis.figures.draw import Picture
-from analysis.findings import Finding, sentence
-from analysis.report import POOL, SERIES, Failure, Report, part
-from analysis.tables import Table, changes, facts, limit_of, measure_name, measures
+from analysis.report.findings import Finding, sentence
+from analysis.report.gather import POOL, SERIES, Failure, Report, part
+from analysis.report.tables import Table, changes, facts, limit_of, measure_name, measures
 from analysis.text.language import _, plural, translated
 from analysis.text.units import duration, isolated, named, percent
 

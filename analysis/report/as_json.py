@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from analysis.report import POOL, SERIES, Report, part
+from analysis.report.gather import POOL, SERIES, Report, part
 
 SCHEMA: Final = 1
 LABELS: Final = ("project", "pool", "pool_name", "type")
