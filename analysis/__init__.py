@@ -1,31 +1,34 @@
 """Poolscope's reading half: from the record that `collector` keeps to what planners need.
 
-How data flows, one way::
+How data flows, one way, a folder a stage::
 
-    record (rows) -> series -> flows -> waits, failures, loads -> days -> trends, profile -> history -> output
-                                                                                          report -> views -> pages
+    record -> queue -> trends -> capacity -> query -> history -> cli
+                                                   -> report -> cli
 
-with, beside them, `classes` and `retention` (what the API keeps of finished jobs), `service`, `matching`, `cohorts`
-and `quantiles` (who left the queue when), `windows` and `periods` (what lies in which span of time), `questions` and
-`groups` (what is asked of all series, and how they are summed).
+with, beside them, `stats` (of arrays alone), `text` (words for people) and `figures` (frames on axes), and at the top
+what all of them speak of: `arrays`, `windows`, `notes`, `errors`.
 
 Where do I go to ...?
 
-- change how the record is read: `record`, `rows`; what an answer that left something out means: `series`
-- change how ends are inferred from counts that are not kept for ever: `classes`, `retention`, `flows`
-- change an estimate: `waits` (bounds: `matching`, `quantiles`; the order it assumes: `service`), `failures`, `loads`
-- change what is said of trends: `trends`; the statistics: `batches`, `slopes`, `changes`, `differences`
-- change what a caller can ask for: `request`, `questions`; what comes back: `groups`, `history`; how it is shown:
-  `output`, `cells`, `wording`
-- change the table that a demo ends with: `summary`
-- change a figure: `figures`; what all have in common: `axes`; how they become SVG and PNG: `pictures`, `svg`, `drawing`
-- change a report: what is asked for `report`; what matters `findings`; its words `views`, `tables`, `definitions`; its
-  pages `pages`, `plain` and `templates`; its files `publish`; all of it `reporting`
-- change a text or its translation: `language`, `locale`
-- change a notebook: the folder `notebooks` beside this one; how they reach a user: `notebooks`
+- change how the record is read: `record`; what an answer that left something out means: `record.series`
+- change how ends are inferred from counts that are not kept for ever: `queue.counters`, `queue.retention`,
+  `queue.conservation`
+- change an estimate: `queue.waits` (bounds: `mean_bounds`, `quantile_bounds`; the order it assumes: `discipline`),
+  `queue.failures`, `queue.totals`
+- change what is said of trends: `trends.conclusions`; the statistics: `stats`
+- change what is said of capacity: `capacity.load`, `capacity.plan`, `capacity.forecast`
+- change what a caller can ask for: `query.request`, `query.questions`; how it is answered: `query.engine`; what comes
+  back: `history`
+- change how an answer is shown: `text.terminal`, `text.cells`, `text.units`; as a file: `cli.output`
+- change a figure: `figures.estimates`, `figures.capacity`; what all have in common: `figures.axes`; how they become SVG
+  and PNG: `figures.sheets`, `figures.svg`, `figures.draw`
+- change a report: what is asked for `report.gather`; what matters `report.findings`; its words `report.sections`,
+  `tables`, `capacity`, `glossary`; its pages `report.render`, `as_json` and `templates`; its files `report.files`; all
+  of it `report.write`
+- change a text or its translation: `text.language`, `locale`
+- change a notebook: the folder `notebooks` beside this one; how they reach a user: `cli.notebooks`
 
-It knows the collector by its tables and its spool alone (their dictionary is data/README.md), and never asks what
-time it is.
+It knows the collector by `collector.record` alone, and never asks what time it is.
 """
 
 import importlib

@@ -156,7 +156,7 @@ class History:
         -------
         pandas.DataFrame
             A row a series, or sum of series, and measure (wait, over, arrivals, failures): the labels and
-            `trends.TREND`, which describes them; ``every`` is a day.
+            `conclusions.TREND`, which describes them; ``every`` is a day.
         """
         return self._ask("trend", questions.of_trend(Request(**options)))
 
@@ -166,7 +166,7 @@ class History:
         Returns
         -------
         pandas.DataFrame
-            A row a change, or one for a measure without: the labels and `trends.CHANGES`; ``every`` is a day.
+            A row a change, or one for a measure without: the labels and `conclusions.CHANGES`; ``every`` is a day.
         """
         return self._ask("changes", questions.of_changes(Request(**options)))
 
@@ -181,7 +181,7 @@ class History:
         Returns
         -------
         pandas.DataFrame
-            A row a series, or sum of series, and measure: the labels (the period as window) and `trends.COMPARE`.
+            A row a series, or sum of series, and measure: the labels (the period as window) and `conclusions.COMPARE`.
         """
         return self._ask("compare", self._comparison(against, Request(**options)))
 
@@ -216,7 +216,7 @@ class History:
         Returns
         -------
         pandas.DataFrame
-            A row a pool, or all, and window: the labels and `saturation.LOAD`, which describes them.
+            A row a pool, or all, and window: the labels and `load.LOAD`, which describes them.
         """
         return self._ask("load", pool_questions.of_load(Request(every=every, by=by, **options), flavors or {}))
 

@@ -1,4 +1,4 @@
-"""Figures of plans and forecasts: each draws a frame of one pool on axes, and returns them; see `figures`."""
+"""Figures of plans and forecasts: each draws a frame of one pool on axes, and returns them; see `estimates`."""
 
 from typing import Final
 

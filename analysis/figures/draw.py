@@ -18,7 +18,7 @@ FEW: Final = 12
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture to be drawn: see `pictures.PICTURES`."""
+    """A picture to be drawn: see `sheets.PICTURES`."""
 
     name: str
     kind: str

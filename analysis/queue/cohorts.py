@@ -115,7 +115,7 @@ def bounds(
     shares: Floats,
     limit: int,
 ) -> tuple[Floats, Floats, Floats]:
-    """Return the sharp bounds of each window's cohort; see `matching` and `quantiles`.
+    """Return the sharp bounds of each window's cohort; see `mean_bounds` and `quantile_bounds`.
 
     Parameters
     ----------

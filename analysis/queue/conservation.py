@@ -1,7 +1,7 @@
 """From counts to flows: what arrived, left the queue and ended between two slots, by conservation.
 
 Jobs are neither made nor lost: the active ones grow by what arrives and shrink by what ends. What ended is told by the
-counts of the terminal statuses, as far as the API keeps them (see `classes`). A gap is one long interval.
+counts of the terminal statuses, as far as the API keeps them (see `counters`). A gap is one long interval.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """How long jobs waited: mean and quantiles of what arrived in each window, with bounds over every order of service.
 
 The bounds hold for every order of service, and for every place of each event between its two slots. The point assumes
-an order, see `service`.
+an order, see `discipline`.
 """
 
 from collections.abc import Sequence

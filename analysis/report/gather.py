@@ -1,6 +1,6 @@
 """What a report holds: every estimate of a period, over few readings of the record, and what of it matters.
 
-Of this alone its pages are made (see `pages`), and `plain` is it as JSON.
+Of this alone its pages are made (see `render`), and `as_json` is it as JSON.
 """
 
 from collections.abc import Callable, Mapping, Sequence

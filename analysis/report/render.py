@@ -65,7 +65,7 @@ def pages(report: Report, forms: Sequence[str], language: str, folder: str, draw
     folder
         Where pictures beside a page are found from it.
     draw
-        See `drawing.draw`.
+        See `draw.draw`.
     """
     with speaking(language):
         pictured = bool({"html", "md"} & set(forms))

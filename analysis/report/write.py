@@ -64,7 +64,7 @@ def write_report(
     out
         The folder.
     forms
-        Of `pages.FORMATS`, with commas between.
+        Of `render.FORMATS`, with commas between.
     against
         See `Request.periods`.
     fail_above

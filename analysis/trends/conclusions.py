@@ -1,6 +1,6 @@
 """Whether it is getting worse, since when, and whether that is chance: trends, changes and comparisons as rows.
 
-Each concludes from the days of a group (see `days`). Intervals are 95 %; a direction is claimed at an error so much
+Each concludes from the days of a group (see `daily`). Intervals are 95 %; a direction is claimed at an error so much
 smaller that the eight questions asked of a series, the trend and the changes of four measures, together claim what is
 not there in one series of twenty. Below ten effective batches none is given, and the note says what it would take.
 """
