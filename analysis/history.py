@@ -11,8 +11,9 @@ import pandas as pd
 from analysis.capacity.forecast import weeks_of
 from analysis.capacity.scenario import Wish
 from analysis.errors import NothingObserved, RequestRefused
-from analysis.query import pool_questions, questions
-from analysis.query.engine import Question, answers
+from analysis.query import questions
+from analysis.query.engine import answers
+from analysis.query.questions import Question
 from analysis.query.request import Options, PoolOptions, Request
 from analysis.record import frames
 from analysis.record.database import Record
@@ -96,7 +97,7 @@ class History:
             and p99 in seconds with bounds, the share over the limit with bounds, order, coverage, history (how finished
             jobs are kept), method, note. A missing upper bound means that there is none.
         """
-        return self._ask("waits", questions.of_waits(Request(**options)))
+        return self._ask(questions.ask("waits", Request(**options)))
 
     def distribution(self, **options: Unpack[Options]) -> pd.DataFrame:
         """Estimate which share of the jobs that arrived in each window waited how long.
@@ -107,7 +108,7 @@ class History:
             A row a series, or sum of series, window and share: `LABELS`, share (of the jobs, of 1), wait_seconds (what
             they waited at most) with bounds over every order of service, order, coverage, history, method, note.
         """
-        return self._ask("distribution", questions.of_distribution(Request(**options)))
+        return self._ask(questions.ask("distribution", Request(**options)))
 
     def failures(self, **options: Unpack[Options]) -> pd.DataFrame:
         """Estimate how often the jobs that ended in each window failed.
@@ -119,7 +120,7 @@ class History:
             that ended) with an interval for the underlying rate (95 %), failure_rate_of_ran (of those that completed or
             failed), overdispersion (see `failures.overdispersion`), coverage, history, method, note.
         """
-        return self._ask("failures", questions.of_failures(Request(**options)))
+        return self._ask(questions.ask("failures", Request(**options)))
 
     def flows(self, **options: Unpack[Options]) -> pd.DataFrame:
         """Sum up what flowed through the queue in each window.
@@ -135,7 +136,7 @@ class History:
             drain_seconds with an interval (how long the queue of the end takes at the window's rate), coverage,
             history, method, note.
         """
-        return self._ask("flows", questions.of_flows(Request(**options)))
+        return self._ask(questions.ask("flows", Request(**options)))
 
     def coverage(self, **options: Unpack[Options]) -> pd.DataFrame:
         """Tell how much of each window was observed.
@@ -147,7 +148,7 @@ class History:
             window's slots), longest_gap_seconds (between observed slots, or to the window's ends), history (how
             finished jobs are kept), note.
         """
-        return self._ask("coverage", questions.of_coverage(Request(**options)))
+        return self._ask(questions.ask("coverage", Request(**options)))
 
     def trend(self, **options: Unpack[Options]) -> pd.DataFrame:
         """Tell whether waits, the share over ``slo``, arrivals and the failure rate rise or fall.
@@ -158,7 +159,7 @@ class History:
             A row a series, or sum of series, and measure (wait, over, arrivals, failures): the labels and
             `conclusions.TREND`, which describes them; ``every`` is a day.
         """
-        return self._ask("trend", questions.of_trend(Request(**options)))
+        return self._ask(questions.ask("trend", Request(**options)))
 
     def changes(self, **options: Unpack[Options]) -> pd.DataFrame:
         """Tell when waits, the share over ``slo``, arrivals and the failure rate changed.
@@ -168,7 +169,7 @@ class History:
         pandas.DataFrame
             A row a change, or one for a measure without: the labels and `conclusions.CHANGES`; ``every`` is a day.
         """
-        return self._ask("changes", questions.of_changes(Request(**options)))
+        return self._ask(questions.ask("changes", Request(**options)))
 
     def compare(self, against: str = "previous", **options: Unpack[Options]) -> pd.DataFrame:
         """Tell by how much a period, from ``since`` (30d) to ``until``, differs from another.
@@ -183,7 +184,7 @@ class History:
         pandas.DataFrame
             A row a series, or sum of series, and measure: the labels (the period as window) and `conclusions.COMPARE`.
         """
-        return self._ask("compare", self._comparison(against, Request(**options)))
+        return self._ask(self._comparison(against, Request(**options)))
 
     def profile(self, **options: Unpack[Options]) -> pd.DataFrame:
         """Show a usual week by its hours in ``zone``: arrivals an hour, mean wait and mean queue.
@@ -193,7 +194,7 @@ class History:
         pandas.DataFrame
             168 rows a series, or sum of series: the labels and `profile.PROFILE`; ``every`` is an hour.
         """
-        return self._ask("profile", questions.of_profile(Request(**options)))
+        return self._ask(questions.ask("profile", Request(**options)))
 
     def load(
         self,
@@ -218,7 +219,7 @@ class History:
         pandas.DataFrame
             A row a pool, or all, and window: the labels and `load.LOAD`, which describes them.
         """
-        return self._ask("load", pool_questions.of_load(Request(every=every, by=by, **options), flavors or {}))
+        return self._ask(questions.ask_load(Request(every=every, by=by, **options), flavors or {}))
 
     def plan(
         self,
@@ -253,7 +254,7 @@ class History:
             A row a pool and capacity: the labels and `plan.PLAN`, which describes them.
         """
         wish = Wish(capacity, add, factor, demand, target_wait, quantile, price_per_node_hour)
-        return self._ask("plan", pool_questions.of_plan(Request(**options), wish))
+        return self._ask(questions.ask_plan(Request(**options), wish))
 
     def forecast(
         self,
@@ -282,7 +283,7 @@ class History:
         """
         wish = Wish(target_wait=target_wait, quantile=quantile)
         ahead = None if horizon is None else weeks_of(horizon)
-        return self._ask("forecast", pool_questions.of_forecast(Request(every=every, **options), wish, ahead))
+        return self._ask(questions.ask_forecast(Request(every=every, **options), wish, ahead))
 
     def several(self, names: Sequence[str], **options: Unpack[Options]) -> dict[str, pd.DataFrame]:
         """Answer several of the above over one reading of the record, which takes most of the time.
@@ -299,21 +300,19 @@ class History:
             Each one's frame by its name.
         """
         request = Request(**options)
-        known = questions.QUESTIONS | {"compare": lambda asked: self._comparison("previous", asked)}
-        if not names or not set(names) <= known.keys():
+        known = (*questions.ASKED, "compare")
+        if not names or not set(names) <= set(known):
             raise RequestRefused(f"{', '.join(names) or 'nothing'} cannot be asked: take some of {', '.join(known)}")
-        return self._answers({name: known[name](request) for name in names})
+        asked = [
+            self._comparison("previous", request) if name == "compare" else questions.ask(name, request)
+            for name in names
+        ]
+        return dict(zip(names, answers(self.record, asked), strict=True))
 
-    def _ask(self, name: str, question: Question) -> pd.DataFrame:
-        return self._answers({name: question})[name]
-
-    def _answers(self, asked: dict[str, Question]) -> dict[str, pd.DataFrame]:
-        found = dict(zip(asked, answers(self.record, list(asked.values())), strict=True))
-        for name, frame in found.items():
-            frame.attrs["question"] = name
-        return found
+    def _ask(self, question: Question) -> pd.DataFrame:
+        return answers(self.record, [question])[0]
 
     def _comparison(self, against: str, request: Request) -> Question:
         request = request if request.since is not None else replace(request, since="30d")
         periods, both = request.periods(against, self.record.last_slot())
-        return questions.of_compare(both, periods)
+        return questions.ask_comparison(both, periods)

@@ -24,7 +24,7 @@ WEEK: Final = 7 * DAY
 WEEK_HOURS: Final = 168
 INSTANTS: Final = ("window_start", "window_end", "other_start", "other_end", "changed_at", "earliest", "latest")
 DURATION: Final = re.compile(r"\s*\d+(\.\d+)?\s*(s|m|min|h|d|w)\s*", re.IGNORECASE)
-LABELS: Final = ("project", "pool", "pool_name", "type", "window_start", "window_end")
+LABELS: Final = ("project", "pool", "pool_name", "type", "window_start", "window_end", "interval_seconds")
 TEXTS: Final = (*LABELS[:4], "measure", "unit", "quantile", "direction", "queue", "order", "history", "method", "note")
 Columns: TypeAlias = dict[str, NDArray[Any] | str | None]
 """What is said of windows: by column a value a window, or one for all."""
@@ -178,6 +178,8 @@ class Windows:
     begins_in: Bools
     """Whether the record begins in a window, and whether it ends in it."""
     ends_in: Bools
+    bounded: bool
+    """Whether the counts bound what came from above, in each of the group's series."""
     note: str
     """Of the series."""
 

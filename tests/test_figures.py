@@ -14,7 +14,7 @@ from matplotlib.collections import FillBetweenPolyCollection, LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle, StepPatch
 
-from analysis import History, figures, in_zone
+from analysis import History, figures
 from analysis.figures import capacity, estimates, sheets
 from analysis.figures.axes import day, edges
 from analysis.text.language import speaking
@@ -72,7 +72,7 @@ def drawn(axes: Axes) -> list[str]:
 
 def test_no_line_crosses_a_gap_and_no_zero_stands_for_it(history: History, axes: Axes) -> None:
     """The days of which nothing was seen have no queue, and the strip below is hatched there."""
-    frame = in_zone(history.flows(every="1d", since="2026-01-06"))
+    frame = history.flows(every="1d", since="2026-01-06")
     figures.queue(frame, axes)
     steps = {each.get_label(): np.asarray(each.get_data()[0]) for each in axes.patches if isinstance(each, StepPatch)}
     unseen = frame["coverage"].to_numpy() == 0
@@ -147,7 +147,7 @@ def test_a_day_begins_at_midnight_of_its_zone(axes: Axes) -> None:
 
 def test_curves_hold_the_queue_between_them(history: History, axes: Axes) -> None:
     """Who had come less who had left is who waits, at the end of every window that was seen."""
-    frame = in_zone(history.flows(every="6h"))
+    frame = history.flows(every="6h")
     figures.curves(frame, axes)
     (_at, came), (_at2, left) = line(axes, "had come"), line(axes, "had left the queue")
     known = ~np.isnan(came)
@@ -192,7 +192,7 @@ def test_a_week_leaves_unknown_hours_open(axes: Axes) -> None:
 
 def test_outcomes_stand_on_each_other(history: History, axes: Axes) -> None:
     """The bars of a window are as high as what ended in it, and told apart by more than colour."""
-    frame = in_zone(history.flows(every="1w"))
+    frame = history.flows(every="1w")
     figures.outcomes(frame, axes)
     heights = np.array([[bar.get_height() for bar in bars] for bars in axes.containers])
     assert frame[["completed", "terminated", "failed"]].to_numpy().T == pytest.approx(heights)
@@ -201,7 +201,7 @@ def test_outcomes_stand_on_each_other(history: History, axes: Axes) -> None:
 
 def test_failures_have_their_intervals(history: History, axes: Axes) -> None:
     """The interval of each week around its rate, in per cent."""
-    frame = in_zone(history.failures(every="1w"))
+    frame = history.failures(every="1w")
     figures.failures(frame, axes)
     _at, rates = line(axes, "failed")
     assert frame["failure_rate"].to_numpy() == pytest.approx(rates, nan_ok=True)

@@ -10,7 +10,7 @@ from analysis.report.findings import findings, sentence
 from analysis.text.language import speaking
 
 AT = pd.Timestamp("2026-02-01", tz="Asia/Shanghai")
-WHERE = {"project": "p", "pool_name": None, "type": "train", "coverage": 0.98, "note": ""}
+WHERE = {"interval_seconds": 300, "project": "p", "pool_name": None, "type": "train", "coverage": 0.98, "note": ""}
 NONE = pd.DataFrame(columns=["project", "pool", "type", "measure", "changed_at", "direction"])
 
 
@@ -96,7 +96,7 @@ def test_a_limit_is_passed_for_every_order_or_for_one(
     whole = pd.DataFrame([{**WHERE, "pool": "a", **dict(zip(names, share, strict=True))}])
     told = found([compared("a", 0.5, "not shown")], whole=whole)
     assert [sure] * (sure is not None) == [each.sure for each in told]
-    assert [text] * (sure is not None) == [sentence(each, 900, 300) for each in told]
+    assert [text] * (sure is not None) == [sentence(each, 900) for each in told]
 
 
 def test_sentences_have_figures_intervals_and_coverage() -> None:
@@ -106,20 +106,20 @@ def test_sentences_have_figures_intervals_and_coverage() -> None:
         "a · train: the mean wait rose to 30 min (25 min to 40 min) from 10 min, a difference of +20 min"
         " (+5 min to +35 min), since 2026-02-10; 98% seen"
     )
-    assert told == sentence(wait, None, 300)
+    assert told == sentence(wait, None)
     rate = {"value": 0.2, "value_low": 0.2, "value_high": 0.2, "other": 0.1, "difference": 0.1}
     rate |= {"difference_low": 0.05, "difference_high": 0.15}
     (fails,) = found([compared("a", 0.001, "up", measure="failures", **rate)])
     assert (
         "a · train: the failure rate rose to 20.0% from 10.0%, a difference of +10.0% (+5.0% to +15.0%); 98% seen"
-    ) == sentence(fails, None, 300)
+    ) == sentence(fails, None)
     open_ = compared("a", 0.001, "up", value_high=np.nan, difference_high=np.nan)
     assert "rose to 30 min (25 min or more) from 10 min, a difference of +20 min (+5 min to ?)" in sentence(
-        found([open_])[0], None, 300
+        found([open_])[0], None
     )
     with speaking("zh"):
-        assert "平均等待由 10 分钟 升至 30 分钟" in sentence(wait, None, 300)
-        assert "观测 98%" in sentence(wait, None, 300)
+        assert "平均等待由 10 分钟 升至 30 分钟" in sentence(wait, None)
+        assert "观测 98%" in sentence(wait, None)
 
 
 def test_what_is_sure_comes_first_and_the_largest_before_it() -> None:

@@ -125,10 +125,8 @@ def as_curve(found: Windows) -> Columns:
     """Make a row of each capacity."""
     said = found.said
     n = np.size(np.asarray(said.get("capacity", [0.0])))
-    whole = Windows(
-        np.repeat(found.cut, n, axis=0), said, np.repeat(found.coverage, n), *(np.zeros(n, np.bool_),) * 2, found.note
-    )
-    return as_rows(whole)
+    cut, seen, no = np.repeat(found.cut, n, axis=0), np.repeat(found.coverage, n), np.zeros(n, np.bool_)
+    return as_rows(Windows(cut, said, seen, no, no, found.bounded, found.note))
 
 
 def _factors(wish: Wish, today: float) -> list[float]:

@@ -1,12 +1,16 @@
-"""Series brought together and cut into windows: the rows that every estimate has in common."""
+"""The engine: what is asked, answered from the series of a record, in three steps.
+
+`resolve` settles which part of the record each question is about; `part` answers questions for the series of one group,
+and is a pure function of plain values; `assemble` makes a frame of all parts. Only the first reads the record's ends.
+"""
 
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any, TypeAlias, TypeVar
+from functools import lru_cache, partial
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,53 +18,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.arrays import Ints
-from analysis.errors import NothingSelected
-from analysis.notes import TOO_SHORT, mark
-from analysis.query.request import Request
-from analysis.queue.conservation import flows_of
+from analysis.errors import NothingSelected, RequestRefused
+from analysis.query.members import Label, Member, interval_at, label_of, member_of, notes_of
+from analysis.query.questions import Question
 from analysis.queue.counters import WORST_LAST
-from analysis.queue.told import Told
 from analysis.record.database import Record
 from analysis.record.query import Selection
-from analysis.record.series import Pool, Series
-from analysis.windows import INSTANTS, LABELS, TEXTS, Columns, Windows, as_rows, coverage, windows
+from analysis.record.series import Series
+from analysis.windows import INSTANTS, LABELS, TEXTS, Columns, Windows, coverage, windows
 
 Item = TypeVar("Item")
-
-
-@dataclass(frozen=True)
-class Member:
-    """One series of a group."""
-
-    name: str
-    observed: Ints
-    """The slots at which its pool was."""
-    slots: Ints
-    """Those at which its counts are known."""
-    intervals: Ints
-    kept: str
-    history: str
-    notes: tuple[str, ...]
-    told: Told | None
-    """None where it is too short to tell anything."""
-
-
-Group: TypeAlias = tuple[dict[str, str | None], Sequence[Member]]
-"""Labels, and the series that are summed."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """One thing that is asked of every group."""
-
-    request: Request
-    needs: tuple[str, ...]
-    """What of `Told` it takes."""
-    estimate: Callable[[Sequence[Told], Ints], Columns]
-    """Of a group's series, for windows (start, end] in seconds, a row each."""
-    columns: Sequence[str]
-    conclude: Callable[[Windows], Columns] = as_rows
-    """Makes rows of what was estimated: the columns, and the windows they are about."""
+ALIKE: Final = ("project", "pool", "type", "by", "queue", "order")
+"""What several questions to one reading have to ask alike."""
 
 
 def answers(record: Record, questions: Sequence[Question]) -> list[pd.DataFrame]:
@@ -75,104 +44,116 @@ def answers(record: Record, questions: Sequence[Question]) -> list[pd.DataFrame]
     ------
     RecordUnreadable
     RequestRefused
-        When nothing is selected.
+        When nothing is selected, or the questions are not about one selection.
     """
-    parts: list[list[Columns | None]] = []
-    intervals = [0]
-    request = questions[0].request
-    needs = {name for question in questions for name in question.needs}
-    last = record.last_slot()
+    resolved, selection = resolve(record.last_slot(), questions)
+    # The passes and the arithmetic of whole series let other threads run.
+    with ThreadPoolExecutor(os.cpu_count()) as workers:
+        parts = list(_parts(record, resolved, selection, workers))
+    return [assemble(question, [rows[number] for rows in parts]) for number, question in enumerate(resolved)]
+
+
+def resolve(last: datetime, questions: Sequence[Question]) -> tuple[list[Question], Selection]:
+    """Return the questions with spans that are absolute, and the selection that holds what all of them are about.
+
+    Parameters
+    ----------
+    last
+        The record's last slot, naive UTC.
+
+    Raises
+    ------
+    RequestRefused
+        When they are not about one selection, or a span is none.
+    """
+    first, *others = (question.request for question in questions)
+    for name in ALIKE:
+        if any(getattr(other, name) != getattr(first, name) for other in others):
+            raise RequestRefused(f"{name} differs between the questions of one reading: ask them one by one")
     selections = [question.request.selection(last) for question in questions]
     since, until = [each.since for each in selections], [each.until for each in selections]
     whole = replace(
-        request.selection(last),
+        selections[0],
         since=None if None in since else min(filter(None, since)),
         until=None if None in until else max(filter(None, until)),
     )
-
-    def rows_of(group: Group) -> list[Columns | None]:
-        labels, members = group
-        found = [_windows(members, *each) for each in zip(questions, selections, strict=True)]
-        return [
-            None if of is None else {**labels, **each.conclude(of)} for each, of in zip(questions, found, strict=True)
-        ]
-
-    # The passes and the arithmetic of whole series let other threads run.
-    with ThreadPoolExecutor(os.cpu_count()) as workers:
-        for batch in _groups(record.read(whole), request, needs, workers):
-            parts += workers.map(rows_of, batch)
-            lengths = (member.intervals for _, members in batch for member in members)
-            intervals += [int(np.median(length)) for length in lengths if len(length)]
-    frames = []
-    for number, question in enumerate(questions):
-        rows = [said for part in parts if (said := part[number]) is not None]
-        if not rows:
-            raise NothingSelected("no series is selected: look at since, until, project, pool and type")
-        frame = pd.DataFrame({name: _stacked(rows, name) for name in (*LABELS, *question.columns)})
-        for instant in [name for name in frame.columns if name in INSTANTS]:
-            frame[instant] = pd.to_datetime(frame[instant], unit="s", utc=True)
-        request = question.request
-        frame.attrs |= {"interval_seconds": max(intervals), "every": request.every, "zone": request.zone}
-        frames.append(frame)
-    return frames
+    resolved = [
+        replace(question, request=replace(question.request, since=_aware(each.since), until=_aware(each.until)))
+        for question, each in zip(questions, selections, strict=True)
+    ]
+    return resolved, whole
 
 
-def _stacked(parts: Sequence[Columns], name: str) -> NDArray[Any]:
-    """Put the values of a column below each other; what was said once holds for all windows of its part."""
-    kind = object if name in TEXTS else np.float64
-    return np.concatenate([np.full(np.size(np.asarray(part["window_start"])), part.get(name), kind) for part in parts])
+def _aware(instant: datetime | None) -> datetime | None:
+    return None if instant is None else instant.replace(tzinfo=UTC)
 
 
-def _windows(members: Sequence[Member], question: Question, selection: Selection) -> Windows | None:
-    """Estimate the windows of a group; None where its pools were not observed in what is asked about."""
-    slots = [member.slots for member in members if len(member.slots)]
-    # Where nothing is known of any, that is what there is to say.
-    slots = slots or [member.observed for member in members if len(member.observed)]
-    if not slots:
-        return None
-    first, last = min(int(each[0]) for each in slots), max(int(each[-1]) for each in slots)
-    # More may have been read, for another question.
-    first = first if selection.since is None else max(first, _seconds(selection.since))
-    last = last if selection.until is None else min(last, _seconds(selection.until))
-    if last < first:
-        return None
-    request = question.request
-    cut = _cut(first, last, request.every, request.tz)
-    told = [member.told for member in members if member.told is not None]
-    said: Columns = question.estimate(told, cut) if told else {"note": ""}
-    kept = max(members, key=lambda member: WORST_LAST.index(member.kept)).history
-    seen = np.mean([coverage(member.slots, member.intervals, cut) for member in members], axis=0)
-    said |= {"history": kept, "queue": request.queue}
-    return Windows(cut, said, seen, cut[:, 0] < first, cut[:, 1] > last, "; ".join(_notes(members)))
+def part(questions: Sequence[Question], series: Sequence[Series]) -> list[Columns | None]:
+    """Answer resolved questions for the series of one group.
+
+    Returns
+    -------
+    list
+        For each question its rows, labels included; None where nothing was observed of what it is about.
+    """
+    request = questions[0].request
+    needs = {name for question in questions for name in question.needs}
+    members = [member_of(each, request, needs) for each in series]
+    return rows_of(questions, label_of(series[0], request), members)
 
 
-def _seconds(instant: datetime) -> int:
-    return int(instant.replace(tzinfo=UTC).timestamp())
+def rows_of(questions: Sequence[Question], label: Label, members: Sequence[Member]) -> list[Columns | None]:
+    """Answer questions for the members of one group, see `part`."""
+    labels = dict(zip(LABELS, label, strict=False))
+    answered: list[Columns | None] = []
+    for question in questions:
+        found = _windows(members, question)
+        if found is None:
+            answered.append(None)
+            continue
+        rows = question.conclude(found)
+        ends = np.atleast_1d(np.asarray(rows["window_end"], float))
+        answered.append({**labels, **rows, "interval_seconds": interval_at(members, ends)})
+    return answered
 
 
-@lru_cache(maxsize=8)
-def _cut(first: int, last: int, every: str, zone: ZoneInfo) -> Ints:
-    """Return the windows, which are those of most groups."""
-    cut = np.array(windows(first, last, every, zone) or [(first, last)])
-    cut.flags.writeable = False
-    return cut
+def assemble(question: Question, parts: Sequence[Columns | None]) -> pd.DataFrame:
+    """Make a frame of what was answered for each group: labels and columns, instants in the zone that was asked for.
+
+    Raises
+    ------
+    RequestRefused
+        When nothing was observed of what the question is about.
+    """
+    rows = [each for each in parts if each is not None]
+    if not rows:
+        raise NothingSelected("no series is selected: look at since, until, project, pool and type")
+    frame = pd.DataFrame({name: _stacked(rows, name) for name in (*LABELS, *question.columns)})
+    frame["interval_seconds"] = frame["interval_seconds"].astype(np.int64)
+    for instant in [name for name in frame.columns if name in INSTANTS]:
+        frame[instant] = pd.to_datetime(frame[instant], unit="s", utc=True).dt.tz_convert(question.request.zone)
+    return frame
 
 
-def _groups(
-    read: Iterator[tuple[list[Pool], list[Series]]], request: Request, needs: Collection[str], workers: Executor
-) -> Iterator[list[Group]]:
-    """Bring the series together that are summed; no more is held than that takes."""
-    groups: dict[tuple[str | None, ...], list[Member]] = {}
-    for _, series in _ahead(read, workers):
-        members = workers.map(lambda each: _member(each, request, needs), series)
-        for each, member in zip(series, members, strict=True):
-            pool = (each.pool.project, each.pool.pool, each.pool.name) if "pool" in request.by else (None, None, None)
-            label = (*pool, each.type if "type" in request.by else None)
-            groups.setdefault(label, []).append(member)
+def _parts(
+    record: Record, questions: Sequence[Question], selection: Selection, workers: Executor
+) -> Iterator[list[Columns | None]]:
+    """Answer the questions group by group; no more is held than that takes."""
+    request = questions[0].request
+    needs = {name for question in questions for name in question.needs}
+    summed: dict[Label, list[Member]] = {}
+    for _pools, series in _ahead(record.read(selection), workers):
+        groups: dict[Label, list[Series]] = {}
+        for each in series:
+            groups.setdefault(label_of(each, request), []).append(each)
         if "pool" in request.by:
-            yield _labelled(groups)
-            groups = {}
-    yield _labelled(groups)
+            # All series of a pool are read together.
+            yield from workers.map(partial(part, questions), groups.values())
+            continue
+        members = workers.map(partial(member_of, request=request, needs=needs), series)
+        for each, member in zip(series, members, strict=True):
+            summed.setdefault(label_of(each, request), []).append(member)
+    yield from workers.map(partial(rows_of, questions), summed.keys(), summed.values())
 
 
 def _ahead(items: Iterator[Item], workers: Executor) -> Iterator[Item]:
@@ -183,29 +164,43 @@ def _ahead(items: Iterator[Item], workers: Executor) -> Iterator[Item]:
         yield item
 
 
-def _labelled(groups: dict[tuple[str | None, ...], list[Member]]) -> list[Group]:
-    return [(dict(zip(LABELS, label, strict=False)), members) for label, members in groups.items()]
+def _stacked(parts: Sequence[Columns], name: str) -> NDArray[Any]:
+    """Put the values of a column below each other; what was said once holds for all windows of its part."""
+    kind = object if name in TEXTS else np.float64
+    return np.concatenate([np.full(np.size(np.asarray(part["window_start"])), part.get(name), kind) for part in parts])
 
 
-def _member(whole: Series, request: Request, needs: Collection[str]) -> Member:
-    series = whole.known()
-    name = f"{series.pool.name or series.pool.pool} {series.type}"
-    seen = whole.slots, series.slots, series.intervals
-    if len(series.slots) < 2:
-        return Member(name, *seen, "silent", "silent", (TOO_SHORT,), None)
-    flows = flows_of(series, request.queue)
-    classes = flows.classes
-    told = Told(flows, request.order_of(series.pool), needs)
-    return Member(name, *seen, classes.name, classes.history, flows.notes, told)
+def _windows(members: Sequence[Member], question: Question) -> Windows | None:
+    """Estimate the windows of a group; None where its pools were not observed in what is asked about."""
+    slots = [member.slots for member in members if len(member.slots)]
+    # Where nothing is known of any, that is what there is to say.
+    slots = slots or [member.observed for member in members if len(member.observed)]
+    if not slots:
+        return None
+    first, last = min(int(each[0]) for each in slots), max(int(each[-1]) for each in slots)
+    # More may have been read, for another question.
+    request = question.request
+    first = first if request.since is None else max(first, _seconds(request.since))
+    last = last if request.until is None else min(last, _seconds(request.until))
+    if last < first:
+        return None
+    cut = _cut(first, last, request.every, request.tz)
+    told = [member.told for member in members if member.told is not None]
+    said: Columns = question.estimate(told, cut) if told else {"note": ""}
+    kept = max(members, key=lambda member: WORST_LAST.index(member.kept)).history
+    seen = np.mean([coverage(member.slots, member.intervals, cut) for member in members], axis=0)
+    said |= {"history": kept, "queue": request.queue}
+    bounded = all(member.bounded for member in members)
+    return Windows(cut, said, seen, cut[:, 0] < first, cut[:, 1] > last, bounded, "; ".join(notes_of(members)))
 
 
-def _notes(members: Sequence[Member]) -> list[str]:
-    """Return what is to be said of the series; of several, whose it is."""
-    if len(members) == 1:
-        return list(members[0].notes)
-    by_note: dict[str, list[str]] = {}
-    for member in members:
-        for note in member.notes:
-            by_note.setdefault(note, []).append(member.name)
-    whose = mark("note", "{note} ({names})")
-    return [whose.format(note=note, names=", ".join(names)) for note, names in by_note.items()]
+def _seconds(instant: Any) -> int:  # noqa: ANN401 - an aware instant
+    return int(instant.timestamp())
+
+
+@lru_cache(maxsize=8)
+def _cut(first: int, last: int, every: str, zone: ZoneInfo) -> Ints:
+    """Return the windows, which are those of most groups."""
+    cut = np.array(windows(first, last, every, zone) or [(first, last)])
+    cut.flags.writeable = False
+    return cut

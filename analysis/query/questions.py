@@ -1,14 +1,22 @@
-"""What can be asked of a record: for each question what it needs of a series, and how it is answered."""
+"""What can be asked of a record: for each question what it needs of a series, and how it is answered.
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import partial
-from typing import Final
+A question is a name and its options, plain values that can be sent to another process; the functions that answer it are
+found there by its name, in `KINDS`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeAlias
 
 import numpy as np
 
 from analysis.arrays import Ints
-from analysis.query.engine import Question
+from analysis.capacity.forecast import FORECAST, forecast
+from analysis.capacity.headroom import hourly
+from analysis.capacity.load import LOAD, saturation
+from analysis.capacity.plan import PLAN, as_curve, plan
+from analysis.capacity.scenario import Wish
+from analysis.errors import RequestRefused
 from analysis.query.request import Request
 from analysis.queue import failures, totals, waits
 from analysis.queue.told import Told
@@ -20,106 +28,140 @@ from analysis.windows import Columns, Windows, as_rows
 SHARES: Final = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 99)
 """Per cent of the jobs, of a distribution."""
 ALWAYS: Final = ("coverage", "history", "method", "note")
+WAIT_BOUNDS: Final = ("", "_low", "_high")
 
 
-def of_waits(request: Request) -> Question:
-    """Ask how long jobs waited."""
-    names = ("mean", *(f"p{quantile}" for quantile in waits.QUANTILES))
-    columns = ["queue", "arrivals", "arrivals_low", "arrivals_high"]
-    columns += [f"{name}{kind}_seconds" for name in names for kind in ("", "_low", "_high")]
-    columns += [] if request.limit is None else ["over_slo", "over_slo_low", "over_slo_high"]
+@dataclass(frozen=True)
+class Question:
+    """One thing that is asked of every group of series."""
 
-    def estimate(group: Sequence[Told], windows: Ints) -> Columns:
-        return waits.estimate([each.waiting for each in group], windows, request.limit)
+    name: str
+    """One of `KINDS`."""
+    request: Request
+    """Its ``every`` is the length of the windows that are estimated."""
+    periods: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))
+    """Of a comparison: start and end of the period and of the other, in seconds."""
+    wish: Wish = Wish()  # noqa: RUF009 - it is frozen
+    """Of a plan or a forecast."""
+    flavors: Mapping[str, int] = field(default_factory=dict)
+    """Of a load: cards a node, by flavor."""
+    rows: str = "1w"
+    """Of a forecast: 1h or 1w, the length of the windows that it tells of."""
+    ahead: int | None = None
+    """Of a forecast: weeks; as many as the record tells where it is None."""
 
-    return Question(request, ("waiting",), estimate, (*columns, "order", *ALWAYS))
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of its answer, after the labels."""
+        limited = self.request.limit is not None
+        return tuple(name for name in KINDS[self.name].columns if limited or not name.startswith("over_slo"))
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What of `Told` it takes."""
+        # Waits are replayed for a target alone.
+        without = ("waiting",) if self.name == "forecast" and self.wish.target is None else ()
+        return tuple(name for name in KINDS[self.name].needs if name not in without)
 
-def of_distribution(request: Request) -> Question:
-    """Ask which share of the jobs waited how long."""
+    def estimate(self, group: Sequence[Told], windows: Ints) -> Columns:
+        """Estimate what is asked of a group's series, for windows (start, end] in seconds, a row each."""
+        return KINDS[self.name].estimate(self, group, windows)
 
-    def estimate(group: Sequence[Told], windows: Ints) -> Columns:
-        return waits.estimate([each.waiting for each in group], windows, None, SHARES)
-
-    columns = ("share", *(f"wait{kind}_seconds" for kind in ("", "_low", "_high")), "order", *ALWAYS)
-    return Question(request, ("waiting",), estimate, columns, _distribution)
-
-
-def of_failures(request: Request) -> Question:
-    """Ask how often jobs failed."""
-
-    def estimate(group: Sequence[Told], windows: Ints) -> Columns:
-        return failures.estimate([each.ending for each in group], windows)
-
-    return Question(request, ("ending",), estimate, (*failures.COLUMNS, *ALWAYS))
-
-
-def of_flows(request: Request) -> Question:
-    """Ask what came, left and ended."""
-
-    def estimate(group: Sequence[Told], windows: Ints) -> Columns:
-        return totals.load([each.flows for each in group], windows)
-
-    return Question(request, ("flows",), estimate, ("queue", *totals.COLUMNS, *ALWAYS))
-
-
-def of_coverage(request: Request) -> Question:
-    """Ask how much was observed."""
-    return Question(request, ("slots",), _observed, ("slots", "coverage", "longest_gap_seconds", "history", "note"))
+    def conclude(self, found: Windows) -> Columns:
+        """Make rows of what was estimated: the columns, and the windows that they are about."""
+        return KINDS[self.name].conclude(self, found)
 
 
-def of_days(request: Request, columns: Sequence[str], conclude: Callable[..., Columns]) -> Question:
-    """Ask what follows from days."""
-
-    def estimate(group: Sequence[Told], windows: Ints) -> Columns:
-        waiting, ending = [each.waiting for each in group], [each.ending for each in group]
-        return daily(waiting, ending, windows, request.limit)
-
-    return Question(replace(request, every="1d"), ("waiting", "ending"), estimate, columns, conclude)
+Estimate: TypeAlias = Callable[[Question, Sequence[Told], Ints], Columns]
+Conclude: TypeAlias = Callable[[Question, Windows], Columns]
 
 
-def of_trend(request: Request) -> Question:
-    """Ask whether it rises or falls."""
-    return of_days(request, conclusions.TREND, conclusions.trend)
+def _a_row_a_window(_question: Question, found: Windows) -> Columns:
+    return as_rows(found)
 
 
-def of_changes(request: Request) -> Question:
-    """Ask when it changed."""
-    return of_days(request, conclusions.CHANGES, conclusions.changes)
+@dataclass(frozen=True)
+class Kind:
+    """How one kind of question is answered."""
+
+    needs: tuple[str, ...]
+    """What of `Told` it takes."""
+    columns: Sequence[str]
+    estimate: Estimate
+    conclude: Conclude = _a_row_a_window
 
 
-def of_compare(request: Request, periods: Ints) -> Question:
-    """Ask by how much two periods differ."""
-    return of_days(request, conclusions.COMPARE, partial(conclusions.compare, periods=periods))
+def ask(name: str, request: Request) -> Question:
+    """Ask a question that has no options but those of every estimate; one of `ASKED`."""
+    return Question(name, replace(request, every=ASKED[name] or request.every))
 
 
-def of_profile(request: Request) -> Question:
-    """Ask for a usual week."""
-
-    def estimate(group: Sequence[Told], windows: Ints) -> Columns:
-        return of_hours([each.waiting for each in group], [each.queued for each in group], windows)
-
-    hours = replace(request, every="1h")
-    return Question(hours, ("waiting", "queued"), estimate, PROFILE, partial(profile, zone=request.tz))
+def ask_comparison(request: Request, periods: Ints) -> Question:
+    """Ask by how much two periods differ: a row each, start and end in seconds."""
+    (start, end), (other_start, other_end) = periods.tolist()
+    return Question("compare", replace(request, every="1d"), periods=((start, end), (other_start, other_end)))
 
 
-def _distribution(found: Windows) -> Columns:
+def ask_load(request: Request, flavors: Mapping[str, int]) -> Question:
+    """Ask how full pools were."""
+    return Question("load", _of_pools(request), flavors=flavors)
+
+
+def ask_plan(request: Request, wish: Wish) -> Question:
+    """Ask what another capacity would do, of whole pools."""
+    return Question("plan", _of_pools(replace(request, every="all", by="pool")), wish=wish)
+
+
+def ask_forecast(request: Request, wish: Wish, ahead: int | None) -> Question:
+    """Ask what the next weeks bring, of whole pools; as many as the record tells where `ahead` is None."""
+    if request.every not in ("1h", "1w"):
+        raise RequestRefused(f"every cannot be {request.every!r}: a forecast is by 1h or 1w")
+    hours = _of_pools(replace(request, every="1h", by="pool"))
+    return Question("forecast", hours, wish=wish, rows=request.every, ahead=ahead)
+
+
+def _of_pools(request: Request) -> Request:
+    """Return a request about whole pools; refuse one that is not."""
+    if request.type:
+        raise RequestRefused("type cannot be said here: the types of a pool share its capacity")
+    if request.by not in ("pool", "all"):
+        raise RequestRefused(f"by cannot be {request.by!r} here: take pool or all")
+    return request
+
+
+def _waits(question: Question, group: Sequence[Told], windows: Ints) -> Columns:
+    return waits.estimate([told.waiting for told in group], windows, question.request.limit)
+
+
+def _quantiles(_question: Question, group: Sequence[Told], windows: Ints) -> Columns:
+    return waits.estimate([told.waiting for told in group], windows, None, SHARES)
+
+
+def _distribution(_question: Question, found: Windows) -> Columns:
     """Make a row of each quantile of each window."""
     rows, n = as_rows(found), len(found.cut)
     said: Columns = {"share": np.tile(np.array(SHARES) / 100, n)}
     for name in ("window_start", "window_end", "order", *ALWAYS):
         said[name] = np.repeat(np.broadcast_to(np.asarray(rows.get(name)), n), len(SHARES))
-    for kind in ("", "_low", "_high"):
+    for kind in WAIT_BOUNDS:
         # Of a series that is too short nothing is said.
         columns = [rows.get(f"p{share}{kind}_seconds", np.full(n, np.nan)) for share in SHARES]
         said[f"wait{kind}_seconds"] = np.column_stack([np.asarray(column, float) for column in columns]).ravel()
     return said
 
 
-def _observed(group: Sequence[Told], windows: Ints) -> Columns:
+def _failures(_question: Question, group: Sequence[Told], windows: Ints) -> Columns:
+    return failures.estimate([told.ending for told in group], windows)
+
+
+def _flows(_question: Question, group: Sequence[Told], windows: Ints) -> Columns:
+    return totals.load([told.flows for told in group], windows)
+
+
+def _coverage(_question: Question, group: Sequence[Told], windows: Ints) -> Columns:
     """Return how many slots each window has over a group's series, and the longest gap in one of them."""
-    inside = [np.diff(np.searchsorted(each.slots, windows, side="right"))[:, 0] for each in group]
-    gaps = [max(_longest_gap(each.slots, int(start), int(end)) for each in group) for start, end in windows]
+    inside = [np.diff(np.searchsorted(told.slots, windows, side="right"))[:, 0] for told in group]
+    gaps = [max(_longest_gap(told.slots, int(start), int(end)) for told in group) for start, end in windows]
     return {"slots": np.sum(inside, axis=0), "longest_gap_seconds": np.array(gaps), "note": ""}
 
 
@@ -128,14 +170,82 @@ def _longest_gap(slots: Ints, start: int, end: int) -> int:
     return int(np.diff(np.concatenate([[start], inside, [end]])).max())
 
 
-QUESTIONS: Final = {
-    "waits": of_waits,
-    "distribution": of_distribution,
-    "failures": of_failures,
-    "flows": of_flows,
-    "coverage": of_coverage,
-    "trend": of_trend,
-    "changes": of_changes,
-    "profile": of_profile,
+def _days(question: Question, group: Sequence[Told], windows: Ints) -> Columns:
+    waiting, ending = [told.waiting for told in group], [told.ending for told in group]
+    return daily(waiting, ending, windows, question.request.limit)
+
+
+def _trend(_question: Question, found: Windows) -> Columns:
+    return conclusions.trend(found)
+
+
+def _changes(_question: Question, found: Windows) -> Columns:
+    return conclusions.changes(found)
+
+
+def _compare(question: Question, found: Windows) -> Columns:
+    return conclusions.compare(found, np.array(question.periods))
+
+
+def _hours(_question: Question, group: Sequence[Told], windows: Ints) -> Columns:
+    return of_hours([told.waiting for told in group], [told.queued for told in group], windows)
+
+
+def _profile(question: Question, found: Windows) -> Columns:
+    return profile(found, question.request.tz)
+
+
+def _load(question: Question, group: Sequence[Told], windows: Ints) -> Columns:
+    return saturation(group, windows, question.flavors, question.request.queue, question.request.tz)
+
+
+def _plan(question: Question, group: Sequence[Told], windows: Ints) -> Columns:
+    return plan(group, windows, question.wish, question.request.queue)
+
+
+def _curve(_question: Question, found: Windows) -> Columns:
+    return as_curve(found)
+
+
+def _arrivals(question: Question, group: Sequence[Told], windows: Ints) -> Columns:
+    return hourly(group, windows, question.wish, question.request.queue)
+
+
+def _forecast(question: Question, found: Windows) -> Columns:
+    return forecast(found, question.wish, question.ahead, question.rows, question.request.tz)
+
+
+MEASURES: Final = ("mean", *(f"p{share}" for share in waits.QUANTILES))
+WAITS: Final = (
+    "queue", "arrivals", "arrivals_low", "arrivals_high",
+    *(f"{measure}{kind}_seconds" for measure in MEASURES for kind in WAIT_BOUNDS),
+    "over_slo", "over_slo_low", "over_slo_high", "order",
+)  # fmt: skip
+DISTRIBUTION: Final = ("share", *(f"wait{kind}_seconds" for kind in WAIT_BOUNDS), "order")
+COVERAGE: Final = ("slots", "coverage", "longest_gap_seconds", "history", "note")
+KINDS: Final = {
+    "waits": Kind(("waiting",), (*WAITS, *ALWAYS), _waits),
+    "distribution": Kind(("waiting",), (*DISTRIBUTION, *ALWAYS), _quantiles, _distribution),
+    "failures": Kind(("ending",), (*failures.COLUMNS, *ALWAYS), _failures),
+    "flows": Kind(("flows",), ("queue", *totals.COLUMNS, *ALWAYS), _flows),
+    "coverage": Kind(("slots",), COVERAGE, _coverage),
+    "trend": Kind(("waiting", "ending"), conclusions.TREND, _days, _trend),
+    "changes": Kind(("waiting", "ending"), conclusions.CHANGES, _days, _changes),
+    "compare": Kind(("waiting", "ending"), conclusions.COMPARE, _days, _compare),
+    "profile": Kind(("waiting", "queued"), PROFILE, _hours, _profile),
+    "load": Kind(("flows",), LOAD, _load),
+    "plan": Kind(("waiting", "flows"), PLAN, _plan, _curve),
+    "forecast": Kind(("waiting", "flows"), FORECAST, _arrivals, _forecast),
 }
-"""By the name of the method of `History` that asks it; `of_compare` asks for two periods too."""
+"""By the name of the method of `History` that asks it."""
+ASKED: Final[dict[str, str | None]] = {
+    "waits": None,
+    "distribution": None,
+    "failures": None,
+    "flows": None,
+    "coverage": None,
+    "trend": "1d",
+    "changes": "1d",
+    "profile": "1h",
+}
+"""Those without options of their own, with the length of the windows that they are estimated in; None: as asked."""

@@ -58,7 +58,7 @@ def _rows(frame: pd.DataFrame) -> Iterator[tuple[Cell, pd.DataFrame]]:
         yield Cell(name, name.casefold()), part
 
 
-def _load(report: Report, frame: pd.DataFrame) -> Table:
+def _load(_report: Report, frame: pd.DataFrame) -> Table:
     rows = []
     for name, part in _rows(frame):
         row = part.iloc[-1]
@@ -67,7 +67,7 @@ def _load(report: Report, frame: pd.DataFrame) -> Table:
         idle = " / ".join(percent(row[each]) for each in ("idle", "idle_night", "idle_weekend"))
         texts = (
             between(row, "offered"), between(row, "servers"), nodes, hours, number(row["unmet_job_hours"]), idle,
-            duration(row["run_seconds"], report.interval), percent(row["coverage"]),
+            duration(row["run_seconds"], row["interval_seconds"]), percent(row["coverage"]),
         )  # fmt: skip
         rows.append([name, *map(Cell, texts)])
     headings = (
@@ -92,7 +92,7 @@ def _plan(report: Report, frame: pd.DataFrame) -> Table:
             away = (left["factor"] - factor).abs()
             if away.notna().any():
                 shown[factor] = left.loc[away.idxmin()]
-        cells += [Cell(_step(shown[each], report.interval) if each in shown else "-") for each in MORE]
+        cells += [Cell(_step(shown[each]) if each in shown else "-") for each in MORE]
         rows.append(cells)
     abouts = [_("about {share}").format(share=percent(factor)) for factor in MORE]
     abouts[MORE.index(1.0)] = _("today")
@@ -106,9 +106,9 @@ def _plan(report: Report, frame: pd.DataFrame) -> Table:
     )
 
 
-def _step(row: pd.Series, interval: float) -> str:
+def _step(row: pd.Series) -> str:
     mark = "*" if row["extrapolated"] else ""
-    return f"{amount(row['capacity'])}{mark}: {at_most(row, str(row['quantile']), interval)}"
+    return f"{amount(row['capacity'])}{mark}: {at_most(row, str(row['quantile']))}"
 
 
 def _needed(row: pd.Series) -> str:

@@ -51,6 +51,8 @@ class Finding:
     """NaN where none is given."""
     since: datetime | None
     """When it changed."""
+    interval_seconds: float
+    """The poll interval: nothing is said finer than that."""
     coverage: float
     why: str
     """Why it is unsure, in the words of the estimate."""
@@ -162,19 +164,30 @@ def _finding(
     nothing = (np.nan, np.nan, np.nan)
     key = _key(row)
     return Finding(
-        kind, sure, key[0], key[1], name, key[2], measure, *value, other, *nothing, None, row["coverage"], row["note"]
+        kind,
+        sure,
+        key[0],
+        key[1],
+        name,
+        key[2],
+        measure,
+        *value,
+        other,
+        *nothing,
+        None,
+        float(row["interval_seconds"]),
+        row["coverage"],
+        row["note"],
     )
 
 
-def sentence(found: Finding, limit: float | None, interval: float) -> str:
+def sentence(found: Finding, limit: float | None) -> str:
     """Say a finding in one sentence, with its figure and interval, and how much was seen.
 
     Parameters
     ----------
     limit
         On waits, in seconds.
-    interval
-        The poll interval, in seconds: nothing is said finer than that.
     """
     who = f"{isolated(found.pool_name or found.pool)} · {isolated(found.type or '')}"
     seen = percent(found.coverage)
@@ -201,25 +214,25 @@ def sentence(found: Finding, limit: float | None, interval: float) -> str:
     }
     return texts[found.measure].format(
         who=who,
-        value=_say(found.measure, found.value, interval),
-        other=_say(found.measure, found.other, interval),
-        bounds=_bounds(found, interval),
+        value=_say(found, found.value),
+        other=_say(found, found.other),
+        bounds=_bounds(found),
         difference=_difference(found),
         since="" if found.since is None else _(", since {date}").format(date=f"{found.since:%Y-%m-%d}"),
         seen=seen,
     )
 
 
-def _say(measure: str, value: float, interval: float) -> str:
-    return duration(value, interval) if measure == "wait" else figure(measure, value)
+def _say(found: Finding, value: float) -> str:
+    return duration(value, found.interval_seconds) if found.measure == "wait" else figure(found.measure, value)
 
 
-def _bounds(found: Finding, interval: float) -> str:
+def _bounds(found: Finding) -> str:
     low, high = found.low, found.high
     if np.isnan(low) and np.isnan(high):
         return ""
-    least = _say(found.measure, max(low, 0.0), interval) if low > 0 else "0"
-    most = _say(found.measure, high, interval)
+    least = _say(found, max(low, 0.0)) if low > 0 else "0"
+    most = _say(found, high)
     if np.isnan(high):
         return " " + _("({low} or more)").format(low=least)
     return "" if least == most else " " + _("({low} to {high})").format(low=least, high=most)

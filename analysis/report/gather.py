@@ -13,13 +13,13 @@ import pandas as pd
 
 from analysis.capacity.scenario import Wish
 from analysis.errors import NothingObserved, NothingSelected, RecordUnreadable, RequestRefused
-from analysis.query import pool_questions, questions
-from analysis.query.engine import Question, answers
+from analysis.query import questions
+from analysis.query.engine import answers
+from analysis.query.questions import Question, ask
 from analysis.query.request import Request
 from analysis.record import frames
 from analysis.record.database import Record
 from analysis.report.findings import SHARE, Finding, findings
-from analysis.text.terminal import in_zone
 
 SCHEMA: Final = 1
 SERIES: Final = ("project", "pool", "type")
@@ -50,7 +50,7 @@ class Report:
     end: datetime | None
     """UTC; None where nothing was observed."""
     interval: float
-    """Between polls, in seconds."""
+    """The longest between polls, in seconds."""
     series: dict[str, pd.DataFrame] = field(default_factory=dict)
     """By what it tells of each series: whole, windows, fine, distribution, failures, ends, flows, coverage, trend,
     changes, compare, profile; times in the zone of the request."""
@@ -120,48 +120,48 @@ def gather(
     weekly = "1w" if seen >= timedelta(days=WEEKS) else request.every
     periods, both = by_series.periods(against, last)
     asked: dict[str, Question] = {
-        "whole": questions.of_waits(replace(by_series, every="all")),
-        "windows": questions.of_waits(by_series),
-        "fine": questions.of_flows(replace(by_series, every=fine)),
-        "distribution": questions.of_distribution(replace(by_series, every="all")),
-        "failures": questions.of_failures(replace(by_series, every="all")),
-        "ends": questions.of_failures(replace(by_series, every=weekly)),
-        "flows": questions.of_flows(replace(by_series, every="all")),
-        "outcomes": questions.of_flows(replace(by_series, every=weekly)),
-        "coverage": questions.of_coverage(replace(by_series, every="all")),
-        "trend": questions.of_trend(by_series),
-        "changes": questions.of_changes(by_series),
-        "profile": questions.of_profile(by_series),
+        "whole": ask("waits", replace(by_series, every="all")),
+        "windows": ask("waits", by_series),
+        "fine": ask("flows", replace(by_series, every=fine)),
+        "distribution": ask("distribution", replace(by_series, every="all")),
+        "failures": ask("failures", replace(by_series, every="all")),
+        "ends": ask("failures", replace(by_series, every=weekly)),
+        "flows": ask("flows", replace(by_series, every="all")),
+        "outcomes": ask("flows", replace(by_series, every=weekly)),
+        "coverage": ask("coverage", replace(by_series, every="all")),
+        "trend": ask("trend", by_series),
+        "changes": ask("changes", by_series),
+        "profile": ask("profile", by_series),
     }
     of_pool = replace(request, by="pool")
     asked_of_pools = {
-        "whole": questions.of_waits(replace(of_pool, every="all")),
-        "windows": questions.of_waits(of_pool),
-        "failures": questions.of_failures(replace(of_pool, every="all")),
-        "flows": questions.of_flows(replace(of_pool, every="all")),
-        "coverage": questions.of_coverage(replace(of_pool, every="all")),
-        "seen": questions.of_coverage(of_pool),
+        "whole": ask("waits", replace(of_pool, every="all")),
+        "windows": ask("waits", of_pool),
+        "failures": ask("failures", replace(of_pool, every="all")),
+        "flows": ask("flows", replace(of_pool, every="all")),
+        "coverage": ask("coverage", replace(of_pool, every="all")),
+        "seen": ask("coverage", of_pool),
     }
     wish = Wish(target_wait=request.slo, quantile="mean" if request.slo is None else "p90")
     if not request.type:
         # The types of a pool share its capacity.
-        asked_of_pools["load"] = pool_questions.of_load(replace(of_pool, every="all"), flavors or {})
-        asked_of_pools["plan"] = pool_questions.of_plan(of_pool, wish)
+        asked_of_pools["load"] = questions.ask_load(replace(of_pool, every="all"), flavors or {})
+        asked_of_pools["plan"] = questions.ask_plan(of_pool, wish)
     try:
         report.series = _answered(record, asked, report.failed)
         # By itself: with what went on before the period points of the others would not be those of the commands.
-        report.series |= _answered(record, {"compare": questions.of_compare(both, periods)}, report.failed)
+        report.series |= _answered(record, {"compare": questions.ask_comparison(both, periods)}, report.failed)
         report.pools = _answered(record, asked_of_pools, report.failed)
         if not request.type:
             # A forecast looks at all that there is.
-            weeks = pool_questions.of_forecast(replace(of_pool, every="1w", since=None), wish, None)
+            weeks = questions.ask_forecast(replace(of_pool, every="1w", since=None), wish, None)
             report.pools |= _answered(record, {"forecast": weeks}, report.failed)
     except NothingSelected:
         # Where all attempts failed that is what there is to say.
         if report.attempts.empty:
             raise
     if "whole" in report.series:
-        report.interval = float(report.series["whole"].attrs["interval_seconds"])
+        report.interval = float(report.series["whole"]["interval_seconds"].max())
     if {"whole", "compare", "changes"} <= report.series.keys():
         report.found = _attempted("findings", lambda: findings(report.series, share), report.failed) or []
     return report
@@ -183,7 +183,7 @@ def _answered(record: Record, asked: Mapping[str, Question], failed: list[Failur
             alone = _attempted(name, partial(answers, record, [question]), failed)
             if alone is not None:
                 found[name] = alone[0]
-    return {name: in_zone(frame) for name, frame in found.items()}
+    return found
 
 
 def _attempted(section: str, make: Callable[[], Any], failed: list[Failure]) -> Any:  # noqa: ANN401 - what is made

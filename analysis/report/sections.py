@@ -50,7 +50,9 @@ def period(report: Report) -> list[str]:
     first = whole["window_start"].min()
     if first > report.start + timedelta(seconds=2 * report.interval):
         said.append(_("The record begins on {start}.").format(start=f"{first:%Y-%m-%d %H:%M}"))
-    said.append(_("Polled every {interval}.").format(interval=duration(report.interval)))
+    shortest, longest = duration(whole["interval_seconds"].min()), duration(whole["interval_seconds"].max())
+    polled = _("Polled every {interval}.") if shortest == longest else _("Polled every {interval} to {longest}.")
+    said.append(polled.format(interval=shortest, longest=longest))
     if "compare" in report.series:
         row = report.series["compare"].iloc[0]
         none = report.series["compare"]["other"].isna().all()
@@ -98,7 +100,7 @@ def summary(report: Report) -> list[str]:
 
 def findings(report: Report) -> tuple[list[tuple[Finding, str]], list[tuple[Finding, str]]]:
     """Return what is sure and what is not, each with its sentence."""
-    said = [(found, sentence(found, limit_of(report), report.interval)) for found in report.found]
+    said = [(found, sentence(found, limit_of(report))) for found in report.found]
     sure = [(found, _("{finding}.").format(finding=text)) for found, text in said if found.sure]
     unsure = [(found, _because(found, text)) for found, text in said if not found.sure]
     return sure[:TOLD], unsure[:TOLD]

@@ -55,7 +55,7 @@ def _pool_cells(report: Report, of: Mapping[str, pd.Series]) -> Iterator[Cell]:
     bounds = _span(whole, "arrivals", number)
     alike = whole["arrivals_low"] == whole["arrivals_high"]
     yield Cell(number(whole["arrivals"]) + ("" if alike else f" ({bounds})"), _sorted(whole["arrivals"]))
-    yield Cell(with_bounds(whole, "mean", report.interval), _sorted(whole["mean_seconds"]))
+    yield Cell(with_bounds(whole, "mean"), _sorted(whole["mean_seconds"]))
     if limit_of(report):
         yield Cell(share_with_bounds(whole, "over_slo"), _sorted(whole["over_slo"]))
     failures, flows = of.get("failures"), of.get("flows")
@@ -68,7 +68,7 @@ def _pool_cells(report: Report, of: Mapping[str, pd.Series]) -> Iterator[Cell]:
     yield (
         Cell("-")
         if flows is None or flows["queue_end"] == 0
-        else Cell(with_bounds(flows, "drain", report.interval), _sorted(flows["drain_seconds"]))
+        else Cell(with_bounds(flows, "drain"), _sorted(flows["drain_seconds"]))
     )
     yield Cell(percent(whole["coverage"]), _sorted(whole["coverage"]))
     yield Cell(translated(whole["history"]), whole["history"])
@@ -89,7 +89,6 @@ def pool_id(report: Report, row: pd.Series) -> str:
 def facts(report: Report, of: Mapping[str, pd.DataFrame]) -> Table:
     """Say what is known of the period, each figure beside its bounds or interval and what was seen."""
     rows: list[list[Cell]] = []
-    interval = report.interval
 
     def fact(what: str, value: str, bounds: str, row: pd.Series) -> None:
         rows.append([Cell(what), Cell(value), Cell(bounds or "-"), Cell(percent(row["coverage"]))])
@@ -104,7 +103,7 @@ def facts(report: Report, of: Mapping[str, pd.DataFrame]) -> Table:
             "p99": _("99 of 100 waited at most"),
         }
         for quantile, text in texts.items():
-            said = with_bounds(row, quantile, interval)
+            said = with_bounds(row, quantile)
             value, _open, bounds = said.partition(" (")
             fact(text, value, bounds.removesuffix(")"), row)
         if limit_of(report):
@@ -118,7 +117,7 @@ def facts(report: Report, of: Mapping[str, pd.DataFrame]) -> Table:
     if "flows" in of:
         row = of["flows"].iloc[-1]
         fact(_("waiting at the end"), number(row["queue_end"]), "-", row)
-        said, _open, bounds = with_bounds(row, "drain", interval).partition(" (")
+        said, _open, bounds = with_bounds(row, "drain").partition(" (")
         fact(_("time to drain, if nothing more comes"), said, bounds.removesuffix(")"), row)
         fact(_("abnormal at the end"), number(row["abnormal"]), "-", row)
     return Table(_("In this period"), (_("figure"), _("value"), _("bounds or 95 % interval"), _("seen")), rows)

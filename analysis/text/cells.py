@@ -6,24 +6,26 @@ from typing import Final
 
 import pandas as pd
 
+from analysis.errors import RequestRefused
 from analysis.notes import amount
 from analysis.text.units import duration, number, percent, share_with_bounds, with_bounds
+from analysis.windows import LABELS
 
 Cells = dict[str, str]
 
 
-def _waits(row: pd.Series, interval: float) -> Cells:
-    cells = {"jobs": number(row["arrivals"]), "mean wait": with_bounds(row, "mean", interval)}
+def _waits(row: pd.Series) -> Cells:
+    cells = {"jobs": number(row["arrivals"]), "mean wait": with_bounds(row, "mean")}
     if "over_slo" in row:
         return cells | {"over the limit": share_with_bounds(row, "over_slo")}
-    return cells | {"9 of 10 within": with_bounds(row, "p90", interval)}
+    return cells | {"9 of 10 within": with_bounds(row, "p90")}
 
 
-def _distribution(row: pd.Series, interval: float) -> Cells:
-    return {"share of jobs": percent(row["share"]), "waited at most": with_bounds(row, "wait", interval)}
+def _distribution(row: pd.Series) -> Cells:
+    return {"share of jobs": percent(row["share"]), "waited at most": with_bounds(row, "wait")}
 
 
-def _failures(row: pd.Series, _interval: float) -> Cells:
+def _failures(row: pd.Series) -> Cells:
     return {
         "ended": number(row["finished"]),
         "failed": number(row["failed"]),
@@ -32,18 +34,18 @@ def _failures(row: pd.Series, _interval: float) -> Cells:
     }
 
 
-def _flows(row: pd.Series, interval: float) -> Cells:
+def _flows(row: pd.Series) -> Cells:
     return {
         "came": number(row["arrivals"]),
         "done": number(row["completed"]),
         "failed": number(row["failed"]),
         "term.": number(row["terminated"]),
         "queue": number(row["queue_end"]),
-        "drains in": with_bounds(row, "drain", interval),
+        "drains in": with_bounds(row, "drain"),
     }
 
 
-def _coverage(row: pd.Series, _interval: float) -> Cells:
+def _coverage(row: pd.Series) -> Cells:
     return {"slots": number(row["slots"]), "longest gap": duration(row["longest_gap_seconds"]), "kept": row["history"]}
 
 
@@ -81,7 +83,7 @@ def interval_of(row: pd.Series, name: str, times: float = 1.0, *, signed: bool =
     return f"{text} ({least}..{most})"
 
 
-def _trend(row: pd.Series, _interval_seconds: float) -> Cells:
+def _trend(row: pd.Series) -> Cells:
     return {
         "of": SAYS[row["measure"]],
         "level": interval_of(row, "level"),
@@ -91,7 +93,7 @@ def _trend(row: pd.Series, _interval_seconds: float) -> Cells:
     }
 
 
-def _changes(row: pd.Series, _interval_seconds: float) -> Cells:
+def _changes(row: pd.Series) -> Cells:
     if pd.isna(row["changed_at"]):
         return {"of": SAYS[row["measure"]], "changed on": "-", "before": "-", "by": "-"}
     early, at, late = (row[name] for name in ("earliest", "changed_at", "latest"))
@@ -104,7 +106,7 @@ def _changes(row: pd.Series, _interval_seconds: float) -> Cells:
     }
 
 
-def _compare(row: pd.Series, _interval_seconds: float) -> Cells:
+def _compare(row: pd.Series) -> Cells:
     return {
         "of": SAYS[row["measure"]],
         "now": figure(row["measure"], row["value"]),
@@ -114,13 +116,14 @@ def _compare(row: pd.Series, _interval_seconds: float) -> Cells:
     }
 
 
-def _profile(row: pd.Series, interval: float) -> Cells:
-    return {"hour": f"{row['hour']:02.0f}"} | {day: duration(row[day], interval).replace("under ", "<") for day in DAYS}
+def _profile(row: pd.Series) -> Cells:
+    waits = {day: duration(row[day], row["interval_seconds"]).replace("under ", "<") for day in DAYS}
+    return {"hour": f"{row['hour']:02.0f}"} | waits
 
 
 def by_hour(frame: pd.DataFrame) -> pd.DataFrame:
     """Put the seven waits of an hour beside each other: a row a series and hour, a column a day."""
-    labels = ["project", "pool", "pool_name", "type", "window_start", "window_end", "hour"]
+    labels = ["project", "pool", "pool_name", "type", "window_start", "window_end", "interval_seconds", "hour"]
     frame = frame.fillna(dict.fromkeys(labels[:4], ""))
     day = frame["weekday"].map(lambda number: DAYS[int(number) - 1])
     wide = frame.assign(day=day).pivot(index=labels, columns="day", values="wait_seconds").reset_index()
@@ -138,7 +141,7 @@ def between(row: pd.Series, name: str) -> str:
     return f"{point:,.{digits}f}" + ("" if pd.isna(low) else f" ({low:,.{digits}f}-{high:,.{digits}f})")
 
 
-def _load(row: pd.Series, interval: float) -> Cells:
+def _load(row: pd.Series) -> Cells:
     nodes = "-" if pd.isna(row["offered_nodes"]) else f"{row['offered_nodes']:.1f}/{row['nodes']:.0f}"
     idle = [row[f"idle{when}"] for when in ("", "_night", "_weekend")]
     return {
@@ -148,7 +151,7 @@ def _load(row: pd.Series, interval: float) -> Cells:
         "full h": number(row["saturated_hours"]),
         "unmet h": number(row["unmet_job_hours"]),
         "idle/nt/wknd": "/".join(percent(share).removesuffix("%") for share in idle) + "%",
-        "runs for": duration(row["run_seconds"], interval),
+        "runs for": duration(row["run_seconds"], row["interval_seconds"]),
     }
 
 
@@ -165,27 +168,27 @@ def reached(row: pd.Series, name: str) -> str:
     return "open" if pd.isna(point) else "likely" if point <= target else "unlikely"
 
 
-def _plan(row: pd.Series, interval: float) -> Cells:
+def _plan(row: pd.Series) -> Cells:
     headings = {"mean": "mean wait", "p90": "9 of 10 within"}
     # With a target the wait that it is about.
     shown = list(headings) if pd.isna(row["target_seconds"]) else [row["quantile"]]
     capacity = "-" if pd.isna(row["capacity"]) else f"{amount(row['capacity'])} {row['unit']}"
     cells = {"capacity": capacity + ("*" if row["extrapolated"] > 0 else "")}
-    cells |= {headings[name]: at_most(row, name, interval) for name in shown}
+    cells |= {headings[name]: at_most(row, name) for name in shown}
     cells["in use"] = percent(row["utilisation"])
     if pd.notna(row["cost_a_month"]):
         cells["a month"] = f"{row['cost_a_month']:,.0f}"
     return cells if pd.isna(row["target_seconds"]) else cells | {"target": reached(row, row["quantile"])}
 
 
-def at_most(row: pd.Series, name: str, interval: float) -> str:
+def at_most(row: pd.Series, name: str) -> str:
     """Say a wait with its interval, or what it is at most where that is all there is."""
     if pd.isna(row[f"{name}_seconds"]) and pd.notna(row[f"{name}_high_seconds"]):
         return f"at most {duration(row[f'{name}_high_seconds'])}"
-    return with_bounds(row, name, interval)
+    return with_bounds(row, name)
 
 
-def _forecast(row: pd.Series, _interval: float) -> Cells:
+def _forecast(row: pd.Series) -> Cells:
     cells = {
         "jobs": between(row, "arrivals"),
         "at once": between(row, "load"),
@@ -197,7 +200,7 @@ def _forecast(row: pd.Series, _interval: float) -> Cells:
     return cells if pd.isna(row["target_seconds"]) else cells | {"passes": percent(row["pass_probability"])}
 
 
-CELLS: Final[dict[str, Callable[[pd.Series, float], Cells]]] = {
+CELLS: Final[dict[str, Callable[[pd.Series], Cells]]] = {
     "waits": _waits,
     "distribution": _distribution,
     "failures": _failures,
@@ -214,3 +217,33 @@ CELLS: Final[dict[str, Callable[[pd.Series, float], Cells]]] = {
 """What a table shows of a row besides its series and window, by heading."""
 SHAPES: Final = {"profile": by_hour}
 """What brings a frame into the shape of its table."""
+MARKS: Final = {
+    "plan": "extrapolated",
+    "forecast": "pass_probability",
+    "load": "offered",
+    "profile": "weekday",
+    "compare": "difference",
+    "changes": "changed_at",
+    "trend": "slope",
+    "coverage": "longest_gap_seconds",
+    "flows": "departures",
+    "failures": "failure_rate",
+    "distribution": "share",
+    "waits": "p50_seconds",
+}
+"""By question a column that no frame of another one has."""
+
+
+def question_of(frame: pd.DataFrame) -> str:
+    """Return which method of `History` made a frame: one of `CELLS`.
+
+    Raises
+    ------
+    RequestRefused
+        When none did.
+    """
+    labelled = set(LABELS) <= set(frame.columns)
+    question = next((question for question, mark in MARKS.items() if labelled and mark in frame.columns), None)
+    if question is None:
+        raise RequestRefused("only a frame that a method of History returned can be told in words")
+    return question

@@ -1,32 +1,45 @@
 """Frames of estimates as people read them: in words and units, and laid out for a terminal."""
 
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 from tabulate import tabulate
 from wcwidth import wcswidth
 
-from analysis.errors import RequestRefused
-from analysis.text.cells import CELLS, SHAPES, Cells
+from analysis.text.cells import CELLS, SHAPES, Cells, question_of
 from analysis.text.units import percent, shortened
-from analysis.windows import zone_of
+from analysis.windows import INSTANTS, zone_of
 
 WIDTH: Final = 100
 NAME_LENGTHS: Final = (24, 18, 14, 11, 9, 7, 5)
 
 
-def in_zone(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame of an estimate with its instants in the zone that it was asked for, as figures take them."""
-    instants = frame.select_dtypes("datetimetz").columns
-    there = frame.assign(**{name: frame[name].dt.tz_convert(frame.attrs["zone"]) for name in instants})
-    there.attrs = frame.attrs
-    return there
+def in_zone(frame: pd.DataFrame, zone: str | None = None) -> pd.DataFrame:
+    """Return a frame of an estimate with all its instants in one zone.
+
+    Parameters
+    ----------
+    zone
+        By default that in which the first window begins: of answers that were joined each may have its own.
+
+    Raises
+    ------
+    RequestRefused
+        When there is no such zone.
+    """
+    if zone is not None:
+        zone_of(zone)
+    instants = [name for name in frame.columns if name in INSTANTS]
+    first = frame["window_start"].iloc[0] if len(frame) else None
+    there = zone or (first.tzinfo if isinstance(first, pd.Timestamp) else "UTC")
+    return frame.assign(**{name: pd.to_datetime(frame[name], utc=True).dt.tz_convert(there) for name in instants})
 
 
 def table(frame: pd.DataFrame) -> str:
     """Show a frame of an estimate in at most a hundred columns; what is said of a row is said once, below."""
     heading, lines, labels = _said(frame)
+    if not lines:
+        return "no rows\n"
     notes: dict[str, str] = {}
     for line in lines:
         if heading and "seen" in heading[0]:
@@ -53,17 +66,15 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
     RequestRefused
         When it is no such frame.
     """
-    if "question" not in frame.attrs:
-        raise RequestRefused("only a frame that a method of History returned can be told in words")
     _heading, lines, _labels = _said(frame)
     return pd.DataFrame(lines, index=pd.Index([""] * len(lines)))
 
 
 def _said(frame: pd.DataFrame) -> tuple[list[str], list[Cells], list[str]]:
     """Say the rows of a frame: what holds for all of them, then each one's cells, and which of these are names."""
-    estimate, zone = frame.attrs["question"], zone_of(frame.attrs["zone"])
-    # Without windows a row is about the whole period, from a day on.
-    every, interval = frame.attrs["every"], frame.attrs["interval_seconds"]
+    estimate = question_of(frame)
+    if frame.empty:
+        return [], [], []
     frame = in_zone(frame)
     frame = SHAPES[estimate](frame) if estimate in SHAPES else frame
     several = frame["project"].nunique() > 1
@@ -83,8 +94,8 @@ def _said(frame: pd.DataFrame) -> tuple[list[str], list[Cells], list[str]]:
             for label in labels
         }
         if not same:
-            line["from"] = _window(row, every, zone)
-        line |= CELLS[estimate](row, interval)
+            line["from"] = _window(row)
+        line |= CELLS[estimate](row)
         lines.append(line | {"seen": percent(row["coverage"]), "note": row["note"]})
     return heading, lines, labels
 
@@ -97,8 +108,9 @@ def _columns(lines: list[Cells]) -> str:
     return tabulate(rows, tablefmt="plain", disable_numparse=True)
 
 
-def _window(row: pd.Series, every: str, zone: ZoneInfo) -> str:
-    start = row["window_start"].tz_convert(zone)
-    if every == "1h":
+def _window(row: pd.Series) -> str:
+    """Say when a window begins: by its date where it begins with a day, and no more than is needed."""
+    start = row["window_start"]
+    if row["window_end"] - start < pd.Timedelta(days=1):
         return f"{start:%m-%d %H:%M}"
-    return f"{start:%Y-%m-%d %H:%M}" if every == "all" else f"{start:%Y-%m-%d}"
+    return f"{start:%Y-%m-%d}" if start == start.normalize() else f"{start:%Y-%m-%d %H:%M}"

@@ -33,8 +33,9 @@ def duration(seconds: float | None, interval: float = 0.0) -> str:
     return "-"
 
 
-def with_bounds(row: pd.Series, name: str, interval: float) -> str:
-    """Say a wait with its bounds: 12 min (5 min-3.5 h)."""
+def with_bounds(row: pd.Series, name: str) -> str:
+    """Say a wait with its bounds, no finer than the row's poll interval: 12 min (5 min-3.5 h)."""
+    interval = row["interval_seconds"]
     point, low, high = (row[f"{name}{bound}_seconds"] for bound in ("", "_low", "_high"))
     if pd.isna(low) and pd.isna(high):
         return "-"

@@ -54,7 +54,7 @@ def profile(found: Windows, zone: ZoneInfo) -> Columns:
     means = {}
     waiting = last_open(np.isnan(column("mean_high_seconds")), np.nan_to_num(arrivals["arrivals"]) > 0)
     for bound, weight in (("", "arrivals"), ("_low", "arrivals_high"), ("_high", "arrivals_low")):
-        jobs = arrivals[weight] if said.get("method") == "conservation" else arrivals["arrivals"]
+        jobs = arrivals[weight] if found.bounded else arrivals["arrivals"]
         jobs = np.where(waiting, 0.0, jobs)
         seconds = np.where(jobs > 0, column(f"mean{bound}_seconds") * jobs, 0.0)
         means[f"wait{bound}_seconds"] = ratio(total(seconds), total(np.nan_to_num(jobs)))

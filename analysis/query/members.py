@@ -1,0 +1,79 @@
+"""The series of a group: what each tells, and what is to be said of them together."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from analysis.arrays import Floats, Ints
+from analysis.notes import TOO_SHORT, mark
+from analysis.query.request import Request
+from analysis.queue.conservation import flows_of
+from analysis.queue.told import Told
+from analysis.record.series import Series
+
+
+@dataclass(frozen=True)
+class Member:
+    """One series of a group."""
+
+    name: str
+    observed: Ints
+    """The slots at which its pool was."""
+    slots: Ints
+    """Those at which its counts are known."""
+    intervals: Ints
+    """The poll interval in force at each of these, in seconds."""
+    kept: str
+    history: str
+    bounded: bool
+    """Whether its counts bound what came from above."""
+    notes: tuple[str, ...]
+    told: Told | None
+    """None where it is too short to tell anything."""
+
+
+Label: TypeAlias = tuple[str | None, ...]
+"""Project, pool, display name and type of a group; None for what is summed over."""
+
+
+def label_of(series: Series, request: Request) -> Label:
+    """Return which group a series is of."""
+    pool = (series.pool.project, series.pool.pool, series.pool.name) if "pool" in request.by else (None, None, None)
+    return (*pool, series.type if "type" in request.by else None)
+
+
+def member_of(whole: Series, request: Request, needs: Collection[str]) -> Member:
+    """Return a series with what it tells; `needs` is what of `Told` will be asked for."""
+    series = whole.known()
+    name = f"{series.pool.name or series.pool.pool} {series.type}"
+    seen = whole.slots, series.slots, series.intervals
+    if len(series.slots) < 2:
+        return Member(name, *seen, "silent", "silent", True, (TOO_SHORT,), None)
+    flows = flows_of(series, request.queue)
+    classes = flows.classes
+    told = Told(flows, request.order_of(series.pool), needs)
+    return Member(name, *seen, classes.name, classes.history, flows.bounded, flows.notes, told)
+
+
+def interval_at(members: Sequence[Member], instants: Floats) -> Ints:
+    """Return the poll interval in force at each instant, the longest of the series'; 0 where none is known."""
+    longest = np.zeros(len(instants), np.int64)
+    for member in members:
+        if len(member.slots):
+            last = np.searchsorted(member.slots, instants, side="right") - 1
+            longest = np.maximum(longest, member.intervals[np.maximum(last, 0)])
+    return longest
+
+
+def notes_of(members: Sequence[Member]) -> list[str]:
+    """Return what is to be said of the series; of several, whose it is."""
+    if len(members) == 1:
+        return list(members[0].notes)
+    by_note: dict[str, list[str]] = {}
+    for member in members:
+        for note in member.notes:
+            by_note.setdefault(note, []).append(member.name)
+    whose = mark("note", "{note} ({names})")
+    return [whose.format(note=note, names=", ".join(names)) for note, names in by_note.items()]
