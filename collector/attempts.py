@@ -16,7 +16,7 @@ from collector.client import CONNECTIONS, ModelArts, Payload
 from collector.clock import Clock
 from collector.gate import Gate
 from collector.outcomes import RequestFailed
-from collector.slots import naive
+from collector.record.slots import naive
 
 PASSING = frozenset({"throttled", "server_error", "timeout", "refused", "disconnected", "cut_off", "unreachable"})
 FIRST_DELAY = 0.5

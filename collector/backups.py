@@ -12,9 +12,9 @@ from typing import Any, Final
 import duckdb
 
 from collector import __version__
-from collector.database import Record, connect
 from collector.errors import InputRefused, RecordNotWritten
-from collector.schema import MIGRATIONS, SINCE, TABLES, migrate
+from collector.record.database import Record, connect
+from collector.record.schema import MIGRATIONS, SINCE, TABLES, migrate
 
 MANIFEST: Final = "manifest.json"
 # What pools were is needed to read what came later: it is small, and stays.

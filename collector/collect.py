@@ -7,17 +7,18 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from collector import backoff, spool
+from collector import backoff
 from collector.attempts import Limits
 from collector.clock import Clock
 from collector.config import CollectSettings
-from collector.database import Locked, Record, checked_version, connect, refusing_damage
 from collector.discovery import DiscoveredPool, Known
 from collector.errors import DatabaseRefused, RecordNotWritten
 from collector.poll import Session, Tick, poll
-from collector.schema import SINCE
-from collector.slots import naive, slot_of
-from collector.snapshot import OK, Round
+from collector.record import spool
+from collector.record.database import Locked, Record, checked_version, connect, refusing_damage
+from collector.record.rows import OK, Round
+from collector.record.schema import SINCE
+from collector.record.slots import naive, slot_of
 
 LONGEST_DRAIN_WAIT = timedelta(seconds=5)
 

@@ -17,11 +17,11 @@ from typing import Final
 import duckdb
 
 from collector.clock import Clock
-from collector.database import Record, attach, checked_version, in_memory
 from collector.errors import DatabaseRefused, RecordNotWritten
 from collector.lock import holding
-from collector.schema import MIGRATIONS, TABLES
-from collector.slots import naive
+from collector.record.database import Record, attach, checked_version, in_memory
+from collector.record.schema import MIGRATIONS, TABLES
+from collector.record.slots import naive
 
 # Rows of a series side by side cost a tenth of rows in the order of arrival; whole months keep a slot quick to find.
 ORDER: Final = {

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from collector.slots import parse_duration
+from collector.record.slots import parse_duration
 
 DAY = timedelta(days=1)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")

@@ -8,8 +8,8 @@ from typing import Any
 
 from collector.config import Project
 from collector.parse import LARGEST_COUNT, WrongShape, parse_json
-from collector.slots import naive
-from collector.snapshot import Nodes
+from collector.record.rows import Nodes
+from collector.record.slots import naive
 
 NAME_LABEL = "os.modelarts/name"
 POLICY_ANNOTATION = "os.modelarts.pool/scheduler.queue.strategy"

@@ -9,11 +9,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
 
-from collector import spool
 from collector.backoff import UNAUTHORIZED
 from collector.clock import Clock
 from collector.config import Config, Project
-from collector.database import Record
 from collector.discovery import parse_pools
 from collector.errors import LockHeld, RecordNotWritten
 from collector.gate import REFUSED_CREDENTIAL
@@ -22,7 +20,9 @@ from collector.outcomes import RequestFailed
 from collector.parse import NotJson, WrongShape, parse_statistics
 from collector.poll import Session
 from collector.pools import describe, unknown_flavors
-from collector.slots import naive, say_duration, slot_of
+from collector.record import spool
+from collector.record.database import Record
+from collector.record.slots import naive, say_duration, slot_of
 
 Severity = Literal["ok", "warning", "error"]
 # The gateway refuses signatures whose date is further off than a quarter of an hour.

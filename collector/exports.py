@@ -7,9 +7,9 @@ from typing import Final
 
 import duckdb
 
-from collector.database import Record
 from collector.errors import InputRefused, RecordNotWritten
-from collector.snapshot import STATUSES
+from collector.record.database import Record
+from collector.record.rows import STATUSES
 
 FORMATS: Final = {".parquet": "FORMAT parquet", ".csv": "FORMAT csv, HEADER"}
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from collector.errors import InputRefused
 from collector.parse import LARGEST_COUNT
-from collector.snapshot import STATUSES
+from collector.record.rows import STATUSES
 
 REQUIRED: Final = ("slot", "pool", "type")
 KNOWN: Final = (*REQUIRED, "project", "total", *STATUSES, "other_statuses")

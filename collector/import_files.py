@@ -8,10 +8,10 @@ from typing import Final
 
 import duckdb
 
-from collector.database import Record
 from collector.errors import InputRefused
 from collector.import_columns import KNOWN, REQUIRED, Column, column_of, literal, other_statuses_of
-from collector.snapshot import STATUSES
+from collector.record.database import Record
+from collector.record.rows import STATUSES
 
 SHOWN_VALUE: Final = 60
 MEND: Final = "mend it and import again, nothing was written"

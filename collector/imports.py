@@ -7,12 +7,12 @@ from pathlib import Path
 import duckdb
 
 from collector import __version__
-from collector.database import Record
 from collector.errors import InputRefused, RecordNotWritten
 from collector.import_columns import NO_COUNT
 from collector.import_files import MEND, where
 from collector.parse import LARGEST_COUNT
-from collector.snapshot import STATUSES
+from collector.record.database import Record
+from collector.record.rows import STATUSES
 from collector.store import ingest, load
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from collector.snapshot import STATUSES
+from collector.record.rows import STATUSES
 
 LARGEST_COUNT = 2**31 - 1
 LONGEST_SHOWN = 40

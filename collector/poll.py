@@ -14,8 +14,8 @@ from collector.discovery import DiscoveredPool, Known, parse_pools, selected
 from collector.gate import Gate
 from collector.outcomes import RequestFailed, error_of
 from collector.parse import NotJson, Statistics, WrongShape, parse_statistics
-from collector.slots import naive
-from collector.snapshot import OK, Discovery, Poll, Pool, Round, Scrape, Snapshot
+from collector.record.rows import OK, Discovery, Poll, Pool, Round, Scrape, Snapshot
+from collector.record.slots import naive
 
 MOST_PAGES = 1000
 

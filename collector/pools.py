@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import groupby, pairwise
 from typing import Any, Final
 
-from collector.database import Record
+from collector.record.database import Record
 
 TOLD: Final = ("name", "workspace", "created_at", "phase", "kind", "scope", "queue_policy", "nodes")
 

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from collector import backoff, spool
+from collector import backoff
 from collector.compaction import compacted_at
-from collector.database import Record
+from collector.record import spool
+from collector.record.database import Record
 
 WINDOWS: Final = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
 

@@ -9,12 +9,20 @@ from typing import Final
 
 import duckdb
 
-from collector import spool
 from collector.clock import Clock
-from collector.database import LogDamaged, Record, attach, checked_version, in_memory, open_for_writing, refusing_damage
 from collector.errors import RecordNotWritten
-from collector.merging import KEYS, changes, new_rows, new_snapshots, winners
-from collector.schema import columns_of, migrate
+from collector.record import spool
+from collector.record.database import (
+    LogDamaged,
+    Record,
+    attach,
+    checked_version,
+    in_memory,
+    open_for_writing,
+    refusing_damage,
+)
+from collector.record.merging import KEYS, changes, new_rows, new_snapshots, winners
+from collector.record.schema import columns_of, migrate
 
 READ_WAIT_SECONDS: Final = 5.0
 # Bytes of the spool in one transaction, which take some five times that of memory: days of most records.

@@ -17,10 +17,10 @@ from collector.collect import collect_slot, recall
 from collector.config import CollectSettings, Project
 from collector.credentials import AnyCredential, Credential
 from collector.discovery import Known
+from collector.record.rows import Round, Scrape
+from collector.record.slots import naive, slot_of
 from collector.sandbox.behaviour import ACCESS_KEY, PROJECT_ID, SECRET_KEY
 from collector.sessions import open_sessions
-from collector.slots import naive, slot_of
-from collector.snapshot import Round, Scrape
 from collector.store import drain
 from tests.leaks import IN_USE
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from analysis.matching import Real, Whole
 from analysis.series import COUNTS, STATUSES, Pool, Series
-from collector.schema import migrate
+from collector.record.schema import migrate
 
 MONDAY = 1_767_571_200
 """5 January 2026, 00:00 UTC, in seconds since 1970."""

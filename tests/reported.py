@@ -15,7 +15,7 @@ import pytest
 from analysis.report_command import report
 from analysis.series import Series
 from collector.cli import Context
-from collector.schema import migrate
+from collector.record.schema import migrate
 from tests.polling import poolscope
 from tests.recorded import MONDAY, observed
 

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from collector.lock import writing
-from collector.schema import MIGRATIONS, TABLES
+from collector.record.schema import MIGRATIONS, TABLES
 from tests.polling import configure, environment, poolscope, rows
 from tests.test_compact import RECORD, content, fill
 

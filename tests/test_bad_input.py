@@ -11,7 +11,7 @@ import pytest
 from analysis import History
 from analysis.errors import RecordUnreadable, RequestRefused
 from analysis.series import Series
-from collector.schema import migrate
+from collector.record.schema import migrate
 from tests.recorded import MONDAY, record_of, series_of
 
 STEP: Final = 300

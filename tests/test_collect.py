@@ -8,12 +8,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from collector import __version__, spool
+from collector import __version__
 from collector.clock import SimulatedClock
 from collector.discovery import Known
+from collector.record import spool
+from collector.record.slots import naive
 from collector.sandbox.behaviour import ACCESS_KEY, PROJECT_ID, SECRET_KEY, Behaviour
 from collector.sandbox.server import Sandbox
-from collector.slots import naive
 from tests.polling import FAST, GOOD, START, collect, configure, poolscope, project, rows, statistics_path
 from tests.scripted import Scripted, StillPool, another_process, answer
 

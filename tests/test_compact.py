@@ -11,9 +11,9 @@ import duckdb
 import pytest
 
 from collector.compaction import pays
+from collector.record.schema import TABLES, migrate
 from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY
 from collector.sandbox.server import Sandbox
-from collector.schema import TABLES, migrate
 from tests.polling import configure, environment, poolscope, rows
 from tests.scripted import StillPool, another_process
 from tests.test_watch import observed, watching

@@ -8,10 +8,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from collector import spool
-from collector.database import open_for_writing
 from collector.errors import DatabaseRefused
-from collector.schema import MIGRATIONS, TABLES
+from collector.record import spool
+from collector.record.database import open_for_writing
+from collector.record.schema import MIGRATIONS, TABLES
 from collector.store import drain
 from tests.test_store import a_round, clock, content, drained, keep, read
 

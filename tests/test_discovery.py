@@ -11,10 +11,10 @@ import pytest
 
 from collector.clock import SimulatedClock
 from collector.discovery import DiscoveredPool, parse_pools
+from collector.record.rows import Nodes, Round
+from collector.record.schema import MIGRATIONS
+from collector.record.slots import naive
 from collector.sandbox.behaviour import PROJECT_ID
-from collector.schema import MIGRATIONS
-from collector.slots import naive
-from collector.snapshot import Nodes, Round
 from collector.store import reading
 from tests.polling import GOOD, HALF_HOURLY, START, by_pool, poll_slots, rows, statistics_path, take_in
 from tests.scripted import Act, Scripted, answer, close

@@ -10,9 +10,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from collector.record.schema import migrate
 from collector.sandbox.behaviour import PROJECT_ID, SECRET_KEY
 from collector.sandbox.server import Sandbox
-from collector.schema import migrate
 from tests.polling import GOOD, configure, poolscope, statistics_path
 from tests.scripted import Act, Scripted, StillPool, answer, close
 

@@ -12,10 +12,10 @@ from analysis.errors import RecordUnreadable
 from analysis.history import History
 from analysis.record import SCRAPES, SNAPSHOTS
 from analysis.summary import summary
-from collector import spool
 from collector.clock import SimulatedClock
-from collector.schema import MIGRATIONS
-from collector.snapshot import STATUSES, Poll, Round, Scrape, Snapshot
+from collector.record import spool
+from collector.record.rows import STATUSES, Poll, Round, Scrape, Snapshot
+from collector.record.schema import MIGRATIONS
 from collector.store import drain, reading
 
 SLOT = datetime(2026, 1, 15, 8, 0)

@@ -15,9 +15,10 @@ import pytest
 import analysis
 import collector
 from analysis import reporting, series
-from collector import cli, errors, schema, snapshot, spool
+from collector import cli, errors
 from collector.errors import PoolscopeError
-from collector.snapshot import STATUSES, Discovery, Poll, Pool, Scrape, Snapshot, row_of
+from collector.record import rows, schema, spool
+from collector.record.rows import STATUSES, Discovery, Poll, Pool, Scrape, Snapshot, row_of
 
 ROOT = Path(collector.__file__).parent.parent
 PACKAGES = [Path(package.__file__ or "").parent for package in (collector, analysis)]
@@ -27,10 +28,10 @@ KEEPERS = {
     "httpx": {"collector/client.py", "collector/auth.py"},
     "duckdb": {
         "collector/backups.py",
-        "collector/database.py",
+        "collector/record/database.py",
         "collector/compaction.py",
         "collector/store.py",
-        "collector/schema.py",
+        "collector/record/schema.py",
         "collector/imports.py",
         "collector/import_files.py",
         "collector/exports.py",
@@ -199,8 +200,8 @@ def test_the_spools_fields_are_the_tables_columns(table: str, kind: type) -> Non
 
 def test_the_tables_have_one_list() -> None:
     """Schema, spool and the rows of a round name the same tables in the same order; both packages the same statuses."""
-    assert schema.TABLES == spool.TABLES == tuple(field.name for field in fields(snapshot.Round))
-    assert snapshot.STATUSES == series.STATUSES
+    assert schema.TABLES == spool.TABLES == tuple(field.name for field in fields(rows.Round))
+    assert rows.STATUSES == series.STATUSES
 
 
 def test_every_exit_code_is_explained() -> None:

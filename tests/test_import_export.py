@@ -13,12 +13,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from collector import spool
 from collector.cli import poolscope
 from collector.clock import SimulatedClock
 from collector.errors import DatabaseRefused, InputRefused, LockHeld, RecordNotWritten
 from collector.lock import writing
-from collector.snapshot import STATUSES, Poll, Round, Scrape, Snapshot
+from collector.record import spool
+from collector.record.rows import STATUSES, Poll, Round, Scrape, Snapshot
 from collector.store import reading
 
 SLOT = datetime(2026, 1, 15, 8, 0)

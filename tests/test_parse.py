@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector import spool
 from collector.clock import SimulatedClock
 from collector.parse import LARGEST_COUNT, NotJson, Statistics, TypeCounts, WrongShape, parse_statistics
-from collector.snapshot import STATUSES, Round, Scrape, Snapshot
+from collector.record import spool
+from collector.record.rows import STATUSES, Round, Scrape, Snapshot
 from collector.store import reading
 
 NOTHING = dict.fromkeys(STATUSES)

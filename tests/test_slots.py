@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.slots import UNITS, naive, parse_duration, parse_instant, say_duration, slot_of
+from collector.record.slots import UNITS, naive, parse_duration, parse_instant, say_duration, slot_of
 
 NOW = datetime(2026, 1, 15, 12, 34, 56, tzinfo=UTC)
 DIVISORS = [seconds for seconds in range(1, 86401) if 86400 % seconds == 0]

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector import spool
 from collector.clock import SimulatedClock
 from collector.errors import RecordNotWritten
-from collector.snapshot import STATUSES, Poll, Round, Scrape, Snapshot, row_of
+from collector.record import spool
+from collector.record.rows import STATUSES, Poll, Round, Scrape, Snapshot, row_of
 from collector.store import Drained, drain
 from tests.leaks import innocent
 
@@ -187,9 +187,9 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
 import resource, signal
 from datetime import datetime
 from pathlib import Path
-from collector import spool
+from collector.record import spool
 from collector.errors import RecordNotWritten
-from collector.snapshot import Discovery, Round
+from collector.record.rows import Discovery, Round
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (400, 400))
 slot = datetime(2026, 1, 15, 8)

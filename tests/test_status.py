@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from collector import spool
 from collector.clock import SimulatedClock
-from collector.snapshot import Discovery, Poll, Round, Scrape
+from collector.record import spool
+from collector.record.rows import Discovery, Poll, Round, Scrape
 from collector.status import PoolStatus, Status, status_of
 from collector.store import drain, reading
 

@@ -13,13 +13,13 @@ from typing import Any
 import duckdb
 import pytest
 
-from collector import spool
 from collector.clock import SimulatedClock
 from collector.collect import recall
-from collector.database import Record
 from collector.errors import DatabaseRefused
-from collector.schema import TABLES
-from collector.snapshot import STATUSES, Discovery, Poll, Round, Scrape, Snapshot
+from collector.record import spool
+from collector.record.database import Record
+from collector.record.rows import STATUSES, Discovery, Poll, Round, Scrape, Snapshot
+from collector.record.schema import TABLES
 from collector.store import Drained, drain, ingest, reading
 
 SLOT = datetime(2026, 1, 15, 8, 0)

@@ -12,9 +12,9 @@ import pytest
 from collector.clock import SimulatedClock
 from collector.config import CollectSettings
 from collector.credentials import PasswordCredential
+from collector.record.rows import Round
 from collector.sandbox.behaviour import Behaviour
 from collector.sandbox.server import Sandbox
-from collector.snapshot import Round
 from tests.polling import FAST, GOOD, IMPATIENT, START, collect, configure, poolscope, project, rows, statistics_path
 from tests.scripted import Act, Scripted, StillPool, answer, drip
 

@@ -10,7 +10,7 @@ from collector.cli import Context
 from collector.console import say, warn
 from collector.errors import DatabaseRefused
 from collector.lock import writing
-from collector.slots import naive
+from collector.record.slots import naive
 from collector.store import drain, reading
 
 WAIT_SECONDS = 5.0

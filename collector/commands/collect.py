@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from collector import spool
 from collector.cli import Context, refuse
 from collector.clock import Clock
 from collector.collect import collect_slot, drain_wait, recall
@@ -17,9 +16,10 @@ from collector.console import log_to, warn
 from collector.credentials import AnyCredential, resolve
 from collector.errors import PoolscopeError
 from collector.lock import writing
+from collector.record import spool
+from collector.record.rows import Discovery, Round, Scrape
+from collector.record.slots import naive, slot_of
 from collector.sessions import open_sessions
-from collector.slots import naive, slot_of
-from collector.snapshot import Discovery, Round, Scrape
 from collector.store import Drained, drain
 
 MOST_WARNINGS = 20

@@ -13,7 +13,6 @@ from typing import Any
 
 import click
 
-from collector import spool
 from collector.cli import summarise, write_report
 from collector.clock import SimulatedClock
 from collector.console import progress, say, table, warn
@@ -21,8 +20,9 @@ from collector.credentials import Credential
 from collector.demo import run_demo
 from collector.errors import ConfigError, PoolscopeError
 from collector.lock import writing
+from collector.record import spool
+from collector.record.slots import parse_duration, say_duration, slot_of
 from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY
-from collector.slots import parse_duration, say_duration, slot_of
 
 # A Monday, so that every demo shows the same weeks.
 START = datetime(2026, 1, 5, tzinfo=UTC)

@@ -9,7 +9,7 @@ import click
 from collector.cli import Context
 from collector.console import say
 from collector.exports import Selection, export
-from collector.slots import naive, parse_instant
+from collector.record.slots import naive, parse_instant
 from collector.store import reading
 
 

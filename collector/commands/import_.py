@@ -9,10 +9,10 @@ import click
 from collector import import_files, imports
 from collector.cli import Context
 from collector.console import progress, say, warn
-from collector.database import open_for_writing
 from collector.errors import DatabaseRefused, InputRefused
 from collector.lock import writing
-from collector.slots import naive, parse_duration, say_duration
+from collector.record.database import open_for_writing
+from collector.record.slots import naive, parse_duration, say_duration
 from collector.store import drain
 
 WAIT_SECONDS = 5.0

@@ -9,10 +9,10 @@ import click
 from collector.backups import lacking, old_rows, prune, verify
 from collector.cli import Context
 from collector.console import say
-from collector.database import open_for_writing
 from collector.errors import DatabaseRefused, InputRefused
 from collector.lock import writing_in_turn
-from collector.slots import naive, parse_instant
+from collector.record.database import open_for_writing
+from collector.record.slots import naive, parse_instant
 from collector.store import drain, reading
 
 WAIT_SECONDS = 5.0

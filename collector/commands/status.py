@@ -11,7 +11,7 @@ import click
 from collector.cli import Context
 from collector.console import as_json, say, table, warn
 from collector.errors import RecordStale
-from collector.slots import naive, parse_duration, say_duration
+from collector.record.slots import naive, parse_duration, say_duration
 from collector.status import WINDOWS, Status, status_of
 from collector.store import reading
 

@@ -18,7 +18,7 @@ from collector.console import say, warn
 from collector.credentials import AnyCredential
 from collector.errors import ConfigError, LockHeld, PoolscopeError
 from collector.lock import writing
-from collector.slots import say_duration, slot_of
+from collector.record.slots import say_duration, slot_of
 
 # A machine that was suspended, or whose clock was set, is noticed after so many seconds at the latest.
 LONGEST_WAIT = 2.0

@@ -19,8 +19,8 @@ import duckdb
 
 from collector.clock import SystemClock
 from collector.compaction import compact
+from collector.record.schema import migrate
 from collector.sandbox.simulated import simulated_pools
-from collector.schema import migrate
 
 MOST_BYTES = 0.2
 MOST_TIMES = 3.0

@@ -28,15 +28,15 @@ from pathlib import Path
 import duckdb
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from collector import spool
 from collector.backups import back_up
 from collector.clock import SystemClock
 from collector.compaction import compact
 from collector.lock import writing
+from collector.record import spool
+from collector.record.schema import TABLES, migrate
 from collector.sandbox.behaviour import Behaviour
 from collector.sandbox.server import Sandbox
 from collector.sandbox.simulated import simulated_pools
-from collector.schema import TABLES, migrate
 from collector.store import drain
 from tests.benchmarks import crash_lives as lives
 from tests.benchmarks.crash_lives import START, Content, Life, content, look

@@ -16,20 +16,20 @@ from pathlib import Path
 import duckdb
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from collector import spool
 from collector.backups import restore
 from collector.clock import SimulatedClock, SystemClock
 from collector.collect import collect_slot, recall
 from collector.compaction import compact
 from collector.config import CollectSettings, Project
 from collector.credentials import Credential
-from collector.database import Record
 from collector.errors import DatabaseRefused, LockHeld, PoolscopeError
 from collector.lock import writing
+from collector.record import spool
+from collector.record.database import Record
+from collector.record.schema import TABLES
+from collector.record.slots import naive, slot_of
 from collector.sandbox.behaviour import ACCESS_KEY, PROJECT_ID, SECRET_KEY
-from collector.schema import TABLES
 from collector.sessions import open_sessions
-from collector.slots import naive, slot_of
 from collector.store import drain, reading
 from tests.benchmarks.whole import PROJECT, Kind, faults_of
 

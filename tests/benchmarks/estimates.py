@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import History
-from collector.schema import migrate
+from collector.record.schema import migrate
 
 MOST_TIMES = 20.0
 MOST_MIB = 2048.0

@@ -16,8 +16,8 @@ from collector.clock import SimulatedClock, SystemClock
 from collector.commands.collect import command
 from collector.config import Paths
 from collector.errors import PoolscopeError
+from collector.record.slots import naive
 from collector.sandbox.behaviour import ACCESS_KEY, PROJECT_ID, SECRET_KEY
-from collector.slots import naive
 from collector.store import reading
 from tests.benchmarks.whole import PROJECT, Kind, faults_of, slots_of
 

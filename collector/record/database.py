@@ -9,7 +9,7 @@ import duckdb
 
 from collector.clock import Clock
 from collector.errors import DatabaseRefused, RecordNotWritten
-from collector.schema import migrate, version_of
+from collector.record.schema import migrate, version_of
 
 Settings: TypeAlias = dict[str, str | bool | int | float | list[str]]
 # Nothing here needs an extension that is not built in, and a cron tick must not look for one on the network.

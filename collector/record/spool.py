@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from collector.errors import RecordNotWritten
-from collector.snapshot import Round, row_of
+from collector.record.rows import Round, row_of
 
 FORMAT: Final = 1
 SUFFIX: Final = ".ndjson"
