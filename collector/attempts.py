@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from collector.client import CONNECTIONS, ModelArts, Payload
+from collector.api.client import CONNECTIONS, ModelArts, Payload
+from collector.api.outcomes import RequestFailed
 from collector.clock import Clock
 from collector.gate import Gate
-from collector.outcomes import RequestFailed
 from collector.record.slots import naive
 
 PASSING = frozenset({"throttled", "server_error", "timeout", "refused", "disconnected", "cut_off", "unreachable"})

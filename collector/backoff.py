@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from collector.outcomes import RequestFailed
+from collector.api.outcomes import RequestFailed
 from collector.poll import Session
 
 FILE: Final = "refused.json"

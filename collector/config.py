@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from collector.api.credentials import CredentialProfile
 from collector.config_values import COLLECT, CREDENTIALS, FLAVORS, LOOPBACK, NAMED_SECTIONS, PATHS, PROJECTS, SECTIONS
-from collector.credentials import CredentialProfile
 
 PREFIX = "POOLSCOPE_"
 SECRET_KEYS = {"access_key", "secret_key", "security_token", "ak", "sk", "password", "token", "secret"}

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from collector.api.credentials import Credential
 from collector.clock import SimulatedClock
 from collector.collect import collect_slot
 from collector.config import CollectSettings, Project
-from collector.credentials import Credential
 from collector.discovery import Known
 from collector.sessions import open_sessions
 from collector.store import drain

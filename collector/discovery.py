@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
+from collector.api.parse import LARGEST_COUNT, WrongShape, parse_json
 from collector.config import Project
-from collector.parse import LARGEST_COUNT, WrongShape, parse_json
 from collector.record.rows import Nodes
 from collector.record.slots import naive
 

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
 
+from collector.api.outcomes import RequestFailed
+from collector.api.parse import NotJson, WrongShape, parse_statistics
 from collector.backoff import UNAUTHORIZED
 from collector.clock import Clock
 from collector.config import Config, Project
@@ -16,8 +18,6 @@ from collector.discovery import parse_pools
 from collector.errors import LockHeld, RecordNotWritten
 from collector.gate import REFUSED_CREDENTIAL
 from collector.lock import lock_file, writing
-from collector.outcomes import RequestFailed
-from collector.parse import NotJson, WrongShape, parse_statistics
 from collector.poll import Session
 from collector.pools import describe, unknown_flavors
 from collector.record import spool

@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Final
 
-from collector.outcomes import RequestFailed
+from collector.api.outcomes import RequestFailed
 
 if TYPE_CHECKING:
     from collector.attempts import Request

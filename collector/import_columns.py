@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from collector.api.parse import LARGEST_COUNT
 from collector.errors import InputRefused
-from collector.parse import LARGEST_COUNT
 from collector.record.rows import STATUSES
 
 REQUIRED: Final = ("slot", "pool", "type")

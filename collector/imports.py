@@ -7,10 +7,10 @@ from pathlib import Path
 import duckdb
 
 from collector import __version__
+from collector.api.parse import LARGEST_COUNT
 from collector.errors import InputRefused, RecordNotWritten
 from collector.import_columns import NO_COUNT
 from collector.import_files import MEND, where
-from collector.parse import LARGEST_COUNT
 from collector.record.database import Record
 from collector.record.rows import STATUSES
 from collector.store import ingest, load

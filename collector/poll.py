@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from collector import __version__
+from collector.api.client import LONGEST_CODE, LONGEST_MESSAGE, ModelArts, Payload
+from collector.api.outcomes import RequestFailed, error_of
+from collector.api.parse import NotJson, Statistics, WrongShape, parse_statistics
 from collector.attempts import Answer, Attempts, Limits, Request
-from collector.client import LONGEST_CODE, LONGEST_MESSAGE, ModelArts, Payload
 from collector.clock import Clock
 from collector.config import Project
 from collector.discovery import DiscoveredPool, Known, parse_pools, selected
 from collector.gate import Gate
-from collector.outcomes import RequestFailed, error_of
-from collector.parse import NotJson, Statistics, WrongShape, parse_statistics
 from collector.record.rows import OK, Discovery, Poll, Pool, Round, Scrape, Snapshot
 from collector.record.slots import naive
 

@@ -4,14 +4,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from collector.auth import Authentication, SignatureAuth, TokenAuth
-from collector.client import ModelArts, Timeouts, new_clients
+from collector.api.auth import Authentication, SignatureAuth, TokenAuth
+from collector.api.client import ModelArts, Timeouts, new_clients
+from collector.api.credentials import AnyCredential, Credential
+from collector.api.tokens import token_file
 from collector.clock import Clock
 from collector.config import CollectSettings, Project
-from collector.credentials import AnyCredential, Credential
 from collector.gate import Gate
 from collector.poll import Session
-from collector.tokens import token_file
 
 
 @asynccontextmanager

@@ -12,10 +12,10 @@ from typing import Any
 
 import duckdb
 
+from collector.api.credentials import AnyCredential, Credential
 from collector.clock import Clock, SimulatedClock
 from collector.collect import collect_slot, recall
 from collector.config import CollectSettings, Project
-from collector.credentials import AnyCredential, Credential
 from collector.discovery import Known
 from collector.record.rows import Round, Scrape
 from collector.record.slots import naive, slot_of

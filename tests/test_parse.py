@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from collector.api.parse import LARGEST_COUNT, NotJson, Statistics, TypeCounts, WrongShape, parse_statistics
 from collector.clock import SimulatedClock
-from collector.parse import LARGEST_COUNT, NotJson, Statistics, TypeCounts, WrongShape, parse_statistics
 from collector.record import spool
 from collector.record.rows import STATUSES, Round, Scrape, Snapshot
 from collector.store import reading

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from collector.api.credentials import PasswordCredential
 from collector.clock import SimulatedClock
 from collector.config import CollectSettings
-from collector.credentials import PasswordCredential
 from collector.record.rows import Round
 from collector.sandbox.behaviour import Behaviour
 from collector.sandbox.server import Sandbox

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
+from collector.api.credentials import AnyCredential, resolve
 from collector.cli import Context, refuse
 from collector.clock import Clock
 from collector.collect import collect_slot, drain_wait, recall
 from collector.compaction import compact, pays
 from collector.config import Config
 from collector.console import log_to, warn
-from collector.credentials import AnyCredential, resolve
 from collector.errors import PoolscopeError
 from collector.lock import writing
 from collector.record import spool

@@ -13,10 +13,10 @@ from typing import Any
 
 import click
 
+from collector.api.credentials import Credential
 from collector.cli import summarise, write_report
 from collector.clock import SimulatedClock
 from collector.console import progress, say, table, warn
-from collector.credentials import Credential
 from collector.demo import run_demo
 from collector.errors import ConfigError, PoolscopeError
 from collector.lock import writing

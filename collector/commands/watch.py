@@ -9,13 +9,13 @@ from datetime import datetime
 
 import click
 
+from collector.api.credentials import AnyCredential
 from collector.cli import Context
 from collector.clock import Clock
 from collector.commands.collect import poll_slot, prepare
 from collector.compaction import pays
 from collector.config import Config
 from collector.console import say, warn
-from collector.credentials import AnyCredential
 from collector.errors import ConfigError, LockHeld, PoolscopeError
 from collector.lock import writing
 from collector.record.slots import say_duration, slot_of

@@ -16,12 +16,12 @@ from pathlib import Path
 import duckdb
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from collector.api.credentials import Credential
 from collector.backups import restore
 from collector.clock import SimulatedClock, SystemClock
 from collector.collect import collect_slot, recall
 from collector.compaction import compact
 from collector.config import CollectSettings, Project
-from collector.credentials import Credential
 from collector.errors import DatabaseRefused, LockHeld, PoolscopeError
 from collector.lock import writing
 from collector.record import spool

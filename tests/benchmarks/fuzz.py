@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from typing import Any
 
-from collector.parse import NotJson, Statistics, WrongShape, parse_statistics
+from collector.api.parse import NotJson, Statistics, WrongShape, parse_statistics
 from collector.record.rows import STATUSES
 
 MOST_SHOWN = 10

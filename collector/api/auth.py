@@ -9,11 +9,11 @@ from typing import Final
 
 import httpx
 
+from collector.api.credentials import REDACTED, Credential, PasswordCredential
+from collector.api.outcomes import RequestFailed, error_of, outcome_of
+from collector.api.signing import DATE_FORMAT, authorization, canonical_request, signature
+from collector.api.tokens import Token, read_token, write_token
 from collector.clock import Clock
-from collector.credentials import REDACTED, Credential, PasswordCredential
-from collector.outcomes import RequestFailed, error_of, outcome_of
-from collector.signing import DATE_FORMAT, authorization, canonical_request, signature
-from collector.tokens import Token, read_token, write_token
 
 LARGEST_ANSWER: Final = 1 << 20
 LIFE_UNSAID = timedelta(hours=1)

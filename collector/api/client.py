@@ -11,9 +11,9 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from collector import __version__
-from collector.auth import Authentication, read_body
+from collector.api.auth import Authentication, read_body
+from collector.api.outcomes import RequestFailed, error_of, outcome_of
 from collector.errors import ConfigError
-from collector.outcomes import RequestFailed, error_of, outcome_of
 
 LARGEST_STATISTICS = 1 << 20
 LARGEST_LISTING = 1 << 25
