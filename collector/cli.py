@@ -17,7 +17,7 @@ import click
 
 from collector import __version__
 from collector.clock import Clock, SystemClock
-from collector.config import Config, read_config
+from collector.config.settings import Config, read_config
 from collector.console import warn
 from collector.errors import ConfigError, PoolscopeError
 

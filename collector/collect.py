@@ -10,7 +10,7 @@ from typing import Any
 from collector import backoff
 from collector.attempts import Limits
 from collector.clock import Clock
-from collector.config import CollectSettings
+from collector.config.settings import CollectSettings
 from collector.discovery import DiscoveredPool, Known
 from collector.errors import DatabaseRefused, RecordNotWritten
 from collector.poll import Session, Tick, poll

@@ -7,7 +7,7 @@ from pathlib import Path
 from collector.api.credentials import Credential
 from collector.clock import SimulatedClock
 from collector.collect import collect_slot
-from collector.config import CollectSettings, Project
+from collector.config.settings import CollectSettings, Project
 from collector.discovery import Known
 from collector.sessions import open_sessions
 from collector.store import drain

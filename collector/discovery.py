@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from collector.api.parse import LARGEST_COUNT, WrongShape, parse_json
-from collector.config import Project
+from collector.config.settings import Project
 from collector.record.rows import Nodes
 from collector.record.slots import naive
 

@@ -13,7 +13,7 @@ from collector.api.outcomes import RequestFailed
 from collector.api.parse import NotJson, WrongShape, parse_statistics
 from collector.backoff import UNAUTHORIZED
 from collector.clock import Clock
-from collector.config import Config, Project
+from collector.config.settings import Config, Project
 from collector.discovery import parse_pools
 from collector.errors import LockHeld, RecordNotWritten
 from collector.gate import REFUSED_CREDENTIAL

@@ -11,7 +11,7 @@ from collector.api.outcomes import RequestFailed, error_of
 from collector.api.parse import NotJson, Statistics, WrongShape, parse_statistics
 from collector.attempts import Answer, Attempts, Limits, Request
 from collector.clock import Clock
-from collector.config import Project
+from collector.config.settings import Project
 from collector.discovery import DiscoveredPool, Known, parse_pools, selected
 from collector.gate import Gate
 from collector.record.rows import OK, Discovery, Poll, Pool, Round, Scrape, Snapshot

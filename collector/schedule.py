@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from collector.config import PREFIX, Config
+from collector.config.settings import PREFIX, Config
 from collector.errors import ConfigError
 
 COLLECT: Final = "poolscope"

@@ -9,7 +9,7 @@ from collector.api.client import ModelArts, Timeouts, new_clients
 from collector.api.credentials import AnyCredential, Credential
 from collector.api.tokens import token_file
 from collector.clock import Clock
-from collector.config import CollectSettings, Project
+from collector.config.settings import CollectSettings, Project
 from collector.gate import Gate
 from collector.poll import Session
 

@@ -15,7 +15,7 @@ import duckdb
 from collector.api.credentials import AnyCredential, Credential
 from collector.clock import Clock, SimulatedClock
 from collector.collect import collect_slot, recall
-from collector.config import CollectSettings, Project
+from collector.config.settings import CollectSettings, Project
 from collector.discovery import Known
 from collector.record.rows import Round, Scrape
 from collector.record.slots import naive, slot_of

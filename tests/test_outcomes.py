@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from collector.clock import SimulatedClock
-from collector.config import CollectSettings
+from collector.config.settings import CollectSettings
 from collector.record.rows import Scrape
 from collector.record.slots import naive
 from collector.sandbox.behaviour import SECRET_KEY

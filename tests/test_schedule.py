@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.config import read_config
+from collector.config.settings import read_config
 from collector.errors import ConfigError
 from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY
 from collector.sandbox.server import Sandbox

@@ -11,7 +11,7 @@ import pytest
 
 from collector.api.credentials import PasswordCredential
 from collector.clock import SimulatedClock
-from collector.config import CollectSettings
+from collector.config.settings import CollectSettings
 from collector.record.rows import Round
 from collector.sandbox.behaviour import Behaviour
 from collector.sandbox.server import Sandbox

@@ -12,7 +12,7 @@ from collector.cli import Context, refuse
 from collector.clock import Clock
 from collector.collect import collect_slot, drain_wait, recall
 from collector.compaction import compact, pays
-from collector.config import Config
+from collector.config.settings import Config
 from collector.console import log_to, warn
 from collector.errors import PoolscopeError
 from collector.lock import writing

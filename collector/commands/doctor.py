@@ -9,7 +9,7 @@ from collector import backoff
 from collector.api.credentials import AnyCredential, resolve
 from collector.cli import Context
 from collector.commands.schedule import read_crontab
-from collector.config import Config
+from collector.config.settings import Config
 from collector.console import as_json, say
 from collector.doctor import Finding, look_at_api, look_at_files, look_at_record, not_asked, worst
 from collector.errors import ConfigError, DatabaseRefused

@@ -14,7 +14,7 @@ from collector.cli import Context
 from collector.clock import Clock
 from collector.commands.collect import poll_slot, prepare
 from collector.compaction import pays
-from collector.config import Config
+from collector.config.settings import Config
 from collector.console import say, warn
 from collector.errors import ConfigError, LockHeld, PoolscopeError
 from collector.lock import writing

@@ -21,7 +21,7 @@ from collector.backups import restore
 from collector.clock import SimulatedClock, SystemClock
 from collector.collect import collect_slot, recall
 from collector.compaction import compact
-from collector.config import CollectSettings, Project
+from collector.config.settings import CollectSettings, Project
 from collector.errors import DatabaseRefused, LockHeld, PoolscopeError
 from collector.lock import writing
 from collector.record import spool

@@ -27,7 +27,7 @@ import duckdb
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from collector.clock import SystemClock
 from collector.compaction import compact
-from collector.config import Paths
+from collector.config.settings import Paths
 from collector.errors import RecordNotWritten
 from collector.record import spool
 from collector.record.schema import TABLES, migrate

@@ -21,7 +21,7 @@ from pathlib import Path
 import duckdb
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from collector.config import Paths
+from collector.config.settings import Paths
 from collector.record import spool
 from collector.record.schema import TABLES
 from collector.sandbox.behaviour import Behaviour

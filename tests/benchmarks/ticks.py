@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from collector.cli import Context
 from collector.clock import SimulatedClock, SystemClock
 from collector.commands.collect import command
-from collector.config import Paths
+from collector.config.settings import Paths
 from collector.errors import PoolscopeError
 from collector.record.slots import naive
 from collector.sandbox.behaviour import ACCESS_KEY, PROJECT_ID, SECRET_KEY

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from collector.api.credentials import CredentialProfile
-from collector.config_values import COLLECT, CREDENTIALS, FLAVORS, LOOPBACK, NAMED_SECTIONS, PATHS, PROJECTS, SECTIONS
+from collector.config.values import COLLECT, CREDENTIALS, FLAVORS, LOOPBACK, NAMED_SECTIONS, PATHS, PROJECTS, SECTIONS
 
 PREFIX = "POOLSCOPE_"
 SECRET_KEYS = {"access_key", "secret_key", "security_token", "ak", "sk", "password", "token", "secret"}
