@@ -10,7 +10,7 @@ from collector.collect import collect_slot
 from collector.config.settings import CollectSettings, Project
 from collector.discovery import Known
 from collector.sessions import open_sessions
-from collector.store import drain
+from collector.storage.store import drain
 
 PROJECT = "demo"
 DAY = timedelta(days=1)

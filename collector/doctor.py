@@ -17,12 +17,12 @@ from collector.config.settings import Config, Project
 from collector.discovery import parse_pools
 from collector.errors import LockHeld, RecordNotWritten
 from collector.gate import REFUSED_CREDENTIAL
-from collector.lock import lock_file, writing
 from collector.poll import Session
-from collector.pools import describe, unknown_flavors
 from collector.record import spool
 from collector.record.database import Record
 from collector.record.slots import naive, say_duration, slot_of
+from collector.storage.lock import lock_file, writing
+from collector.storage.pools import describe, unknown_flavors
 
 Severity = Literal["ok", "warning", "error"]
 # The gateway refuses signatures whose date is further off than a quarter of an hour.

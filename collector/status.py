@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from collector import backoff
-from collector.compaction import compacted_at
 from collector.record import spool
 from collector.record.database import Record
+from collector.storage.compaction import compacted_at
 
 WINDOWS: Final = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
 

@@ -21,7 +21,7 @@ from collector.record.rows import Round, Scrape
 from collector.record.slots import naive, slot_of
 from collector.sandbox.behaviour import ACCESS_KEY, PROJECT_ID, SECRET_KEY
 from collector.sessions import open_sessions
-from collector.store import drain
+from collector.storage.store import drain
 from tests.leaks import IN_USE
 
 START = datetime(2026, 1, 15, 8, tzinfo=UTC)

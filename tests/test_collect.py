@@ -114,7 +114,7 @@ def test_all_problems_come_before_the_first_request(tmp_path: Path) -> None:
 def test_a_second_run_is_turned_away_at_once(tmp_path: Path) -> None:
     """Exit 3 while another process holds the lock: no waiting, no request."""
     hold = (
-        "import pathlib, sys; from collector.lock import writing\n"
+        "import pathlib, sys; from collector.storage.lock import writing\n"
         "with writing(pathlib.Path(sys.argv[1])): print('ready', flush=True); input()"
     )
     with Sandbox([StillPool("a")]) as sandbox:

@@ -10,10 +10,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from collector.compaction import pays
 from collector.record.schema import TABLES, migrate
 from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY
 from collector.sandbox.server import Sandbox
+from collector.storage.compaction import pays
 from tests.polling import configure, environment, poolscope, rows
 from tests.scripted import StillPool, another_process
 from tests.test_watch import observed, watching

@@ -17,7 +17,7 @@ from collector.record.slots import naive, slot_of
 from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY, Behaviour
 from collector.sandbox.server import Sandbox
 from collector.sessions import open_sessions
-from collector.store import drain
+from collector.storage.store import drain
 from tests.benchmarks.crash import kill_often
 from tests.polling import FAST, KEYS, START, configure, environment, poolscope, project, rows, statistics_path
 from tests.scripted import StillPool, another_process

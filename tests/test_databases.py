@@ -12,7 +12,7 @@ from collector.errors import DatabaseRefused
 from collector.record import spool
 from collector.record.database import open_for_writing
 from collector.record.schema import MIGRATIONS, TABLES
-from collector.store import drain
+from collector.storage.store import drain
 from tests.test_store import a_round, clock, content, drained, keep, read
 
 

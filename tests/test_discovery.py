@@ -15,7 +15,7 @@ from collector.record.rows import Nodes, Round
 from collector.record.schema import MIGRATIONS
 from collector.record.slots import naive
 from collector.sandbox.behaviour import PROJECT_ID
-from collector.store import reading
+from collector.storage.store import reading
 from tests.polling import GOOD, HALF_HOURLY, START, by_pool, poll_slots, rows, statistics_path, take_in
 from tests.scripted import Act, Scripted, answer, close
 

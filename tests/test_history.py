@@ -16,7 +16,7 @@ from collector.clock import SimulatedClock
 from collector.record import spool
 from collector.record.rows import STATUSES, Poll, Round, Scrape, Snapshot
 from collector.record.schema import MIGRATIONS
-from collector.store import drain, reading
+from collector.storage.store import drain, reading
 
 SLOT = datetime(2026, 1, 15, 8, 0)
 STEP = timedelta(minutes=5)

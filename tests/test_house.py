@@ -27,14 +27,14 @@ FILES = sorted(file for package in PACKAGES for file in package.rglob("*.py"))
 KEEPERS = {
     "httpx": {"collector/api/client.py", "collector/api/auth.py"},
     "duckdb": {
-        "collector/backups.py",
+        "collector/storage/backups.py",
         "collector/record/database.py",
-        "collector/compaction.py",
-        "collector/store.py",
+        "collector/storage/compaction.py",
+        "collector/storage/store.py",
         "collector/record/schema.py",
-        "collector/imports.py",
-        "collector/import_files.py",
-        "collector/exports.py",
+        "collector/storage/imports.py",
+        "collector/storage/import_files.py",
+        "collector/storage/exports.py",
         "collector/sandbox/traces.py",
         "analysis/output.py",
         "analysis/record.py",
@@ -171,7 +171,7 @@ def test_a_cron_tick_loads_no_more_than_it_uses(tmp_path: Path) -> None:
         '[collect]\nattempts = 1\n[projects.p]\nproject_id = "1"\nendpoint = "http://127.0.0.1:9"\npools = ["a"]\n'
     )
     modules = loaded(COLLECT, tmp_path)
-    assert {"collector.store", "duckdb", "httpx"} <= modules
+    assert {"collector.storage.store", "duckdb", "httpx"} <= modules
     heavy = {"pandas", "numpy", "pyarrow", "matplotlib", "rich", "analysis", "collector.sandbox"}
     assert set() == (modules & heavy) - loaded("import duckdb", tmp_path)
 

@@ -16,10 +16,10 @@ import pytest
 from collector.cli import poolscope
 from collector.clock import SimulatedClock
 from collector.errors import DatabaseRefused, InputRefused, LockHeld, RecordNotWritten
-from collector.lock import writing
 from collector.record import spool
 from collector.record.rows import STATUSES, Poll, Round, Scrape, Snapshot
-from collector.store import reading
+from collector.storage.lock import writing
+from collector.storage.store import reading
 
 SLOT = datetime(2026, 1, 15, 8, 0)
 MINUTES = timedelta(minutes=5)

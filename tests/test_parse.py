@@ -13,7 +13,7 @@ from collector.api.parse import LARGEST_COUNT, NotJson, Statistics, TypeCounts, 
 from collector.clock import SimulatedClock
 from collector.record import spool
 from collector.record.rows import STATUSES, Round, Scrape, Snapshot
-from collector.store import reading
+from collector.storage.store import reading
 
 NOTHING = dict.fromkeys(STATUSES)
 DOCUMENTED = {"total": 234, "items": [{"type": "train", "total": 234, "status": {"Pending": 0, "Queue": 234}}]}

@@ -19,7 +19,7 @@ from collector.clock import SimulatedClock
 from collector.errors import RecordNotWritten
 from collector.record import spool
 from collector.record.rows import STATUSES, Poll, Round, Scrape, Snapshot, row_of
-from collector.store import Drained, drain
+from collector.storage.store import Drained, drain
 from tests.leaks import innocent
 
 SLOT = datetime(2026, 1, 15, 8, 0)

@@ -15,7 +15,7 @@ from collector.clock import SimulatedClock
 from collector.record import spool
 from collector.record.rows import Discovery, Poll, Round, Scrape
 from collector.status import PoolStatus, Status, status_of
-from collector.store import drain, reading
+from collector.storage.store import drain, reading
 
 NOW = datetime(2026, 1, 15, 12, 0, 30)
 SLOT = datetime(2026, 1, 15, 12, 0)

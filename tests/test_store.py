@@ -20,7 +20,7 @@ from collector.record import spool
 from collector.record.database import Record
 from collector.record.rows import STATUSES, Discovery, Poll, Round, Scrape, Snapshot
 from collector.record.schema import TABLES
-from collector.store import Drained, drain, ingest, reading
+from collector.storage.store import Drained, drain, ingest, reading
 
 SLOT = datetime(2026, 1, 15, 8, 0)
 HOUR = timedelta(hours=1)
@@ -178,7 +178,7 @@ def test_a_large_spool_goes_in_by_parts(tmp_path: Path, monkeypatch: pytest.Monk
     """The oldest first; what a part failed at leaves the parts before it in the record, and the others waiting."""
     files = [keep(tmp_path, a_round(1, {"a": "ok"}, slot=SLOT + timedelta(minutes=n))) for n in range(5)]
     expected = read(tmp_path)
-    monkeypatch.setattr("collector.store.LARGEST_DRAIN", 2 * files[0].stat().st_size)
+    monkeypatch.setattr("collector.storage.store.LARGEST_DRAIN", 2 * files[0].stat().st_size)
     taken = []
 
     def fails_once(record: Record) -> None:
@@ -187,7 +187,7 @@ def test_a_large_spool_goes_in_by_parts(tmp_path: Path, monkeypatch: pytest.Monk
             raise duckdb.OutOfMemoryException("no room")
         ingest(record)
 
-    monkeypatch.setattr("collector.store.ingest", fails_once)
+    monkeypatch.setattr("collector.storage.store.ingest", fails_once)
     first = drained(tmp_path)
     assert (2, True) == (first.files, "no room" in (first.waits_because or ""))
     assert files[2:] == spool.waiting(tmp_path / "spool")

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import click
 
-from collector.backups import Manifest, back_up
 from collector.cli import Context
 from collector.console import say, warn
 from collector.errors import DatabaseRefused
-from collector.lock import writing
 from collector.record.slots import naive
-from collector.store import drain, reading
+from collector.storage.backups import Manifest, back_up
+from collector.storage.lock import writing
+from collector.storage.store import drain, reading
 
 WAIT_SECONDS = 5.0
 

@@ -5,9 +5,9 @@ import asyncio
 import click
 
 from collector.cli import Context
-from collector.compaction import compact
 from collector.console import say
 from collector.errors import InputRefused
+from collector.storage.compaction import compact
 
 WAIT_SECONDS = 5.0
 

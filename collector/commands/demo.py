@@ -19,10 +19,10 @@ from collector.clock import SimulatedClock
 from collector.console import progress, say, table, warn
 from collector.demo import run_demo
 from collector.errors import ConfigError, PoolscopeError
-from collector.lock import writing
 from collector.record import spool
 from collector.record.slots import parse_duration, say_duration, slot_of
 from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY
+from collector.storage.lock import writing
 
 # A Monday, so that every demo shows the same weeks.
 START = datetime(2026, 1, 5, tzinfo=UTC)

@@ -15,7 +15,7 @@ from collector.doctor import Finding, look_at_api, look_at_files, look_at_record
 from collector.errors import ConfigError, DatabaseRefused
 from collector.schedule import has_line
 from collector.sessions import open_sessions
-from collector.store import reading
+from collector.storage.store import reading
 
 EXIT_CODES = {"ok": 0, "warning": 1, "error": 2}
 MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}

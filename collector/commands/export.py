@@ -8,9 +8,9 @@ import click
 
 from collector.cli import Context
 from collector.console import say
-from collector.exports import Selection, export
 from collector.record.slots import naive, parse_instant
-from collector.store import reading
+from collector.storage.exports import Selection, export
+from collector.storage.store import reading
 
 
 @click.command("export")

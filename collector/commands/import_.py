@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from collector import import_files, imports
 from collector.cli import Context
 from collector.console import progress, say, warn
 from collector.errors import DatabaseRefused, InputRefused
-from collector.lock import writing
 from collector.record.database import open_for_writing
 from collector.record.slots import naive, parse_duration, say_duration
-from collector.store import drain
+from collector.storage import import_files, imports
+from collector.storage.lock import writing
+from collector.storage.store import drain
 
 WAIT_SECONDS = 5.0
 

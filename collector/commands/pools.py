@@ -11,8 +11,8 @@ import click
 from collector.cli import Context
 from collector.console import as_json, say, table
 from collector.discovery import STATES
-from collector.pools import Change, PoolDescription, describe, unknown_flavors
-from collector.store import reading
+from collector.storage.pools import Change, PoolDescription, describe, unknown_flavors
+from collector.storage.store import reading
 
 SHOWN_CHANGES = 20
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from collector.backups import lacking, old_rows, prune, verify
 from collector.cli import Context
 from collector.console import say
 from collector.errors import DatabaseRefused, InputRefused
-from collector.lock import writing_in_turn
 from collector.record.database import open_for_writing
 from collector.record.slots import naive, parse_instant
-from collector.store import drain, reading
+from collector.storage.backups import lacking, old_rows, prune, verify
+from collector.storage.lock import writing_in_turn
+from collector.storage.store import drain, reading
 
 WAIT_SECONDS = 5.0
 # For a poll under way: it ends within three quarters of its interval, a minute by default.

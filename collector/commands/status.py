@@ -13,7 +13,7 @@ from collector.console import as_json, say, table, warn
 from collector.errors import RecordStale
 from collector.record.slots import naive, parse_duration, say_duration
 from collector.status import WINDOWS, Status, status_of
-from collector.store import reading
+from collector.storage.store import reading
 
 
 def _read_age(_context: click.Context, _option: click.Parameter, text: str | None) -> timedelta | None:

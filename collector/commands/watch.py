@@ -13,12 +13,12 @@ from collector.api.credentials import AnyCredential
 from collector.cli import Context
 from collector.clock import Clock
 from collector.commands.collect import poll_slot, prepare
-from collector.compaction import pays
 from collector.config.settings import Config
 from collector.console import say, warn
 from collector.errors import ConfigError, LockHeld, PoolscopeError
-from collector.lock import writing
 from collector.record.slots import say_duration, slot_of
+from collector.storage.compaction import pays
+from collector.storage.lock import writing
 
 # A machine that was suspended, or whose clock was set, is noticed after so many seconds at the latest.
 LONGEST_WAIT = 2.0

@@ -18,9 +18,9 @@ from pathlib import Path
 import duckdb
 
 from collector.clock import SystemClock
-from collector.compaction import compact
 from collector.record.schema import migrate
 from collector.sandbox.simulated import simulated_pools
+from collector.storage.compaction import compact
 
 MOST_BYTES = 0.2
 MOST_TIMES = 3.0

@@ -28,16 +28,16 @@ from pathlib import Path
 import duckdb
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from collector.backups import back_up
 from collector.clock import SystemClock
-from collector.compaction import compact
-from collector.lock import writing
 from collector.record import spool
 from collector.record.schema import TABLES, migrate
 from collector.sandbox.behaviour import Behaviour
 from collector.sandbox.server import Sandbox
 from collector.sandbox.simulated import simulated_pools
-from collector.store import drain
+from collector.storage.backups import back_up
+from collector.storage.compaction import compact
+from collector.storage.lock import writing
+from collector.storage.store import drain
 from tests.benchmarks import crash_lives as lives
 from tests.benchmarks.crash_lives import START, Content, Life, content, look
 from tests.benchmarks.whole import faults_of, kinds_of, slots_of

@@ -26,7 +26,6 @@ import duckdb
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from collector.clock import SystemClock
-from collector.compaction import compact
 from collector.config.settings import Paths
 from collector.errors import RecordNotWritten
 from collector.record import spool
@@ -34,6 +33,7 @@ from collector.record.schema import TABLES, migrate
 from collector.sandbox.behaviour import Behaviour
 from collector.sandbox.server import Sandbox
 from collector.sandbox.simulated import simulated_pools
+from collector.storage.compaction import compact
 from tests.benchmarks.ticks import START, Ticks
 from tests.benchmarks.whole import faults_of, kinds_of, slots_of
 

@@ -23,10 +23,10 @@ from pathlib import Path
 
 import duckdb
 
-from collector.compaction import pays
 from collector.record.schema import migrate
 from collector.sandbox.behaviour import ACCESS_KEY, PROJECT_ID, SECRET_KEY
 from collector.sandbox.simulated import simulated_pools
+from collector.storage.compaction import pays
 
 MOST_TIMES = 1.2
 POOLS = 100

@@ -18,7 +18,7 @@ from collector.config.settings import Paths
 from collector.errors import PoolscopeError
 from collector.record.slots import naive
 from collector.sandbox.behaviour import ACCESS_KEY, PROJECT_ID, SECRET_KEY
-from collector.store import reading
+from collector.storage.store import reading
 from tests.benchmarks.whole import PROJECT, Kind, faults_of, slots_of
 
 START = datetime(2026, 1, 5, tzinfo=UTC)

@@ -9,11 +9,11 @@ import duckdb
 from collector import __version__
 from collector.api.parse import LARGEST_COUNT
 from collector.errors import InputRefused, RecordNotWritten
-from collector.import_columns import NO_COUNT
-from collector.import_files import MEND, where
 from collector.record.database import Record
 from collector.record.rows import STATUSES
-from collector.store import ingest, load
+from collector.storage.import_columns import NO_COUNT
+from collector.storage.import_files import MEND, where
+from collector.storage.store import ingest, load
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,10 @@ import duckdb
 
 from collector.clock import Clock
 from collector.errors import DatabaseRefused, RecordNotWritten
-from collector.lock import holding
 from collector.record.database import Record, attach, checked_version, in_memory
 from collector.record.schema import MIGRATIONS, TABLES
 from collector.record.slots import naive
+from collector.storage.lock import holding
 
 # Rows of a series side by side cost a tenth of rows in the order of arrival; whole months keep a slot quick to find.
 ORDER: Final = {

@@ -9,9 +9,9 @@ from typing import Final
 import duckdb
 
 from collector.errors import InputRefused
-from collector.import_columns import KNOWN, REQUIRED, Column, column_of, literal, other_statuses_of
 from collector.record.database import Record
 from collector.record.rows import STATUSES
+from collector.storage.import_columns import KNOWN, REQUIRED, Column, column_of, literal, other_statuses_of
 
 SHOWN_VALUE: Final = 60
 MEND: Final = "mend it and import again, nothing was written"
