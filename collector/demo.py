@@ -6,10 +6,10 @@ from pathlib import Path
 
 from collector.api.credentials import Credential
 from collector.clock import SimulatedClock
-from collector.collect import collect_slot
 from collector.config.settings import CollectSettings, Project
-from collector.discovery import Known
-from collector.sessions import open_sessions
+from collector.polling.discovery import Known
+from collector.polling.sessions import open_sessions
+from collector.polling.slot import collect_slot
 from collector.storage.store import drain
 
 PROJECT = "demo"

@@ -11,13 +11,13 @@ from typing import Final, Literal
 
 from collector.api.outcomes import RequestFailed
 from collector.api.parse import NotJson, WrongShape, parse_statistics
-from collector.backoff import UNAUTHORIZED
 from collector.clock import Clock
 from collector.config.settings import Config, Project
-from collector.discovery import parse_pools
 from collector.errors import LockHeld, RecordNotWritten
-from collector.gate import REFUSED_CREDENTIAL
-from collector.poll import Session
+from collector.polling.backoff import UNAUTHORIZED
+from collector.polling.discovery import parse_pools
+from collector.polling.gate import REFUSED_CREDENTIAL
+from collector.polling.poll import Session
 from collector.record import spool
 from collector.record.database import Record
 from collector.record.slots import naive, say_duration, slot_of

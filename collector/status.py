@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from collector import backoff
+from collector.polling import backoff
 from collector.record import spool
 from collector.record.database import Record
 from collector.storage.compaction import compacted_at

@@ -14,13 +14,13 @@ import duckdb
 
 from collector.api.credentials import AnyCredential, Credential
 from collector.clock import Clock, SimulatedClock
-from collector.collect import collect_slot, recall
 from collector.config.settings import CollectSettings, Project
-from collector.discovery import Known
+from collector.polling.discovery import Known
+from collector.polling.sessions import open_sessions
+from collector.polling.slot import collect_slot, recall
 from collector.record.rows import Round, Scrape
 from collector.record.slots import naive, slot_of
 from collector.sandbox.behaviour import ACCESS_KEY, PROJECT_ID, SECRET_KEY
-from collector.sessions import open_sessions
 from collector.storage.store import drain
 from tests.leaks import IN_USE
 

@@ -10,7 +10,7 @@ import pytest
 
 from collector import __version__
 from collector.clock import SimulatedClock
-from collector.discovery import Known
+from collector.polling.discovery import Known
 from collector.record import spool
 from collector.record.slots import naive
 from collector.sandbox.behaviour import ACCESS_KEY, PROJECT_ID, SECRET_KEY, Behaviour

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from collector.clock import SimulatedClock
-from collector.collect import collect_slot, recall
+from collector.polling.sessions import open_sessions
+from collector.polling.slot import collect_slot, recall
 from collector.record.slots import naive, slot_of
 from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY, Behaviour
 from collector.sandbox.server import Sandbox
-from collector.sessions import open_sessions
 from collector.storage.store import drain
 from tests.benchmarks.crash import kill_often
 from tests.polling import FAST, KEYS, START, configure, environment, poolscope, project, rows, statistics_path

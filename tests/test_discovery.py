@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from collector.clock import SimulatedClock
-from collector.discovery import DiscoveredPool, parse_pools
+from collector.polling.discovery import DiscoveredPool, parse_pools
 from collector.record.rows import Nodes, Round
 from collector.record.schema import MIGRATIONS
 from collector.record.slots import naive

@@ -14,8 +14,8 @@ import duckdb
 import pytest
 
 from collector.clock import SimulatedClock
-from collector.collect import recall
 from collector.errors import DatabaseRefused
+from collector.polling.slot import recall
 from collector.record import spool
 from collector.record.database import Record
 from collector.record.rows import STATUSES, Discovery, Poll, Round, Scrape, Snapshot

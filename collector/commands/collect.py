@@ -10,14 +10,14 @@ import click
 from collector.api.credentials import AnyCredential, resolve
 from collector.cli import Context, refuse
 from collector.clock import Clock
-from collector.collect import collect_slot, drain_wait, recall
 from collector.config.settings import Config
 from collector.console import log_to, warn
 from collector.errors import PoolscopeError
+from collector.polling.sessions import open_sessions
+from collector.polling.slot import collect_slot, drain_wait, recall
 from collector.record import spool
 from collector.record.rows import Discovery, Round, Scrape
 from collector.record.slots import naive, slot_of
-from collector.sessions import open_sessions
 from collector.storage.compaction import compact, pays
 from collector.storage.lock import writing
 from collector.storage.store import Drained, drain

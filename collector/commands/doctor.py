@@ -5,7 +5,6 @@ from dataclasses import asdict
 
 import click
 
-from collector import backoff
 from collector.api.credentials import AnyCredential, resolve
 from collector.cli import Context
 from collector.commands.schedule import read_crontab
@@ -13,8 +12,9 @@ from collector.config.settings import Config
 from collector.console import as_json, say
 from collector.doctor import Finding, look_at_api, look_at_files, look_at_record, not_asked, worst
 from collector.errors import ConfigError, DatabaseRefused
+from collector.polling import backoff
+from collector.polling.sessions import open_sessions
 from collector.schedule import has_line
-from collector.sessions import open_sessions
 from collector.storage.store import reading
 
 EXIT_CODES = {"ok": 0, "warning": 1, "error": 2}

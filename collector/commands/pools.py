@@ -10,7 +10,7 @@ import click
 
 from collector.cli import Context
 from collector.console import as_json, say, table
-from collector.discovery import STATES
+from collector.polling.discovery import STATES
 from collector.storage.pools import Change, PoolDescription, describe, unknown_flavors
 from collector.storage.store import reading
 

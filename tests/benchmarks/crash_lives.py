@@ -18,15 +18,15 @@ import duckdb
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from collector.api.credentials import Credential
 from collector.clock import SimulatedClock, SystemClock
-from collector.collect import collect_slot, recall
 from collector.config.settings import CollectSettings, Project
 from collector.errors import DatabaseRefused, LockHeld, PoolscopeError
+from collector.polling.sessions import open_sessions
+from collector.polling.slot import collect_slot, recall
 from collector.record import spool
 from collector.record.database import Record
 from collector.record.schema import TABLES
 from collector.record.slots import naive, slot_of
 from collector.sandbox.behaviour import ACCESS_KEY, PROJECT_ID, SECRET_KEY
-from collector.sessions import open_sessions
 from collector.storage.backups import restore
 from collector.storage.compaction import compact
 from collector.storage.lock import writing

@@ -10,8 +10,8 @@ from collector.api.credentials import AnyCredential, Credential
 from collector.api.tokens import token_file
 from collector.clock import Clock
 from collector.config.settings import CollectSettings, Project
-from collector.gate import Gate
-from collector.poll import Session
+from collector.polling.gate import Gate
+from collector.polling.poll import Session
 
 
 @asynccontextmanager

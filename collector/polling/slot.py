@@ -7,13 +7,13 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from collector import backoff
-from collector.attempts import Limits
 from collector.clock import Clock
 from collector.config.settings import CollectSettings
-from collector.discovery import DiscoveredPool, Known
 from collector.errors import DatabaseRefused, RecordNotWritten
-from collector.poll import Session, Tick, poll
+from collector.polling import backoff
+from collector.polling.discovery import DiscoveredPool, Known
+from collector.polling.poll import Session, Tick, poll
+from collector.polling.scheduler import Limits
 from collector.record import spool
 from collector.record.database import Locked, Record, checked_version, connect, refusing_damage
 from collector.record.rows import OK, Round

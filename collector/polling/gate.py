@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from collector.api.outcomes import RequestFailed
 
 if TYPE_CHECKING:
-    from collector.attempts import Request
+    from collector.polling.scheduler import Request
 
 REFUSED_CREDENTIAL: Final = frozenset({"unauthorized", "forbidden"})
 UNPROVEN: Final = 4

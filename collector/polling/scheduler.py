@@ -15,7 +15,7 @@ from datetime import datetime
 from collector.api.client import CONNECTIONS, ModelArts, Payload
 from collector.api.outcomes import RequestFailed
 from collector.clock import Clock
-from collector.gate import Gate
+from collector.polling.gate import Gate
 from collector.record.slots import naive
 
 PASSING = frozenset({"throttled", "server_error", "timeout", "refused", "disconnected", "cut_off", "unreachable"})

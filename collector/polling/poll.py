@@ -9,11 +9,11 @@ from collector import __version__
 from collector.api.client import LONGEST_CODE, LONGEST_MESSAGE, ModelArts, Payload
 from collector.api.outcomes import RequestFailed, error_of
 from collector.api.parse import NotJson, Statistics, WrongShape, parse_statistics
-from collector.attempts import Answer, Attempts, Limits, Request
 from collector.clock import Clock
 from collector.config.settings import Project
-from collector.discovery import DiscoveredPool, Known, parse_pools, selected
-from collector.gate import Gate
+from collector.polling.discovery import DiscoveredPool, Known, parse_pools, selected
+from collector.polling.gate import Gate
+from collector.polling.scheduler import Answer, Attempts, Limits, Request
 from collector.record.rows import OK, Discovery, Poll, Pool, Round, Scrape, Snapshot
 from collector.record.slots import naive
 
