@@ -10,7 +10,7 @@ from collector.config.settings import CollectSettings, Project
 from collector.polling.discovery import Known
 from collector.polling.sessions import open_sessions
 from collector.polling.slot import collect_slot
-from collector.storage.store import drain
+from collector.storage.drain import drain
 
 PROJECT = "demo"
 DAY = timedelta(days=1)
@@ -40,7 +40,7 @@ async def run_demo(
 
     Raises
     ------
-    RecordNotWritten, DatabaseRefused
+    RecordNotWritten, RecordUnreadable
     """
     # On a clock that stands still a pace would only distort the slots; the deadline is far, the time-outs are real.
     settings = CollectSettings(interval=step, requests_per_second=10_000)

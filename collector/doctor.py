@@ -20,7 +20,8 @@ from collector.polling.gate import REFUSED_CREDENTIAL
 from collector.polling.poll import Session
 from collector.record import spool
 from collector.record.database import Record
-from collector.record.slots import naive, say_duration, slot_of
+from collector.record.durations import say_duration
+from collector.record.slots import naive, slot_of
 from collector.storage.lock import lock_file, writing
 from collector.storage.pools import describe, unknown_flavors
 
@@ -180,7 +181,7 @@ def look_at_record(record: Record, config: Config, now: datetime, scheduled: boo
     Parameters
     ----------
     record
-        The open record, see `store.reading`.
+        The open record, see `reading.reading`.
     now
         Aware.
     scheduled

@@ -80,7 +80,7 @@ def status_of(
     Parameters
     ----------
     record
-        The open record, see `store.reading`.
+        The open record, see `reading.reading`.
     now
         Naive UTC.
     projects

@@ -16,12 +16,13 @@ from collector.api.credentials import AnyCredential, Credential
 from collector.clock import Clock, SimulatedClock
 from collector.config.settings import CollectSettings, Project
 from collector.polling.discovery import Known
+from collector.polling.known import read_known
 from collector.polling.sessions import open_sessions
-from collector.polling.slot import collect_slot, recall
+from collector.polling.slot import collect_slot
 from collector.record.rows import Round, Scrape
 from collector.record.slots import naive, slot_of
 from collector.sandbox.behaviour import ACCESS_KEY, PROJECT_ID, SECRET_KEY
-from collector.storage.store import drain
+from collector.storage.drain import drain
 from tests.leaks import IN_USE
 
 START = datetime(2026, 1, 15, 8, tzinfo=UTC)
@@ -84,7 +85,7 @@ def poll_slots(
     for number in range(slots):
         clock = SimulatedClock(start + number * HALF_HOURLY.interval)
         slot = naive(slot_of(clock.now(), HALF_HOURLY.interval))
-        known = recall(folder / "record.duckdb", folder / "spool", slot, HALF_HOURLY.discovery_interval)
+        known = read_known(folder / "record.duckdb", folder / "spool", slot, HALF_HOURLY.discovery_interval)
         seen.append(collect(folder, [project(endpoint)], clock, HALF_HOURLY, known=known))
         if drained(number):
             take_in(folder)

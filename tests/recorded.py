@@ -77,7 +77,7 @@ def record_of(
             totals = pd.concat(frames).groupby("slot", as_index=False)["total"].sum()
             scrapes.append(totals.assign(project=project, pool=pool, interval_seconds=interval, outcome="ok"))
     with duckdb.connect(str(path)) as connection:
-        migrate(connection, 0)
+        migrate(connection, 0, "test")
         connection.register("items", pd.concat(snapshots))
         connection.register("answers", pd.concat(scrapes).assign(run=datetime(2026, 1, 1)))
         kept = ", ".join(f'"{name}"' for name in ("project", "pool", "type", "slot", *COUNTS))

@@ -62,7 +62,7 @@ def test_a_database_without_tables_or_rows_holds_no_slot(tmp_path: Path, door: s
     with pytest.raises(RecordUnreadable, match="holds no slot that was observed"):
         ask(path, door)
     with duckdb.connect(str(path)) as connection:
-        migrate(connection, 0)
+        migrate(connection, 0, "test")
     with pytest.raises(RecordUnreadable, match="holds no slot that was observed"):
         ask(path, door)
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from collector.record.schema import TABLES, migrate
+from collector.record.columns import TABLES
+from collector.record.schema import migrate
 from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY
 from collector.sandbox.server import Sandbox
 from collector.storage.compaction import pays
@@ -43,7 +44,7 @@ def fill(folder: Path, extra: str = "") -> None:
     """Make a record as years of drains leave it."""
     (folder / RECORD).parent.mkdir(exist_ok=True)
     with duckdb.connect(folder / RECORD) as connection:
-        migrate(connection, 0)
+        migrate(connection, 0, "test")
         connection.execute(
             """CREATE TEMP TABLE slots AS SELECT i, TIMESTAMP '2026-01-05' + i * INTERVAL 1 MINUTE AS slot
             FROM range(35 * 1440) t(i)"""

@@ -14,9 +14,11 @@ from analysis.record import SCRAPES, SNAPSHOTS
 from analysis.summary import summary
 from collector.clock import SimulatedClock
 from collector.record import spool
-from collector.record.rows import STATUSES, Poll, Round, Scrape, Snapshot
+from collector.record.reading import reading
+from collector.record.rows import Poll, Round, Scrape, Snapshot
 from collector.record.schema import MIGRATIONS
-from collector.storage.store import drain, reading
+from collector.record.statuses import STATUSES
+from collector.storage.drain import drain
 
 SLOT = datetime(2026, 1, 15, 8, 0)
 STEP = timedelta(minutes=5)
@@ -103,12 +105,12 @@ def test_both_packages_read_the_same_success_of_a_slot(tmp_path: Path, first: in
     drained(tmp_path)
     keep(tmp_path, 0, {"train": (10 - first, {"Queue": 10 - first})}, 10 - first, second=10 - first)
 
-    async def collected() -> int:
-        async with reading(tmp_path / "record.duckdb", tmp_path / "spool", CLOCK) as record:
+    def collected() -> int:
+        with reading(tmp_path / "record.duckdb", tmp_path / "spool", CLOCK.pause) as record:
             return int(record.execute('SELECT "Queue" FROM snapshots').fetchall()[0][0])
 
     assert 1 == counts(tmp_path)["Queue"]["train", at(0)]
-    assert 1 == asyncio.run(collected())
+    assert 1 == collected()
 
 
 def test_the_tables_are_the_contract() -> None:

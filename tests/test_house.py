@@ -17,8 +17,10 @@ import collector
 from analysis import reporting, series
 from collector import cli, errors
 from collector.errors import PoolscopeError
-from collector.record import rows, schema, spool
-from collector.record.rows import STATUSES, Discovery, Poll, Pool, Scrape, Snapshot, row_of
+from collector.record import rows, schema, statuses
+from collector.record.columns import COLUMNS, TABLES, columns_at
+from collector.record.rows import Discovery, Poll, Pool, Scrape, Snapshot, row_of
+from collector.record.statuses import STATUSES
 
 ROOT = Path(collector.__file__).parent.parent
 PACKAGES = [Path(package.__file__ or "").parent for package in (collector, analysis)]
@@ -30,7 +32,9 @@ KEEPERS = {
         "collector/storage/backups.py",
         "collector/record/database.py",
         "collector/storage/compaction.py",
-        "collector/storage/store.py",
+        "collector/record/spooled.py",
+        "collector/storage/drain.py",
+        "collector/storage/opening.py",
         "collector/record/schema.py",
         "collector/storage/imports.py",
         "collector/storage/import_files.py",
@@ -171,15 +175,9 @@ def test_a_cron_tick_loads_no_more_than_it_uses(tmp_path: Path) -> None:
         '[collect]\nattempts = 1\n[projects.p]\nproject_id = "1"\nendpoint = "http://127.0.0.1:9"\npools = ["a"]\n'
     )
     modules = loaded(COLLECT, tmp_path)
-    assert {"collector.storage.store", "duckdb", "httpx"} <= modules
+    assert {"collector.storage.drain", "duckdb", "httpx"} <= modules
     heavy = {"pandas", "numpy", "pyarrow", "matplotlib", "rich", "analysis", "collector.sandbox"}
     assert set() == (modules & heavy) - loaded("import duckdb", tmp_path)
-
-
-def columns() -> dict[str, list[str]]:
-    with duckdb.connect() as connection:
-        schema.migrate(connection, 0)
-        return {table: list(names) for table, names in schema.columns_of(connection).items()}
 
 
 def blank(kind: type) -> Any:  # noqa: ANN401 - a record of any table
@@ -195,13 +193,26 @@ def test_the_spools_fields_are_the_tables_columns(table: str, kind: type) -> Non
     found = set(row_of(blank(kind)))
     if kind is Snapshot:
         found = (found - {"run"}) | set(STATUSES)
-    assert set(columns()[table]) == found
+    assert set(COLUMNS[table]) == found
+
+
+@pytest.mark.parametrize("version", range(1, len(schema.MIGRATIONS) + 1))
+def test_the_columns_are_those_that_the_migrations_make(version: int) -> None:
+    """At every version of the schema, names, types and order."""
+    with duckdb.connect() as connection:
+        schema.migrate(connection, 0, "test", version)
+        made = {
+            table: {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE {table}").fetchall()}
+            for table in columns_at(version)
+        }
+    assert columns_at(version) == made
+    assert [list(names) for names in columns_at(version).values()] == [list(names) for names in made.values()]
 
 
 def test_the_tables_have_one_list() -> None:
     """Schema, spool and the rows of a round name the same tables in the same order; both packages the same statuses."""
-    assert schema.TABLES == spool.TABLES == tuple(field.name for field in fields(rows.Round))
-    assert rows.STATUSES == series.STATUSES
+    assert TABLES == tuple(field.name for field in fields(rows.Round))
+    assert statuses.STATUSES == series.STATUSES
 
 
 def test_every_exit_code_is_explained() -> None:

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
@@ -18,8 +17,12 @@ from hypothesis import strategies as st
 from collector.clock import SimulatedClock
 from collector.errors import RecordNotWritten
 from collector.record import spool
-from collector.record.rows import STATUSES, Poll, Round, Scrape, Snapshot, row_of
-from collector.storage.store import Drained, drain
+from collector.record.database import in_memory
+from collector.record.reading import reading
+from collector.record.rows import Poll, Round, Scrape, Snapshot, row_of
+from collector.record.spooled import load
+from collector.record.statuses import STATUSES
+from collector.storage.drain import Drained, drain
 from tests.leaks import innocent
 
 SLOT = datetime(2026, 1, 15, 8, 0)
@@ -50,8 +53,11 @@ def written(folder: Path, minute: int = 0) -> Path:
 
 
 def drained(folder: Path) -> Drained:
-    clock = SimulatedClock(SLOT.replace(tzinfo=UTC))
-    return asyncio.run(drain(folder / "record.duckdb", folder / "spool", clock, 0.0))
+    return asyncio.run(drain(folder / "record.duckdb", folder / "spool", CLOCK, 0.0))
+
+
+CLOCK = SimulatedClock(SLOT.replace(tzinfo=UTC))
+SCRAPED = "SELECT count(DISTINCT slot), count(*) FROM scrapes"
 
 
 def without_line(number: int) -> Callable[[bytes], bytes]:
@@ -100,22 +106,23 @@ def test_rows_come_back_as_they_were(
     file = spool.write(tmp_path_factory.mktemp("spool"), SLOT, RUN, Round([], [], scrapes, snapshots))
     expected = [{"table": "scrapes"} | row_of(scrape) for scrape in scrapes]
     expected += [{"table": "snapshots"} | row_of(snapshot) for snapshot in snapshots]
-    times = ("run", "slot", "started_at", "answered_at")
-
-    def read(row: dict[str, Any]) -> dict[str, Any]:
-        return {k: datetime.fromisoformat(v) if k in times and v is not None else v for k, v in row.items()}
-
-    assert expected == [read(row) for row in spool.rows(file)]
+    with in_memory() as connection:
+        assert ([file], []) == load(connection, [file])
+        cursor = connection.execute("FROM spooled")
+        names = [column[0] for column in cursor.description or ()]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    assert expected == [{name: row[name] for name in kept} for row, kept in zip(rows, expected, strict=True)]
 
 
 def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
-    """Of no length but the whole one does a file read as rows."""
+    """Of no length but the whole one does a file read as rows; its last newline is nothing of them."""
     whole = written(tmp_path / "spool").read_bytes()
     cut = tmp_path / "cut.ndjson"
-    for length in range(len(whole)):
-        cut.write_bytes(whole[:length])
-        with pytest.raises(ValueError, match=r"."):
-            list(spool.rows(cut))
+    with in_memory() as connection:
+        for length in range(len(whole)):
+            cut.write_bytes(whole[:length])
+            expected = ([cut], []) if length == len(whole) - 1 else ([], [cut])
+            assert expected == load(connection, [cut])
 
 
 def test_cut_files_are_set_aside(tmp_path: Path) -> None:
@@ -138,19 +145,18 @@ def test_cut_files_are_set_aside(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_files_are_refused_and_kept(tmp_path: Path, damage: str) -> None:
-    """Damage refuses the file to both readers; the drain sets it aside whole and takes the others in."""
+    """A reader leaves a damaged file out; the drain sets it aside whole and takes the others in."""
     folder = tmp_path / "spool"
     file = written(folder)
     file.write_bytes(content := DAMAGES[damage](file.read_bytes()))
     written(folder, minute=1)
-    if damage != "a number for a time":  # rows() reads texts, whoever takes them as times refuses them
-        with pytest.raises(ValueError, match=r"."):
-            list(spool.rows(file))
+    with reading(tmp_path / "record.duckdb", folder, CLOCK.pause) as record:
+        assert [(1, 2)] == record.execute(SCRAPED).fetchall()
     result = drained(tmp_path)
     assert (1, [folder / "unreadable" / NAME]) == (result.files, result.set_aside)
     assert [content] == [path.read_bytes() for path in spool.set_aside_files(folder)]
     with duckdb.connect(str(tmp_path / "record.duckdb"), read_only=True) as record:
-        assert [(1, 2)] == record.execute("SELECT count(DISTINCT slot), count(*) FROM scrapes").fetchall()
+        assert [(1, 2)] == record.execute(SCRAPED).fetchall()
 
 
 def test_files_of_one_name_are_both_kept_aside(tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ import pytest
 
 from collector.clock import SimulatedClock
 from collector.record import spool
+from collector.record.reading import reading
 from collector.record.rows import Discovery, Poll, Round, Scrape
 from collector.status import PoolStatus, Status, status_of
-from collector.storage.store import drain, reading
+from collector.storage.drain import drain
 
 NOW = datetime(2026, 1, 15, 12, 0, 30)
 SLOT = datetime(2026, 1, 15, 12, 0)
@@ -36,11 +37,8 @@ def keep(folder: Path, *scrapes: Scrape, discoveries: tuple[Discovery, ...] = ()
 
 
 def status(folder: Path, projects: tuple[str, ...] = ()) -> Status:
-    async def read() -> Status:
-        async with reading(folder / "record.duckdb", folder / "spool", CLOCK) as record:
-            return status_of(record, folder / "record.duckdb", folder / "spool", NOW, projects)
-
-    return asyncio.run(read())
+    with reading(folder / "record.duckdb", folder / "spool", CLOCK.pause) as record:
+        return status_of(record, folder / "record.duckdb", folder / "spool", NOW, projects)
 
 
 def pool_of(folder: Path, name: str = "a") -> PoolStatus:

@@ -5,9 +5,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from collector.record.rows import STATUSES
+from collector.record.statuses import LARGEST_COUNT, STATUSES
 
-LARGEST_COUNT = 2**31 - 1
 LONGEST_SHOWN = 40
 
 

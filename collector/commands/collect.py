@@ -13,14 +13,15 @@ from collector.clock import Clock
 from collector.config.settings import Config
 from collector.console import log_to, warn
 from collector.errors import PoolscopeError
+from collector.polling.known import read_known
 from collector.polling.sessions import open_sessions
-from collector.polling.slot import collect_slot, drain_wait, recall
+from collector.polling.slot import collect_slot, drain_wait
 from collector.record import spool
 from collector.record.rows import Discovery, Round, Scrape
 from collector.record.slots import naive, slot_of
 from collector.storage.compaction import compact, pays
+from collector.storage.drain import Drained, drain
 from collector.storage.lock import writing
-from collector.storage.store import Drained, drain
 
 MOST_WARNINGS = 20
 
@@ -44,7 +45,7 @@ def command(context: Context, log: Path | None) -> int:
     if pays(database):
         try:
             # Without the lock: the polls of the next slots do not wait for it.
-            asyncio.run(compact(database, context.clock, 0.0))
+            compact(database, context.clock, 0.0)
         except PoolscopeError as error:
             warn("not_compacted", str(error))
     return int(failed)
@@ -82,14 +83,14 @@ async def poll_slot(clock: Clock, config: Config, credentials: Mapping[str, AnyC
 
     Raises
     ------
-    RecordNotWritten, DatabaseRefused, ConfigError
+    RecordNotWritten, RecordUnreadable, ConfigError
     """
     paths, settings = config.paths, config.collect
     spool.clear_unfinished(paths.spool)
     # Once: what the record knows is of the slot that is polled, though its end may pass in between.
     now = clock.now()
     slot = naive(slot_of(now, settings.interval))
-    known = recall(paths.database, paths.spool, slot, settings.discovery_interval)
+    known = read_known(paths.database, paths.spool, slot, settings.discovery_interval)
     async with open_sessions(config.projects, credentials, settings, clock, paths.database) as sessions:
         result = await collect_slot(sessions, settings, paths.spool, clock, now, "collect", known)
     try:

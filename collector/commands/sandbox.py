@@ -11,7 +11,7 @@ from typing import Literal
 import click
 
 from collector.console import say
-from collector.record.slots import parse_duration
+from collector.record.durations import parse_duration
 from collector.sandbox.behaviour import ACCESS_KEY, REGION, SECRET_KEY, Behaviour, Fault
 from collector.sandbox.faults import KINDS, read_fault
 from collector.sandbox.jobs import Pool

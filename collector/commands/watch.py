@@ -16,7 +16,8 @@ from collector.commands.collect import poll_slot, prepare
 from collector.config.settings import Config
 from collector.console import say, warn
 from collector.errors import ConfigError, LockHeld, PoolscopeError
-from collector.record.slots import say_duration, slot_of
+from collector.record.durations import say_duration
+from collector.record.slots import slot_of
 from collector.storage.compaction import pays
 from collector.storage.lock import writing
 

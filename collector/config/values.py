@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from collector.record.slots import parse_duration
+from collector.record.durations import parse_duration
 
 DAY = timedelta(days=1)
+SECOND = timedelta(seconds=1)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -52,9 +53,9 @@ def _duration(value: object) -> timedelta:
 
 def _interval(value: object) -> timedelta:
     length = _duration(value)
-    if DAY % length:
+    if length % SECOND or DAY % length:
         raise ValueError(
-            "an interval that divides a day is expected (1m, 5m, 1h), so that every day has the same slots"
+            "an interval of whole seconds that divides a day is expected (1m, 5m), so that every day has the same slots"
         )
     return length
 

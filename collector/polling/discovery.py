@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
-from collector.api.parse import LARGEST_COUNT, WrongShape, parse_json
+from collector.api.parse import WrongShape, parse_json
 from collector.config.settings import Project
 from collector.record.rows import Nodes
 from collector.record.slots import naive
+from collector.record.statuses import LARGEST_COUNT
 
 NAME_LABEL = "os.modelarts/name"
 POLICY_ANNOTATION = "os.modelarts.pool/scheduler.queue.strategy"

@@ -1,15 +1,14 @@
-"""The database file: opened, waited for while another process holds it, and refused where it is not Poolscope's."""
+"""The database file: opened with DuckDB's settings, and refused where it is damaged, in use or not Poolscope's."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, NoReturn, TypeAlias
 
 import duckdb
 
-from collector.clock import Clock
-from collector.errors import DatabaseRefused, RecordNotWritten
-from collector.record.schema import migrate, version_of
+from collector.errors import RecordNotWritten, RecordUnreadable
+from collector.record.schema import version_of
 
 Settings: TypeAlias = dict[str, str | bool | int | float | list[str]]
 # Nothing here needs an extension that is not built in, and a cron tick must not look for one on the network.
@@ -17,19 +16,25 @@ BUILT_IN: Final[Settings] = {"autoinstall_known_extensions": False, "autoload_kn
 # A poll's rows are few: starting threads would cost a tick more than they save.
 ONE_THREAD: Final[Settings] = {"threads": 1}
 LOCK_SECONDS: Final = 0.1
+ATTACHED: Final = "record"
+"""The name of a database that is attached for reading."""
 # The second one is the log of another database, which was moved away without it.
 SIGNS_OF_A_BAD_LOG: Final = ("Corrupt WAL file", "WAL does not match database file")
 SIGNS_OF_DAMAGE: Final = ("Corrupt database file", "Could not read enough bytes")
 
 Record: TypeAlias = duckdb.DuckDBPyConnection
-"""An open record, with the four tables."""
+"""An open record, with the tables of `columns.TABLES`."""
 
 
-class Locked(Exception):
-    """Another process has the database open."""
+class Locked(RecordUnreadable):
+    """Another process has the database open; `holder` is what DuckDB says of it."""
+
+    def __init__(self, database: Path, holder: str) -> None:
+        super().__init__(f"{database} is in use ({holder}): try again when that process has ended")
+        self.holder = holder
 
 
-class LogDamaged(DatabaseRefused):
+class LogDamaged(RecordUnreadable):
     """The write-ahead log that a killed process left beside the database is damaged, or another database's."""
 
 
@@ -51,7 +56,7 @@ def connect(database: Path, *, read_only: bool) -> Record:
     ------
     Locked
         When another process holds it.
-    DatabaseRefused
+    RecordUnreadable
         When it is no DuckDB database, or a damaged one.
     RecordNotWritten
         When it lies where it cannot be opened.
@@ -59,7 +64,43 @@ def connect(database: Path, *, read_only: bool) -> Record:
     try:
         return _open(str(database), BUILT_IN | ONE_THREAD, read_only=read_only)
     except duckdb.Error as error:
-        raise _told(database, error) from None
+        _refuse(database, error)
+
+
+def attach(connection: Record, database: Path, sleep: Callable[[float], None], wait_seconds: float) -> None:
+    """Attach a database for reading, under the name `ATTACHED`.
+
+    Parameters
+    ----------
+    sleep
+        Lets so many seconds pass.
+    wait_seconds
+        For another process that writes to it.
+
+    Raises
+    ------
+    Locked
+        When that process writes for longer than the wait.
+    RecordUnreadable
+        When it cannot be read.
+    """
+    quoted = str(database).replace("'", "''")
+    left = wait_seconds
+    while True:
+        try:
+            try:
+                connection.execute(f"ATTACH '{quoted}' AS {ATTACHED} (READ_ONLY)")
+            except duckdb.Error as error:
+                _refuse(database, error)
+        except Locked:
+            if left <= 0:
+                raise
+        except RecordNotWritten as refusal:
+            raise RecordUnreadable(f"{refusal}: look at its folder and permissions") from None
+        else:
+            return
+        sleep(LOCK_SECONDS)
+        left -= LOCK_SECONDS
 
 
 @contextmanager
@@ -68,34 +109,34 @@ def refusing_damage(database: Path) -> Iterator[None]:
 
     Raises
     ------
-    DatabaseRefused
+    RecordUnreadable
     """
     try:
         yield
     except duckdb.Error as error:
         if any(sign in str(error) for sign in SIGNS_OF_DAMAGE):
-            raise _told(database, error) from None
+            _refuse(database, error)
         raise
 
 
-def _told(database: Path, error: duckdb.Error) -> Locked | DatabaseRefused | RecordNotWritten:
-    """Return what an error on opening means, with its mend."""
+def _refuse(database: Path, error: duckdb.Error) -> NoReturn:
+    """Raise what an error on opening means, with its mend."""
     message = str(error).split("See also")[0].strip()
     if "Could not set lock" in message:
-        return Locked(message)
+        raise Locked(database, message) from None
     if any(sign in message for sign in SIGNS_OF_A_BAD_LOG):
-        return LogDamaged(
+        raise LogDamaged(
             f"{database} has a write-ahead log that cannot be taken in ({message[:200]}): the next poll sets it aside"
-        )
+        ) from None
     mend = (
         f"move it away (mv {database} {database}.damaged), then restore a backup (poolscope restore) or let the next "
         "poll begin a new one; what is polled meanwhile waits in the spool"
     )
     if "not a valid DuckDB" in message:
-        return DatabaseRefused(f"{database} is no DuckDB database: name another file in [paths], or {mend}")
+        raise RecordUnreadable(f"{database} is no DuckDB database: name another file in [paths], or {mend}") from None
     if any(sign in message for sign in SIGNS_OF_DAMAGE) or not isinstance(error, duckdb.IOException):
-        return DatabaseRefused(f"{database} is damaged, or of a newer DuckDB ({message[:200]}): {mend}")
-    return RecordNotWritten(f"{database} cannot be opened ({message})")
+        raise RecordUnreadable(f"{database} is damaged, or of a newer DuckDB ({message[:200]}): {mend}") from None
+    raise RecordNotWritten(f"{database} cannot be opened ({message})") from None
 
 
 def checked_version(connection: Record, database: Path, attached: str | None = None) -> int:
@@ -103,96 +144,10 @@ def checked_version(connection: Record, database: Path, attached: str | None = N
 
     Raises
     ------
-    DatabaseRefused
+    RecordUnreadable
         See `schema.version_of`; the message names the file.
     """
     try:
         return version_of(connection, attached)
-    except DatabaseRefused as refusal:
-        raise DatabaseRefused(f"{database} is left untouched: {refusal}") from None
-
-
-async def open_for_writing(database: Path, clock: Clock, wait_seconds: float) -> Record | str:
-    """Open the database, made if missing, under the process lock.
-
-    Returns
-    -------
-    Record or str
-        The connection, or who still held the file when the wait was over.
-
-    Raises
-    ------
-    DatabaseRefused, RecordNotWritten
-    """
-    try:
-        _create(database)
-    except (OSError, duckdb.Error) as error:
-        raise RecordNotWritten(f"{database} cannot be made ({error})") from error
-    until = clock.monotonic() + wait_seconds
-    while True:
-        try:
-            if database.with_name(database.name + ".wal").exists():
-                # Opening it for writing takes the log in: whose it is has to be known before.
-                with connect(database, read_only=True) as looked_at:
-                    checked_version(looked_at, database)
-            before = database.stat().st_ino
-            connection = connect(database, read_only=False)
-            if database.stat().st_ino != before:
-                # A compaction has put another file in its place since: this one is no more.
-                connection.close()
-                continue
-        except Locked as locked:
-            if clock.monotonic() >= until:
-                return str(locked)
-            await clock.sleep(LOCK_SECONDS)
-        else:
-            try:
-                migrate(connection, checked_version(connection, database))
-            except duckdb.Error as error:
-                connection.close()
-                raise RecordNotWritten(f"{database} could not be written ({str(error)[:300]})") from None
-            except BaseException:
-                connection.close()
-                raise
-            return connection
-
-
-def _create(database: Path) -> None:
-    """Make a database with its tables under another name first: one that a kill left half made is never found."""
-    if database.exists():
-        return
-    database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    unfinished = database.with_name(database.name + ".new")
-    unfinished.unlink(missing_ok=True)
-    unfinished.with_name(unfinished.name + ".wal").unlink(missing_ok=True)
-    with connect(unfinished, read_only=False) as connection:
-        migrate(connection, 0)
-        # Closing does this too, but silently leaves the tables in a log of the other name where the disk is full.
-        connection.execute("CHECKPOINT")
-    unfinished.rename(database)
-
-
-async def attach(connection: Record, database: Path, clock: Clock, wait_seconds: float) -> None:
-    """Attach a database for reading, under the name `record`.
-
-    Raises
-    ------
-    DatabaseRefused
-        When it cannot be read, or another process writes to it for longer than the wait.
-    """
-    until = clock.monotonic() + wait_seconds
-    quoted = str(database).replace("'", "''")
-    while True:
-        try:
-            connection.execute(f"ATTACH '{quoted}' AS record (READ_ONLY)")
-        except duckdb.Error as error:
-            told = _told(database, error)
-            if isinstance(told, RecordNotWritten):
-                raise DatabaseRefused(f"{told}: look at its folder and permissions") from None
-            if isinstance(told, DatabaseRefused):
-                raise told from None
-            if clock.monotonic() >= until:
-                raise DatabaseRefused(f"{database} is in use ({told}): try again when that process has ended") from None
-            await clock.sleep(LOCK_SECONDS)
-        else:
-            return
+    except RecordUnreadable as refusal:
+        raise RecordUnreadable(f"{database} is left untouched: {refusal}") from None

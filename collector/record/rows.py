@@ -4,17 +4,6 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any, Final
 
-STATUSES: Final = (
-    "Queue",
-    "Pending",
-    "Abnormal",
-    "Terminating",
-    "Creating",
-    "Running",
-    "Completed",
-    "Terminated",
-    "Failed",
-)
 OK: Final = "ok"
 
 

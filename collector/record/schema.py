@@ -1,15 +1,14 @@
-"""The tables, as numbered migrations: appended to, never changed. Their dictionary is data/README.md."""
+"""The schema's versions: migrations, appended to and never changed, and what a database has to have at each.
+
+The dictionary of the tables is data/README.md.
+"""
 
 from typing import Final
 
 import duckdb
 
-from collector import __version__
-from collector.errors import DatabaseRefused
-
-TABLES: Final = ("polls", "discoveries", "scrapes", "snapshots", "pools")
-SINCE: Final = {"pools": 2}
-"""The version from which on there is a table; 1 where it is not named."""
+from collector.errors import RecordUnreadable
+from collector.record.columns import columns_at
 
 # No PRIMARY KEY, UNIQUE or index: they cost memory and bloat the file; the process lock and anti-joins hold the keys.
 MIGRATIONS: Final = (
@@ -58,8 +57,8 @@ def version_of(connection: duckdb.DuckDBPyConnection, attached: str | None = Non
 
     Raises
     ------
-    DatabaseRefused
-        When it holds tables of someone else, or those of a newer Poolscope.
+    RecordUnreadable
+        When it holds tables of someone else, those of a newer Poolscope, or lacks what its version has.
     """
     within = f'"{attached}".' if attached else ""
     try:
@@ -70,18 +69,51 @@ def version_of(connection: duckdb.DuckDBPyConnection, attached: str | None = Non
             [attached],
         ).fetchone()
         if found:
-            raise DatabaseRefused("it was not made by Poolscope; name another file in [paths]") from None
+            raise RecordUnreadable("it was not made by Poolscope; name another file in [paths]") from None
         return 0
-    version = int(row[0]) if row and row[0] is not None else 0
+    version = 0 if row is None or row[0] is None else row[0]
+    if not isinstance(version, int):
+        raise RecordUnreadable("it was not made by Poolscope; name another file in [paths]")
     if version > len(MIGRATIONS):
-        raise DatabaseRefused(
+        raise RecordUnreadable(
             f"a newer Poolscope wrote it (schema {version}, this one knows {len(MIGRATIONS)}): upgrade Poolscope"
         )
+    _check_columns(connection, version, attached)
     return version
 
 
-def migrate(connection: duckdb.DuckDBPyConnection, version: int, target: int = len(MIGRATIONS)) -> None:
-    """Bring the connection's own database from a version to another, the newest by default, in one transaction."""
+def _check_columns(connection: duckdb.DuckDBPyConnection, version: int, attached: str | None) -> None:
+    """Refuse a database that lacks a table, or a column of one; a view is no table."""
+    there = {
+        (table, column): kind
+        for table, column, kind in connection.execute(
+            """SELECT table_name, column_name, data_type FROM duckdb_columns()
+            SEMI JOIN (SELECT table_oid FROM duckdb_tables() WHERE database_name = coalesce($1, current_database()))
+            USING (table_oid) WHERE database_name = coalesce($1, current_database()) AND schema_name = 'main'""",
+            [attached],
+        ).fetchall()
+    }
+    tables = {table for table, _ in there}
+    for table, columns in columns_at(version).items():
+        for column, kind in columns.items():
+            # How nested types are spelled is DuckDB's affair.
+            if (table, column) in there and ("(" in kind or there[table, column] == kind):
+                continue
+            what = f"no column {column} of type {kind} in its table {table}" if table in tables else f"no table {table}"
+            raise RecordUnreadable(
+                f"there is {what}: move it away, then restore a backup (poolscope restore), or name another file in"
+                " [paths]"
+            )
+
+
+def migrate(connection: duckdb.DuckDBPyConnection, version: int, poolscope: str, target: int = len(MIGRATIONS)) -> None:
+    """Bring the connection's own database from a version to another, the newest by default, in one transaction.
+
+    Parameters
+    ----------
+    poolscope
+        The version of Poolscope that does so; it is noted beside each migration.
+    """
     if version == target:
         return
     connection.begin()
@@ -92,16 +124,6 @@ def migrate(connection: duckdb.DuckDBPyConnection, version: int, target: int = l
     for number in range(version + 1, target + 1):
         connection.execute(MIGRATIONS[number - 1])
         connection.execute(
-            "INSERT INTO poolscope_migrations (version, poolscope_version) VALUES ($1, $2)", [number, __version__]
+            "INSERT INTO poolscope_migrations (version, poolscope_version) VALUES ($1, $2)", [number, poolscope]
         )
     connection.commit()
-
-
-def columns_of(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
-    """Return name and type of every column of every table of the connection's own database."""
-    return {
-        table: {
-            name: str(kind) for name, kind, *_ in connection.execute(f"FROM main.{table} LIMIT 0").description or ()
-        }
-        for table in TABLES
-    }

@@ -1,10 +1,11 @@
-"""Slots and durations: the wall clock floored to the interval, and how people write lengths of time."""
+"""Slots and instants: the wall clock floored to the interval, and how the tables and people write an instant."""
 
-import re
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from collector.record.durations import parse_duration, refuse_ambiguous
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def slot_of(instant: datetime, interval: timedelta) -> datetime:
@@ -16,45 +17,15 @@ def slot_of(instant: datetime, interval: timedelta) -> datetime:
     return instant - (instant - EPOCH) % interval
 
 
-def parse_duration(text: str) -> timedelta:
-    """Read a length of time: a whole number with its unit (``90s``, ``5m``, ``1h``, ``14d``, ``1w``).
-
-    Raises
-    ------
-    ValueError
-        When the text is no such length; the message says what one looks like.
-
-    >>> parse_duration("5m").total_seconds()
-    300.0
-    """
-    match = re.fullmatch(r"\s*([0-9]{1,9})\s*([smhdw])\s*", text)
-    try:
-        if match is not None:
-            return timedelta(seconds=int(match[1]) * UNITS[match[2]])
-    except OverflowError:
-        pass
-    raise ValueError(f"{text!r} is no length of time: give a whole number with s, m, h, d or w, such as 5m")
-
-
-def say_duration(length: timedelta) -> str:
-    """Write a length of time of whole seconds as `parse_duration` reads it, in the largest unit that leaves no rest.
-
-    >>> say_duration(timedelta(minutes=5))
-    '5m'
-    """
-    seconds = int(length.total_seconds())
-    unit = max((name for name in UNITS if seconds % UNITS[name] == 0), key=UNITS.__getitem__)
-    return f"{seconds // UNITS[unit]}{unit}"
-
-
 def parse_instant(text: str, now: datetime) -> datetime:
     """Read an instant: ISO 8601 (without an offset: UTC) or a length of time before now (``7d``).
 
     Raises
     ------
     ValueError
-        When the text is neither.
+        When the text is neither; the message says what one looks like.
     """
+    refuse_ambiguous(text)
     try:
         return now - parse_duration(text)
     except (ValueError, OverflowError):

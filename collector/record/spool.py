@@ -1,7 +1,7 @@
 """The spool: a poll's rows as one durable NDJSON file, before anything else is done with them.
 
 The first line is the header: the format and how many lines follow. Every other line is a row, its fields those of the
-table that its `table` names (a snapshot has its `run` besides).
+table that its `table` names (a snapshot has its `run` besides). Its one reader is `spooled`.
 """
 
 import json
@@ -11,16 +11,16 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from collector.errors import RecordNotWritten
+from collector.record.columns import TABLES
 from collector.record.rows import Round, row_of
 
 FORMAT: Final = 1
 SUFFIX: Final = ".ndjson"
 UNFINISHED: Final = ".unfinished"
 SET_ASIDE: Final = "unreadable"
-TABLES: Final = ("polls", "discoveries", "scrapes", "snapshots", "pools")
 STAMP: Final = "%Y%m%dT%H%M%S"
 
 
@@ -73,6 +73,11 @@ def waiting(spool: Path, slot: datetime | None = None) -> list[Path]:
     return sorted(spool.glob(pattern))
 
 
+def waiting_after(spool: Path, slot: datetime) -> list[Path]:
+    """Return the files of later slots, in the order of their slots."""
+    return [file for file in waiting(spool) if file.name.partition("-")[0] > f"{slot:{STAMP}}Z"]
+
+
 def parts(files: list[Path], largest: int) -> Iterator[list[Path]]:
     """Part files, in their order, so that those of a part have at most so many bytes together, or are one."""
     part: list[Path] = []
@@ -122,33 +127,3 @@ def set_aside(spool: Path, path: Path) -> Path:
         target = folder / f"{path.stem}.{number}{path.suffix}"
     shutil.move(path, target)
     return target
-
-
-def rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Read one file's rows.
-
-    Raises
-    ------
-    ValueError
-        When it is damaged: not JSON, not as many rows as its header says, or another format.
-    """
-    with path.open(encoding="utf-8") as file:
-        header = _decoded(file.readline() or "null")
-        if not isinstance(header, dict) or header.get("format") != FORMAT:
-            raise ValueError("no header of a known format")
-        lines = 0
-        for line in file:
-            lines += 1
-            row = _decoded(line)
-            if not isinstance(row, dict) or row.get("table") not in TABLES or not line.endswith("\n"):
-                raise ValueError(f"line {lines + 1} is no row")
-            yield row
-        if lines != header.get("lines"):
-            raise ValueError(f"{header.get('lines')} lines were written, {lines} are there")
-
-
-def _decoded(line: str) -> Any:  # noqa: ANN401 - JSON is any of its types
-    try:
-        return json.loads(line)
-    except RecursionError:
-        raise ValueError("nested too deep") from None

@@ -13,8 +13,9 @@ import duckdb
 
 from collector import __version__
 from collector.errors import InputRefused, RecordNotWritten
+from collector.record.columns import SINCE, TABLES
 from collector.record.database import Record, connect
-from collector.record.schema import MIGRATIONS, SINCE, TABLES, migrate
+from collector.record.schema import MIGRATIONS, migrate
 
 MANIFEST: Final = "manifest.json"
 # What pools were is needed to read what came later: it is small, and stays.
@@ -118,13 +119,13 @@ def restore(folder: Path, database: Path) -> Manifest:
         for path in (fresh, fresh.with_name(fresh.name + ".wal")):
             path.unlink(missing_ok=True)
         with connect(fresh, read_only=False) as connection:
-            migrate(connection, 0, manifest.schema)
+            migrate(connection, 0, __version__, manifest.schema)
             for table, rows in manifest.rows.items():
                 file = str(folder / f"{table}.parquet")
                 connection.execute(f"INSERT INTO {table} BY NAME FROM read_parquet($1)", [file])
                 if connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0] != rows:
                     raise InputRefused(f"{file} has not {rows:,} rows: take another backup")
-            migrate(connection, manifest.schema)
+            migrate(connection, manifest.schema, __version__)
             connection.execute("CHECKPOINT")
         fresh.rename(database)
     except (OSError, duckdb.Error) as error:

@@ -2,7 +2,7 @@
 
 No poll waits for it or is turned away: it holds the old file open as a reader does, so that what is polled meanwhile
 stays in the spool, and nobody writes to the old file between the copy and the change. (Who opened the old one just
-before the change, and has its lock just after it, is told so by `open_for_writing`.)
+before the change, and has its lock just after it, is told so by `opening.open_for_writing`.)
 """
 
 import os
@@ -17,9 +17,10 @@ from typing import Final
 import duckdb
 
 from collector.clock import Clock
-from collector.errors import DatabaseRefused, RecordNotWritten
-from collector.record.database import Record, attach, checked_version, in_memory
-from collector.record.schema import MIGRATIONS, TABLES
+from collector.errors import RecordNotWritten, RecordUnreadable
+from collector.record.columns import TABLES
+from collector.record.database import ATTACHED, Record, attach, checked_version, in_memory
+from collector.record.schema import MIGRATIONS
 from collector.record.slots import naive
 from collector.storage.lock import holding
 
@@ -71,7 +72,7 @@ def _note(database: Path, size: int, done: datetime | None) -> None:
         _size_file(database).write_text(f"{size} {done.isoformat() if done else ''}".strip(), encoding="ascii")
 
 
-async def compact(database: Path, clock: Clock, wait_seconds: float) -> Compacted:
+def compact(database: Path, clock: Clock, wait_seconds: float) -> Compacted:
     """Rewrite the record; however it ends, the record is whole, and no row is lost or there twice.
 
     Parameters
@@ -81,7 +82,7 @@ async def compact(database: Path, clock: Clock, wait_seconds: float) -> Compacte
 
     Raises
     ------
-    DatabaseRefused
+    RecordUnreadable
         When the database is in use, damaged, or not of this version.
     RecordNotWritten
         When there is no room for the new file.
@@ -97,7 +98,7 @@ async def compact(database: Path, clock: Clock, wait_seconds: float) -> Compacte
             size = database.stat().st_size
             if shutil.disk_usage(database.parent).free < size:
                 raise OSError(f"it may take {size:,} bytes, which are not free")
-            return await _rewrite(database, fresh, clock, wait_seconds)
+            return _rewrite(database, fresh, clock, wait_seconds)
         except (duckdb.Error, OSError) as error:
             # Not again at the next poll, but when the file has grown.
             if database.exists():
@@ -107,11 +108,13 @@ async def compact(database: Path, clock: Clock, wait_seconds: float) -> Compacte
             _clear(fresh)
 
 
-async def _rewrite(database: Path, fresh: Path, clock: Clock, wait_seconds: float) -> Compacted:
+def _rewrite(database: Path, fresh: Path, clock: Clock, wait_seconds: float) -> Compacted:
     with in_memory() as connection:
-        await attach(connection, database, clock, wait_seconds)
-        if checked_version(connection, database, "record") < len(MIGRATIONS) or _log(database).exists():
-            raise DatabaseRefused(f"{database} was left by a killed run or an older Poolscope: poll once, then compact")
+        attach(connection, database, clock.pause, wait_seconds)
+        if checked_version(connection, database, ATTACHED) < len(MIGRATIONS) or _log(database).exists():
+            raise RecordUnreadable(
+                f"{database} was left by a killed run or an older Poolscope: poll once, then compact"
+            )
         connection.execute(f"ATTACH '{_quoted(fresh)}' AS fresh")
         connection.execute(f"SET temp_directory = '{_quoted(fresh)}.tmp'")
         rows = _copy(connection)

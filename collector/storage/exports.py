@@ -1,27 +1,17 @@
 """The snapshot rows to a file that other tools read, and that import takes back."""
 
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import duckdb
 
 from collector.errors import InputRefused, RecordNotWritten
+from collector.record.columns import create_table
 from collector.record.database import Record
-from collector.record.rows import STATUSES
+from collector.record.selection import IN_SPAN, Selection, select_pools
+from collector.record.statuses import STATUSES
 
 FORMATS: Final = {".parquet": "FORMAT parquet", ".csv": "FORMAT csv, HEADER"}
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which rows: a window (since, until] in naive UTC, and GLOB patterns on projects and pools; empty takes all."""
-
-    since: datetime | None = None
-    until: datetime | None = None
-    projects: tuple[str, ...] = ()
-    pools: tuple[str, ...] = ()
 
 
 def export(record: Record, selection: Selection, output: Path) -> int:
@@ -44,14 +34,17 @@ def export(record: Record, selection: Selection, output: Path) -> int:
     if output.suffix.lower() not in FORMATS:
         raise InputRefused(f"{output}: Parquet or CSV is written, by the ending .parquet or .csv")
     statuses = ", ".join(f'"{status}"' for status in STATUSES)
+    pools = select_pools(record, selection)
+    record.execute(create_table("wanted", {"project": "VARCHAR", "pool": "VARCHAR"}))
+    record.execute(
+        "INSERT INTO wanted SELECT unnest($1), unnest($2)",
+        [[project for project, _, _ in pools], [pool for _, pool, _ in pools]],
+    )
     record.execute(
         f"""CREATE OR REPLACE TEMP TABLE selected AS
         SELECT slot, project, pool, type, total, {statuses}, CAST(to_json(other_statuses) AS VARCHAR) AS other_statuses
-        FROM snapshots
-        WHERE ($1 IS NULL OR slot > $1) AND ($2 IS NULL OR slot <= $2)
-        AND (len($3) = 0 OR list_bool_or(list_transform($3, lambda pattern: project GLOB pattern)))
-        AND (len($4) = 0 OR list_bool_or(list_transform($4, lambda pattern: pool GLOB pattern)))""",
-        [selection.since, selection.until, list(selection.projects), list(selection.pools)],
+        FROM snapshots SEMI JOIN wanted USING (project, pool) WHERE {IN_SPAN}""",
+        selection.span,
     )
     rows = int(record.execute("SELECT count(*) FROM selected").fetchall()[0][0])
     if not rows:

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from collector.api.parse import LARGEST_COUNT
 from collector.errors import InputRefused
-from collector.record.rows import STATUSES
+from collector.record.statuses import LARGEST_COUNT, STATUSES
 
 REQUIRED: Final = ("slot", "pool", "type")
 KNOWN: Final = (*REQUIRED, "project", "total", *STATUSES, "other_statuses")

@@ -10,7 +10,7 @@ import duckdb
 
 from collector.errors import InputRefused
 from collector.record.database import Record
-from collector.record.rows import STATUSES
+from collector.record.statuses import STATUSES
 from collector.storage.import_columns import KNOWN, REQUIRED, Column, column_of, literal, other_statuses_of
 
 SHOWN_VALUE: Final = 60

@@ -7,13 +7,13 @@ from pathlib import Path
 import duckdb
 
 from collector import __version__
-from collector.api.parse import LARGEST_COUNT
 from collector.errors import InputRefused, RecordNotWritten
 from collector.record.database import Record
-from collector.record.rows import STATUSES
+from collector.record.spooled import load
+from collector.record.statuses import LARGEST_COUNT, STATUSES
+from collector.storage.drain import ingest
 from collector.storage.import_columns import NO_COUNT
 from collector.storage.import_files import MEND, where
-from collector.storage.store import ingest, load
 
 
 @dataclass(frozen=True)

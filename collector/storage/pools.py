@@ -51,7 +51,7 @@ def describe(record: Record, flavors: Mapping[str, int]) -> tuple[list[PoolDescr
     Parameters
     ----------
     record
-        The open record, see `store.reading`.
+        The open record, see `reading.reading`.
     flavors
         Cards a node, by flavor.
 

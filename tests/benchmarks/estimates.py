@@ -44,7 +44,7 @@ def fill(file: Path, pools: int, days: int, *, arrived: bool) -> int:
     n = len(slots)
     day = 1 + 0.6 * np.sin(np.arange(n) * 2 * np.pi / (86_400 / STEP))
     with duckdb.connect(file) as record:
-        migrate(record, 0)
+        migrate(record, 0, "test")
         for number in range(pools):
             pool = f"pool-{number:04}"
             everything = np.zeros(n, np.int64)

@@ -29,7 +29,8 @@ from collector.clock import SystemClock
 from collector.config.settings import Paths
 from collector.errors import RecordNotWritten
 from collector.record import spool
-from collector.record.schema import TABLES, migrate
+from collector.record.columns import TABLES
+from collector.record.schema import migrate
 from collector.sandbox.behaviour import Behaviour
 from collector.sandbox.server import Sandbox
 from collector.sandbox.simulated import simulated_pools
@@ -113,7 +114,7 @@ def compacted(disk: Path) -> list[str]:
     database = disk / "record.duckdb"
     ours = {database.name, *(f"{database.name}.{end}" for end in ("compacted", "compacting.lock")), "other"}
     with duckdb.connect(database) as record:
-        migrate(record, 0)
+        migrate(record, 0, "test")
         record.execute(HISTORY)
     before = content(database)
     told: dict[str, None] = {}
@@ -123,7 +124,7 @@ def compacted(disk: Path) -> list[str]:
         leave(disk, free)
         old = database.stat().st_ino
         try:
-            asyncio.run(compact(database, SystemClock(), 0.0))
+            compact(database, SystemClock(), 0.0)
         except RecordNotWritten as error:
             told[str(error).replace(str(disk), "")[:150]] = None
             done = False

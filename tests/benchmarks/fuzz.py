@@ -19,7 +19,7 @@ from collections import Counter
 from typing import Any
 
 from collector.api.parse import NotJson, Statistics, WrongShape, parse_statistics
-from collector.record.rows import STATUSES
+from collector.record.statuses import STATUSES
 
 MOST_SHOWN = 10
 TYPES = ("train", "infer", "notebook", "x-infer", "warmUpTask")

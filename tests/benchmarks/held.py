@@ -23,7 +23,7 @@ import duckdb
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from collector.config.settings import Paths
 from collector.record import spool
-from collector.record.schema import TABLES
+from collector.record.columns import TABLES
 from collector.sandbox.behaviour import Behaviour
 from collector.sandbox.server import Sandbox
 from collector.sandbox.simulated import simulated_pools

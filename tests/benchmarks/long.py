@@ -75,7 +75,7 @@ def fill(database: Path, rows: int, now: datetime) -> None:
     end = now.replace(minute=0, second=0, microsecond=0)
     start = end - timedelta(minutes=-(-rows // (POOLS * len(TYPES))))
     with duckdb.connect(database) as record:
-        migrate(record, 0)
+        migrate(record, 0, "test")
         month = start
         while month < end:
             after = min(end, (month.replace(day=1) + timedelta(days=32)).replace(day=1, hour=0, minute=0))
