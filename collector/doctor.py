@@ -17,7 +17,7 @@ from collector.errors import LockHeld, RecordNotWritten
 from collector.polling.backoff import UNAUTHORIZED
 from collector.polling.discovery import parse_pools
 from collector.polling.gate import REFUSED_CREDENTIAL
-from collector.polling.poll import Session
+from collector.polling.requests import Session
 from collector.record import spool
 from collector.record.database import Record
 from collector.record.durations import say_duration

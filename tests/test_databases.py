@@ -31,7 +31,7 @@ MADE = ";".join(MIGRATIONS) + f"; CREATE TABLE poolscope_migrations AS SELECT {l
         ),
         (f"{MADE}; ALTER TABLE scrapes DROP outcome", "no column outcome of type VARCHAR in its table scrapes"),
         (f"{MADE}; ALTER TABLE snapshots ALTER slot TYPE VARCHAR", "no column slot of type TIMESTAMP"),
-        (f"{MADE}; DROP TABLE pools", "there is no table pools: .* poolscope restore"),
+        (f"{MADE}; DROP TABLE pools", "there is no table pools: .*poolscope restore"),
         (
             f"{MADE}; ALTER TABLE scrapes RENAME TO theirs; CREATE VIEW scrapes AS FROM theirs",
             "there is no table scrapes",

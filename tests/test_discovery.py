@@ -11,7 +11,7 @@ import pytest
 from collector.clock import SimulatedClock
 from collector.polling.discovery import DiscoveredPool, parse_pools
 from collector.record.reading import reading
-from collector.record.rows import Nodes, Round
+from collector.record.rows import Nodes, PolledRows
 from collector.record.schema import MIGRATIONS
 from collector.record.slots import naive
 from collector.sandbox.behaviour import PROJECT_ID
@@ -33,7 +33,7 @@ def listing(*items: dict[str, Any]) -> Act:
     return answer(200, json.dumps({"items": items}).encode())
 
 
-def asked(seen: list[Round]) -> list[list[str]]:
+def asked(seen: list[PolledRows]) -> list[list[str]]:
     return [sorted(by_pool(result)) for result in seen]
 
 

@@ -15,7 +15,7 @@ from analysis.summary import summary
 from collector.clock import SimulatedClock
 from collector.record import spool
 from collector.record.reading import reading
-from collector.record.rows import Poll, Round, Scrape, Snapshot
+from collector.record.rows import Poll, PolledRows, Scrape, Snapshot
 from collector.record.schema import MIGRATIONS
 from collector.record.statuses import STATUSES
 from collector.storage.drain import drain
@@ -37,7 +37,7 @@ def keep(folder: Path, number: int, items: Items, total: int | None, second: int
         snapshots.append(Snapshot(run, "p", "a", kind, slot, item_total, counts, other))
     scrape = Scrape(run, "p", "a", slot, 300, "ok", 200, None, None, None, 1, run, run, total, None, None)
     poll = Poll(run, "p", "id", "https://example.com", "collect", "1", slot, 300, run, 1)
-    spool.write(folder / "spool", slot, run, Round([poll], [], [scrape], snapshots))
+    spool.write(folder / "spool", slot, run, PolledRows([poll], [], [scrape], snapshots))
 
 
 def drained(folder: Path) -> None:

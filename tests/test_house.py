@@ -211,7 +211,7 @@ def test_the_columns_are_those_that_the_migrations_make(version: int) -> None:
 
 def test_the_tables_have_one_list() -> None:
     """Schema, spool and the rows of a round name the same tables in the same order; both packages the same statuses."""
-    assert TABLES == tuple(field.name for field in fields(rows.Round))
+    assert TABLES == tuple(field.name for field in fields(rows.PolledRows))
     assert statuses.STATUSES == series.STATUSES
 
 

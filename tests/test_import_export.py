@@ -17,7 +17,7 @@ from collector.clock import SimulatedClock
 from collector.errors import InputRefused, LockHeld, RecordNotWritten, RecordUnreadable
 from collector.record import spool
 from collector.record.reading import reading
-from collector.record.rows import Poll, Pool, Round, Scrape, Snapshot
+from collector.record.rows import Poll, PolledRows, Pool, Scrape, Snapshot
 from collector.record.statuses import STATUSES
 from collector.storage.lock import writing
 
@@ -61,7 +61,7 @@ def poll(folder: Path, slot: datetime, outcome: str = "ok", **other_statuses: in
         folder / "spool",
         slot,
         run,
-        Round([Poll(run, "p", "i", "e", "collect", "1", slot, 300, run, 1)], [], [scrape], found),
+        PolledRows([Poll(run, "p", "i", "e", "collect", "1", slot, 300, run, 1)], [], [scrape], found),
     )
 
 
@@ -198,7 +198,9 @@ def test_an_export_takes_a_pool_by_its_display_name(tmp_path: Path) -> None:
     for slot, name in zip(slots, ("vision-old", "vision-new"), strict=True):
         poll(tmp_path, slot)
         run = slot + timedelta(seconds=2)
-        spool.write(tmp_path / "spool", slot, run, Round(pools=[Pool(run, "p", "a", slot, listed=True, name=name)]))
+        spool.write(
+            tmp_path / "spool", slot, run, PolledRows(pools=[Pool(run, "p", "a", slot, listed=True, name=name)])
+        )
     for pattern in ("vision-n*", "[!b]"):
         call(tmp_path, "export", "--output", tmp_path / "out.csv", "--pool", pattern)
     for pattern in ("vision-o*", "VISION*"):

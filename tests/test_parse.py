@@ -12,7 +12,7 @@ from collector.api.parse import NotJson, Statistics, TypeCounts, WrongShape, par
 from collector.clock import SimulatedClock
 from collector.record import spool
 from collector.record.reading import reading
-from collector.record.rows import Round, Scrape, Snapshot
+from collector.record.rows import PolledRows, Scrape, Snapshot
 from collector.record.statuses import LARGEST_COUNT, STATUSES
 
 NOTHING = dict.fromkeys(STATUSES)
@@ -223,7 +223,7 @@ def test_what_is_accepted_can_be_kept(
     slot = datetime(2026, 1, 15)
     scrape = Scrape(slot, "p", "a", slot, 60, "ok", 200, None, None, None, 1, slot, slot, 1, answer.disagreement, None)
     kept = [Snapshot(slot, "p", "a", i.type, slot, i.total, i.counts, i.other_statuses) for i in answer.items]
-    spool.write(folder / "spool", slot, slot, Round([], [], [scrape], kept))
+    spool.write(folder / "spool", slot, slot, PolledRows([], [], [scrape], kept))
 
     def stored() -> dict[str, TypeCounts]:
         with reading(folder / "none", folder / "spool", SimulatedClock(slot.replace(tzinfo=UTC)).pause) as record:

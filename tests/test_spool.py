@@ -19,7 +19,7 @@ from collector.errors import RecordNotWritten
 from collector.record import spool
 from collector.record.database import in_memory
 from collector.record.reading import reading
-from collector.record.rows import Poll, Round, Scrape, Snapshot, row_of
+from collector.record.rows import Poll, PolledRows, Scrape, Snapshot, row_of
 from collector.record.spooled import load
 from collector.record.statuses import STATUSES
 from collector.storage.drain import Drained, drain
@@ -38,14 +38,14 @@ SNAPSHOTS = st.builds(
 )
 
 
-def a_round(minute: int = 0) -> Round:
+def a_round(minute: int = 0) -> PolledRows:
     """Return a round of one poll of two pools, one of which failed."""
     slot, run = SLOT + timedelta(minutes=minute), RUN + timedelta(minutes=minute)
     counts: dict[str, int | None] = dict.fromkeys(STATUSES) | {"Queue": 3}
     good = Scrape(run, "p", "a", slot, 60, "ok", 200, None, None, "id", 1, run, run, 3, None, None)
     bad = Scrape(run, "p", "b", slot, 60, "not_json", 200, None, "x", "id", 1, run, run, None, None, 'é "\n\t')
     poll = Poll(run, "p", "id", "https://example.com", "collect", "1", slot, 60, run, 2)
-    return Round([poll], [], [good, bad], [Snapshot(run, "p", "a", "train", slot, 4, counts, {"Paused": 1})])
+    return PolledRows([poll], [], [good, bad], [Snapshot(run, "p", "a", "train", slot, 4, counts, {"Paused": 1})])
 
 
 def written(folder: Path, minute: int = 0) -> Path:
@@ -103,7 +103,7 @@ def test_rows_come_back_as_they_were(
     tmp_path_factory: pytest.TempPathFactory, scrapes: list[Scrape], snapshots: list[Snapshot]
 ) -> None:
     """Reading a file gives the rows of the round in their order, times in ISO 8601, whatever their texts."""
-    file = spool.write(tmp_path_factory.mktemp("spool"), SLOT, RUN, Round([], [], scrapes, snapshots))
+    file = spool.write(tmp_path_factory.mktemp("spool"), SLOT, RUN, PolledRows([], [], scrapes, snapshots))
     expected = [{"table": "scrapes"} | row_of(scrape) for scrape in scrapes]
     expected += [{"table": "snapshots"} | row_of(snapshot) for snapshot in snapshots]
     with in_memory() as connection:
@@ -195,13 +195,13 @@ from datetime import datetime
 from pathlib import Path
 from collector.record import spool
 from collector.errors import RecordNotWritten
-from collector.record.rows import Discovery, Round
+from collector.record.rows import Discovery, PolledRows
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (400, 400))
 slot = datetime(2026, 1, 15, 8)
 page = Discovery(slot, "p", "0", 0, slot, "x", None, None, "x" * 400, None, 1, None, None, None, None)
 try:
-    spool.write(Path({str(tmp_path / "spool")!r}), slot, slot, Round([], [page], [], []))
+    spool.write(Path({str(tmp_path / "spool")!r}), slot, slot, PolledRows([], [page], [], []))
 except RecordNotWritten as error:
     print(error)
 """

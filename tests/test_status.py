@@ -14,7 +14,7 @@ import pytest
 from collector.clock import SimulatedClock
 from collector.record import spool
 from collector.record.reading import reading
-from collector.record.rows import Discovery, Poll, Round, Scrape
+from collector.record.rows import Discovery, Poll, PolledRows, Scrape
 from collector.status import PoolStatus, Status, status_of
 from collector.storage.drain import drain
 
@@ -33,7 +33,7 @@ def keep(folder: Path, *scrapes: Scrape, discoveries: tuple[Discovery, ...] = ()
     """Put the turns of one run into the spool, as a poll does."""
     run, slot = scrapes[0].run, scrapes[0].slot
     poll = Poll(run, "p", "id", "https://example.com", "collect", "1", slot, 60, run, len(scrapes))
-    spool.write(folder / "spool", slot, run, Round([poll], list(discoveries), list(scrapes), []))
+    spool.write(folder / "spool", slot, run, PolledRows([poll], list(discoveries), list(scrapes), []))
 
 
 def status(folder: Path, projects: tuple[str, ...] = ()) -> Status:

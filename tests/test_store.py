@@ -20,7 +20,7 @@ from collector.record import spool
 from collector.record.columns import TABLES
 from collector.record.database import Record
 from collector.record.reading import reading
-from collector.record.rows import Discovery, Poll, Round, Scrape, Snapshot
+from collector.record.rows import Discovery, Poll, PolledRows, Scrape, Snapshot
 from collector.record.statuses import STATUSES
 from collector.storage.drain import Drained, drain, ingest
 
@@ -33,7 +33,7 @@ def clock() -> SimulatedClock:
     return SimulatedClock(datetime(2026, 1, 15, 9, tzinfo=UTC))
 
 
-def a_round(second: int, outcomes: dict[str, str], queue: int = 1, slot: datetime = SLOT) -> Round:
+def a_round(second: int, outcomes: dict[str, str], queue: int = 1, slot: datetime = SLOT) -> PolledRows:
     """Return a run so many seconds into the slot, with one pool an outcome; the good ones have two types."""
     run = slot + timedelta(seconds=second)
     scrapes, snapshots = [], []
@@ -44,10 +44,10 @@ def a_round(second: int, outcomes: dict[str, str], queue: int = 1, slot: datetim
             snapshots.append(Snapshot(run, "p", pool, kind, slot, queue, counts, {"Pausé": 1, "queue": None}))
     poll = Poll(run, "p", "id", "https://example.com", "collect", "1", slot, 60, run, len(outcomes))
     page = Discovery(run, "p", "0", 0, slot, "ok", 200, None, None, None, 1, run, run, len(outcomes), None)
-    return Round([poll], [page], scrapes, snapshots)
+    return PolledRows([poll], [page], scrapes, snapshots)
 
 
-def keep(folder: Path, result: Round) -> Path:
+def keep(folder: Path, result: PolledRows) -> Path:
     return spool.write(folder / "spool", result.scrapes[0].slot, result.scrapes[0].run, result)
 
 

@@ -7,15 +7,14 @@ import click
 
 from collector.api.credentials import AnyCredential, resolve
 from collector.cli import Context
-from collector.commands.schedule import read_crontab
 from collector.config.settings import Config
 from collector.console import as_json, say
+from collector.crontab import has_line, read_crontab
 from collector.doctor import Finding, look_at_api, look_at_files, look_at_record, not_asked, worst
 from collector.errors import ConfigError, RecordUnreadable
 from collector.polling import backoff
 from collector.polling.sessions import open_sessions
 from collector.record.reading import reading
-from collector.schedule import has_line
 
 EXIT_CODES = {"ok": 0, "warning": 1, "error": 2}
 MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}

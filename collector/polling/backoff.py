@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from collector.api.outcomes import RequestFailed
-from collector.polling.poll import Session
+from collector.polling.requests import Session
 
 FILE: Final = "refused.json"
 # The gateway locks a key for five minutes after more than five failures in a row.

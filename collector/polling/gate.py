@@ -1,18 +1,17 @@
 """The gate before a credential: no key is locked out, whatever is asked with it."""
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import Final, Generic, TypeVar
 
 from collector.api.outcomes import RequestFailed
 
-if TYPE_CHECKING:
-    from collector.polling.scheduler import Request
-
+Asked = TypeVar("Asked")
+"""What comes to a gate: a request."""
 REFUSED_CREDENTIAL: Final = frozenset({"unauthorized", "forbidden"})
 UNPROVEN: Final = 4
 
 
-class Gate:
+class Gate(Generic[Asked]):
     """Keeps one credential from being locked: the gateway locks a key after more than five failed signatures in a row.
 
     Until a good answer proves the credential one request goes alone, then at most four together; the others wait here,
@@ -22,15 +21,15 @@ class Gate:
     def __init__(self) -> None:
         self.refusal: RequestFailed | None = None
         self._places: float = 1
-        self._in_doubt: set[Request] = set()
-        self._waiting: list[Request] = []
+        self._in_doubt: set[Asked] = set()
+        self._waiting: list[Asked] = []
 
     @property
     def open(self) -> bool:
         """Whether nothing is in doubt any more."""
         return self._places == math.inf
 
-    def admits(self, request: "Request") -> bool:
+    def admits(self, request: Asked) -> bool:
         """Let a request pass, or keep it until `settle` hands it back."""
         if self.open:
             return True
@@ -40,7 +39,7 @@ class Gate:
         self._waiting.append(request)
         return False
 
-    def settle(self, request: "Request", failure: RequestFailed | None) -> list["Request"]:
+    def settle(self, request: Asked, failure: RequestFailed | None) -> list[Asked]:
         """Take note of how a request went, or that it is silent; hand back those that waited for it."""
         if self.open:
             return []

@@ -10,27 +10,17 @@ from collector.api.client import LONGEST_CODE, LONGEST_MESSAGE, ModelArts, Paylo
 from collector.api.outcomes import RequestFailed, error_of
 from collector.api.parse import NotJson, Statistics, WrongShape, parse_statistics
 from collector.clock import Clock
-from collector.config.settings import Project
 from collector.polling.discovery import DiscoveredPool, Known, parse_pools, selected
-from collector.polling.gate import Gate
-from collector.polling.scheduler import Answer, Attempts, Limits, Request
-from collector.record.rows import OK, Discovery, Poll, Pool, Round, Scrape, Snapshot
+from collector.polling.requests import Answer, Request, Session
+from collector.polling.scheduler import Limits, Scheduler
+from collector.record.rows import OK, Discovery, Poll, PolledRows, Pool, Scrape, Snapshot
 from collector.record.slots import naive
 
 MOST_PAGES = 1000
 
 
 @dataclass(frozen=True)
-class Session:
-    """A project with the means to ask for it."""
-
-    project: Project
-    gate: Gate
-    apis: Sequence[ModelArts]
-
-
-@dataclass(frozen=True)
-class Tick:
+class PollStamp:
     """What one poll is about: its slot and run (naive UTC), the interval in force and the command that polls."""
 
     run: datetime
@@ -39,14 +29,14 @@ class Tick:
     command: str
 
 
-async def poll(sessions: Sequence[Session], tick: Tick, clock: Clock, limits: Limits, known: Known) -> Round:
+async def poll(sessions: Sequence[Session], stamp: PollStamp, clock: Clock, limits: Limits, known: Known) -> PolledRows:
     """Poll all pools of all projects once.
 
     Parameters
     ----------
     sessions
         The projects; those without a list of pools are asked for their known ones, and listed when that is due.
-    tick
+    stamp
         Slot, run and interval, the same on every row.
     clock, limits
         What stamps and what bounds the requests.
@@ -55,15 +45,15 @@ async def poll(sessions: Sequence[Session], tick: Tick, clock: Clock, limits: Li
 
     Returns
     -------
-    Round
+    PolledRows
         A row for every turn. What failed is in it with its cause; nothing is raised for it.
     """
-    result = Round()
-    attempts = Attempts(clock, limits)
-    scrapers = [_Scraper(session, tick, attempts, result, known) for session in sessions]
+    result = PolledRows()
+    scheduler = Scheduler(clock, limits)
+    scrapers = [_Scraper(session, stamp, scheduler, result, known) for session in sessions]
     for scraper in scrapers:
         scraper.start()
-    await attempts.run()
+    await scheduler.run()
     ended = naive(clock.now())
     for scraper in scrapers:
         scraper.finish()
@@ -71,14 +61,14 @@ async def poll(sessions: Sequence[Session], tick: Tick, clock: Clock, limits: Li
         result.pools.extend(scraper.described.values())
         result.polls.append(
             Poll(
-                run=tick.run,
+                run=stamp.run,
                 project=project.name,
                 project_id=project.project_id,
                 endpoint=project.endpoint,
-                command=tick.command,
+                command=stamp.command,
                 version=__version__,
-                slot=tick.slot,
-                interval_seconds=tick.interval_seconds,
+                slot=stamp.slot,
+                interval_seconds=stamp.interval_seconds,
                 ended_at=ended,
                 pools=len(scraper.asked),
                 discovered=scraper.discovered,
@@ -90,13 +80,15 @@ async def poll(sessions: Sequence[Session], tick: Tick, clock: Clock, limits: Li
 class _Scraper:
     """One project's part of a poll."""
 
-    def __init__(self, session: Session, tick: Tick, attempts: Attempts, result: Round, known: Known) -> None:
+    def __init__(
+        self, session: Session, stamp: PollStamp, scheduler: Scheduler, result: PolledRows, known: Known
+    ) -> None:
         self.session = session
         self.asked: set[str] = set()
         self.described: dict[str, Pool] = {}
         self.discovered: bool | None = None
-        self._tick = tick
-        self._attempts = attempts
+        self._stamp = stamp
+        self._scheduler = scheduler
         self._result = result
         self._known = known
         self._open_listings = 0
@@ -132,11 +124,11 @@ class _Scraper:
                     failure = self._not_understood(error, answer.payload)
             self._result.discoveries.append(
                 Discovery(
-                    run=self._tick.run,
+                    run=self._stamp.run,
                     project=self.session.project.name,
                     workspace=workspace,
                     page=len(tokens),
-                    slot=self._tick.slot,
+                    slot=self._stamp.slot,
                     pools=None if failure is not None else len(pools),
                     **_turn(answer, failure),
                 )
@@ -167,13 +159,13 @@ class _Scraper:
 
     def _describe(self, pool: DiscoveredPool, workspace: str) -> None:
         told = {f.name: getattr(pool, f.name) for f in fields(pool)}
-        project, tick = self.session.project.name, self._tick
-        described = Pool(tick.run, project, slot=tick.slot, listed=True, workspace=workspace, **told)
+        project, stamp = self.session.project.name, self._stamp
+        described = Pool(stamp.run, project, slot=stamp.slot, listed=True, workspace=workspace, **told)
         # A pool whose statistics say that it is gone is gone, whether that answer or the listing came first.
         self.described.setdefault(pool.pool, described)
 
     def _gone(self, pool: str) -> None:
-        self.described[pool] = Pool(self._tick.run, self.session.project.name, pool, self._tick.slot, listed=False)
+        self.described[pool] = Pool(self._stamp.run, self.session.project.name, pool, self._stamp.slot, listed=False)
 
     def _scrape(self, pools: Sequence[DiscoveredPool]) -> None:
         for pool in selected(pools, self.session.project):
@@ -184,7 +176,7 @@ class _Scraper:
                     self._ask(pool)
 
     def _ask(self, pool: str) -> None:
-        name, tick = self.session.project.name, self._tick
+        name, stamp = self.session.project.name, self._stamp
 
         def answered(answer: Answer) -> None:
             statistics = Statistics(None, (), None)
@@ -201,25 +193,25 @@ class _Scraper:
             turn = _turn(answer, failure)
             self._result.scrapes.append(
                 Scrape(
-                    run=tick.run,
+                    run=stamp.run,
                     project=name,
                     pool=pool,
-                    slot=tick.slot,
-                    interval_seconds=tick.interval_seconds,
+                    slot=stamp.slot,
+                    interval_seconds=stamp.interval_seconds,
                     total=statistics.total,
                     disagreement=statistics.disagreement,
                     **turn,
                 )
             )
             self._result.snapshots.extend(
-                Snapshot(tick.run, name, pool, i.type, tick.slot, i.total, i.counts, i.other_statuses)
+                Snapshot(stamp.run, name, pool, i.type, stamp.slot, i.total, i.counts, i.other_statuses)
                 for i in statistics.items
             )
 
         self._add(lambda api, timeout: api.show_workload_statistics(pool, timeout), answered)
 
     def _add(self, send: Callable[[ModelArts, float], Awaitable[Payload]], answered: Callable[[Answer], None]) -> None:
-        self._attempts.add(Request(self.session.gate, self.session.apis, send, answered))
+        self._scheduler.add(Request(self.session.gate, self.session.apis, send, answered))
 
     def _not_understood(self, error: ValueError, payload: Payload) -> RequestFailed:
         api = self.session.apis[0]

@@ -8,14 +8,12 @@ another. (That is why retries and workers are not a library's: those hold their 
 import asyncio
 import itertools
 import random
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
-from collector.api.client import CONNECTIONS, ModelArts, Payload
+from collector.api.client import CONNECTIONS, Payload
 from collector.api.outcomes import RequestFailed
 from collector.clock import Clock
-from collector.polling.gate import Gate
+from collector.polling.requests import Answer, Request
 from collector.record.slots import naive
 
 PASSING = frozenset({"throttled", "server_error", "timeout", "refused", "disconnected", "cut_off", "unreachable"})
@@ -43,39 +41,11 @@ class Limits:
     """Requests at once, not counting those that stay silent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """How a request went in the end: a payload, or the last attempt's failure."""
-
-    attempts: int
-    started_at: datetime | None
-    answered_at: datetime | None
-    payload: Payload | None
-    failure: RequestFailed | None
-
-
 class NotAsked(RequestFailed):
     """A request that was not sent, for the cause that it carries."""
 
 
-@dataclass(slots=True, eq=False)
-class Request:
-    """One request to be made, and what to do with its answer."""
-
-    gate: Gate
-    apis: Sequence[ModelArts]
-    """The same project over each client."""
-    send: Callable[[ModelArts, float], Awaitable[Payload]]
-    answered: Callable[[Answer], None]
-    """May add further requests."""
-    attempts: int = 0
-    started_at: datetime | None = None
-    failure: RequestFailed | None = None
-    relieved: bool = False
-    """Whether another worker has taken the place of the one that waits for the answer."""
-
-
-class Attempts:
+class Scheduler:
     """Makes requests, each as often as it takes and the limits allow."""
 
     def __init__(self, clock: Clock, limits: Limits) -> None:

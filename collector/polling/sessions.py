@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from collector.api.auth import Authentication, SignatureAuth, TokenAuth
 from collector.api.client import ModelArts, Timeouts, new_clients
@@ -11,7 +12,10 @@ from collector.api.tokens import token_file
 from collector.clock import Clock
 from collector.config.settings import CollectSettings, Project
 from collector.polling.gate import Gate
-from collector.polling.poll import Session
+from collector.polling.requests import Session
+
+if TYPE_CHECKING:
+    from collector.polling.requests import Request
 
 
 @asynccontextmanager
@@ -37,7 +41,7 @@ async def open_sessions(
         settings.total_timeout.total_seconds(),
     )
     # The gateway locks keys, not profiles: two profiles with the same keys share one gate.
-    gates = {_key(credential): Gate() for credential in credentials.values()}
+    gates: dict[tuple[str, ...], Gate[Request]] = {_key(credential): Gate() for credential in credentials.values()}
     async with AsyncExitStack() as stack:
         clients = {}
         for loopback in {project.on_loopback for project in projects}:

@@ -118,7 +118,7 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class PolledRows:
     """All rows of one run, over all projects."""
 
     polls: list[Poll] = field(default_factory=list)

@@ -15,7 +15,7 @@ from typing import Final
 
 from collector.errors import RecordNotWritten
 from collector.record.columns import TABLES
-from collector.record.rows import Round, row_of
+from collector.record.rows import PolledRows, row_of
 
 FORMAT: Final = 1
 SUFFIX: Final = ".ndjson"
@@ -24,7 +24,7 @@ SET_ASIDE: Final = "unreadable"
 STAMP: Final = "%Y%m%dT%H%M%S"
 
 
-def write(spool: Path, slot: datetime, run: datetime, result: Round) -> Path:
+def write(spool: Path, slot: datetime, run: datetime, result: PolledRows) -> Path:
     """Keep a poll's rows; when this returns they survive a crash of the machine.
 
     Raises

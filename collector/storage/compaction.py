@@ -45,7 +45,7 @@ class Compacted:
     rows: int
 
 
-def pays(database: Path) -> bool:
+def compaction_due(database: Path) -> bool:
     """Return whether the file has grown by half since that was last tried: two looks at the folder, nothing more."""
     database = database.resolve()
     size, _ = _noted(database)

@@ -26,7 +26,7 @@ import duckdb
 from collector.record.schema import migrate
 from collector.sandbox.behaviour import ACCESS_KEY, PROJECT_ID, SECRET_KEY
 from collector.sandbox.simulated import simulated_pools
-from collector.storage.compaction import pays
+from collector.storage.compaction import compaction_due
 
 MOST_TIMES = 1.2
 POOLS = 100
@@ -103,7 +103,7 @@ def sandbox() -> Iterator[str]:
 
 def collect(folder: Path) -> tuple[float, float]:
     """Poll once with the real command; return its CPU seconds (user and system) and its wall seconds."""
-    if pays(folder / DATABASE):
+    if compaction_due(folder / DATABASE):
         sys.exit(f"{folder / DATABASE} would be compacted by the tick: that is not the ordinary one")
     environment = os.environ | {"HUAWEICLOUD_SDK_AK": ACCESS_KEY, "HUAWEICLOUD_SDK_SK": SECRET_KEY}
     began = time.perf_counter()

@@ -1,6 +1,8 @@
 """The lines of a crontab that poll and report: when they run, what they run, how they get into a crontab and out."""
 
 import shlex
+import shutil
+import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -123,3 +125,39 @@ def what_cron_lacks(config: Config, environment: Mapping[str, str]) -> list[str]
             if getattr(profile, f"{part}_file") is None
         ]
     return lacks
+
+
+def _program() -> str:
+    program = shutil.which("crontab")
+    if program is None:
+        raise ConfigError("there is no program crontab on this machine: install cron, or use poolscope watch")
+    return program
+
+
+def read_crontab() -> bytes:
+    """Return the user's crontab, empty where there is none.
+
+    Raises
+    ------
+    ConfigError
+        When it cannot be read.
+    """
+    done = subprocess.run([_program(), "-l"], capture_output=True, check=False)  # noqa: S603 - the user's own crontab
+    if done.returncode and b"no crontab" not in done.stderr:
+        raise ConfigError(f"crontab -l failed: {done.stderr.decode(errors='replace').strip()}")
+    return b"" if done.returncode else done.stdout
+
+
+def write_crontab(before: bytes, after: bytes) -> None:
+    """Put a crontab in the place of the one that was read; nothing is done where they are the same.
+
+    Raises
+    ------
+    ConfigError
+        When it cannot be written.
+    """
+    if after == before:
+        return
+    done = subprocess.run([_program(), "-"], input=after, capture_output=True, check=False)  # noqa: S603 - likewise
+    if done.returncode:
+        raise ConfigError(f"crontab was not changed: {done.stderr.decode(errors='replace').strip()}")
