@@ -16,8 +16,9 @@ from typing import Any, NoReturn
 import click
 
 from collector import __version__
+from collector.api.credentials import AnyCredential, resolve
 from collector.clock import Clock, SystemClock
-from collector.config import Config, read_config
+from collector.config.settings import Config, read_config
 from collector.console import warn
 from collector.errors import ConfigError, PoolscopeError
 
@@ -101,6 +102,32 @@ class Context:
         config, problems = self.read_config()
         refuse(problems)
         return config
+
+    def ready_to_poll(self) -> tuple[Config, dict[str, AnyCredential]]:
+        """Read all that a poll needs, before its first request.
+
+        Returns
+        -------
+        tuple
+            The configuration, and the credentials by profile.
+
+        Raises
+        ------
+        ConfigError
+            With every problem in one message.
+        """
+        config, problems = self.read_config()
+        credentials: dict[str, AnyCredential] = {}
+        if not problems and not config.projects:
+            problems.append("there is no project: add a section [projects.NAME] (poolscope init writes an example)")
+        for profile in dict.fromkeys(project.credentials for project in config.projects):
+            if profile in config.credentials:
+                credential, missing = resolve(config.credentials[profile], self.environment)
+                problems += missing
+                if credential is not None:
+                    credentials[profile] = credential
+        refuse(problems)
+        return config, credentials
 
 
 def refuse(problems: list[str]) -> None:

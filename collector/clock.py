@@ -18,7 +18,11 @@ class Clock(Protocol):
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Let so many seconds pass."""
+        """Let so many seconds pass, and others go on meanwhile."""
+        ...
+
+    def pause(self, seconds: float) -> None:
+        """Let so many seconds pass, where there is nothing else to do."""
         ...
 
 
@@ -36,6 +40,10 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Sleep in real time."""
         await asyncio.sleep(seconds)
+
+    def pause(self, seconds: float) -> None:
+        """Pause in real time."""
+        time.sleep(seconds)
 
 
 class SimulatedClock:
@@ -57,6 +65,10 @@ class SimulatedClock:
         """Move the time on at once; others get their turn as they would in a real sleep."""
         self._seconds += seconds
         await asyncio.sleep(0)
+
+    def pause(self, seconds: float) -> None:
+        """Move the time on at once."""
+        self._seconds += seconds
 
     def move_to(self, instant: datetime) -> None:
         """Move the time on to an instant; a clock never runs back, so an earlier instant changes nothing."""

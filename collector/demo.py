@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from collector.api.credentials import Credential
 from collector.clock import SimulatedClock
-from collector.collect import collect_slot
-from collector.config import CollectSettings, Project
-from collector.credentials import Credential
-from collector.discovery import Known
-from collector.sessions import open_sessions
-from collector.store import drain
+from collector.config.settings import CollectSettings, Project
+from collector.polling.discovery import Known
+from collector.polling.sessions import open_sessions
+from collector.polling.slot import collect_slot
+from collector.storage.drain import drain
 
 PROJECT = "demo"
 DAY = timedelta(days=1)
@@ -40,7 +40,7 @@ async def run_demo(
 
     Raises
     ------
-    RecordNotWritten, DatabaseRefused
+    RecordNotWritten, RecordUnreadable
     """
     # On a clock that stands still a pace would only distort the slots; the deadline is far, the time-outs are real.
     settings = CollectSettings(interval=step, requests_per_second=10_000)

@@ -9,20 +9,21 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
 
-from collector import spool
-from collector.backoff import UNAUTHORIZED
+from collector.api.outcomes import RequestFailed
+from collector.api.parse import NotJson, WrongShape, parse_statistics
 from collector.clock import Clock
-from collector.config import Config, Project
-from collector.database import Record
-from collector.discovery import parse_pools
+from collector.config.settings import Config, Project
 from collector.errors import LockHeld, RecordNotWritten
-from collector.gate import REFUSED_CREDENTIAL
-from collector.lock import lock_file, writing
-from collector.outcomes import RequestFailed
-from collector.parse import NotJson, WrongShape, parse_statistics
-from collector.poll import Session
-from collector.pools import describe, unknown_flavors
-from collector.slots import naive, say_duration, slot_of
+from collector.polling.backoff import UNAUTHORIZED
+from collector.polling.discovery import parse_pools
+from collector.polling.gate import REFUSED_CREDENTIAL
+from collector.polling.requests import Session
+from collector.record import spool
+from collector.record.database import Record
+from collector.record.durations import say_duration
+from collector.record.slots import naive, slot_of
+from collector.storage.lock import lock_file, writing
+from collector.storage.pools import describe, unknown_flavors
 
 Severity = Literal["ok", "warning", "error"]
 # The gateway refuses signatures whose date is further off than a quarter of an hour.
@@ -180,7 +181,7 @@ def look_at_record(record: Record, config: Config, now: datetime, scheduled: boo
     Parameters
     ----------
     record
-        The open record, see `store.reading`.
+        The open record, see `reading.reading`.
     now
         Aware.
     scheduled

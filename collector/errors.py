@@ -25,8 +25,8 @@ class RecordNotWritten(PoolscopeError):
     exit_code = 4
 
 
-class DatabaseRefused(PoolscopeError):
-    """The database is damaged, not Poolscope's, or written by a newer Poolscope; it was left untouched."""
+class RecordUnreadable(PoolscopeError):
+    """The record is damaged, in use, not Poolscope's, or written by a newer Poolscope; it was left untouched."""
 
     exit_code = 5
 

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from collector import backoff, spool
-from collector.compaction import compacted_at
-from collector.database import Record
+from collector.polling import backoff
+from collector.record import spool
+from collector.record.database import Record
+from collector.storage.compaction import compacted_at
 
 WINDOWS: Final = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
 
@@ -79,7 +80,7 @@ def status_of(
     Parameters
     ----------
     record
-        The open record, see `store.reading`.
+        The open record, see `reading.reading`.
     now
         Naive UTC.
     projects

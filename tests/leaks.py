@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import duckdb
 
-from collector.credentials import AnyCredential, Credential
+from collector.api.credentials import AnyCredential, Credential
 from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY
 
 # Shorter ones would be found by chance; of long ones each end is searched, for what was cut off too.

@@ -12,16 +12,17 @@ from typing import Any
 
 import duckdb
 
+from collector.api.credentials import AnyCredential, Credential
 from collector.clock import Clock, SimulatedClock
-from collector.collect import collect_slot, recall
-from collector.config import CollectSettings, Project
-from collector.credentials import AnyCredential, Credential
-from collector.discovery import Known
+from collector.config.settings import CollectSettings, Project
+from collector.polling.discovery import Known
+from collector.polling.known import read_known
+from collector.polling.sessions import open_sessions
+from collector.polling.slot import collect_slot
+from collector.record.rows import PolledRows, Scrape
+from collector.record.slots import naive, slot_of
 from collector.sandbox.behaviour import ACCESS_KEY, PROJECT_ID, SECRET_KEY
-from collector.sessions import open_sessions
-from collector.slots import naive, slot_of
-from collector.snapshot import Round, Scrape
-from collector.store import drain
+from collector.storage.drain import drain
 from tests.leaks import IN_USE
 
 START = datetime(2026, 1, 15, 8, tzinfo=UTC)
@@ -59,13 +60,13 @@ def collect(
     credentials: Mapping[str, AnyCredential] | None = None,
     known: Known = Known(),  # noqa: B008 - it is frozen
     now: datetime | None = None,
-) -> Round:
+) -> PolledRows:
     """Poll one slot with the real functions, keep it in the folder's spool, and return what was seen."""
     clock = clock or SimulatedClock(START)
     credentials = credentials or {"default": KEYS}
     IN_USE.use_credentials(credentials.values())
 
-    async def run() -> Round:
+    async def run() -> PolledRows:
         async with open_sessions(tuple(projects), credentials, settings, clock, folder / "record.duckdb") as sessions:
             return await collect_slot(sessions, settings, folder / "spool", clock, now or clock.now(), "collect", known)
 
@@ -78,20 +79,20 @@ def take_in(folder: Path) -> None:
 
 def poll_slots(
     folder: Path, endpoint: str, slots: int, drained: Callable[[int], bool] = lambda _: True, start: datetime = START
-) -> list[Round]:
+) -> list[PolledRows]:
     """Poll so many slots, half an hour apart, each knowing what the record holds."""
     seen = []
     for number in range(slots):
         clock = SimulatedClock(start + number * HALF_HOURLY.interval)
         slot = naive(slot_of(clock.now(), HALF_HOURLY.interval))
-        known = recall(folder / "record.duckdb", folder / "spool", slot, HALF_HOURLY.discovery_interval)
+        known = read_known(folder / "record.duckdb", folder / "spool", slot, HALF_HOURLY.discovery_interval)
         seen.append(collect(folder, [project(endpoint)], clock, HALF_HOURLY, known=known))
         if drained(number):
             take_in(folder)
     return seen
 
 
-def by_pool(result: Round) -> dict[str, Scrape]:
+def by_pool(result: PolledRows) -> dict[str, Scrape]:
     return {scrape.pool: scrape for scrape in result.scrapes}
 
 

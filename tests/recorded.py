@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from analysis.arrays import Floats, Ints
 from analysis.record.series import COUNTS, STATUSES, Pool, Series
-from collector.schema import migrate
+from collector.record.schema import migrate
 
 MONDAY = 1_767_571_200
 """5 January 2026, 00:00 UTC, in seconds since 1970."""
@@ -77,7 +77,7 @@ def record_of(
             totals = pd.concat(frames).groupby("slot", as_index=False)["total"].sum()
             scrapes.append(totals.assign(project=project, pool=pool, interval_seconds=interval, outcome="ok"))
     with duckdb.connect(str(path)) as connection:
-        migrate(connection, 0)
+        migrate(connection, 0, "test")
         connection.register("items", pd.concat(snapshots))
         connection.register("answers", pd.concat(scrapes).assign(run=datetime(2026, 1, 1)))
         kept = ", ".join(f'"{name}"' for name in ("project", "pool", "type", "slot", *COUNTS))

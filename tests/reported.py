@@ -15,7 +15,7 @@ import pytest
 from analysis.cli.report import report
 from analysis.record.series import Series
 from collector.cli import Context
-from collector.schema import migrate
+from collector.record.schema import migrate
 from tests.polling import poolscope
 from tests.recorded import MONDAY, observed
 
@@ -73,7 +73,7 @@ def empty_record(folder: Path, *, failed: int = 0) -> Path:
     """Make a record of nothing, or of attempts that all failed."""
     path = folder / "record.duckdb"
     with duckdb.connect(str(path)) as connection:
-        migrate(connection, 0)
+        migrate(connection, 0, "test")
         for slot in range(failed):
             connection.execute(
                 "INSERT INTO scrapes (run, project, pool, slot, interval_seconds, outcome) SELECT slot, 'p', 'a',"

@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from collector.sandbox.jobs import KEPT_FOR_EVER, STATUSES, Counts
+from collector.record.statuses import STATUSES
+from collector.sandbox.jobs import KEPT_FOR_EVER, Counts
 from tests.leaks import IN_USE
 
 Act = Callable[[socket.socket], None]

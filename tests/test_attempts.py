@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from collector.clock import SimulatedClock, SystemClock
-from collector.config import CollectSettings
+from collector.config.settings import CollectSettings
 from collector.sandbox.behaviour import PROJECT_ID
 from tests.polling import IMPATIENT, KEYS, START, by_pool, collect, project, statistics_path
 from tests.scripted import Scripted, answer, close, hang

@@ -12,8 +12,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from collector.lock import writing
-from collector.schema import MIGRATIONS, TABLES
+from collector.record.columns import TABLES
+from collector.record.schema import MIGRATIONS
+from collector.storage.lock import writing
 from tests.polling import configure, environment, poolscope, rows
 from tests.test_compact import RECORD, content, fill
 

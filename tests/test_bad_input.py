@@ -11,7 +11,7 @@ import pytest
 from analysis import History
 from analysis.errors import RecordUnreadable, RequestRefused
 from analysis.record.series import Series
-from collector.schema import migrate
+from collector.record.schema import migrate
 from tests.recorded import MONDAY, record_of, series_of
 
 STEP: Final = 300
@@ -62,7 +62,7 @@ def test_a_database_without_tables_or_rows_holds_no_slot(tmp_path: Path, door: s
     with pytest.raises(RecordUnreadable, match="holds no slot that was observed"):
         ask(path, door)
     with duckdb.connect(str(path)) as connection:
-        migrate(connection, 0)
+        migrate(connection, 0, "test")
     with pytest.raises(RecordUnreadable, match="holds no slot that was observed"):
         ask(path, door)
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from collector import __version__, spool
+from collector import __version__
 from collector.clock import SimulatedClock
-from collector.discovery import Known
+from collector.polling.discovery import Known
+from collector.record import spool
+from collector.record.slots import naive
 from collector.sandbox.behaviour import ACCESS_KEY, PROJECT_ID, SECRET_KEY, Behaviour
 from collector.sandbox.server import Sandbox
-from collector.slots import naive
 from tests.polling import FAST, GOOD, START, collect, configure, poolscope, project, rows, statistics_path
 from tests.scripted import Scripted, StillPool, another_process, answer
 
@@ -113,7 +114,7 @@ def test_all_problems_come_before_the_first_request(tmp_path: Path) -> None:
 def test_a_second_run_is_turned_away_at_once(tmp_path: Path) -> None:
     """Exit 3 while another process holds the lock: no waiting, no request."""
     hold = (
-        "import pathlib, sys; from collector.lock import writing\n"
+        "import pathlib, sys; from collector.storage.lock import writing\n"
         "with writing(pathlib.Path(sys.argv[1])): print('ready', flush=True); input()"
     )
     with Sandbox([StillPool("a")]) as sandbox:

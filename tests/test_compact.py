@@ -10,10 +10,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from collector.compaction import pays
+from collector.record.columns import TABLES
+from collector.record.schema import migrate
 from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY
 from collector.sandbox.server import Sandbox
-from collector.schema import TABLES, migrate
+from collector.storage.compaction import compaction_due
 from tests.polling import configure, environment, poolscope, rows
 from tests.scripted import StillPool, another_process
 from tests.test_watch import observed, watching
@@ -43,7 +44,7 @@ def fill(folder: Path, extra: str = "") -> None:
     """Make a record as years of drains leave it."""
     (folder / RECORD).parent.mkdir(exist_ok=True)
     with duckdb.connect(folder / RECORD) as connection:
-        migrate(connection, 0)
+        migrate(connection, 0, "test")
         connection.execute(
             """CREATE TEMP TABLE slots AS SELECT i, TIMESTAMP '2026-01-05' + i * INTERVAL 1 MINUTE AS slot
             FROM range(35 * 1440) t(i)"""
@@ -156,16 +157,16 @@ def test_a_note_that_cannot_be_written_undoes_nothing(tmp_path: Path) -> None:
 def test_collect_compacts_where_it_pays(tmp_path: Path) -> None:
     """A file that has grown by half since the last time, and is not small; after it the next poll leaves it alone."""
     fill(tmp_path, "INSERT INTO snapshots (project, slot, type) SELECT 'p', '2026-01-05', md5(i::VARCHAR) FROM noise")
-    assert pays(tmp_path / RECORD)
+    assert compaction_due(tmp_path / RECORD)
     before = content(tmp_path)["pools"]
     with Sandbox([StillPool("a")]) as sandbox:
         configure(tmp_path, sandbox.endpoint, 'pools = ["a"]')
         done = poolscope(tmp_path, "collect")
         assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
         assert (tmp_path / "data/poolscope.duckdb.compacted").exists()
-    assert not pays(tmp_path / RECORD)
+    assert not compaction_due(tmp_path / RECORD)
     assert before == content(tmp_path)["pools"]
-    assert not pays(tmp_path / "missing.duckdb")
+    assert not compaction_due(tmp_path / "missing.duckdb")
 
 
 def test_a_compaction_that_failed_is_not_tried_at_every_poll(tmp_path: Path) -> None:
@@ -177,7 +178,7 @@ def test_a_compaction_that_failed_is_not_tried_at_every_poll(tmp_path: Path) -> 
         configure(tmp_path, sandbox.endpoint, 'pools = ["a"]')
         done = poolscope(tmp_path, "collect")
         assert (0, "not_compacted") == (done.returncode, json.loads(done.stderr)["event"])
-        assert not pays(tmp_path / RECORD)
+        assert not compaction_due(tmp_path / RECORD)
         assert json.loads(poolscope(tmp_path, "status", "--json").stdout)["compacted_at"] is None
         done = poolscope(tmp_path, "collect")
         assert (0, "") == (done.returncode, done.stderr)
@@ -194,7 +195,7 @@ def test_watch_compacts_where_it_pays(tmp_path: Path) -> None:
             watch.until(lambda line: line["event"] == "compacted")
             watch.until(observed)
             assert 0 == watch.end()
-    assert not pays(tmp_path / RECORD)
+    assert not compaction_due(tmp_path / RECORD)
     assert before == content(tmp_path)["pools"]
     assert json.loads(poolscope(tmp_path, "status", "--json").stdout)["compacted_at"] is not None
 

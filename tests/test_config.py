@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import collector.commands
+from collector.api.credentials import CredentialProfile
 from collector.cli import Context
-from collector.config import CollectSettings, Config, Paths, Project, read_config
-from collector.credentials import CredentialProfile
+from collector.config.settings import CollectSettings, Config, Paths, Project, read_config
 from collector.errors import ConfigError
 from tests.leaks import innocent
 

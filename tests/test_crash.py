@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from collector.clock import SimulatedClock
-from collector.collect import collect_slot, recall
+from collector.polling.known import read_known
+from collector.polling.sessions import open_sessions
+from collector.polling.slot import collect_slot
+from collector.record.slots import naive, slot_of
 from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY, Behaviour
 from collector.sandbox.server import Sandbox
-from collector.sessions import open_sessions
-from collector.slots import naive, slot_of
-from collector.store import drain
+from collector.storage.drain import drain
 from tests.benchmarks.crash import kill_often
 from tests.polling import FAST, KEYS, START, configure, environment, poolscope, project, rows, statistics_path
 from tests.scripted import StillPool, another_process
@@ -127,7 +128,7 @@ def test_a_clock_that_steps_back_adds_nothing(tmp_path: Path) -> None:
     async def collect(hour: int, minute: int) -> None:
         clock = SimulatedClock(START + timedelta(hours=hour, minutes=minute))
         database, spool = tmp_path / "record.duckdb", tmp_path / "spool"
-        known = recall(database, spool, naive(slot_of(clock.now(), FAST.interval)), FAST.discovery_interval)
+        known = read_known(database, spool, naive(slot_of(clock.now(), FAST.interval)), FAST.discovery_interval)
         asked = (project(sandbox.endpoint, "a"),)
         async with open_sessions(asked, {"default": KEYS}, FAST, clock, database) as sessions:
             await collect_slot(sessions, FAST, spool, clock, clock.now(), "collect", known)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.credentials import REDACTED, Credential, CredentialProfile, resolve
+from collector.api.credentials import REDACTED, Credential, CredentialProfile, resolve
 
 DEFAULT = CredentialProfile("default")
 ENVIRONMENT = {"HUAWEICLOUD_SDK_AK": "AKX", "HUAWEICLOUD_SDK_SK": "SKX"}

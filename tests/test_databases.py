@@ -8,12 +8,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from collector import spool
-from collector.database import open_for_writing
-from collector.errors import DatabaseRefused
-from collector.schema import MIGRATIONS, TABLES
-from collector.store import drain
+from collector.errors import RecordUnreadable
+from collector.record import spool
+from collector.record.columns import TABLES
+from collector.record.schema import MIGRATIONS
+from collector.storage.drain import drain
+from collector.storage.opening import open_for_writing
 from tests.test_store import a_round, clock, content, drained, keep, read
+
+MADE = ";".join(MIGRATIONS) + f"; CREATE TABLE poolscope_migrations AS SELECT {len(MIGRATIONS)} AS version"
 
 
 @pytest.mark.parametrize(
@@ -21,15 +24,23 @@ from tests.test_store import a_round, clock, content, drained, keep, read
     [
         ("CREATE TABLE theirs AS SELECT 1 AS a", "left untouched: it was not made by Poolscope"),
         ("CREATE SCHEMA their; CREATE TABLE their.own AS SELECT 1 AS a", "it was not made by Poolscope"),
+        ("CREATE TABLE poolscope_migrations AS SELECT 'one' AS version", "it was not made by Poolscope"),
         (
             f"CREATE TABLE poolscope_migrations AS SELECT {len(MIGRATIONS) + 1} AS version",
             "left untouched: a newer Poolscope wrote it .* upgrade Poolscope",
+        ),
+        (f"{MADE}; ALTER TABLE scrapes DROP outcome", "no column outcome of type VARCHAR in its table scrapes"),
+        (f"{MADE}; ALTER TABLE snapshots ALTER slot TYPE VARCHAR", "no column slot of type TIMESTAMP"),
+        (f"{MADE}; DROP TABLE pools", "there is no table pools: .*poolscope restore"),
+        (
+            f"{MADE}; ALTER TABLE scrapes RENAME TO theirs; CREATE VIEW scrapes AS FROM theirs",
+            "there is no table scrapes",
         ),
     ],
 )
 @pytest.mark.parametrize("closed", [True, False], ids=["closed", "with a log"])
 def test_databases_of_others_are_left_untouched(tmp_path: Path, made: str, told: str, closed: bool) -> None:
-    """A foreign or newer database is refused to writer and readers, and not a byte of it or of its log changes."""
+    """A foreign, newer or mutilated database is refused to writer and readers; not a byte of it or its log changes."""
     program = "import duckdb, os, sys; c = duckdb.connect(sys.argv[1]); c.execute(sys.argv[2]); "
     program += "c.close()" if closed else "os._exit(0)"
     subprocess.run([sys.executable, "-c", program, str(tmp_path / "record.duckdb"), made], check=True)
@@ -37,7 +48,7 @@ def test_databases_of_others_are_left_untouched(tmp_path: Path, made: str, told:
     assert (1 if closed else 2) == len(before)
     file = keep(tmp_path, a_round(1, {"a": "ok"}))
     for use in (drained, read):
-        with pytest.raises(DatabaseRefused, match=told):
+        with pytest.raises(RecordUnreadable, match=told):
             use(tmp_path)
     assert before == content(tmp_path)
     assert [file] == spool.waiting(tmp_path / "spool")
@@ -49,7 +60,7 @@ def test_what_is_no_database_is_left_untouched(tmp_path: Path, garbage: bytes) -
     keep(tmp_path, a_round(1, {"a": "ok"}))
     (tmp_path / "record.duckdb").write_bytes(garbage)
     for use in (drained, read):
-        with pytest.raises(DatabaseRefused, match=r"record\.duckdb"):
+        with pytest.raises(RecordUnreadable, match=r"record\.duckdb"):
             use(tmp_path)
     assert garbage == (tmp_path / "record.duckdb").read_bytes()
     assert 1 == len(spool.waiting(tmp_path / "spool"))
@@ -78,8 +89,6 @@ def test_an_empty_database_becomes_the_record(tmp_path: Path) -> None:
     duckdb.connect(str(tmp_path / "record.duckdb")).close()
     assert {table: [] for table in TABLES} == read(tmp_path)
     for _ in range(2):
-        opened = asyncio.run(open_for_writing(tmp_path / "record.duckdb", clock(), 0.0))
-        assert not isinstance(opened, str)
-        with opened as record:
+        with asyncio.run(open_for_writing(tmp_path / "record.duckdb", clock(), 0.0)) as record:
             versions = record.execute("SELECT version FROM poolscope_migrations").fetchall()
         assert [(number,) for number in range(1, len(MIGRATIONS) + 1)] == versions

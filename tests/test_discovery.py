@@ -1,6 +1,5 @@
 """Which pools there are: listed on an interval of its own, kept as history, and polled whatever the listing does."""
 
-import asyncio
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,12 +9,12 @@ import duckdb
 import pytest
 
 from collector.clock import SimulatedClock
-from collector.discovery import DiscoveredPool, parse_pools
+from collector.polling.discovery import DiscoveredPool, parse_pools
+from collector.record.reading import reading
+from collector.record.rows import Nodes, PolledRows
+from collector.record.schema import MIGRATIONS
+from collector.record.slots import naive
 from collector.sandbox.behaviour import PROJECT_ID
-from collector.schema import MIGRATIONS
-from collector.slots import naive
-from collector.snapshot import Nodes, Round
-from collector.store import reading
 from tests.polling import GOOD, HALF_HOURLY, START, by_pool, poll_slots, rows, statistics_path, take_in
 from tests.scripted import Act, Scripted, answer, close
 
@@ -34,7 +33,7 @@ def listing(*items: dict[str, Any]) -> Act:
     return answer(200, json.dumps({"items": items}).encode())
 
 
-def asked(seen: list[Round]) -> list[list[str]]:
+def asked(seen: list[PolledRows]) -> list[list[str]]:
     return [sorted(by_pool(result)) for result in seen]
 
 
@@ -161,15 +160,15 @@ def test_what_a_listing_says_is_stored_as_it_was(tmp_path: Path) -> None:
     parts["spec"]["resources"] = {"flavor": "gpu.8", "count": 3}
     query = "SELECT pool, workspace, phase, kind, scope, queue_policy, nodes FROM pools"
 
-    async def read() -> list[tuple[Any, ...]]:
-        async with reading(tmp_path / "record.duckdb", tmp_path / "spool", SimulatedClock(START)) as record:
+    def read() -> list[tuple[Any, ...]]:
+        with reading(tmp_path / "record.duckdb", tmp_path / "spool", SimulatedClock(START).pause) as record:
             return record.execute(query).fetchall()
 
     with Scripted({LISTING: [listing(item("a", **parts))]}, FINE) as server:
         poll_slots(tmp_path, server.endpoint, 1, lambda _: False)
     nodes = {"flavor": "gpu.8", "count": 3, "available": None, "abnormal": None, "creating": None, "deleting": None}
     told = [("a", "0", "Abnormal", "Logical", ["Train", "Infer"], None, [nodes])]
-    assert told == asyncio.run(read())
+    assert told == read()
     take_in(tmp_path)
     assert told == rows(tmp_path / "record.duckdb", query)
 
@@ -184,12 +183,12 @@ def test_a_record_of_the_first_version_is_read_and_brought_up_to_date(tmp_path: 
         connection.execute("INSERT INTO poolscope_migrations VALUES (1, now()::TIMESTAMP, '0.1.0')")
         connection.execute("INSERT INTO polls (run, project, slot) VALUES ('2026-01-01', 'p', '2026-01-01')")
 
-    async def read() -> list[tuple[Any, ...]]:
-        async with reading(tmp_path / "record.duckdb", tmp_path / "spool", SimulatedClock(START)) as record:
+    def read() -> list[tuple[Any, ...]]:
+        with reading(tmp_path / "record.duckdb", tmp_path / "spool", SimulatedClock(START).pause) as record:
             return record.execute("SELECT count(*), (SELECT count(*) FROM pools) FROM polls").fetchall()
 
-    assert [(1, 0)] == asyncio.run(read())
+    assert [(1, 0)] == read()
     with Scripted({LISTING: [listing(item("a"))]}, FINE) as server:
         poll_slots(tmp_path, server.endpoint, 1)
-    assert [(2, 1)] == asyncio.run(read())
+    assert [(2, 1)] == read()
     assert [(2,)] == rows(tmp_path / "record.duckdb", "SELECT max(version) FROM poolscope_migrations")

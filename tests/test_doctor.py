@@ -10,9 +10,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from collector.record.schema import migrate
 from collector.sandbox.behaviour import PROJECT_ID, SECRET_KEY
 from collector.sandbox.server import Sandbox
-from collector.schema import migrate
 from tests.polling import GOOD, configure, poolscope, statistics_path
 from tests.scripted import Act, Scripted, StillPool, answer, close
 
@@ -137,7 +137,7 @@ def test_a_lock_that_cannot_be_taken_is_an_error_among_the_others(tmp_path: Path
     lock = tmp_path / f"{RECORD}.lock"
     lock.mkdir(parents=True)
     with duckdb.connect(tmp_path / RECORD) as connection:
-        migrate(connection, 0)
+        migrate(connection, 0, "test")
         connection.execute("INSERT INTO scrapes (run, slot, outcome) VALUES ('2026-01-05', '2026-01-05', 'ok')")
     done = poolscope(tmp_path, "doctor")
     assert 2 == done.returncode

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from collector.auth import SignatureAuth
-from collector.client import ModelArts, Timeouts, new_clients
+from collector.api.auth import SignatureAuth
+from collector.api.client import ModelArts, Timeouts, new_clients
+from collector.api.credentials import Credential
+from collector.api.outcomes import RequestFailed
 from collector.clock import SystemClock
-from collector.credentials import Credential
-from collector.outcomes import RequestFailed
 from collector.sandbox.behaviour import GONE, PROJECT_ID, Behaviour, Fault
 from collector.sandbox.faults import EXPIRED_PEM, KINDS, is_gone, meets, read_fault
 from collector.sandbox.server import Sandbox

@@ -12,11 +12,13 @@ from analysis.errors import RecordUnreadable
 from analysis.history import History
 from analysis.record.database import SCRAPES, SNAPSHOTS
 from analysis.summary import summary
-from collector import spool
 from collector.clock import SimulatedClock
-from collector.schema import MIGRATIONS
-from collector.snapshot import STATUSES, Poll, Round, Scrape, Snapshot
-from collector.store import drain, reading
+from collector.record import spool
+from collector.record.reading import reading
+from collector.record.rows import Poll, PolledRows, Scrape, Snapshot
+from collector.record.schema import MIGRATIONS
+from collector.record.statuses import STATUSES
+from collector.storage.drain import drain
 
 SLOT = datetime(2026, 1, 15, 8, 0)
 STEP = timedelta(minutes=5)
@@ -35,7 +37,7 @@ def keep(folder: Path, number: int, items: Items, total: int | None, second: int
         snapshots.append(Snapshot(run, "p", "a", kind, slot, item_total, counts, other))
     scrape = Scrape(run, "p", "a", slot, 300, "ok", 200, None, None, None, 1, run, run, total, None, None)
     poll = Poll(run, "p", "id", "https://example.com", "collect", "1", slot, 300, run, 1)
-    spool.write(folder / "spool", slot, run, Round([poll], [], [scrape], snapshots))
+    spool.write(folder / "spool", slot, run, PolledRows([poll], [], [scrape], snapshots))
 
 
 def drained(folder: Path) -> None:
@@ -103,12 +105,12 @@ def test_both_packages_read_the_same_success_of_a_slot(tmp_path: Path, first: in
     drained(tmp_path)
     keep(tmp_path, 0, {"train": (10 - first, {"Queue": 10 - first})}, 10 - first, second=10 - first)
 
-    async def collected() -> int:
-        async with reading(tmp_path / "record.duckdb", tmp_path / "spool", CLOCK) as record:
+    def collected() -> int:
+        with reading(tmp_path / "record.duckdb", tmp_path / "spool", CLOCK.pause) as record:
             return int(record.execute('SELECT "Queue" FROM snapshots').fetchall()[0][0])
 
     assert 1 == counts(tmp_path)["Queue"]["train", at(0)]
-    assert 1 == asyncio.run(collected())
+    assert 1 == collected()
 
 
 def test_the_tables_are_the_contract() -> None:

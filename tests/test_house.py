@@ -16,25 +16,30 @@ import analysis
 import collector
 from analysis.record import series
 from analysis.report import write
-from collector import cli, errors, schema, snapshot, spool
+from collector import cli, errors
 from collector.errors import PoolscopeError
-from collector.snapshot import STATUSES, Discovery, Poll, Pool, Scrape, Snapshot, row_of
+from collector.record import rows, schema, statuses
+from collector.record.columns import COLUMNS, TABLES, columns_at
+from collector.record.rows import Discovery, Poll, Pool, Scrape, Snapshot, row_of
+from collector.record.statuses import STATUSES
 
 ROOT = Path(collector.__file__).parent.parent
 PACKAGES = [Path(package.__file__ or "").parent for package in (collector, analysis)]
 FILES = sorted(file for package in PACKAGES for file in package.rglob("*.py"))
 # Who may import what lies outside, besides the standard library: the rest of the house knows nothing of it.
 KEEPERS = {
-    "httpx": {"collector/client.py", "collector/auth.py"},
+    "httpx": {"collector/api/client.py", "collector/api/auth.py"},
     "duckdb": {
-        "collector/backups.py",
-        "collector/database.py",
-        "collector/compaction.py",
-        "collector/store.py",
-        "collector/schema.py",
-        "collector/imports.py",
-        "collector/import_files.py",
-        "collector/exports.py",
+        "collector/storage/backups.py",
+        "collector/record/database.py",
+        "collector/storage/compaction.py",
+        "collector/record/spooled.py",
+        "collector/storage/drain.py",
+        "collector/storage/opening.py",
+        "collector/record/schema.py",
+        "collector/storage/imports.py",
+        "collector/storage/import_files.py",
+        "collector/storage/exports.py",
         "collector/sandbox/traces.py",
         "analysis/cli/output.py",
         "analysis/record/database.py",
@@ -176,15 +181,9 @@ def test_a_cron_tick_loads_no_more_than_it_uses(tmp_path: Path) -> None:
         '[collect]\nattempts = 1\n[projects.p]\nproject_id = "1"\nendpoint = "http://127.0.0.1:9"\npools = ["a"]\n'
     )
     modules = loaded(COLLECT, tmp_path)
-    assert {"collector.store", "duckdb", "httpx"} <= modules
+    assert {"collector.storage.drain", "duckdb", "httpx"} <= modules
     heavy = {"pandas", "numpy", "pyarrow", "matplotlib", "rich", "analysis", "collector.sandbox"}
     assert set() == (modules & heavy) - loaded("import duckdb", tmp_path)
-
-
-def columns() -> dict[str, list[str]]:
-    with duckdb.connect() as connection:
-        schema.migrate(connection, 0)
-        return {table: list(names) for table, names in schema.columns_of(connection).items()}
 
 
 def blank(kind: type) -> Any:  # noqa: ANN401 - a record of any table
@@ -200,13 +199,26 @@ def test_the_spools_fields_are_the_tables_columns(table: str, kind: type) -> Non
     found = set(row_of(blank(kind)))
     if kind is Snapshot:
         found = (found - {"run"}) | set(STATUSES)
-    assert set(columns()[table]) == found
+    assert set(COLUMNS[table]) == found
+
+
+@pytest.mark.parametrize("version", range(1, len(schema.MIGRATIONS) + 1))
+def test_the_columns_are_those_that_the_migrations_make(version: int) -> None:
+    """At every version of the schema, names, types and order."""
+    with duckdb.connect() as connection:
+        schema.migrate(connection, 0, "test", version)
+        made = {
+            table: {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE {table}").fetchall()}
+            for table in columns_at(version)
+        }
+    assert columns_at(version) == made
+    assert [list(names) for names in columns_at(version).values()] == [list(names) for names in made.values()]
 
 
 def test_the_tables_have_one_list() -> None:
     """Schema, spool and the rows of a round name the same tables in the same order; both packages the same statuses."""
-    assert schema.TABLES == spool.TABLES == tuple(field.name for field in fields(snapshot.Round))
-    assert snapshot.STATUSES == series.STATUSES
+    assert TABLES == tuple(field.name for field in fields(rows.PolledRows))
+    assert statuses.STATUSES == series.STATUSES
 
 
 def test_every_exit_code_is_explained() -> None:

@@ -1,6 +1,5 @@
 """Import and export: what is taken, what is refused, and that an export is taken back to the same rows."""
 
-import asyncio
 import json
 import os
 import stat
@@ -13,13 +12,14 @@ from typing import Any
 import duckdb
 import pytest
 
-from collector import spool
 from collector.cli import poolscope
 from collector.clock import SimulatedClock
-from collector.errors import DatabaseRefused, InputRefused, LockHeld, RecordNotWritten
-from collector.lock import writing
-from collector.snapshot import STATUSES, Poll, Round, Scrape, Snapshot
-from collector.store import reading
+from collector.errors import InputRefused, LockHeld, RecordNotWritten, RecordUnreadable
+from collector.record import spool
+from collector.record.reading import reading
+from collector.record.rows import Poll, PolledRows, Pool, Scrape, Snapshot
+from collector.record.statuses import STATUSES
+from collector.storage.lock import writing
 
 SLOT = datetime(2026, 1, 15, 8, 0)
 MINUTES = timedelta(minutes=5)
@@ -47,11 +47,8 @@ def parquet(folder: Path, query: str) -> Path:
 
 
 def rows(folder: Path, query: str) -> Rows:
-    async def read() -> Rows:
-        async with reading(folder / "r.duckdb", folder / "spool", SimulatedClock(SLOT.replace(tzinfo=UTC))) as record:
-            return record.execute(query).fetchall()
-
-    return asyncio.run(read())
+    with reading(folder / "r.duckdb", folder / "spool", SimulatedClock(SLOT.replace(tzinfo=UTC)).pause) as record:
+        return record.execute(query).fetchall()
 
 
 def poll(folder: Path, slot: datetime, outcome: str = "ok", **other_statuses: int | None) -> None:
@@ -64,7 +61,7 @@ def poll(folder: Path, slot: datetime, outcome: str = "ok", **other_statuses: in
         folder / "spool",
         slot,
         run,
-        Round([Poll(run, "p", "i", "e", "collect", "1", slot, 300, run, 1)], [], [scrape], found),
+        PolledRows([Poll(run, "p", "i", "e", "collect", "1", slot, 300, run, 1)], [], [scrape], found),
     )
 
 
@@ -195,6 +192,22 @@ def test_an_export_holds_the_window_and_the_pools_asked_for(tmp_path: Path) -> N
     assert [("imported", "a")] == duckdb.execute(f"SELECT project, pool FROM '{out}'").fetchall()
 
 
+def test_an_export_takes_a_pool_by_its_display_name(tmp_path: Path) -> None:
+    """A pattern on pools is one on the id or on the name that the pool has now, capitals and all."""
+    slots = [SLOT + number * MINUTES for number in range(2)]
+    for slot, name in zip(slots, ("vision-old", "vision-new"), strict=True):
+        poll(tmp_path, slot)
+        run = slot + timedelta(seconds=2)
+        spool.write(
+            tmp_path / "spool", slot, run, PolledRows(pools=[Pool(run, "p", "a", slot, listed=True, name=name)])
+        )
+    for pattern in ("vision-n*", "[!b]"):
+        call(tmp_path, "export", "--output", tmp_path / "out.csv", "--pool", pattern)
+    for pattern in ("vision-o*", "VISION*"):
+        with pytest.raises(InputRefused, match="no rows"):
+            call(tmp_path, "export", "--output", tmp_path / "out.csv", "--pool", pattern)
+
+
 def test_an_export_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     """What was there stays where nothing is selected; a folder that is missing is said; nothing is left over."""
     call(tmp_path, "import", "--interval", "5m", csv(tmp_path, HEADER, GOOD))
@@ -222,7 +235,7 @@ def test_a_record_in_use_is_said(tmp_path: Path) -> None:
     ) as reader:
         assert reader.stdout is not None
         reader.stdout.readline()
-        with pytest.raises(DatabaseRefused, match="try again"):
+        with pytest.raises(RecordUnreadable, match="try again"):
             call(tmp_path, "import", file)
         reader.communicate(b"\n")
 

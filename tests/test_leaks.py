@@ -15,7 +15,7 @@ PLANTED = "planted/by-a-test/and-never-to-be-told"
 LEAKING = f'''
 import logging, subprocess, sys
 import duckdb
-from collector.credentials import Credential, PasswordCredential
+from collector.api.credentials import Credential, PasswordCredential
 from collector.sandbox.behaviour import PROJECT_ID, SECRET_KEY
 from collector.sandbox.server import Sandbox
 from tests.leaks import IN_USE

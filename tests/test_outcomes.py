@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from collector.clock import SimulatedClock
-from collector.config import CollectSettings
+from collector.config.settings import CollectSettings
+from collector.record.rows import Scrape
+from collector.record.slots import naive
 from collector.sandbox.behaviour import SECRET_KEY
-from collector.slots import naive
-from collector.snapshot import Scrape
 from tests.polling import FAST, GOOD, IMPATIENT, KEYS, START, by_pool, collect, project, rows, statistics_path, take_in
 from tests.scripted import Act, Scripted, answer, close, cut_off, drip, hang, reset
 

@@ -1,6 +1,5 @@
 """From a body to counts: what is read, what is flagged, what is refused, and that there is nothing else."""
 
-import asyncio
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -9,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector import spool
+from collector.api.parse import NotJson, Statistics, TypeCounts, WrongShape, parse_statistics
 from collector.clock import SimulatedClock
-from collector.parse import LARGEST_COUNT, NotJson, Statistics, TypeCounts, WrongShape, parse_statistics
-from collector.snapshot import STATUSES, Round, Scrape, Snapshot
-from collector.store import reading
+from collector.record import spool
+from collector.record.reading import reading
+from collector.record.rows import PolledRows, Scrape, Snapshot
+from collector.record.statuses import LARGEST_COUNT, STATUSES
 
 NOTHING = dict.fromkeys(STATUSES)
 DOCUMENTED = {"total": 234, "items": [{"type": "train", "total": 234, "status": {"Pending": 0, "Queue": 234}}]}
@@ -223,10 +223,10 @@ def test_what_is_accepted_can_be_kept(
     slot = datetime(2026, 1, 15)
     scrape = Scrape(slot, "p", "a", slot, 60, "ok", 200, None, None, None, 1, slot, slot, 1, answer.disagreement, None)
     kept = [Snapshot(slot, "p", "a", i.type, slot, i.total, i.counts, i.other_statuses) for i in answer.items]
-    spool.write(folder / "spool", slot, slot, Round([], [], [scrape], kept))
+    spool.write(folder / "spool", slot, slot, PolledRows([], [], [scrape], kept))
 
-    async def stored() -> dict[str, TypeCounts]:
-        async with reading(folder / "none", folder / "spool", SimulatedClock(slot.replace(tzinfo=UTC))) as record:
+    def stored() -> dict[str, TypeCounts]:
+        with reading(folder / "none", folder / "spool", SimulatedClock(slot.replace(tzinfo=UTC)).pause) as record:
             names = ", ".join(f'"{status}"' for status in STATUSES)
             rows = record.execute(f"SELECT type, total, {names}, other_statuses FROM snapshots").fetchall()
             assert [(answer.disagreement,)] == record.execute("SELECT disagreement FROM scrapes").fetchall()
@@ -234,4 +234,4 @@ def test_what_is_accepted_can_be_kept(
             row[0]: TypeCounts(row[0], row[1], dict(zip(STATUSES, row[2:-1], strict=True)), row[-1]) for row in rows
         }
 
-    assert {i.type: i for i in answer.items} == asyncio.run(stored())
+    assert {i.type: i for i in answer.items} == stored()

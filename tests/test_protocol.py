@@ -16,13 +16,14 @@ from huaweicloudsdkmodelarts.v1 import (
     ShowWorkloadStatisticsRequest,
 )
 
+from collector.api.signing import DATE_FORMAT
 from collector.clock import SimulatedClock
+from collector.record.statuses import STATUSES
 from collector.sandbox.behaviour import ACCESS_KEY, AS_DOCUMENTED, PROJECT_ID, SECRET_KEY, Behaviour
 from collector.sandbox.connection import Answer
 from collector.sandbox.gateway import Request
-from collector.sandbox.jobs import STATUSES, Pool
+from collector.sandbox.jobs import Pool
 from collector.sandbox.server import Sandbox
-from collector.signing import DATE_FORMAT
 from tests.polling import by_pool, collect, project
 from tests.scripted import StillPool
 

@@ -11,13 +11,13 @@ from urllib.parse import urlencode
 
 import pytest
 
+from collector.api.signing import DATE_FORMAT, authorization, canonical_request, signature
 from collector.clock import SimulatedClock
 from collector.sandbox.behaviour import ACCESS_KEY, PROJECT_ID, SECRET_KEY, Behaviour
 from collector.sandbox.jobs import Job, Ledger
 from collector.sandbox.server import Sandbox
 from collector.sandbox.simulated import simulated_pools
 from collector.sandbox.traces import TracePool
-from collector.signing import DATE_FORMAT, authorization, canonical_request, signature
 
 MONDAY = datetime(2026, 1, 5, 12, tzinfo=UTC)
 POOLS = f"/v2/{PROJECT_ID}/pools"

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 
-from collector.sandbox.jobs import ENDED
+from collector.record.statuses import ENDED
 from collector.sandbox.plans import DEFAULT_PLANS
 from collector.sandbox.simulated import simulated_pools
 from collector.sandbox.simulation import Simulation

@@ -7,8 +7,9 @@ import duckdb
 import pytest
 
 from collector.errors import InputRefused
+from collector.record.statuses import ENDED, STATUSES
 from collector.sandbox.behaviour import Behaviour
-from collector.sandbox.jobs import ENDED, STATUSES, Job, Ledger
+from collector.sandbox.jobs import Job, Ledger
 from collector.sandbox.payloads import Json, statistics_payload
 from collector.sandbox.traces import TracePool, read_trace
 

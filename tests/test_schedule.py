@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from collector.config import read_config
+from collector.config.settings import read_config
+from collector.crontab import crontab_line
 from collector.errors import ConfigError
 from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY
 from collector.sandbox.server import Sandbox
-from collector.schedule import crontab_line
 from tests.plain import fill
 from tests.polling import configure, poolscope, rows
 from tests.scripted import StillPool

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.auth import SignatureAuth
+from collector.api.auth import SignatureAuth
+from collector.api.credentials import Credential
+from collector.api.signing import DATE_FORMAT, UNRESERVED, authorization, canonical_request, signature
 from collector.clock import SimulatedClock
-from collector.credentials import Credential
-from collector.signing import DATE_FORMAT, UNRESERVED, authorization, canonical_request, signature
 
 VECTORS: list[dict[str, Any]] = json.loads(
     (Path(__file__).parent / "data" / "signing_vectors.json").read_text(encoding="utf-8")

@@ -1,12 +1,14 @@
 """Slots, durations and instants."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.slots import UNITS, naive, parse_duration, parse_instant, say_duration, slot_of
+from collector.record.durations import UNITS, parse_duration, say_duration
+from collector.record.slots import naive, parse_instant, slot_of
 
 NOW = datetime(2026, 1, 15, 12, 34, 56, tzinfo=UTC)
 DIVISORS = [seconds for seconds in range(1, 86401) if 86400 % seconds == 0]
@@ -57,20 +59,48 @@ def test_a_slot_does_not_depend_on_the_zone(instant: datetime, interval: timedel
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("90s", 90), ("5m", 300), ("1h", 3600), ("14d", 1209600), ("1w", 604800), (" 2 h ", 7200), ("0s", 0)],
+    [
+        ("90s", 90),
+        ("5m", 300),
+        ("5 min", 300),
+        ("1h", 3600),
+        ("1.5h", 5400),
+        ("0.25s", 0.25),
+        ("2H", 7200),
+        ("14d", 1209600),
+        ("14D", 1209600),
+        ("1w", 604800),
+        ("1W", 604800),
+        (" 2 h ", 7200),
+        ("0s", 0),
+    ],
 )
-def test_durations_are_read(text: str, seconds: int) -> None:
-    """A whole number and its unit."""
+def test_durations_are_read(text: str, seconds: float) -> None:
+    """A number, decimals allowed, and its unit; days, hours and weeks with a capital too."""
     assert timedelta(seconds=seconds) == parse_duration(text)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "5", "m", "-5m", "1.5h", "5 min", "1h30m", "\u0665m", "1000000000s", "999999999w"]
+    "text", ["", "5", "m", "-5m", ".5h", "1.h", "1e3s", "5S", "5mo", "1h30m", "\u0665m", "1000000000s", "999999999w"]
 )
 def test_what_is_no_duration_says_what_one_looks_like(text: str) -> None:
-    """Signs, fractions, other units, other digits and lengths beyond all time are refused with an example."""
+    """Signs, other units, other digits, half numbers and lengths beyond all time are refused with an example."""
     with pytest.raises(ValueError, match="such as 5m"):
         parse_duration(text)
+
+
+@pytest.mark.parametrize("read", [parse_duration, lambda text: parse_instant(text, NOW)], ids=["duration", "instant"])
+def test_a_capital_m_is_refused(read: Callable[[str], object]) -> None:
+    """It is a minute to some and a month to others: the message says how each is written."""
+    with pytest.raises(ValueError, match="m for minutes, mo for months where a window is meant"):
+        read("30M")
+
+
+@pytest.mark.parametrize(("length", "said"), [(90.25, "90.25s"), (1e-6, "0.000001s"), (5400, "90m")])
+def test_a_duration_is_said_to_the_microsecond(length: float, said: str) -> None:
+    """In whole units where they leave no rest, else in seconds with decimals; it reads as it was."""
+    assert said == say_duration(timedelta(seconds=length))
+    assert timedelta(seconds=length) == parse_duration(said)
 
 
 @settings(deadline=None)

@@ -8,18 +8,21 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector import spool
 from collector.clock import SimulatedClock
 from collector.errors import RecordNotWritten
-from collector.snapshot import STATUSES, Poll, Round, Scrape, Snapshot, row_of
-from collector.store import Drained, drain
+from collector.record import spool
+from collector.record.database import in_memory
+from collector.record.reading import reading
+from collector.record.rows import Poll, PolledRows, Scrape, Snapshot, row_of
+from collector.record.spooled import load
+from collector.record.statuses import STATUSES
+from collector.storage.drain import Drained, drain
 from tests.leaks import innocent
 
 SLOT = datetime(2026, 1, 15, 8, 0)
@@ -35,14 +38,14 @@ SNAPSHOTS = st.builds(
 )
 
 
-def a_round(minute: int = 0) -> Round:
+def a_round(minute: int = 0) -> PolledRows:
     """Return a round of one poll of two pools, one of which failed."""
     slot, run = SLOT + timedelta(minutes=minute), RUN + timedelta(minutes=minute)
     counts: dict[str, int | None] = dict.fromkeys(STATUSES) | {"Queue": 3}
     good = Scrape(run, "p", "a", slot, 60, "ok", 200, None, None, "id", 1, run, run, 3, None, None)
     bad = Scrape(run, "p", "b", slot, 60, "not_json", 200, None, "x", "id", 1, run, run, None, None, 'é "\n\t')
     poll = Poll(run, "p", "id", "https://example.com", "collect", "1", slot, 60, run, 2)
-    return Round([poll], [], [good, bad], [Snapshot(run, "p", "a", "train", slot, 4, counts, {"Paused": 1})])
+    return PolledRows([poll], [], [good, bad], [Snapshot(run, "p", "a", "train", slot, 4, counts, {"Paused": 1})])
 
 
 def written(folder: Path, minute: int = 0) -> Path:
@@ -50,8 +53,11 @@ def written(folder: Path, minute: int = 0) -> Path:
 
 
 def drained(folder: Path) -> Drained:
-    clock = SimulatedClock(SLOT.replace(tzinfo=UTC))
-    return asyncio.run(drain(folder / "record.duckdb", folder / "spool", clock, 0.0))
+    return asyncio.run(drain(folder / "record.duckdb", folder / "spool", CLOCK, 0.0))
+
+
+CLOCK = SimulatedClock(SLOT.replace(tzinfo=UTC))
+SCRAPED = "SELECT count(DISTINCT slot), count(*) FROM scrapes"
 
 
 def without_line(number: int) -> Callable[[bytes], bytes]:
@@ -97,25 +103,26 @@ def test_rows_come_back_as_they_were(
     tmp_path_factory: pytest.TempPathFactory, scrapes: list[Scrape], snapshots: list[Snapshot]
 ) -> None:
     """Reading a file gives the rows of the round in their order, times in ISO 8601, whatever their texts."""
-    file = spool.write(tmp_path_factory.mktemp("spool"), SLOT, RUN, Round([], [], scrapes, snapshots))
+    file = spool.write(tmp_path_factory.mktemp("spool"), SLOT, RUN, PolledRows([], [], scrapes, snapshots))
     expected = [{"table": "scrapes"} | row_of(scrape) for scrape in scrapes]
     expected += [{"table": "snapshots"} | row_of(snapshot) for snapshot in snapshots]
-    times = ("run", "slot", "started_at", "answered_at")
-
-    def read(row: dict[str, Any]) -> dict[str, Any]:
-        return {k: datetime.fromisoformat(v) if k in times and v is not None else v for k, v in row.items()}
-
-    assert expected == [read(row) for row in spool.rows(file)]
+    with in_memory() as connection:
+        assert ([file], []) == load(connection, [file])
+        cursor = connection.execute("FROM spooled")
+        names = [column[0] for column in cursor.description or ()]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    assert expected == [{name: row[name] for name in kept} for row, kept in zip(rows, expected, strict=True)]
 
 
 def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
-    """Of no length but the whole one does a file read as rows."""
+    """Of no length but the whole one does a file read as rows; its last newline is nothing of them."""
     whole = written(tmp_path / "spool").read_bytes()
     cut = tmp_path / "cut.ndjson"
-    for length in range(len(whole)):
-        cut.write_bytes(whole[:length])
-        with pytest.raises(ValueError, match=r"."):
-            list(spool.rows(cut))
+    with in_memory() as connection:
+        for length in range(len(whole)):
+            cut.write_bytes(whole[:length])
+            expected = ([cut], []) if length == len(whole) - 1 else ([], [cut])
+            assert expected == load(connection, [cut])
 
 
 def test_cut_files_are_set_aside(tmp_path: Path) -> None:
@@ -138,19 +145,18 @@ def test_cut_files_are_set_aside(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_files_are_refused_and_kept(tmp_path: Path, damage: str) -> None:
-    """Damage refuses the file to both readers; the drain sets it aside whole and takes the others in."""
+    """A reader leaves a damaged file out; the drain sets it aside whole and takes the others in."""
     folder = tmp_path / "spool"
     file = written(folder)
     file.write_bytes(content := DAMAGES[damage](file.read_bytes()))
     written(folder, minute=1)
-    if damage != "a number for a time":  # rows() reads texts, whoever takes them as times refuses them
-        with pytest.raises(ValueError, match=r"."):
-            list(spool.rows(file))
+    with reading(tmp_path / "record.duckdb", folder, CLOCK.pause) as record:
+        assert [(1, 2)] == record.execute(SCRAPED).fetchall()
     result = drained(tmp_path)
     assert (1, [folder / "unreadable" / NAME]) == (result.files, result.set_aside)
     assert [content] == [path.read_bytes() for path in spool.set_aside_files(folder)]
     with duckdb.connect(str(tmp_path / "record.duckdb"), read_only=True) as record:
-        assert [(1, 2)] == record.execute("SELECT count(DISTINCT slot), count(*) FROM scrapes").fetchall()
+        assert [(1, 2)] == record.execute(SCRAPED).fetchall()
 
 
 def test_files_of_one_name_are_both_kept_aside(tmp_path: Path) -> None:
@@ -187,15 +193,15 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
 import resource, signal
 from datetime import datetime
 from pathlib import Path
-from collector import spool
+from collector.record import spool
 from collector.errors import RecordNotWritten
-from collector.snapshot import Discovery, Round
+from collector.record.rows import Discovery, PolledRows
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (400, 400))
 slot = datetime(2026, 1, 15, 8)
 page = Discovery(slot, "p", "0", 0, slot, "x", None, None, "x" * 400, None, 1, None, None, None, None)
 try:
-    spool.write(Path({str(tmp_path / "spool")!r}), slot, slot, Round([], [page], [], []))
+    spool.write(Path({str(tmp_path / "spool")!r}), slot, slot, PolledRows([], [page], [], []))
 except RecordNotWritten as error:
     print(error)
 """

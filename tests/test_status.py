@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from collector import spool
 from collector.clock import SimulatedClock
-from collector.snapshot import Discovery, Poll, Round, Scrape
+from collector.record import spool
+from collector.record.reading import reading
+from collector.record.rows import Discovery, Poll, PolledRows, Scrape
 from collector.status import PoolStatus, Status, status_of
-from collector.store import drain, reading
+from collector.storage.drain import drain
 
 NOW = datetime(2026, 1, 15, 12, 0, 30)
 SLOT = datetime(2026, 1, 15, 12, 0)
@@ -32,15 +33,12 @@ def keep(folder: Path, *scrapes: Scrape, discoveries: tuple[Discovery, ...] = ()
     """Put the turns of one run into the spool, as a poll does."""
     run, slot = scrapes[0].run, scrapes[0].slot
     poll = Poll(run, "p", "id", "https://example.com", "collect", "1", slot, 60, run, len(scrapes))
-    spool.write(folder / "spool", slot, run, Round([poll], list(discoveries), list(scrapes), []))
+    spool.write(folder / "spool", slot, run, PolledRows([poll], list(discoveries), list(scrapes), []))
 
 
 def status(folder: Path, projects: tuple[str, ...] = ()) -> Status:
-    async def read() -> Status:
-        async with reading(folder / "record.duckdb", folder / "spool", CLOCK) as record:
-            return status_of(record, folder / "record.duckdb", folder / "spool", NOW, projects)
-
-    return asyncio.run(read())
+    with reading(folder / "record.duckdb", folder / "spool", CLOCK.pause) as record:
+        return status_of(record, folder / "record.duckdb", folder / "spool", NOW, projects)
 
 
 def pool_of(folder: Path, name: str = "a") -> PoolStatus:

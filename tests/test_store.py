@@ -13,14 +13,16 @@ from typing import Any
 import duckdb
 import pytest
 
-from collector import spool
 from collector.clock import SimulatedClock
-from collector.collect import recall
-from collector.database import Record
-from collector.errors import DatabaseRefused
-from collector.schema import TABLES
-from collector.snapshot import STATUSES, Discovery, Poll, Round, Scrape, Snapshot
-from collector.store import Drained, drain, ingest, reading
+from collector.errors import RecordUnreadable
+from collector.polling.known import read_known
+from collector.record import spool
+from collector.record.columns import TABLES
+from collector.record.database import Record
+from collector.record.reading import reading
+from collector.record.rows import Discovery, Poll, PolledRows, Scrape, Snapshot
+from collector.record.statuses import STATUSES
+from collector.storage.drain import Drained, drain, ingest
 
 SLOT = datetime(2026, 1, 15, 8, 0)
 HOUR = timedelta(hours=1)
@@ -31,7 +33,7 @@ def clock() -> SimulatedClock:
     return SimulatedClock(datetime(2026, 1, 15, 9, tzinfo=UTC))
 
 
-def a_round(second: int, outcomes: dict[str, str], queue: int = 1, slot: datetime = SLOT) -> Round:
+def a_round(second: int, outcomes: dict[str, str], queue: int = 1, slot: datetime = SLOT) -> PolledRows:
     """Return a run so many seconds into the slot, with one pool an outcome; the good ones have two types."""
     run = slot + timedelta(seconds=second)
     scrapes, snapshots = [], []
@@ -42,10 +44,10 @@ def a_round(second: int, outcomes: dict[str, str], queue: int = 1, slot: datetim
             snapshots.append(Snapshot(run, "p", pool, kind, slot, queue, counts, {"Pausé": 1, "queue": None}))
     poll = Poll(run, "p", "id", "https://example.com", "collect", "1", slot, 60, run, len(outcomes))
     page = Discovery(run, "p", "0", 0, slot, "ok", 200, None, None, None, 1, run, run, len(outcomes), None)
-    return Round([poll], [page], scrapes, snapshots)
+    return PolledRows([poll], [page], scrapes, snapshots)
 
 
-def keep(folder: Path, result: Round) -> Path:
+def keep(folder: Path, result: PolledRows) -> Path:
     return spool.write(folder / "spool", result.scrapes[0].slot, result.scrapes[0].run, result)
 
 
@@ -65,12 +67,8 @@ def stored(folder: Path) -> Tables:
 
 def read(folder: Path) -> Tables:
     """Return every row as a reader sees it, spool and database as one."""
-
-    async def rows() -> Tables:
-        async with reading(folder / "record.duckdb", folder / "spool", clock()) as record:
-            return tables(record)
-
-    return asyncio.run(rows())
+    with reading(folder / "record.duckdb", folder / "spool", clock().pause) as record:
+        return tables(record)
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -150,12 +148,12 @@ def test_the_order_of_arrival_changes_nothing(tmp_path: Path, order: tuple[int, 
 def test_a_slots_successes_are_those_of_spool_and_database(tmp_path: Path) -> None:
     """What is drained and what waits both count as polled; failures and other slots do not."""
     database, folder = tmp_path / "record.duckdb", tmp_path / "spool"
-    assert set() == recall(database, folder, SLOT, HOUR).sampled
+    assert set() == read_known(database, folder, SLOT, HOUR).sampled
     keep(tmp_path, a_round(1, {"a": "ok", "b": "timeout"}))
     drained(tmp_path)
     keep(tmp_path, a_round(2, {"c": "ok", "d": "refused"}))
     keep(tmp_path, a_round(1, {"e": "ok"}, slot=SLOT + timedelta(minutes=1)))
-    assert {("p", "a"), ("p", "c")} == recall(database, folder, SLOT, HOUR).sampled
+    assert {("p", "a"), ("p", "c")} == read_known(database, folder, SLOT, HOUR).sampled
 
 
 def test_a_held_database_lets_the_spool_wait(tmp_path: Path) -> None:
@@ -178,7 +176,7 @@ def test_a_large_spool_goes_in_by_parts(tmp_path: Path, monkeypatch: pytest.Monk
     """The oldest first; what a part failed at leaves the parts before it in the record, and the others waiting."""
     files = [keep(tmp_path, a_round(1, {"a": "ok"}, slot=SLOT + timedelta(minutes=n))) for n in range(5)]
     expected = read(tmp_path)
-    monkeypatch.setattr("collector.store.LARGEST_DRAIN", 2 * files[0].stat().st_size)
+    monkeypatch.setattr("collector.storage.drain.LARGEST_DRAIN", 2 * files[0].stat().st_size)
     taken = []
 
     def fails_once(record: Record) -> None:
@@ -187,7 +185,7 @@ def test_a_large_spool_goes_in_by_parts(tmp_path: Path, monkeypatch: pytest.Monk
             raise duckdb.OutOfMemoryException("no room")
         ingest(record)
 
-    monkeypatch.setattr("collector.store.ingest", fails_once)
+    monkeypatch.setattr("collector.storage.drain.ingest", fails_once)
     first = drained(tmp_path)
     assert (2, True) == (first.files, "no room" in (first.waits_because or ""))
     assert files[2:] == spool.waiting(tmp_path / "spool")
@@ -201,6 +199,6 @@ def test_a_reader_is_told_of_a_writer(tmp_path: Path) -> None:
     keep(tmp_path, a_round(1, {"a": "ok"}))
     drained(tmp_path)
     with held(tmp_path, read_only=False):
-        with pytest.raises(DatabaseRefused, match=r"is in use .* try again"):
+        with pytest.raises(RecordUnreadable, match=r"is in use .* try again"):
             read(tmp_path)
-        assert set() == recall(tmp_path / "record.duckdb", tmp_path / "spool", SLOT, HOUR).sampled
+        assert set() == read_known(tmp_path / "record.duckdb", tmp_path / "spool", SLOT, HOUR).sampled

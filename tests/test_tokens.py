@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from collector.api.credentials import PasswordCredential
 from collector.clock import SimulatedClock
-from collector.config import CollectSettings
-from collector.credentials import PasswordCredential
+from collector.config.settings import CollectSettings
+from collector.record.rows import PolledRows
 from collector.sandbox.behaviour import Behaviour
 from collector.sandbox.server import Sandbox
-from collector.snapshot import Round
 from tests.polling import FAST, GOOD, IMPATIENT, START, collect, configure, poolscope, project, rows, statistics_path
 from tests.scripted import Act, Scripted, StillPool, answer, drip
 
@@ -32,14 +32,14 @@ def tick(
     after: timedelta = timedelta(),
     clock: SimulatedClock | None = None,
     settings: CollectSettings = FAST,
-) -> Round:
+) -> PolledRows:
     clock = clock or SimulatedClock(START)
     clock.move_to(START + after)
     asked = replace(project(endpoint, *(pool.id for pool in POOLS)), iam_endpoint=endpoint)
     return collect(folder, [asked], clock, settings, {"default": USER})
 
 
-def outcomes(seen: Round) -> set[str]:
+def outcomes(seen: PolledRows) -> set[str]:
     return {scrape.outcome for scrape in seen.scrapes}
 
 

@@ -28,7 +28,7 @@ with again(duckdb.connect)(sys.argv[1], read_only=True): print("ready", flush=Tr
 """
 LOCK = """
 import pathlib, sys
-from collector.lock import writing
+from collector.storage.lock import writing
 with writing(pathlib.Path(sys.argv[1])): print("ready", flush=True); input()
 """
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import click
 
-from collector.backups import Manifest, back_up
 from collector.cli import Context
 from collector.console import say, warn
-from collector.errors import DatabaseRefused
-from collector.lock import writing
-from collector.slots import naive
-from collector.store import drain, reading
+from collector.record.reading import reading
+from collector.record.slots import naive
+from collector.storage.backups import Manifest, back_up
+from collector.storage.drain import drain
+from collector.storage.lock import writing
 
 WAIT_SECONDS = 5.0
 
@@ -25,19 +25,18 @@ def command(context: Context, folder: Path) -> None:
     Into DIR, which must not be there yet or be empty, with a manifest of rows and checksums; what waits in the spool is
     taken in first. restore makes a database of it again, and any other tool reads the files.
     """
-    manifest = asyncio.run(_back_up(context, folder))
+    manifest = _back_up(context, folder)
     rows = sum(manifest.rows.values())
     say("backed_up", f"{folder}: {rows:,} rows of {len(manifest.rows)} tables", folder=str(folder), rows=manifest.rows)
 
 
-async def _back_up(context: Context, folder: Path) -> Manifest:
+def _back_up(context: Context, folder: Path) -> Manifest:
     paths, clock = context.config().paths, context.clock
     with writing(paths.database):
-        drained = await drain(paths.database, paths.spool, clock, WAIT_SECONDS)
-    if drained.waits_because:
-        raise DatabaseRefused(f"{paths.database} cannot be had now ({drained.waits_because}): no backup was made")
+        drained = asyncio.run(drain(paths.database, paths.spool, clock, WAIT_SECONDS))
+    drained.require_all(paths.database, "no backup was made")
     for path in drained.set_aside:
         warn("set_aside", f"{path}: damaged, set aside, and not in the backup", file=str(path))
     # Without the lock: polls go on meanwhile, into the spool.
-    async with reading(paths.database, paths.spool, clock) as record:
+    with reading(paths.database, paths.spool, clock.pause) as record:
         return back_up(record, folder, naive(clock.now()))

@@ -1,13 +1,11 @@
 """``poolscope compact``: the record's file made small."""
 
-import asyncio
-
 import click
 
 from collector.cli import Context
-from collector.compaction import compact
 from collector.console import say
 from collector.errors import InputRefused
+from collector.storage.compaction import compact
 
 WAIT_SECONDS = 5.0
 
@@ -23,7 +21,7 @@ def command(context: Context) -> None:
     database = context.config().paths.database
     if not database.exists():
         raise InputRefused(f"{database}: there is no record yet: poolscope collect makes it")
-    done = asyncio.run(compact(database, context.clock, WAIT_SECONDS))
+    done = compact(database, context.clock, WAIT_SECONDS)
     before, after = done.before / 1e6, done.after / 1e6
     say(
         "compacted",

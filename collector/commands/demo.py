@@ -13,16 +13,17 @@ from typing import Any
 
 import click
 
-from collector import spool
+from collector.api.credentials import Credential
 from collector.cli import summarise, write_report
 from collector.clock import SimulatedClock
 from collector.console import progress, say, table, warn
-from collector.credentials import Credential
 from collector.demo import run_demo
 from collector.errors import ConfigError, PoolscopeError
-from collector.lock import writing
+from collector.record import spool
+from collector.record.durations import parse_duration, say_duration
+from collector.record.slots import slot_of
 from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY
-from collector.slots import parse_duration, say_duration, slot_of
+from collector.storage.lock import writing
 
 # A Monday, so that every demo shows the same weeks.
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -39,7 +40,7 @@ def _read_step(_context: click.Context, _option: click.Parameter, text: str) -> 
         step = parse_duration(text)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
-    if not step or timedelta(days=1) % step:
+    if not step or step % timedelta(seconds=1) or timedelta(days=1) % step:
         raise click.BadParameter("the step has to divide a day: 1m, 5m, 1h")
     return step
 

@@ -5,17 +5,16 @@ from dataclasses import asdict
 
 import click
 
-from collector import backoff
+from collector.api.credentials import AnyCredential, resolve
 from collector.cli import Context
-from collector.commands.schedule import read_crontab
-from collector.config import Config
+from collector.config.settings import Config
 from collector.console import as_json, say
-from collector.credentials import AnyCredential, resolve
+from collector.crontab import has_line, read_crontab
 from collector.doctor import Finding, look_at_api, look_at_files, look_at_record, not_asked, worst
-from collector.errors import ConfigError, DatabaseRefused
-from collector.schedule import has_line
-from collector.sessions import open_sessions
-from collector.store import reading
+from collector.errors import ConfigError, RecordUnreadable
+from collector.polling import backoff
+from collector.polling.sessions import open_sessions
+from collector.record.reading import reading
 
 EXIT_CODES = {"ok": 0, "warning": 1, "error": 2}
 MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
@@ -53,9 +52,9 @@ async def _look(context: Context) -> list[Finding]:
         findings += await _look_at_apis(context, config)
     findings += look_at_files(config)
     try:
-        async with reading(config.paths.database, config.paths.spool, context.clock) as record:
+        with reading(config.paths.database, config.paths.spool, context.clock.pause) as record:
             findings += look_at_record(record, config, context.clock.now(), _scheduled(context))
-    except DatabaseRefused as refusal:
+    except RecordUnreadable as refusal:
         findings.append(Finding("database", "error", str(refusal)))
     return findings
 

@@ -1,6 +1,5 @@
 """``poolscope export``: the snapshot rows to Parquet or CSV."""
 
-import asyncio
 from datetime import datetime
 from pathlib import Path
 
@@ -8,9 +7,10 @@ import click
 
 from collector.cli import Context
 from collector.console import say
-from collector.exports import Selection, export
-from collector.slots import naive, parse_instant
-from collector.store import reading
+from collector.record.reading import reading
+from collector.record.selection import Selection
+from collector.record.slots import naive, parse_instant
+from collector.storage.exports import export
 
 
 @click.command("export")
@@ -18,7 +18,7 @@ from collector.store import reading
 @click.option("--since", metavar="INSTANT", help="Slots after it: 2026-01-31, 2026-01-31T08:00 (UTC), or an age, 30d.")
 @click.option("--until", metavar="INSTANT", help="Slots up to it.")
 @click.option("--project", "projects", multiple=True, help="Pattern, such as research*; may be repeated.")
-@click.option("--pool", "pools", multiple=True, help="Pattern on the pool's id; may be repeated.")
+@click.option("--pool", "pools", multiple=True, help="Pattern on the pool's id or display name; may be repeated.")
 @click.pass_obj
 def command(
     context: Context,
@@ -41,11 +41,11 @@ def command(
             raise click.BadParameter(str(error), param_hint=option) from None
 
     selection = Selection(instant("--since", since), instant("--until", until), projects, pools)
-    rows = asyncio.run(_export(context, selection, output))
+    rows = _export(context, selection, output)
     say("exported", f"{output}: {rows:,} rows", file=str(output), rows=rows)
 
 
-async def _export(context: Context, selection: Selection, output: Path) -> int:
+def _export(context: Context, selection: Selection, output: Path) -> int:
     paths = context.config().paths
-    async with reading(paths.database, paths.spool, context.clock) as record:
+    with reading(paths.database, paths.spool, context.clock.pause) as record:
         return export(record, selection, output)

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import click
 
-from collector import import_files, imports
 from collector.cli import Context
 from collector.console import progress, say, warn
-from collector.database import open_for_writing
-from collector.errors import DatabaseRefused, InputRefused
-from collector.lock import writing
-from collector.slots import naive, parse_duration, say_duration
-from collector.store import drain
+from collector.errors import InputRefused
+from collector.record.durations import parse_duration, say_duration
+from collector.record.slots import naive
+from collector.storage import import_files, imports
+from collector.storage.drain import drain
+from collector.storage.lock import writing
+from collector.storage.opening import open_for_writing
 
 WAIT_SECONDS = 5.0
 
@@ -23,8 +24,8 @@ def _read_interval(_context: click.Context, _option: click.Parameter, text: str 
         interval = None if text is None else parse_duration(text)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
-    if interval is not None and not interval:
-        raise click.BadParameter("an interval above zero is expected")
+    if interval is not None and (not interval or interval % timedelta(seconds=1)):
+        raise click.BadParameter("an interval of whole seconds above zero is expected")
     return interval
 
 
@@ -71,9 +72,8 @@ async def _import(
     drained = await drain(paths.database, paths.spool, clock, WAIT_SECONDS)
     for path in drained.set_aside:
         warn("set_aside", f"{path}: damaged, set aside; poolscope status names it until you remove it", file=str(path))
-    record = drained.waits_because or await open_for_writing(paths.database, clock, WAIT_SECONDS)
-    if isinstance(record, str):
-        raise DatabaseRefused(f"{paths.database} cannot be had now ({record}): nothing was imported, try again")
+    drained.require_all(paths.database, "nothing was imported, try again")
+    record = await open_for_writing(paths.database, clock, WAIT_SECONDS)
     with record, progress([*range(len(files)), None], "import") as parts:
         for number in parts:
             if number is not None:

@@ -1,6 +1,5 @@
 """``poolscope pools``: what discovery knows of the pools, and what has changed."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -10,9 +9,9 @@ import click
 
 from collector.cli import Context
 from collector.console import as_json, say, table
-from collector.discovery import STATES
-from collector.pools import Change, PoolDescription, describe, unknown_flavors
-from collector.store import reading
+from collector.polling.discovery import STATES
+from collector.record.reading import reading
+from collector.storage.pools import Change, PoolDescription, describe, unknown_flavors
 
 SHOWN_CHANGES = 20
 
@@ -27,7 +26,7 @@ def command(context: Context, json_: bool) -> None:
     configuration gives a node.
     """
     flavors = context.config().flavors
-    pools, changes = asyncio.run(_describe(context))
+    pools, changes = _describe(context)
     if json_:
         click.echo(as_json({"pools": [asdict(p) for p in pools], "changes": [asdict(c) for c in changes]}, indent=2))
         return
@@ -41,9 +40,9 @@ def command(context: Context, json_: bool) -> None:
         say("unknown_flavors", f"No cards a node in [flavors] for {', '.join(unknown)}.", flavors=unknown)
 
 
-async def _describe(context: Context) -> tuple[list[PoolDescription], list[Change]]:
+def _describe(context: Context) -> tuple[list[PoolDescription], list[Change]]:
     config = context.config()
-    async with reading(config.paths.database, config.paths.spool, context.clock) as record:
+    with reading(config.paths.database, config.paths.spool, context.clock.pause) as record:
         return describe(record, config.flavors)
 
 

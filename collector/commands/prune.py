@@ -6,14 +6,15 @@ from pathlib import Path
 
 import click
 
-from collector.backups import lacking, old_rows, prune, verify
 from collector.cli import Context
 from collector.console import say
-from collector.database import open_for_writing
-from collector.errors import DatabaseRefused, InputRefused
-from collector.lock import writing_in_turn
-from collector.slots import naive, parse_instant
-from collector.store import drain, reading
+from collector.errors import InputRefused
+from collector.record.reading import reading
+from collector.record.slots import naive, parse_instant
+from collector.storage.backups import lacking, old_rows, prune, verify
+from collector.storage.drain import drain
+from collector.storage.lock import writing_in_turn
+from collector.storage.opening import open_for_writing
 
 WAIT_SECONDS = 5.0
 # For a poll under way: it ends within three quarters of its interval, a minute by default.
@@ -46,22 +47,20 @@ def command(context: Context, before: str, backup: Path | None, yes: bool) -> No
 
 async def _prune(context: Context, instant: datetime, backup: Path | None) -> dict[str, int]:
     paths, clock = context.config().paths, context.clock
-    held = None if backup is None else await _held(context, instant, backup)
+    held = None if backup is None else _held(context, instant, backup)
     async with writing_in_turn(paths.database, clock, POLL_SECONDS):
         # What waits in the spool would come back.
         drained = await drain(paths.database, paths.spool, clock, WAIT_SECONDS)
-        record = drained.waits_because or await open_for_writing(paths.database, clock, WAIT_SECONDS)
-        if isinstance(record, str):
-            raise DatabaseRefused(f"{paths.database} cannot be had now ({record}): nothing was deleted, try again")
-        with record:
+        drained.require_all(paths.database, "nothing was deleted, try again")
+        with await open_for_writing(paths.database, clock, WAIT_SECONDS) as record:
             return prune(record, instant, held)
 
 
-async def _held(context: Context, instant: datetime, backup: Path) -> dict[str, int]:
+def _held(context: Context, instant: datetime, backup: Path) -> dict[str, int]:
     """Return how many old rows there are, by table, once a backup holds each; without the lock: polls go on."""
     paths = context.config().paths
     verify(backup)
-    async with reading(paths.database, paths.spool, context.clock) as record:
+    with reading(paths.database, paths.spool, context.clock.pause) as record:
         missing = lacking(record, instant, backup)
         if missing:
             raise InputRefused(f"{backup} lacks {missing:,} of the rows: make a new backup, nothing was deleted")

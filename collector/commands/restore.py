@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from collector.backups import restore
 from collector.cli import Context
 from collector.console import say
-from collector.lock import writing
+from collector.storage.backups import restore
+from collector.storage.lock import writing
 
 
 @click.command("restore")

@@ -11,12 +11,12 @@ from typing import Literal
 import click
 
 from collector.console import say
+from collector.record.durations import parse_duration
 from collector.sandbox.behaviour import ACCESS_KEY, REGION, SECRET_KEY, Behaviour, Fault
 from collector.sandbox.faults import KINDS, read_fault
 from collector.sandbox.jobs import Pool
 from collector.sandbox.server import Sandbox
 from collector.sandbox.simulated import simulated_pools
-from collector.slots import parse_duration
 
 DEFAULT_PORT = 8700
 HOW_TO_USE = """\

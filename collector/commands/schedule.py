@@ -1,15 +1,23 @@
 """``poolscope schedule``: the crontab line of a configuration, into the user's crontab and out of it."""
 
-import shutil
-import subprocess
 import sys
 
 import click
 
 from collector.cli import Context, check_options, refuse
 from collector.console import say
+from collector.crontab import (
+    COLLECT,
+    REPORT,
+    crontab_line,
+    read_crontab,
+    report_line,
+    what_cron_lacks,
+    with_line,
+    without,
+    write_crontab,
+)
 from collector.errors import ConfigError
-from collector.schedule import COLLECT, REPORT, crontab_line, report_line, what_cron_lacks, with_line, without
 
 
 @click.command("schedule")
@@ -37,7 +45,7 @@ def command(context: Context, install: bool, remove: bool, report: bool, options
         # The line is known by the file's path: what is in it, or that it is there no more, keeps nobody from this.
         before = read_crontab()
         after = without(before, file, what)
-        _write_crontab(before, after)
+        write_crontab(before, after)
         say("removed" if after != before else "not_there", f"your crontab has no line of {file}", config=str(file))
         return
     config = context.config()
@@ -51,34 +59,5 @@ def command(context: Context, install: bool, remove: bool, report: bool, options
         click.echo(line)
         return
     before = read_crontab()
-    _write_crontab(before, with_line(before, file, line, what))
+    write_crontab(before, with_line(before, file, line, what))
     say("installed", f"your crontab has this line:\n{line}", config=str(file), line=line)
-
-
-def _crontab() -> str:
-    program = shutil.which("crontab")
-    if program is None:
-        raise ConfigError("there is no program crontab on this machine: install cron, or use poolscope watch")
-    return program
-
-
-def read_crontab() -> bytes:
-    """Return the user's crontab, empty where there is none.
-
-    Raises
-    ------
-    ConfigError
-        When it cannot be read.
-    """
-    done = subprocess.run([_crontab(), "-l"], capture_output=True, check=False)  # noqa: S603 - the user's own crontab
-    if done.returncode and b"no crontab" not in done.stderr:
-        raise ConfigError(f"crontab -l failed: {done.stderr.decode(errors='replace').strip()}")
-    return b"" if done.returncode else done.stdout
-
-
-def _write_crontab(before: bytes, after: bytes) -> None:
-    if after == before:
-        return
-    done = subprocess.run([_crontab(), "-"], input=after, capture_output=True, check=False)  # noqa: S603 - likewise
-    if done.returncode:
-        raise ConfigError(f"crontab was not changed: {done.stderr.decode(errors='replace').strip()}")

@@ -1,6 +1,5 @@
 """``poolscope status``: how the record stands, for a person or for monitoring."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -11,9 +10,10 @@ import click
 from collector.cli import Context
 from collector.console import as_json, say, table, warn
 from collector.errors import RecordStale
-from collector.slots import naive, parse_duration, say_duration
+from collector.record.durations import parse_duration, say_duration
+from collector.record.reading import reading
+from collector.record.slots import naive
 from collector.status import WINDOWS, Status, status_of
-from collector.store import reading
 
 
 def _read_age(_context: click.Context, _option: click.Parameter, text: str | None) -> timedelta | None:
@@ -35,7 +35,7 @@ def command(context: Context, json_: bool, max_age: timedelta | None) -> None:
     The last slot, coverage and errors by cause of every pool over the last hour, day and week, and what waits in the
     spool.
     """
-    status = asyncio.run(_status(context))
+    status = _status(context)
     if json_:
         click.echo(as_json(asdict(status), indent=2))
     else:
@@ -45,10 +45,10 @@ def command(context: Context, json_: bool, max_age: timedelta | None) -> None:
         raise RecordStale(f"older than {say_duration(max_age)}: {'; '.join(stale)}")
 
 
-async def _status(context: Context) -> Status:
+def _status(context: Context) -> Status:
     config = context.config()
     paths, projects = config.paths, {project.name for project in config.projects}
-    async with reading(paths.database, paths.spool, context.clock) as record:
+    with reading(paths.database, paths.spool, context.clock.pause) as record:
         return status_of(record, paths.database, paths.spool, naive(context.clock.now()), projects)
 
 

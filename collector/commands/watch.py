@@ -9,16 +9,17 @@ from datetime import datetime
 
 import click
 
+from collector.api.credentials import AnyCredential
 from collector.cli import Context
 from collector.clock import Clock
-from collector.commands.collect import poll_slot, prepare
-from collector.compaction import pays
-from collector.config import Config
+from collector.config.settings import Config
 from collector.console import say, warn
-from collector.credentials import AnyCredential
 from collector.errors import ConfigError, LockHeld, PoolscopeError
-from collector.lock import writing
-from collector.slots import say_duration, slot_of
+from collector.polling.slot import poll_slot
+from collector.record.durations import say_duration
+from collector.record.slots import slot_of
+from collector.storage.compaction import compaction_due
+from collector.storage.lock import writing
 
 # A machine that was suspended, or whose clock was set, is noticed after so many seconds at the latest.
 LONGEST_WAIT = 2.0
@@ -34,7 +35,7 @@ def command(context: Context) -> None:
     slot in hand end, a second one does not. A slot that another run has in hand is left to it; what ends one collect
     does not end watch.
     """
-    config, credentials = prepare(context)
+    config, credentials = context.ready_to_poll()
     asyncio.run(_watch(context, config, credentials))
 
 
@@ -61,9 +62,9 @@ async def _watch(context: Context, config: Config, credentials: Mapping[str, Any
             last = slot
             with suppress(ConfigError):
                 # Keys may have been changed since; what cannot be read now leaves the old ones in use.
-                config, credentials = prepare(context)
+                config, credentials = context.ready_to_poll()
             await _poll(clock, slot, config, credentials)
-            if pays(config.paths.database) and (compaction is None or compaction.returncode is not None):
+            if compaction_due(config.paths.database) and (compaction is None or compaction.returncode is not None):
                 compaction = await _start_compaction(context)
         # The wall clock is looked at again and again: a sleep would not notice that it was set, or the machine asleep.
         left = (slot + interval - clock.now()).total_seconds()

@@ -109,6 +109,10 @@ class SkewedClock:
         """Sleep as the other clock does."""
         await self.clock.sleep(seconds)
 
+    def pause(self, seconds: float) -> None:
+        """Pause as the other clock does."""
+        self.clock.pause(seconds)
+
 
 def _late(answer: Answer, stopping: threading.Event) -> Answer:
     stopping.wait(LATENCY_SECONDS)

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl
 
+from collector.api.signing import ALGORITHM, DATE_FORMAT, canonical_request, signature
 from collector.clock import Clock
 from collector.sandbox.behaviour import Behaviour
-from collector.signing import ALGORITHM, DATE_FORMAT, canonical_request, signature
 
 LARGEST_SKEW = timedelta(minutes=15)
 FAILURES_ALLOWED = 5

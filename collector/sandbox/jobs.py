@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-ENDED = ("Completed", "Terminated", "Failed")
-STATUSES = ("Queue", "Pending", "Abnormal", "Terminating", "Creating", "Running", *ENDED)
-"""The nine statuses in the order in which the API documents them."""
+from collector.record.statuses import ENDED, STATUSES
 
 KEPT_FOR_EVER = math.inf
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import duckdb
 
 from collector.errors import InputRefused
-from collector.sandbox.jobs import ENDED, KEPT_FOR_EVER, Counts, Job, Ledger
+from collector.record.statuses import ENDED
+from collector.sandbox.jobs import KEPT_FOR_EVER, Counts, Job, Ledger
 
 COLUMNS = ("job_id", "pool", "type", "submit", "start", "end", "final", "gpus")
 

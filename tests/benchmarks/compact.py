@@ -7,7 +7,6 @@ the copy's seconds are those of `CREATE TABLE ... ORDER BY` into another file. I
 """
 
 import argparse
-import asyncio
 import csv
 import sys
 import tempfile
@@ -18,9 +17,9 @@ from pathlib import Path
 import duckdb
 
 from collector.clock import SystemClock
-from collector.compaction import compact
+from collector.record.schema import migrate
 from collector.sandbox.simulated import simulated_pools
-from collector.schema import migrate
+from collector.storage.compaction import compact
 
 MOST_BYTES = 0.2
 MOST_TIMES = 3.0
@@ -54,7 +53,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         record, copy = Path(folder) / "record.duckdb", Path(folder) / "copy.duckdb"
         with duckdb.connect(record) as connection:
-            migrate(connection, 0)
+            migrate(connection, 0, "test")
             simulate(Path(folder) / "counts.csv", options.pools, options.days)
             connection.execute(FILL, [f"{folder}/counts.csv"])
         arrived = record.stat().st_size
@@ -64,7 +63,7 @@ def main() -> int:
             connection.execute("CREATE TABLE snapshots AS FROM record.snapshots ORDER BY project, pool, type, slot")
         bare_seconds = time.perf_counter() - began
         began = time.perf_counter()
-        done = asyncio.run(compact(record, SystemClock(), 0.0))
+        done = compact(record, SystemClock(), 0.0)
         seconds = time.perf_counter() - began
         bare = copy.stat().st_size
     counts = done.rows * len(STATUSES)

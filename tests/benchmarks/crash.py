@@ -28,16 +28,17 @@ from pathlib import Path
 import duckdb
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from collector import spool
-from collector.backups import back_up
 from collector.clock import SystemClock
-from collector.compaction import compact
-from collector.lock import writing
+from collector.record import spool
+from collector.record.columns import TABLES
+from collector.record.schema import migrate
 from collector.sandbox.behaviour import Behaviour
 from collector.sandbox.server import Sandbox
 from collector.sandbox.simulated import simulated_pools
-from collector.schema import TABLES, migrate
-from collector.store import drain
+from collector.storage.backups import back_up
+from collector.storage.compaction import compact
+from collector.storage.drain import drain
+from collector.storage.lock import writing
 from tests.benchmarks import crash_lives as lives
 from tests.benchmarks.crash_lives import START, Content, Life, content, look
 from tests.benchmarks.whole import faults_of, kinds_of, slots_of
@@ -86,7 +87,7 @@ class Figures:
 def make_history(folder: Path) -> Content:
     """Make a record with a history, and a backup of it."""
     with duckdb.connect(folder / "history.duckdb") as record:
-        migrate(record, 0)
+        migrate(record, 0, "test")
         record.execute(HISTORY)
         back_up(record, folder / "backup", datetime.now(UTC))
         return content(record)
@@ -151,7 +152,7 @@ def last_look(life: Life, figures: Figures) -> list[str]:
     acknowledged = life.acknowledged()
     if not life.database.exists():
         return ["there is no database"] if acknowledged else []
-    asyncio.run(compact(life.database, SystemClock(), WAIT_SECONDS))
+    compact(life.database, SystemClock(), WAIT_SECONDS)
     with duckdb.connect(life.database, read_only=True) as record:
         stored = slots_of(record)
         figures.acknowledged += len(acknowledged)

@@ -16,21 +16,23 @@ from pathlib import Path
 import duckdb
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from collector import spool
-from collector.backups import restore
+from collector.api.credentials import Credential
 from collector.clock import SimulatedClock, SystemClock
-from collector.collect import collect_slot, recall
-from collector.compaction import compact
-from collector.config import CollectSettings, Project
-from collector.credentials import Credential
-from collector.database import Record
-from collector.errors import DatabaseRefused, LockHeld, PoolscopeError
-from collector.lock import writing
+from collector.config.settings import CollectSettings, Project
+from collector.errors import LockHeld, PoolscopeError, RecordUnreadable
+from collector.polling.known import read_known
+from collector.polling.sessions import open_sessions
+from collector.polling.slot import collect_slot
+from collector.record import spool
+from collector.record.columns import TABLES
+from collector.record.database import Record
+from collector.record.reading import reading
+from collector.record.slots import naive, slot_of
 from collector.sandbox.behaviour import ACCESS_KEY, PROJECT_ID, SECRET_KEY
-from collector.schema import TABLES
-from collector.sessions import open_sessions
-from collector.slots import naive, slot_of
-from collector.store import drain, reading
+from collector.storage.backups import restore
+from collector.storage.compaction import compact
+from collector.storage.drain import drain
+from collector.storage.lock import writing
 from tests.benchmarks.whole import PROJECT, Kind, faults_of
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -103,11 +105,11 @@ async def look(life: Life, wait_seconds: float) -> list[str]:
 
     Raises
     ------
-    DatabaseRefused
+    RecordUnreadable
         When another process writes to it for longer than the wait.
     """
     acknowledged = life.acknowledged()
-    async with reading(life.database, life.spool, SystemClock(), wait_seconds) as record:
+    with reading(life.database, life.spool, SystemClock().pause, wait_seconds) as record:
         if life.database.exists() and content(record) != life.history:
             return [f"the history is {content(record)}, was {life.history}"]
         return faults_of(record, acknowledged, set(life.expected))
@@ -138,7 +140,7 @@ async def _poll(life: Life) -> None:
                     clock.move_to(START + (number + part / 2) * STEP)
                     slot = naive(slot_of(clock.now(), STEP))
                     spool.clear_unfinished(life.spool)
-                    known = recall(life.database, life.spool, slot, settings.discovery_interval)
+                    known = read_known(life.database, life.spool, slot, settings.discovery_interval)
                     result = await collect_slot(sessions, settings, life.spool, clock, clock.now(), "collect", known)
                     if result.failures():
                         life.tell("fault", f"slot {slot}: {result.failures()[0]}")
@@ -154,7 +156,7 @@ def compact_it(life: Life) -> None:
     """Compact the record again and again; refused while it is written to, and before there is one."""
     while _goes_on():
         with suppress(PoolscopeError):
-            asyncio.run(compact(life.database, SystemClock(), 0.0))
+            compact(life.database, SystemClock(), 0.0)
             life.tell("compacted")
         time.sleep(random.uniform(0, 8 * FREE_SECONDS))  # the drains' turn
 
@@ -182,7 +184,7 @@ def hold(life: Life) -> None:
 def read(life: Life) -> None:
     """Read the record, and tell what it lacks."""
     while _goes_on():
-        with suppress(DatabaseRefused):
+        with suppress(RecordUnreadable):
             for fault in asyncio.run(look(life, 0.2)):
                 life.tell("fault", f"a reader: {fault}")
             life.tell("read")

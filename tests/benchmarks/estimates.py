@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import History
-from collector.schema import migrate
+from collector.record.schema import migrate
 
 MOST_TIMES = 20.0
 MOST_MIB = 2048.0
@@ -44,7 +44,7 @@ def fill(file: Path, pools: int, days: int, *, arrived: bool) -> int:
     n = len(slots)
     day = 1 + 0.6 * np.sin(np.arange(n) * 2 * np.pi / (86_400 / STEP))
     with duckdb.connect(file) as record:
-        migrate(record, 0)
+        migrate(record, 0, "test")
         for number in range(pools):
             pool = f"pool-{number:04}"
             everything = np.zeros(n, np.int64)

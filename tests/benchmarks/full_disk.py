@@ -25,15 +25,16 @@ from pathlib import Path
 import duckdb
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from collector import spool
 from collector.clock import SystemClock
-from collector.compaction import compact
-from collector.config import Paths
+from collector.config.settings import Paths
 from collector.errors import RecordNotWritten
+from collector.record import spool
+from collector.record.columns import TABLES
+from collector.record.schema import migrate
 from collector.sandbox.behaviour import Behaviour
 from collector.sandbox.server import Sandbox
 from collector.sandbox.simulated import simulated_pools
-from collector.schema import TABLES, migrate
+from collector.storage.compaction import compact
 from tests.benchmarks.ticks import START, Ticks
 from tests.benchmarks.whole import faults_of, kinds_of, slots_of
 
@@ -113,7 +114,7 @@ def compacted(disk: Path) -> list[str]:
     database = disk / "record.duckdb"
     ours = {database.name, *(f"{database.name}.{end}" for end in ("compacted", "compacting.lock")), "other"}
     with duckdb.connect(database) as record:
-        migrate(record, 0)
+        migrate(record, 0, "test")
         record.execute(HISTORY)
     before = content(database)
     told: dict[str, None] = {}
@@ -123,7 +124,7 @@ def compacted(disk: Path) -> list[str]:
         leave(disk, free)
         old = database.stat().st_ino
         try:
-            asyncio.run(compact(database, SystemClock(), 0.0))
+            compact(database, SystemClock(), 0.0)
         except RecordNotWritten as error:
             told[str(error).replace(str(disk), "")[:150]] = None
             done = False

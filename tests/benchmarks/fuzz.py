@@ -18,8 +18,8 @@ import time
 from collections import Counter
 from typing import Any
 
-from collector.parse import NotJson, Statistics, WrongShape, parse_statistics
-from collector.snapshot import STATUSES
+from collector.api.parse import NotJson, Statistics, WrongShape, parse_statistics
+from collector.record.statuses import STATUSES
 
 MOST_SHOWN = 10
 TYPES = ("train", "infer", "notebook", "x-infer", "warmUpTask")

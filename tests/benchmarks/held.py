@@ -21,12 +21,12 @@ from pathlib import Path
 import duckdb
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from collector import spool
-from collector.config import Paths
+from collector.config.settings import Paths
+from collector.record import spool
+from collector.record.columns import TABLES
 from collector.sandbox.behaviour import Behaviour
 from collector.sandbox.server import Sandbox
 from collector.sandbox.simulated import simulated_pools
-from collector.schema import TABLES
 from tests.benchmarks.ticks import START, STEP, Ticks
 from tests.benchmarks.whole import faults_of, kinds_of
 

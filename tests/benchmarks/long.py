@@ -23,10 +23,10 @@ from pathlib import Path
 
 import duckdb
 
-from collector.compaction import pays
+from collector.record.schema import migrate
 from collector.sandbox.behaviour import ACCESS_KEY, PROJECT_ID, SECRET_KEY
 from collector.sandbox.simulated import simulated_pools
-from collector.schema import migrate
+from collector.storage.compaction import compaction_due
 
 MOST_TIMES = 1.2
 POOLS = 100
@@ -75,7 +75,7 @@ def fill(database: Path, rows: int, now: datetime) -> None:
     end = now.replace(minute=0, second=0, microsecond=0)
     start = end - timedelta(minutes=-(-rows // (POOLS * len(TYPES))))
     with duckdb.connect(database) as record:
-        migrate(record, 0)
+        migrate(record, 0, "test")
         month = start
         while month < end:
             after = min(end, (month.replace(day=1) + timedelta(days=32)).replace(day=1, hour=0, minute=0))
@@ -103,7 +103,7 @@ def sandbox() -> Iterator[str]:
 
 def collect(folder: Path) -> tuple[float, float]:
     """Poll once with the real command; return its CPU seconds (user and system) and its wall seconds."""
-    if pays(folder / DATABASE):
+    if compaction_due(folder / DATABASE):
         sys.exit(f"{folder / DATABASE} would be compacted by the tick: that is not the ordinary one")
     environment = os.environ | {"HUAWEICLOUD_SDK_AK": ACCESS_KEY, "HUAWEICLOUD_SDK_SK": SECRET_KEY}
     began = time.perf_counter()

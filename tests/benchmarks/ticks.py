@@ -14,11 +14,11 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from collector.cli import Context
 from collector.clock import SimulatedClock, SystemClock
 from collector.commands.collect import command
-from collector.config import Paths
+from collector.config.settings import Paths
 from collector.errors import PoolscopeError
+from collector.record.reading import reading
+from collector.record.slots import naive
 from collector.sandbox.behaviour import ACCESS_KEY, PROJECT_ID, SECRET_KEY
-from collector.slots import naive
-from collector.store import reading
 from tests.benchmarks.whole import PROJECT, Kind, faults_of, slots_of
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -88,6 +88,6 @@ class Ticks:
 
     async def faults(self) -> list[str]:
         """Read the record as everybody does, and return what is wrong with it."""
-        async with reading(self.paths.database, self.paths.spool, SystemClock()) as record:
+        with reading(self.paths.database, self.paths.spool, SystemClock().pause) as record:
             kept = sorted(self.refused & slots_of(record))
             return faults_of(record, self.acknowledged, self.expected) + [f"slot {s} was refused" for s in kept]

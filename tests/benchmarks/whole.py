@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from collector.database import Record
+from collector.record.database import Record
 from collector.sandbox.jobs import Pool
 
 PROJECT = "p"

@@ -1,0 +1,162 @@
+"""The values of the configuration: each key's reader, which takes TOML's types or an environment variable's text."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from collector.record.durations import parse_duration
+
+DAY = timedelta(days=1)
+SECOND = timedelta(seconds=1)
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        raise ValueError("a text is expected")
+    return value.strip()
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    # An environment variable cannot hold a list: commas part it.
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+        raise ValueError("a list of texts is expected")
+    return tuple(part.strip() for part in parts if part.strip())
+
+
+def _pools(value: object) -> tuple[str, ...] | None:
+    if value == "all":
+        return None
+    pools = _texts(value)
+    if not pools:
+        raise ValueError('"all" or a list of pool ids is expected')
+    return tuple(dict.fromkeys(pools))
+
+
+def _workspaces(value: object) -> tuple[str, ...]:
+    workspaces = _texts(value)
+    if not workspaces:
+        raise ValueError('a list of workspace ids is expected, ["0"] for the default one')
+    return tuple(dict.fromkeys(workspaces))
+
+
+def _duration(value: object) -> timedelta:
+    length = parse_duration(_text(value))
+    if not length:
+        raise ValueError("a length of time above zero is expected")
+    return length
+
+
+def _interval(value: object) -> timedelta:
+    length = _duration(value)
+    if length % SECOND or DAY % length:
+        raise ValueError(
+            "an interval of whole seconds that divides a day is expected (1m, 5m), so that every day has the same slots"
+        )
+    return length
+
+
+def whole(lowest: int, highest: int) -> Callable[[object], int]:
+    """Return the reader of a whole number within bounds."""
+
+    def read(value: object) -> int:
+        if isinstance(value, str) and value.strip().isdecimal():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
+            raise ValueError(f"a whole number from {lowest} to {highest} is expected")
+        return value
+
+    return read
+
+
+def _rate(value: object) -> float:
+    try:
+        rate = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else 0.0
+    except (ValueError, OverflowError):
+        rate = 0.0
+    if not 0 < rate <= 10_000:
+        raise ValueError("a number above 0 and up to 10000 is expected")
+    return rate
+
+
+def _endpoint(value: object) -> str:
+    text = _text(value).rstrip("/")
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise ValueError(f"no URL ({error})") from None
+    if parts.scheme not in ("https", "http") or not host or parts.path or parts.query or parts.fragment:
+        raise ValueError("a URL such as https://modelarts.cn-north-4.myhuaweicloud.com is expected")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("a URL without user and password is expected")
+    if parts.scheme == "http" and host not in LOOPBACK:
+        raise ValueError("credentials are sent over https:// only (plain http:// is for this machine's own loopback)")
+    return text
+
+
+def _named(pattern: str, what: str) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        text = _text(value)
+        if text == "FILL-IN":
+            raise ValueError(f"is still to be filled in: {what} is expected")
+        if re.fullmatch(pattern, text) is None:
+            raise ValueError(f"{what} is expected")
+        return text
+
+    return read
+
+
+def _path(value: object) -> Path:
+    try:
+        path = Path(_text(value)).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"a path is expected ({error})") from None
+    if not path.name:
+        raise ValueError(f"{path} names no file")
+    return path
+
+
+COLLECT: dict[str, Callable[[object], Any]] = {
+    "interval": _interval,
+    "discovery_interval": _duration,
+    "deadline": _duration,
+    "concurrency": whole(1, 256),
+    "requests_per_second": _rate,
+    "attempts": whole(1, 20),
+    "connect_timeout": _duration,
+    "read_timeout": _duration,
+    "total_timeout": _duration,
+}
+PATHS: dict[str, Callable[[object], Any]] = {"database": _path, "spool": _path}
+CREDENTIALS: dict[str, Callable[[object], Any]] = {
+    "access_key_env": _text,
+    "secret_key_env": _text,
+    "security_token_env": _text,
+    "access_key_file": _path,
+    "secret_key_file": _path,
+    "security_token_file": _path,
+    "user": _text,
+    "domain": _text,
+    "password_env": _text,
+    "password_file": _path,
+}
+PROJECTS: dict[str, Callable[[object], Any]] = {
+    "project_id": _named(r"[A-Za-z0-9-]{1,64}", "a project id (letters, digits and hyphens)"),
+    "region": _named(r"[a-z]{2,20}(-[a-z0-9]+)+", "a region such as cn-north-4"),
+    "endpoint": _endpoint,
+    "iam_endpoint": _endpoint,
+    "workspaces": _workspaces,
+    "pools": _pools,
+    "include": _texts,
+    "exclude": _texts,
+    "credentials": _text,
+}
+FLAVORS = whole(1, 4096)
+"""Cards a node; the keys are the flavors' own names."""
+SECTIONS = {"collect": COLLECT, "paths": PATHS}
+NAMED_SECTIONS = {"credentials": CREDENTIALS, "projects": PROJECTS}

@@ -1,0 +1,141 @@
+"""Which pools there are: the listing of a workspace, read page by page, and which of them are polled."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from typing import Any
+
+from collector.api.parse import WrongShape, parse_json
+from collector.config.settings import Project
+from collector.record.rows import Nodes
+from collector.record.slots import naive
+from collector.record.statuses import LARGEST_COUNT
+
+NAME_LABEL = "os.modelarts/name"
+POLICY_ANNOTATION = "os.modelarts.pool/scheduler.queue.strategy"
+STATES = ("available", "abnormal", "creating", "deleting")
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveredPool:
+    """A pool as its listing describes it: the id that the API is asked by, the name that people gave it, its nodes.
+
+    What the listing does not say, or says in a way that no document knows, is None: only the id has to be there.
+    """
+
+    pool: str
+    name: str | None = None
+    created_at: datetime | None = None
+    phase: str | None = None
+    kind: str | None = None
+    scope: tuple[str, ...] | None = None
+    queue_policy: str | None = None
+    nodes: tuple[Nodes, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the record knows when a slot is polled."""
+
+    sampled: Collection[tuple[str, str]] = ()
+    """The (project, pool) pairs that have their sample of the slot."""
+    pools: Mapping[str, Sequence[DiscoveredPool]] = field(default_factory=dict)
+    """The pools that are there, by project."""
+    fresh: Collection[str] = ()
+    """The projects whose pools were listed within the discovery interval."""
+
+
+def parse_pools(body: bytes) -> tuple[list[DiscoveredPool], str | None]:
+    """Read one page of ListPools.
+
+    Returns
+    -------
+    tuple
+        The pools, and the token of the next page where the answer names one.
+
+    Raises
+    ------
+    NotJson, WrongShape
+    """
+    listing = parse_json(body)
+    if not isinstance(listing, dict):
+        raise WrongShape("an object was expected")
+    # No items is an empty list. An answer without any tells nothing: read as empty, every pool would be gone.
+    items = listing.get("items")
+    if not isinstance(items, list):
+        raise WrongShape("items: a list was expected")
+    pools = [_pool(item, f"items[{i}]") for i, item in enumerate(items)]
+    token = _part(listing, "metadata").get("continue")
+    return pools, token if isinstance(token, str) and token else None
+
+
+def _pool(item: object, where: str) -> DiscoveredPool:
+    metadata = _part(item, "metadata")
+    pool = metadata.get("name")
+    if not isinstance(pool, str) or not pool or not pool.isprintable():
+        raise WrongShape(f"{where}.metadata.name: the pool's id was expected")
+    spec, status = _part(item, "spec"), _part(item, "status")
+    scope = spec.get("scope")
+    return DiscoveredPool(
+        pool=pool,
+        name=_text(_part(metadata, "labels").get(NAME_LABEL)),
+        created_at=_instant(metadata.get("creationTimestamp")),
+        phase=_text(status.get("phase")),
+        kind=_text(spec.get("type")),
+        scope=tuple(filter(None, map(_text, scope))) if isinstance(scope, list) else None,
+        queue_policy=_text(_part(metadata, "annotations").get(POLICY_ANNOTATION)),
+        nodes=_nodes(spec, _part(status, "resources")),
+    )
+
+
+def _nodes(spec: Mapping[str, Any], resources: Mapping[str, Any]) -> tuple[Nodes, ...] | None:
+    """Read the node counts by flavor; several node pools of one flavor are one."""
+    counts = {state: _by_flavor(resources.get(state)) for state in STATES}
+    counts["count"] = _by_flavor(spec.get("resources"))
+    flavors = sorted({flavor for listed in counts.values() for flavor in listed})
+    nodes = [Nodes(flavor, **{name: listed.get(flavor) for name, listed in counts.items()}) for flavor in flavors]
+    return tuple(nodes) or None
+
+
+def _by_flavor(listed: object) -> dict[str, int]:
+    # Tables and examples have a list here, the vendor's own client a single object.
+    found: dict[str, int] = {}
+    for entry in listed if isinstance(listed, list) else [listed]:
+        resource = entry if isinstance(entry, dict) else {}
+        flavor, count = _text(resource.get("flavor")), resource.get("count")
+        if flavor and type(count) is int and 0 <= count <= LARGEST_COUNT - found.get(flavor, 0):
+            found[flavor] = found.get(flavor, 0) + count
+    return found
+
+
+def _part(value: object, key: str) -> Mapping[str, Any]:
+    part = value.get(key) if isinstance(value, dict) else None
+    return part if isinstance(part, dict) else {}
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value and value.isprintable() else None
+
+
+def _instant(value: object) -> datetime | None:
+    try:
+        if not isinstance(value, str):
+            return None
+        read = datetime.fromisoformat(value)
+        return naive(read if read.tzinfo else read.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        return None
+
+
+def selected(pools: Iterable[DiscoveredPool], project: Project) -> list[str]:
+    """Return the ids of the pools that the project's patterns take, by id or by display name."""
+
+    def matches(pool: DiscoveredPool, patterns: tuple[str, ...]) -> bool:
+        return any(fnmatchcase(name, pattern) for name in (pool.pool, pool.name) if name for pattern in patterns)
+
+    return [
+        pool.pool
+        for pool in pools
+        if (not project.include or matches(pool, project.include)) and not matches(pool, project.exclude)
+    ]

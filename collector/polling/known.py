@@ -1,0 +1,81 @@
+"""What the record knows before a slot is polled: which samples are there already, and which pools there are."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from collector.errors import RecordNotWritten, RecordUnreadable
+from collector.polling.discovery import DiscoveredPool, Known
+from collector.record import spool
+from collector.record.columns import COLUMNS, SINCE
+from collector.record.database import Record, checked_version, connect, in_memory, refusing_damage
+from collector.record.spooled import load
+
+# What is looked at of the spool's rows: with every column an hour of a large spool would take a second.
+LOOKED_AT: Final = {name: COLUMNS["scrapes"][name] for name in ("project", "pool", "slot", "outcome")} | {
+    "discovered": COLUMNS["polls"]["discovered"]
+}
+SAMPLED: Final = "SELECT DISTINCT project, pool FROM scrapes WHERE slot = $1 AND outcome = 'ok'"
+
+
+def read_known(database: Path, spool_folder: Path, slot: datetime, discovery_interval: timedelta) -> Known:
+    """Return what spool and database know when a slot (naive UTC) is polled.
+
+    Where the database cannot be had now or is damaged, what is asked twice is dropped when it takes the spool in, and
+    the pools are those of the spool's newest slot: a poll needs no database, and the drain says what is wrong with it.
+    """
+    if database.exists():
+        with suppress(RecordNotWritten, RecordUnreadable):
+            return _stored(database, spool.waiting(spool_folder, slot), slot, discovery_interval)
+    recent = spool.waiting_after(spool_folder, slot - discovery_interval)
+    return _spooled(sorted({*recent, *spool.newest_slot(spool_folder)}), slot, discovery_interval)
+
+
+def _stored(database: Path, files: list[Path], slot: datetime, discovery_interval: timedelta) -> Known:
+    """Return what the database knows, with what spool files of the slot have sampled besides."""
+    sampled = _spooled(files, slot, discovery_interval).sampled
+    with connect(database, read_only=True) as connection, refusing_damage(database):
+        version = checked_version(connection, database)
+        if version:
+            sampled = {*sampled, *connection.execute(SAMPLED, [slot]).fetchall()}
+        if version < SINCE["pools"]:
+            return Known(sampled)
+        return Known(sampled, _pools(connection), _listed(connection, slot, discovery_interval))
+
+
+def _pools(connection: Record) -> dict[str, list[DiscoveredPool]]:
+    query = """SELECT project, pool, arg_max(coalesce(name, ''), run) FROM pools
+        GROUP BY project, pool HAVING arg_max(listed, run) ORDER BY project, pool"""
+    return _by_project(connection.execute(query).fetchall())
+
+
+def _listed(connection: Record, slot: datetime, discovery_interval: timedelta) -> set[str]:
+    """Return the projects whose pools were listed less than an interval ago."""
+    query = "SELECT DISTINCT project FROM polls WHERE discovered AND slot > $1 AND slot <= $2"
+    return {project for (project,) in connection.execute(query, [slot - discovery_interval, slot]).fetchall()}
+
+
+def _spooled(files: list[Path], slot: datetime, discovery_interval: timedelta) -> Known:
+    """Return what spool files know; the drain sets aside what is damaged, and says so."""
+    if not files:
+        return Known()
+    with in_memory() as connection:
+        connection.execute("SET threads = 1")
+        load(connection, files, LOOKED_AT)
+        for table in ("polls", "scrapes"):
+            connection.execute(f"""CREATE TEMP VIEW {table} AS SELECT * FROM spooled WHERE "table" = '{table}'""")
+        newest = connection.execute(
+            """SELECT DISTINCT project, pool, '' FROM scrapes
+            WHERE slot = (SELECT max(slot) FROM scrapes) AND outcome <> 'gone' ORDER BY ALL"""
+        ).fetchall()
+        sampled = set(connection.execute(SAMPLED, [slot]).fetchall())
+        return Known(sampled, _by_project(newest), _listed(connection, slot, discovery_interval))
+
+
+def _by_project(named: Iterable[tuple[str, str, str]]) -> dict[str, list[DiscoveredPool]]:
+    pools: dict[str, list[DiscoveredPool]] = {}
+    for project, pool, name in named:
+        pools.setdefault(project, []).append(DiscoveredPool(pool, name or None))
+    return pools

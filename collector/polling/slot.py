@@ -1,0 +1,130 @@
+"""One slot: poll it, keep what was seen, take it into the database if that can be had, and tell what was not well."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from collector.api.credentials import AnyCredential
+from collector.clock import Clock
+from collector.config.settings import CollectSettings, Config
+from collector.console import warn
+from collector.polling import backoff
+from collector.polling.discovery import Known
+from collector.polling.known import read_known
+from collector.polling.poll import PollStamp, poll
+from collector.polling.requests import Session
+from collector.polling.scheduler import Limits
+from collector.polling.sessions import open_sessions
+from collector.record import spool
+from collector.record.rows import Discovery, PolledRows, Scrape
+from collector.record.slots import naive, slot_of
+from collector.storage.drain import Drained, drain
+
+MOST_WARNINGS = 20
+LONGEST_DRAIN_WAIT = timedelta(seconds=5)
+
+
+async def collect_slot(
+    sessions: Sequence[Session],
+    settings: CollectSettings,
+    spool_folder: Path,
+    clock: Clock,
+    now: datetime,
+    command: str,
+    known: Known,
+) -> PolledRows:
+    """Poll a slot; when this returns, the rows of the result are kept durably in the spool.
+
+    Parameters
+    ----------
+    now
+        When the poll began, aware: its slot is polled, also where the clock has passed its end since.
+    command
+        Which command polls; it is kept with the poll.
+    known
+        What spool and database know of the slot and the pools.
+
+    Raises
+    ------
+    RecordNotWritten
+        When the rows could not be kept.
+    """
+    slot = slot_of(now, settings.interval)
+    stamp = PollStamp(naive(now), naive(slot), int(settings.interval.total_seconds()), command)
+    # An answer that comes after the slot's end would tell of the next slot.
+    left = min(settings.longest_poll, slot + settings.interval - clock.now())
+    limits = Limits(
+        attempts=settings.attempts,
+        total_timeout=settings.total_timeout.total_seconds(),
+        deadline=clock.monotonic() + left.total_seconds(),
+        requests_per_second=settings.requests_per_second,
+        concurrency=settings.concurrency,
+    )
+    pauses = backoff.read(spool_folder)
+    backoff.close_gates(sessions, pauses, now)
+    result = await poll(sessions, stamp, clock, limits, known)
+    backoff.keep(spool_folder, sessions, pauses, now)
+    if result.scrapes or result.discoveries:
+        spool.write(spool_folder, stamp.slot, stamp.run, result)
+    return result
+
+
+def drain_wait(settings: CollectSettings, now: datetime) -> float:
+    """Return how many seconds a drain may wait for the database: a few, and never into the next slot."""
+    left = slot_of(now, settings.interval) + settings.interval - now
+    return max(0.0, min(LONGEST_DRAIN_WAIT, left / 2).total_seconds())
+
+
+async def poll_slot(clock: Clock, config: Config, credentials: Mapping[str, AnyCredential]) -> PolledRows:
+    """Poll the slot that it is now, keep what was seen, drain, and tell what was not well; under the process lock.
+
+    Raises
+    ------
+    RecordNotWritten, RecordUnreadable, ConfigError
+    """
+    paths, settings = config.paths, config.collect
+    spool.clear_unfinished(paths.spool)
+    # Once: what the record knows is of the slot that is polled, though its end may pass in between.
+    now = clock.now()
+    slot = naive(slot_of(now, settings.interval))
+    known = read_known(paths.database, paths.spool, slot, settings.discovery_interval)
+    async with open_sessions(config.projects, credentials, settings, clock, paths.database) as sessions:
+        result = await collect_slot(sessions, settings, paths.spool, clock, now, "collect", known)
+    try:
+        drained = await drain(paths.database, paths.spool, clock, drain_wait(settings, clock.now()))
+    finally:
+        _tell_failures(result.failures())
+    _tell_drained(drained)
+    return result
+
+
+def _tell_failures(failures: list[Discovery | Scrape]) -> None:
+    for turn in failures[:MOST_WARNINGS]:
+        what = f"{turn.project} {turn.pool}" if isinstance(turn, Scrape) else f"{turn.project}: listing its pools"
+        told = " ".join(str(part) for part in (turn.http_status, turn.error_code, turn.error_msg) if part)
+        warn(
+            "failed",
+            f"{what}: {turn.outcome}{f' ({told})' if told else ''}",
+            what=what,
+            slot=turn.slot,
+            outcome=turn.outcome,
+            http_status=turn.http_status,
+            error_code=turn.error_code,
+            error_msg=turn.error_msg,
+            request_id=turn.request_id,
+            attempts=turn.attempts,
+        )
+    more = len(failures) - MOST_WARNINGS
+    if more > 0:
+        warn("more_failed", f"and {more} more; poolscope status counts them by cause", more=more)
+
+
+def _tell_drained(drained: Drained) -> None:
+    for path in drained.set_aside:
+        warn("set_aside", f"{path}: damaged, set aside; poolscope status names it until you remove it", file=str(path))
+    if drained.waits_because:
+        warn(
+            "spool_waits",
+            f"the answers are safe in the spool, the database takes them at the next poll: {drained.waits_because}",
+            reason=drained.waits_because,
+        )

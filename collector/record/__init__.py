@@ -1,0 +1,1 @@
+"""The contract of both packages: what the tables hold, how it is kept, and how it is read."""

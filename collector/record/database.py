@@ -1,0 +1,153 @@
+"""The database file: opened with DuckDB's settings, and refused where it is damaged, in use or not Poolscope's."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NoReturn, TypeAlias
+
+import duckdb
+
+from collector.errors import RecordNotWritten, RecordUnreadable
+from collector.record.schema import version_of
+
+Settings: TypeAlias = dict[str, str | bool | int | float | list[str]]
+# Nothing here needs an extension that is not built in, and a cron tick must not look for one on the network.
+BUILT_IN: Final[Settings] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+# A poll's rows are few: starting threads would cost a tick more than they save.
+ONE_THREAD: Final[Settings] = {"threads": 1}
+LOCK_SECONDS: Final = 0.1
+ATTACHED: Final = "record"
+"""The name of a database that is attached for reading."""
+# The second one is the log of another database, which was moved away without it.
+SIGNS_OF_A_BAD_LOG: Final = ("Corrupt WAL file", "WAL does not match database file")
+SIGNS_OF_DAMAGE: Final = ("Corrupt database file", "Could not read enough bytes")
+
+Record: TypeAlias = duckdb.DuckDBPyConnection
+"""An open record, with the tables of `columns.TABLES`."""
+
+
+class Locked(RecordUnreadable):
+    """Another process has the database open; `holder` is what DuckDB says of it."""
+
+    def __init__(self, database: Path, holder: str) -> None:
+        super().__init__(f"{database} is in use ({holder}): try again when that process has ended")
+        self.holder = holder
+
+
+class LogDamaged(RecordUnreadable):
+    """The write-ahead log that a killed process left beside the database is damaged, or another database's."""
+
+
+def in_memory() -> Record:
+    """Open an empty database in memory, to read a record beside its spool."""
+    return _open(":memory:", BUILT_IN, read_only=False)
+
+
+def _open(database: str, settings: Settings, *, read_only: bool) -> Record:
+    connection = duckdb.connect(database, read_only=read_only, config=settings)
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+def connect(database: Path, *, read_only: bool) -> Record:
+    """Open a database file.
+
+    Raises
+    ------
+    Locked
+        When another process holds it.
+    RecordUnreadable
+        When it is no DuckDB database, or a damaged one.
+    RecordNotWritten
+        When it lies where it cannot be opened.
+    """
+    try:
+        return _open(str(database), BUILT_IN | ONE_THREAD, read_only=read_only)
+    except duckdb.Error as error:
+        _refuse(database, error)
+
+
+def attach(connection: Record, database: Path, sleep: Callable[[float], None], wait_seconds: float) -> None:
+    """Attach a database for reading, under the name `ATTACHED`.
+
+    Parameters
+    ----------
+    sleep
+        Lets so many seconds pass.
+    wait_seconds
+        For another process that writes to it.
+
+    Raises
+    ------
+    Locked
+        When that process writes for longer than the wait.
+    RecordUnreadable
+        When it cannot be read.
+    """
+    quoted = str(database).replace("'", "''")
+    left = wait_seconds
+    while True:
+        try:
+            try:
+                connection.execute(f"ATTACH '{quoted}' AS {ATTACHED} (READ_ONLY)")
+            except duckdb.Error as error:
+                _refuse(database, error)
+        except Locked:
+            if left <= 0:
+                raise
+        except RecordNotWritten as refusal:
+            raise RecordUnreadable(f"{refusal}: look at its folder and permissions") from None
+        else:
+            return
+        sleep(LOCK_SECONDS)
+        left -= LOCK_SECONDS
+
+
+@contextmanager
+def refusing_damage(database: Path) -> Iterator[None]:
+    """Refuse a database whose damage only a query finds, as one where opening it does.
+
+    Raises
+    ------
+    RecordUnreadable
+    """
+    try:
+        yield
+    except duckdb.Error as error:
+        if any(sign in str(error) for sign in SIGNS_OF_DAMAGE):
+            _refuse(database, error)
+        raise
+
+
+def _refuse(database: Path, error: duckdb.Error) -> NoReturn:
+    """Raise what an error on opening means, with its mend."""
+    message = str(error).split("See also")[0].strip()
+    if "Could not set lock" in message:
+        raise Locked(database, message) from None
+    if any(sign in message for sign in SIGNS_OF_A_BAD_LOG):
+        raise LogDamaged(
+            f"{database} has a write-ahead log that cannot be taken in ({message[:200]}): the next poll sets it aside"
+        ) from None
+    mend = (
+        f"move it away (mv {database} {database}.damaged), then restore a backup (poolscope restore) or let the next "
+        "poll begin a new one; what is polled meanwhile waits in the spool"
+    )
+    if "not a valid DuckDB" in message:
+        raise RecordUnreadable(f"{database} is no DuckDB database: name another file in [paths], or {mend}") from None
+    if any(sign in message for sign in SIGNS_OF_DAMAGE) or not isinstance(error, duckdb.IOException):
+        raise RecordUnreadable(f"{database} is damaged, or of a newer DuckDB ({message[:200]}): {mend}") from None
+    raise RecordNotWritten(f"{database} cannot be opened ({message})") from None
+
+
+def checked_version(connection: Record, database: Path, attached: str | None = None) -> int:
+    """Return the version of the schema; `attached` is the database's name where it is not the connection's own.
+
+    Raises
+    ------
+    RecordUnreadable
+        See `schema.version_of`; the message names the file.
+    """
+    try:
+        return version_of(connection, attached)
+    except RecordUnreadable as refusal:
+        raise RecordUnreadable(f"{database} is left untouched: {refusal}") from None

@@ -1,0 +1,53 @@
+"""Lengths of time, as people write them."""
+
+import re
+from datetime import timedelta
+from typing import Final
+
+UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+"""Seconds, by the unit that `say_duration` writes."""
+SPELLED: Final = UNITS | {"min": UNITS["m"]} | {unit.upper(): UNITS[unit] for unit in ("d", "h", "w")}
+DURATION: Final = re.compile(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([A-Za-z]+)\s*")
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read a length of time: a number with its unit (``90s``, ``5m``, ``5min``, ``1.5h``, ``14d``, ``1w``).
+
+    Days, hours and weeks are taken with a capital too; M is not, see `refuse_ambiguous`.
+
+    Raises
+    ------
+    ValueError
+        When the text is no such length; the message says what one looks like.
+
+    >>> parse_duration("1.5m").total_seconds()
+    90.0
+    """
+    refuse_ambiguous(text)
+    written = DURATION.fullmatch(text)
+    try:
+        if written is not None and written[2] in SPELLED:
+            return timedelta(seconds=float(written[1]) * SPELLED[written[2]])
+    except OverflowError:
+        pass
+    raise ValueError(f"{text!r} is no length of time: give a number with s, m (or min), h, d or w, such as 5m")
+
+
+def refuse_ambiguous(text: str) -> None:
+    """Raise a ValueError for a number of M, which is a minute to some and a month to others."""
+    written = DURATION.fullmatch(text)
+    if written is not None and written[2] == "M":
+        raise ValueError(f"{text!r} is no length of time: m for minutes, mo for months where a window is meant")
+
+
+def say_duration(length: timedelta) -> str:
+    """Write a length of time as `parse_duration` reads it, in the largest unit that leaves no rest.
+
+    >>> say_duration(timedelta(minutes=5))
+    '5m'
+    """
+    seconds = length.total_seconds()
+    if seconds % 1:
+        return f"{seconds:.6f}".rstrip("0") + "s"
+    unit = max((name for name in UNITS if seconds % UNITS[name] == 0), key=UNITS.__getitem__)
+    return f"{seconds / UNITS[unit]:.0f}{unit}"

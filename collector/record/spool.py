@@ -1,0 +1,129 @@
+"""The spool: a poll's rows as one durable NDJSON file, before anything else is done with them.
+
+The first line is the header: the format and how many lines follow. Every other line is a row, its fields those of the
+table that its `table` names (a snapshot has its `run` besides). Its one reader is `spooled`.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from collector.errors import RecordNotWritten
+from collector.record.columns import TABLES
+from collector.record.rows import PolledRows, row_of
+
+FORMAT: Final = 1
+SUFFIX: Final = ".ndjson"
+UNFINISHED: Final = ".unfinished"
+SET_ASIDE: Final = "unreadable"
+STAMP: Final = "%Y%m%dT%H%M%S"
+
+
+def write(spool: Path, slot: datetime, run: datetime, result: PolledRows) -> Path:
+    """Keep a poll's rows; when this returns they survive a crash of the machine.
+
+    Raises
+    ------
+    RecordNotWritten
+        When they could not be kept: nothing of them is.
+    """
+    rows = [{"table": table} | row_of(record) for table in TABLES for record in getattr(result, table)]
+    header = {"table": "spool", "format": FORMAT, "lines": len(rows)}
+    text = "".join(json.dumps(row, default=datetime.isoformat, separators=(",", ":")) + "\n" for row in (header, *rows))
+    target = spool / f"{slot:{STAMP}}Z-{run:{STAMP}}.{run.microsecond:06d}Z{SUFFIX}"
+    written = unfinished = target.with_suffix(UNFINISHED)
+    try:
+        if not spool.exists():
+            spool.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _sync(spool.parent)
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        written = unfinished.rename(target)
+        _sync(spool)
+    except OSError as error:
+        with suppress(OSError):
+            written.unlink()
+        raise RecordNotWritten(
+            f"the poll's answers could not be kept in {spool} ({error.strerror}); nothing of slot "
+            f"{slot:%Y-%m-%d %H:%M}Z is recorded: free the disk or mend the folder, the next run goes on by itself"
+        ) from error
+    return target
+
+
+def _sync(folder: Path) -> None:
+    """Make a folder's entries durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def waiting(spool: Path, slot: datetime | None = None) -> list[Path]:
+    """Return the spool's files in the order of their slots; with a slot, those of that slot alone."""
+    pattern = f"*{SUFFIX}" if slot is None else f"{slot:{STAMP}}Z-*{SUFFIX}"
+    return sorted(spool.glob(pattern))
+
+
+def waiting_after(spool: Path, slot: datetime) -> list[Path]:
+    """Return the files of later slots, in the order of their slots."""
+    return [file for file in waiting(spool) if file.name.partition("-")[0] > f"{slot:{STAMP}}Z"]
+
+
+def parts(files: list[Path], largest: int) -> Iterator[list[Path]]:
+    """Part files, in their order, so that those of a part have at most so many bytes together, or are one."""
+    part: list[Path] = []
+    size = 0
+    for file in files:
+        length = file.stat().st_size
+        if part and size + length > largest:
+            yield part
+            part, size = [], 0
+        part.append(file)
+        size += length
+    if part:
+        yield part
+
+
+def newest_slot(spool: Path) -> list[Path]:
+    """Return the files of the spool's newest slot."""
+    files = waiting(spool)
+    return [file for file in files if file.name.partition("-")[0] == files[-1].name.partition("-")[0]]
+
+
+def set_aside_files(spool: Path) -> list[Path]:
+    """Return the files that could not be read, which a person has to look at."""
+    return sorted((spool / SET_ASIDE).glob("*"))
+
+
+def clear_unfinished(spool: Path) -> None:
+    """Remove what killed polls left half-written: it was never acknowledged. Only under the process lock."""
+    for path in spool.glob(f"*{UNFINISHED}"):
+        path.unlink(missing_ok=True)
+
+
+def remove(files: list[Path]) -> None:
+    """Remove files whose rows are in the database."""
+    for path in files:
+        path.unlink(missing_ok=True)
+
+
+def set_aside(spool: Path, path: Path) -> Path:
+    """Put a file that cannot be read out of the way of the others; it is kept under its name."""
+    folder = spool / SET_ASIDE
+    folder.mkdir(exist_ok=True, mode=0o700)
+    target = folder / path.name
+    number = 1
+    while target.exists():
+        number += 1
+        target = folder / f"{path.stem}.{number}{path.suffix}"
+    shutil.move(path, target)
+    return target

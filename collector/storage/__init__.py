@@ -1,0 +1,1 @@
+"""How what was polled gets into the database, stays small, and comes and goes as files."""

@@ -1,0 +1,193 @@
+"""Backups: all tables as Parquet files with a manifest that says what has to be in them, and the way back."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+
+from collector import __version__
+from collector.errors import InputRefused, RecordNotWritten
+from collector.record.columns import SINCE, TABLES
+from collector.record.database import Record, connect
+from collector.record.schema import MIGRATIONS, migrate
+
+MANIFEST: Final = "manifest.json"
+# What pools were is needed to read what came later: it is small, and stays.
+PRUNED: Final = tuple(table for table in TABLES if table != "pools")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a backup holds; rows and SHA-256 by table."""
+
+    poolscope: str
+    schema: int
+    made_at: str
+    rows: dict[str, int]
+    sha256: dict[str, str]
+
+
+def back_up(record: Record, folder: Path, now: datetime) -> Manifest:
+    """Write all tables of an open record into a folder that is not there yet.
+
+    Raises
+    ------
+    InputRefused
+        When the folder is there and not empty.
+    RecordNotWritten
+        When the files cannot be written: nothing is left of them.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputRefused(f"{folder} is not empty: name a new folder for each backup")
+    folder = folder.absolute()
+    unfinished = folder.with_name(folder.name + ".unfinished")
+    try:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True, mode=0o700)
+        rows = {}
+        for table in TABLES:
+            file = str(unfinished / f"{table}.parquet").replace("'", "''")
+            record.execute(f"COPY (FROM {table} ORDER BY ALL) TO '{file}' (FORMAT parquet, COMPRESSION zstd)")
+            rows[table] = int(record.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+        sums = {table: _sha256(unfinished / f"{table}.parquet") for table in TABLES}
+        manifest = Manifest(__version__, len(MIGRATIONS), f"{now.isoformat()}Z", rows, sums)
+        (unfinished / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2), encoding="utf-8")
+        if folder.exists():
+            folder.rmdir()
+        unfinished.rename(folder)
+    except (OSError, duckdb.Error) as error:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise RecordNotWritten(f"{folder} was not written ({str(error)[:300]})") from None
+    return manifest
+
+
+def verify(folder: Path) -> Manifest:
+    """Return what a backup holds, once every file is as it was written.
+
+    Raises
+    ------
+    InputRefused
+    """
+    try:
+        told: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = Manifest(**told)
+        if (
+            not isinstance(manifest.rows, dict)
+            or not all(type(rows) is int for rows in manifest.rows.values())
+            or not isinstance(manifest.sha256, dict)
+            or type(manifest.schema) is not int
+        ):
+            raise ValueError("its manifest is not as it was written")
+        # The names go into SQL: only those of our own tables.
+        tables = [table for table in TABLES if table in manifest.rows]
+        if len(tables) < len(manifest.rows):
+            raise ValueError(f"tables of another kind: {', '.join(sorted(manifest.rows.keys() - set(tables)))}")
+        if missing := {table for table in TABLES if SINCE.get(table, 1) <= manifest.schema} - set(tables):
+            raise ValueError(f"tables are missing: {', '.join(sorted(missing))}")
+        sums = {table: _sha256(folder / f"{table}.parquet") for table in tables}
+    except (OSError, ValueError, TypeError) as error:
+        raise InputRefused(f"{folder} is no whole backup ({error})") from None
+    if manifest.schema > len(MIGRATIONS):
+        raise InputRefused(f"{folder} was made by a newer Poolscope ({manifest.poolscope}): upgrade Poolscope")
+    for table in tables:
+        if sums[table] != manifest.sha256.get(table):
+            raise InputRefused(f"{folder / table}.parquet is not as it was written: take another backup")
+    return manifest
+
+
+def restore(folder: Path, database: Path) -> Manifest:
+    """Make a database of a backup; however it ends, there is the whole database or none.
+
+    Raises
+    ------
+    InputRefused
+        When the backup is not whole, or there is a database already.
+    RecordNotWritten
+    """
+    manifest = verify(folder)
+    if database.exists():
+        raise InputRefused(f"{database} is there already: move it away, or name another one in [paths]")
+    fresh = database.with_name(database.name + ".restoring")
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for path in (fresh, fresh.with_name(fresh.name + ".wal")):
+            path.unlink(missing_ok=True)
+        with connect(fresh, read_only=False) as connection:
+            migrate(connection, 0, __version__, manifest.schema)
+            for table, rows in manifest.rows.items():
+                file = str(folder / f"{table}.parquet")
+                connection.execute(f"INSERT INTO {table} BY NAME FROM read_parquet($1)", [file])
+                if connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0] != rows:
+                    raise InputRefused(f"{file} has not {rows:,} rows: take another backup")
+            migrate(connection, manifest.schema, __version__)
+            connection.execute("CHECKPOINT")
+        fresh.rename(database)
+    except (OSError, duckdb.Error) as error:
+        raise RecordNotWritten(f"{database} was not restored ({str(error)[:300]})") from None
+    return manifest
+
+
+def lacking(record: Record, before: datetime, folder: Path) -> int:
+    """Return how many of the rows before an instant a verified backup does not hold."""
+    missing = 0
+    for table in PRUNED:
+        columns = ", ".join(f'"{row[0]}"' for row in record.execute(f"DESCRIBE {table}").fetchall())
+        # Of an older Poolscope it lacks columns, which are NULL in its rows since they were brought up to date.
+        query = f"""SELECT count(*) FROM (SELECT {columns} FROM {table} WHERE slot < $1 EXCEPT ALL
+            SELECT {columns} FROM (FROM {table} WHERE false UNION ALL BY NAME FROM read_parquet($2)))"""
+        missing += int(record.execute(query, [before, str(folder / f"{table}.parquet")]).fetchall()[0][0])
+    return missing
+
+
+def old_rows(record: Record, before: datetime) -> dict[str, int]:
+    """Return how many rows `prune` deletes, by table."""
+    return {
+        table: int(record.execute(f"SELECT count(*) FROM {table} WHERE slot < $1", [before]).fetchall()[0][0])
+        for table in PRUNED
+    }
+
+
+def prune(record: Record, before: datetime, held: Mapping[str, int] | None = None) -> dict[str, int]:
+    """Delete the rows of all tables but pools whose slots lie before an instant, in one transaction.
+
+    Parameters
+    ----------
+    held
+        How many a backup was seen to hold, by table; None where there is none. A row is never changed but by another
+        that comes, so that as many rows are the same rows.
+
+    Returns
+    -------
+    dict
+        How many rows went, by table.
+
+    Raises
+    ------
+    InputRefused
+        When rows have come that the backup was not asked for.
+    RecordNotWritten
+    """
+    try:
+        record.begin()
+        rows = {
+            table: int(record.execute(f"DELETE FROM {table} WHERE slot < $1", [before]).fetchall()[0][0])
+            for table in PRUNED
+        }
+        if held is not None and rows != held:
+            record.rollback()
+            raise InputRefused("old rows have come since the backup was looked at: nothing was deleted, try again")
+        record.commit()
+    except duckdb.Error as error:
+        raise RecordNotWritten(f"nothing was deleted ({str(error)[:300]})") from None
+    return rows
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

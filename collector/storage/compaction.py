@@ -1,0 +1,192 @@
+"""Compaction: the record rewritten sorted by series, month by month, into a fresh file that takes the old one's place.
+
+No poll waits for it or is turned away: it holds the old file open as a reader does, so that what is polled meanwhile
+stays in the spool, and nobody writes to the old file between the copy and the change. (Who opened the old one just
+before the change, and has its lock just after it, is told so by `opening.open_for_writing`.)
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from collector.clock import Clock
+from collector.errors import RecordNotWritten, RecordUnreadable
+from collector.record.columns import TABLES
+from collector.record.database import ATTACHED, Record, attach, checked_version, in_memory
+from collector.record.schema import MIGRATIONS
+from collector.record.slots import naive
+from collector.storage.lock import holding
+
+# Rows of a series side by side cost a tenth of rows in the order of arrival; whole months keep a slot quick to find.
+ORDER: Final = {
+    "polls": "slot, run, project",
+    "discoveries": "slot, run, project, workspace, page",
+    "scrapes": "project, pool, slot, run",
+    "snapshots": "project, pool, type, slot",
+    "pools": "project, pool, run",
+}
+SMALLEST: Final = 16 << 20
+GROWTH: Final = 1.5
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """What a compaction did: bytes of the file before and after, and rows of snapshots."""
+
+    before: int
+    after: int
+    rows: int
+
+
+def compaction_due(database: Path) -> bool:
+    """Return whether the file has grown by half since that was last tried: two looks at the folder, nothing more."""
+    database = database.resolve()
+    size, _ = _noted(database)
+    return database.exists() and database.stat().st_size > max(SMALLEST, GROWTH * size)
+
+
+def compacted_at(database: Path) -> datetime | None:
+    """Return when the record was last compacted, naive UTC; None where it never was."""
+    return _noted(database.resolve())[1]
+
+
+def _noted(database: Path) -> tuple[int, datetime | None]:
+    """Return the size at which a compaction was last tried, 0 where none was, and when one was last done."""
+    try:
+        size, _, instant = _size_file(database).read_text(encoding="ascii").partition(" ")
+        return int(size), datetime.fromisoformat(instant) if instant else None
+    except (OSError, ValueError):
+        return 0, None
+
+
+def _note(database: Path, size: int, done: datetime | None) -> None:
+    # A disk that is full even so costs no more than a compaction too early.
+    with suppress(OSError):
+        _size_file(database).write_text(f"{size} {done.isoformat() if done else ''}".strip(), encoding="ascii")
+
+
+def compact(database: Path, clock: Clock, wait_seconds: float) -> Compacted:
+    """Rewrite the record; however it ends, the record is whole, and no row is lost or there twice.
+
+    Parameters
+    ----------
+    wait_seconds
+        For a program that writes to the database.
+
+    Raises
+    ------
+    RecordUnreadable
+        When the database is in use, damaged, or not of this version.
+    RecordNotWritten
+        When there is no room for the new file.
+    LockHeld
+        When another compaction is under way.
+    """
+    # A record that is a link to another disk stays one: the new file is made where the old one lies.
+    database = database.resolve()
+    fresh = database.with_name(database.name + ".compacting")
+    with holding(fresh.with_name(fresh.name + ".lock"), f"compacting {database}"):
+        _clear(fresh)
+        try:
+            size = database.stat().st_size
+            if shutil.disk_usage(database.parent).free < size:
+                raise OSError(f"it may take {size:,} bytes, which are not free")
+            return _rewrite(database, fresh, clock, wait_seconds)
+        except (duckdb.Error, OSError) as error:
+            # Not again at the next poll, but when the file has grown.
+            if database.exists():
+                _note(database, database.stat().st_size, compacted_at(database))
+            raise RecordNotWritten(f"{database} was not compacted, it is as it was ({str(error)[:300]})") from None
+        finally:
+            _clear(fresh)
+
+
+def _rewrite(database: Path, fresh: Path, clock: Clock, wait_seconds: float) -> Compacted:
+    with in_memory() as connection:
+        attach(connection, database, clock.pause, wait_seconds)
+        if checked_version(connection, database, ATTACHED) < len(MIGRATIONS) or _log(database).exists():
+            raise RecordUnreadable(
+                f"{database} was left by a killed run or an older Poolscope: poll once, then compact"
+            )
+        connection.execute(f"ATTACH '{_quoted(fresh)}' AS fresh")
+        connection.execute(f"SET temp_directory = '{_quoted(fresh)}.tmp'")
+        rows = _copy(connection)
+        connection.execute("CHECKPOINT fresh")
+        connection.execute("DETACH fresh")
+        _sync(fresh)
+        before, after = database.stat().st_size, fresh.stat().st_size
+        # The log of another file must never be taken into this one.
+        if _log(database).exists() or _log(fresh).exists():
+            raise RecordNotWritten(f"{database} was not compacted, it is as it was: another program wrote to it")
+        fresh.rename(database)
+        _sync(database.parent)
+    # The old file's room is free only now.
+    _note(database, after, naive(clock.now()))
+    return Compacted(before, after, rows)
+
+
+def _copy(connection: Record) -> int:
+    """Copy all tables, sorted, and compare their counts; return the rows of snapshots."""
+    connection.execute("CREATE TABLE fresh.poolscope_migrations AS FROM record.poolscope_migrations ORDER BY version")
+    counts = {}
+    for table in TABLES:
+        connection.execute(f"CREATE TABLE fresh.{table} AS FROM record.{table} LIMIT 0")
+        for condition in _months(connection, table):
+            connection.execute(
+                f"INSERT INTO fresh.{table} FROM record.{table} WHERE {condition} ORDER BY {ORDER[table]}"
+            )
+        old, new = connection.execute(
+            f"SELECT (SELECT count(*) FROM record.{table}), (SELECT count(*) FROM fresh.{table})"
+        ).fetchall()[0]
+        if old != new:
+            raise RecordNotWritten(f"the compacted {table} has {new} rows of {old}: the record is as it was, tell us")
+        counts[table] = int(new)
+    return counts["snapshots"]
+
+
+def _months(connection: Record, table: str) -> Iterator[str]:
+    """Return conditions that part a table's rows by month; those of an import have no slot."""
+    yield "slot IS NULL"
+    months = f"SELECT DISTINCT date_trunc('month', slot) FROM record.{table} WHERE slot IS NOT NULL ORDER BY ALL"
+    for (month,) in connection.execute(months).fetchall():
+        yield f"slot >= DATE '{month:%Y-%m-%d}' AND slot < DATE '{_next(month):%Y-%m-%d}'"
+
+
+def _next(month: datetime) -> datetime:
+    return month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
+
+
+def _clear(fresh: Path) -> None:
+    """Remove what a killed compaction left: nothing of it was in use."""
+    for path in (fresh, _log(fresh)):
+        # What stands in the way is told by who writes there.
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+    shutil.rmtree(f"{fresh}.tmp", ignore_errors=True)
+
+
+def _log(database: Path) -> Path:
+    return database.with_name(database.name + ".wal")
+
+
+def _size_file(database: Path) -> Path:
+    return database.with_name(database.name + ".compacted")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

@@ -1,0 +1,64 @@
+"""The snapshot rows to a file that other tools read, and that import takes back."""
+
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from collector.errors import InputRefused, RecordNotWritten
+from collector.record.columns import create_table
+from collector.record.database import Record
+from collector.record.selection import IN_SPAN, Selection, select_pools
+from collector.record.statuses import STATUSES
+
+FORMATS: Final = {".parquet": "FORMAT parquet", ".csv": "FORMAT csv, HEADER"}
+
+
+def export(record: Record, selection: Selection, output: Path) -> int:
+    """Write rows in the order of project, pool, type and slot; the file appears whole or not at all.
+
+    Statuses that no document names are written as a JSON object in the column other_statuses.
+
+    Returns
+    -------
+    int
+        How many rows were written.
+
+    Raises
+    ------
+    InputRefused
+        When the ending names no format, or no row is selected.
+    RecordNotWritten
+        When the file cannot be written.
+    """
+    if output.suffix.lower() not in FORMATS:
+        raise InputRefused(f"{output}: Parquet or CSV is written, by the ending .parquet or .csv")
+    statuses = ", ".join(f'"{status}"' for status in STATUSES)
+    pools = select_pools(record, selection)
+    record.execute(create_table("wanted", {"project": "VARCHAR", "pool": "VARCHAR"}))
+    record.execute(
+        "INSERT INTO wanted SELECT unnest($1), unnest($2)",
+        [[project for project, _, _ in pools], [pool for _, pool, _ in pools]],
+    )
+    record.execute(
+        f"""CREATE OR REPLACE TEMP TABLE selected AS
+        SELECT slot, project, pool, type, total, {statuses}, CAST(to_json(other_statuses) AS VARCHAR) AS other_statuses
+        FROM snapshots SEMI JOIN wanted USING (project, pool) WHERE {IN_SPAN}""",
+        selection.span,
+    )
+    rows = int(record.execute("SELECT count(*) FROM selected").fetchall()[0][0])
+    if not rows:
+        raise InputRefused("there are no rows of that selection in the record: nothing was written")
+    unfinished = output.with_name(f".{output.name}.unfinished{output.suffix}")
+    try:
+        target = str(unfinished).replace("'", "''")
+        ordered = "FROM selected ORDER BY project, pool, type, slot"
+        record.execute(f"COPY ({ordered}) TO '{target}' ({FORMATS[output.suffix.lower()]})")
+        unfinished.rename(output)
+    except (duckdb.Error, OSError) as error:
+        raise RecordNotWritten(
+            f"{output} could not be written ({str(error)[:200]}): mend the folder or the disk"
+        ) from None
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return rows

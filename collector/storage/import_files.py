@@ -1,0 +1,155 @@
+"""The files of an import: read as they are, and refused at the first value that is wrong."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from collector.errors import InputRefused
+from collector.record.database import Record
+from collector.record.statuses import STATUSES
+from collector.storage.import_columns import KNOWN, REQUIRED, Column, column_of, literal, other_statuses_of
+
+SHOWN_VALUE: Final = 60
+MEND: Final = "mend it and import again, nothing was written"
+
+
+def read(record: Record, files: list[Path], number: int, project: str | None) -> None:
+    """Read one of the files, checked, into the temporary table `items`, which the first one makes anew.
+
+    Parameters
+    ----------
+    project
+        The project of all rows; None takes the file's column, and `imported` where it has none.
+
+    Raises
+    ------
+    InputRefused
+        When the file cannot be read, its columns are not those of snapshots, or naming the first line that is off.
+    """
+    file = files[number]
+    names = _read_given(record, file)
+    kinds = [row[1] for row in record.execute("DESCRIBE given").fetchall()[1:]]
+    columns = {n: column_of(file, n, f"c{i}", kind) for i, (n, kind) in enumerate(zip(names, kinds, strict=True))}
+    unknown = [column for name, column in columns.items() if name not in KNOWN]
+    if "other_statuses" in columns:
+        labels = ", ".join(literal(label) for label in (*STATUSES, *(column.name for column in unknown)))
+        i = names.index("other_statuses")
+        columns["other_statuses"] = other_statuses_of(f"c{i}", kinds[i], labels)
+    if project is not None:
+        columns.pop("project", None)
+    _refuse_first(record, file, list(columns.values()))
+    listed = ", ".join(
+        f'{columns[n].value if n in columns else "NULL"}::INTEGER AS "{n}"' for n in ("total", *STATUSES)
+    )
+    others = columns["other_statuses"].value if "other_statuses" in columns else "[]"
+    if unknown:
+        entries = ", ".join(f"{{'key': {literal(column.name)}, 'value': {column.value}}}" for column in unknown)
+        others = f"list_concat({others}, list_filter([{entries}], lambda e: e.value IS NOT NULL))"
+    named = columns["project"].value if "project" in columns else literal(project or "imported")
+    record.execute(
+        f"""CREATE OR REPLACE TEMP TABLE taken AS SELECT {number} AS file, line, {named} AS project,
+            {", ".join(f"{columns[name].value} AS {name}" for name in REQUIRED)}, {listed}, {others} AS others
+        FROM given"""
+    )
+    record.execute(
+        f"""{"INSERT INTO items" if number else "CREATE OR REPLACE TEMP TABLE items AS"}
+        SELECT * EXCLUDE (others), CASE WHEN len(others) > 0 THEN map_from_entries(others) END
+            ::MAP(VARCHAR, INTEGER) AS other_statuses FROM taken"""
+    )
+
+
+def _read_given(record: Record, file: Path) -> list[str]:
+    """Read a file as it is into the temporary table `given` (line, c0, c1, ...) and return its columns' names."""
+    kind = file.suffix.lower()
+    try:
+        if kind == ".parquet":
+            source = "read_parquet($1, hive_partitioning = false)"
+            elements = record.execute("SELECT name, num_children FROM parquet_schema($1)", [str(file)]).fetchall()
+            names = list(_top_level(iter(elements[1:])))
+        elif kind == ".csv":
+            with file.open(encoding="utf-8-sig", newline="") as opened:
+                names = next((cells for cells in csv.reader(opened, strict=True) if cells), [])
+            columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(names)))
+            # Nothing is left to detection, which would skip lines that it does not like; the header is row 0.
+            source = (
+                f"read_csv($1, columns = {{{columns}}}, auto_detect = false, header = false,"
+                " delim = ',', quote = '\"', escape = '\"', nullstr = '', strict_mode = true)"
+            )
+        else:
+            raise InputRefused(f"{file}: Parquet or CSV is expected, by the ending .parquet or .csv")
+        _check_names(file, names)
+        aliases = ", ".join(f"c{i}" for i in range(len(names)))
+        first = 1 if kind == ".parquet" else 0
+        record.execute(
+            f"CREATE OR REPLACE TEMP TABLE given AS SELECT row_number() OVER () - 1 + {first} AS line, *"
+            f" FROM {source} g({aliases})",
+            [str(file)],
+        )
+        if [tuple(names)] * (1 - first) != record.execute(
+            "DELETE FROM given WHERE line = 0 RETURNING * EXCLUDE line"
+        ).fetchall():
+            raise InputRefused(f"{file}: its header cannot be told from its rows: {MEND}")
+    except (duckdb.Error, UnicodeDecodeError, csv.Error, OSError) as error:
+        reason = str(error).split("Possible")[0].strip()[:300]
+        raise InputRefused(f"{file}: cannot be read as {kind[1:]} ({reason}): {MEND}") from None
+    if not record.execute("SELECT count(*) FROM given").fetchall()[0][0]:
+        raise InputRefused(f"{file}: there are no rows in it")
+    return names
+
+
+def _top_level(elements: Iterator[tuple[str, int | None]]) -> Iterator[str]:
+    """Leave out what is nested in a column: a Parquet schema lists it right after."""
+    for name, children in elements:
+        yield name
+        nested = children or 0
+        while nested:
+            nested += (next(elements)[1] or 0) - 1
+
+
+def _check_names(file: Path, names: list[str]) -> None:
+    missing = [name for name in REQUIRED if name not in names]
+    if missing:
+        raise InputRefused(
+            f"{file}: no column {', '.join(missing)} (columns are told by their exact names, in CSV between commas)"
+        )
+    for name, times in Counter(name.lower() for name in names).items():
+        if times > 1:
+            raise InputRefused(f"{file}: {times} columns are named {name!r} (but for capitals): keep one")
+    known = {name.lower(): name for name in KNOWN}
+    for name in names:
+        if not name.strip() or name.startswith("__index_level_"):
+            raise InputRefused(f"{file}: the column {name!r} is no status: write the file without an index")
+        if name not in KNOWN and name.lower() in known:
+            raise InputRefused(f"{file}: the column {name!r} has to be spelled {known[name.lower()]!r}")
+
+
+def _refuse_first(record: Record, file: Path, columns: list[Column]) -> None:
+    """Raise for the first line that has a wrong value."""
+    first = ", ".join(f"min(line) FILTER ({column.is_wrong})" for column in columns)
+    lines = record.execute(f"SELECT {first} FROM given").fetchall()[0]
+    found = [(line, column) for line, column in zip(lines, columns, strict=True) if line is not None]
+    if found:
+        line, column = min(found, key=lambda one: int(one[0]))
+        value = record.execute(f"SELECT CAST({column.raw} AS VARCHAR) FROM given WHERE line = $1", [line]).fetchall()[
+            0
+        ][0]
+        wrong = f"{value[:SHOWN_VALUE]!r} {column.wrong}" if value else "a value is missing"
+        raise InputRefused(f"{where(file, line)}, column {column.name}: {wrong}: {MEND}")
+
+
+def where(file: Path, row: int) -> str:
+    """Say where a row is: a CSV's rows may span lines, and empty lines are none."""
+    if file.suffix.lower() == ".parquet":
+        return f"{file}, row {row}"
+    with file.open(encoding="utf-8-sig", newline="") as opened:
+        reader, seen, before = csv.reader(opened), -1, 0
+        for cells in reader:
+            seen += bool(cells)
+            if cells and seen == row:
+                break
+            before = reader.line_num
+    return f"{file}, line {before + 1}"

@@ -1,0 +1,145 @@
+"""Snapshots from files into the record: checked whole, then written whole or not at all."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from collector import __version__
+from collector.errors import InputRefused, RecordNotWritten
+from collector.record.database import Record
+from collector.record.spooled import load
+from collector.record.statuses import LARGEST_COUNT, STATUSES
+from collector.storage.drain import ingest
+from collector.storage.import_columns import NO_COUNT
+from collector.storage.import_files import MEND, where
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import did; `already` counts the slots of pools that had their sample, whose rows were left out."""
+
+    rows: int
+    slots: int
+    pools: int
+    already: int
+
+
+def check(record: Record, files: list[Path], interval: timedelta | None) -> timedelta:
+    """Check what the rows of `items` are to each other, and find the interval.
+
+    Parameters
+    ----------
+    interval
+        Between slots; None takes the most frequent spacing of all distinct slots.
+
+    Raises
+    ------
+    InputRefused
+        When a row is there twice, a slot is not on the interval, or the slots do not tell one.
+    """
+    twice = record.execute(
+        """SELECT list([file, line] ORDER BY file, line) AS places FROM items GROUP BY project, pool, type, slot
+        HAVING count(*) > 1 ORDER BY places[2] LIMIT 1"""
+    ).fetchall()
+    if twice:
+        (file, line), (again, line_again) = twice[0][0][:2]
+        first = where(files[file], line)
+        raise InputRefused(
+            f"{where(files[again], line_again)}: the same project, pool, type and slot as in {first}: {MEND}"
+        )
+    found = interval or _spacing(record)
+    off = record.execute(
+        "SELECT file, line, slot FROM items WHERE epoch_us(slot) % $1 <> 0 ORDER BY ALL LIMIT 1",
+        [found // timedelta(microseconds=1)],
+    ).fetchall()
+    if off:
+        file, line, slot = off[0]
+        raise InputRefused(
+            f"{where(files[file], line)}, column slot: {slot}Z is no multiple of the interval of"
+            f" {found.total_seconds():g} s, counted from 1970: name the right one with --interval"
+        )
+    large = record.execute(
+        "SELECT min(file), min(line), sum(total) AS whole FROM items GROUP BY project, pool, slot"
+        f" HAVING whole > {LARGEST_COUNT} ORDER BY ALL LIMIT 1"
+    ).fetchall()
+    if large:
+        file, line, whole = large[0]
+        raise InputRefused(f"{where(files[file], line)}, column total: {whole} in one pool and slot {NO_COUNT}: {MEND}")
+    return found
+
+
+def _spacing(record: Record) -> timedelta:
+    found = record.execute(
+        """SELECT epoch_us(after) - epoch_us(slot) AS spacing FROM (
+            SELECT slot, lead(slot) OVER (ORDER BY slot) AS after FROM (SELECT DISTINCT slot FROM items)
+        ) WHERE after IS NOT NULL GROUP BY spacing ORDER BY count(*) DESC, spacing LIMIT 1"""
+    ).fetchall()
+    if not found or found[0][0] % 1_000_000:
+        raise InputRefused("the slots do not tell how far apart polls were: name it with --interval, such as 5m")
+    return timedelta(microseconds=found[0][0])
+
+
+def write(record: Record, now: datetime, interval: timedelta) -> Imported:
+    """Write `items` into the tables, in one transaction; slots of pools that have their sample are left out.
+
+    Parameters
+    ----------
+    now
+        Naive UTC: the run.
+
+    Raises
+    ------
+    RecordNotWritten
+    """
+    try:
+        record.begin()
+        imported = _write(record, now, interval)
+        record.commit()
+    except duckdb.Error as error:
+        raise RecordNotWritten(
+            f"nothing was imported, the database could not be written ({str(error)[:300]})"
+        ) from None
+    return imported
+
+
+def _write(record: Record, now: datetime, interval: timedelta) -> Imported:
+    load(record, [])
+    record.execute(
+        """CREATE OR REPLACE TEMP TABLE fresh AS SELECT * FROM items ANTI JOIN (
+            SELECT project, pool, slot FROM scrapes WHERE outcome = 'ok'
+            AND slot BETWEEN (SELECT min(slot) FROM items) AND (SELECT max(slot) FROM items)
+        ) USING (project, pool, slot)"""
+    )
+    common = [now, interval // timedelta(seconds=1)]
+    record.execute(
+        """INSERT INTO spooled BY NAME SELECT 'polls' AS "table", $1 AS run, project, 'import' AS command,
+            $3 AS version, $2 AS interval_seconds, $1 AS ended_at, count(DISTINCT pool) AS pools
+        FROM fresh GROUP BY project""",
+        [*common, __version__],
+    )
+    known = " + ".join(f'coalesce("{status}", 0)::BIGINT' for status in STATUSES)
+    # A file's rows are taken as whole answers: the outer total is the sum of what it lists.
+    record.execute(
+        f"""INSERT INTO spooled BY NAME
+        WITH summed AS (SELECT *, {known} + coalesce(list_sum(map_values(other_statuses)), 0) AS known FROM fresh)
+        SELECT 'scrapes' AS "table", $1 AS run, project, pool, slot, $2 AS interval_seconds, 'ok' AS outcome,
+            CASE WHEN bool_and(total IS NOT NULL) THEN sum(total) END AS total,
+            left(string_agg(type || ': total ' || total || ', its statuses sum to ' || known, '; ' ORDER BY file, line)
+                FILTER (total <> known), 1000) AS disagreement
+        FROM summed GROUP BY project, pool, slot""",
+        common,
+    )
+    record.execute(
+        """INSERT INTO spooled BY NAME SELECT 'snapshots' AS "table", $1 AS run, * EXCLUDE (file, line) FROM fresh""",
+        [now],
+    )
+    ingest(record)
+    rows, slots, pools = record.execute(
+        "SELECT count(*), count(DISTINCT slot), count(DISTINCT (project, pool)) FROM fresh"
+    ).fetchall()[0]
+    already = record.execute(
+        "SELECT count(DISTINCT (project, pool, slot)) FROM items ANTI JOIN fresh USING (project, pool, slot)"
+    ).fetchall()[0][0]
+    return Imported(rows, slots, pools, already)
