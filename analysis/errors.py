@@ -1,10 +1,6 @@
 """The errors that analysis raises: each says what was wrong, where, and the mend, and has the exit code of its kind."""
 
-
-class RecordUnreadable(Exception):
-    """There is no record, it is damaged, not Poolscope's, or being written."""
-
-    exit_code = 5
+from collector.record import RecordUnreadable
 
 
 class NothingObserved(RecordUnreadable):

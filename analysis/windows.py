@@ -1,6 +1,5 @@
 """Windows of time, (start, end], in a zone: hours, days of 23 to 25, weeks from Monday, months, or the whole."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -8,12 +7,12 @@ from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.arrays import Bools, Floats, Ints
 from analysis.errors import RequestRefused
 from analysis.notes import mark
+from collector.record.durations import parse_duration
 
 EVERY: Final = ("1h", "3h", "6h", "1d", "1w", "1mo", "all")
 STEPS: Final = {"1h": 1, "3h": 3, "6h": 6}
@@ -23,7 +22,6 @@ DAY: Final = 86_400
 WEEK: Final = 7 * DAY
 WEEK_HOURS: Final = 168
 INSTANTS: Final = ("window_start", "window_end", "other_start", "other_end", "changed_at", "earliest", "latest")
-DURATION: Final = re.compile(r"\s*\d+(\.\d+)?\s*(s|m|min|h|d|w)\s*", re.IGNORECASE)
 LABELS: Final = ("project", "pool", "pool_name", "type", "window_start", "window_end", "interval_seconds")
 TEXTS: Final = (*LABELS[:4], "measure", "unit", "quantile", "direction", "queue", "order", "history", "method", "note")
 Columns: TypeAlias = dict[str, NDArray[Any] | str | None]
@@ -214,11 +212,10 @@ def seconds_of(value: str | timedelta) -> float:
 
 def duration_of(value: str | timedelta) -> timedelta:
     """Return a duration; raises as `seconds_of` does."""
-    if isinstance(value, str) and not DURATION.fullmatch(value):
-        raise RequestRefused(f"{value!r} is no duration: take 90s, 15m, 2h or 30d")
-    # pandas spells days and weeks with capitals.
-    spelled = value.lower().replace("d", "D").replace("w", "W") if isinstance(value, str) else value
-    duration = pd.Timedelta(spelled).to_pytimedelta()
+    try:
+        duration = parse_duration(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise RequestRefused(str(error)) from None
     if duration <= timedelta():
-        raise RequestRefused(f"{value!r} is no duration: it has to be above zero")
+        raise RequestRefused(f"{value!r} is no length of time: it has to be above zero")
     return duration

@@ -136,14 +136,16 @@ def refuse(problems: list[str]) -> None:
         raise ConfigError("the configuration is not usable:\n" + "\n".join(f"  - {problem}" for problem in problems))
 
 
-def summarise(database: Path, spool: Path) -> list[dict[str, Any]]:
-    """Return what a record holds, a row a pool: `analysis` reads it, and is loaded for nothing less."""
-    rows: list[dict[str, Any]] = importlib.import_module("analysis.summary").summarise(database, spool)
-    return rows
+def flows_of_pools(database: Path, spool: Path) -> list[dict[str, Any]]:
+    """Return what `poolscope flows --every all --by pool` tells of a record, a row a pool; None for what is unknown."""
+    history = importlib.import_module("analysis.history").History(database, spool)
+    rows = history.flows(every="all", by="pool").to_dict("records")
+    # What is unknown is not equal to itself.
+    return [{name: value if value == value else None for name, value in row.items()} for row in rows]  # noqa: PLR0124
 
 
 def write_report(database: Path, spool: Path, out: Path) -> list[Path]:
-    """Write a report of a record's last fortnight, and return its files: as `summarise`, by what is loaded for it."""
+    """Write a report of a record's last fortnight, and return its files."""
     files: list[Path] = importlib.import_module("analysis.report.write").write_first(database, spool, out)
     return files
 

@@ -11,7 +11,7 @@ from analysis.queue import failures, totals, waits
 from analysis.queue.conservation import Flows
 from analysis.queue.discipline import Waiting
 from analysis.queue.failures import Ending
-from analysis.record.series import ENDED
+from collector.record.statuses import ENDED
 
 Bounds: TypeAlias = tuple[float | None, float | None, float | None]
 """A point, low and high."""

@@ -10,8 +10,9 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from analysis.arrays import Floats, Ints
-from analysis.record.series import COUNTS, STATUSES, Pool, Series
+from analysis.record.series import COUNTS, Pool, Series
 from collector.record.schema import migrate
+from collector.record.statuses import STATUSES
 
 MONDAY = 1_767_571_200
 """5 January 2026, 00:00 UTC, in seconds since 1970."""

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from analysis import History
-from analysis.errors import RecordUnreadable, RequestRefused
+from analysis.errors import RequestRefused
 from analysis.record.series import Series
+from collector.record import RecordUnreadable
 from collector.record.schema import migrate
 from tests.recorded import MONDAY, record_of, series_of
 

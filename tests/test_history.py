@@ -8,15 +8,11 @@ import duckdb
 import pandas as pd
 import pytest
 
-from analysis.errors import RecordUnreadable
 from analysis.history import History
-from analysis.record.database import SCRAPES, SNAPSHOTS
-from analysis.summary import summary
 from collector.clock import SimulatedClock
-from collector.record import spool
+from collector.record import RecordUnreadable, spool
 from collector.record.reading import reading
 from collector.record.rows import Poll, PolledRows, Scrape, Snapshot
-from collector.record.schema import MIGRATIONS
 from collector.record.statuses import STATUSES
 from collector.storage.drain import drain
 
@@ -113,31 +109,9 @@ def test_both_packages_read_the_same_success_of_a_slot(tmp_path: Path, first: in
     assert 1 == collected()
 
 
-def test_the_tables_are_the_contract() -> None:
-    """Every column that analysis reads is one of the schema, under the same type."""
-    schema = " ".join(" ".join(MIGRATIONS).replace('"', "").split())
-    for columns in (SCRAPES, SNAPSHOTS):
-        for name, kind in columns.items():
-            assert f"{name} {kind}" in schema
-
-
-def test_summary_of_a_hand_made_hour(tmp_path: Path) -> None:
-    """Three slots of four; queue 0, 2, 4; a job that was there, four that came, one of the two that ended failed."""
-    keep(tmp_path, 0, {"train": (1, {"Running": 1})}, 1)
-    keep(tmp_path, 1, {"train": (3, {"Running": 1, "Queue": 1, "Pending": 1})}, 3)
-    keep(tmp_path, 3, {"train": (6, {"Queue": 4, "Completed": 1, "Failed": 1})}, 6)
-    drained(tmp_path)
-    (row,) = summary(History(tmp_path / "record.duckdb")).to_dict("records")
-    assert {
-        "project": "p", "pool": "a", "slots": 3, "coverage": 0.75, "jobs_seen": 6, "queue_now": 4, "queue_mean": 2.0,
-        "queue_max": 4, "finished": 2, "failed": 1,
-    } == row  # fmt: skip
-
-
 def test_an_empty_record_reads_as_empty(tmp_path: Path) -> None:
     """A database that holds nothing gives frames without rows; one that is not there is named."""
     with pytest.raises(RecordUnreadable, match="does not exist"):
         History(tmp_path / "record.duckdb").counts()
     duckdb.connect(str(tmp_path / "record.duckdb")).close()
     assert 0 == len(History(tmp_path / "record.duckdb").counts())
-    assert 0 == len(summary(History(tmp_path / "record.duckdb")))

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import fields
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,10 @@ import pytest
 
 import analysis
 import collector
-from analysis.record import series
 from analysis.report import write
 from collector import cli, errors
 from collector.errors import PoolscopeError
-from collector.record import rows, schema, statuses
+from collector.record import rows, schema
 from collector.record.columns import COLUMNS, TABLES, columns_at
 from collector.record.rows import Discovery, Poll, Pool, Scrape, Snapshot, row_of
 from collector.record.statuses import STATUSES
@@ -42,8 +42,6 @@ KEEPERS = {
         "collector/storage/exports.py",
         "collector/sandbox/traces.py",
         "analysis/cli/output.py",
-        "analysis/record/database.py",
-        "analysis/record/query.py",
     },
     "matplotlib": {
         "analysis/figures/estimates.py",
@@ -120,12 +118,76 @@ def test_a_file_says_what_it_is_for(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=name_of)
-def test_the_packages_do_not_know_each_other(file: Path) -> None:
-    """The tables are the contract: neither package imports the other; the command line names `analysis` as a text."""
-    other = "analysis" if name_of(file).startswith("collector/") else "collector"
-    assert other not in roots(file)
-    named = re.search(r"[\"']analysis\.", file.read_text(encoding="utf-8"))
-    assert other == "collector" or named is None or "collector/cli.py" == name_of(file)
+def test_one_contract_is_all_that_both_packages_know(file: Path) -> None:
+    """`analysis` knows `collector.record`, `collector` nothing of `analysis`: its command line names it as a text."""
+    if name_of(file).startswith("collector/"):
+        assert "analysis" not in roots(file)
+        named = re.search(r"[\"']analysis\.", file.read_text(encoding="utf-8"))
+        assert named is None or "collector/cli.py" == name_of(file)
+    else:
+        of_collector = {module for module in imports(file) if module.partition(".")[0] == "collector"}
+        assert set() == {module for module in of_collector if not f"{module}.".startswith("collector.record.")}
+
+
+def modules(file: Path) -> set[str]:
+    """Return the modules of the house that a file imports, each down to its file."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {module if module in BY_MODULE else node.module for module in inner}
+    return {module for module in found if module in BY_MODULE} - {module_of(file)}
+
+
+def module_of(file: Path) -> str:
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+BY_MODULE = {module_of(file): file for file in FILES}
+# What the estimators may know: no engine, no words, no gettext, no command line, no database.
+ABOVE_ESTIMATORS = {"analysis.query", "analysis.text", "analysis.figures", "analysis.report", "analysis.cli"}
+ABOVE_ESTIMATORS |= {"analysis.history", "gettext", "click", "duckdb", "pandas.io"}
+
+
+@pytest.mark.parametrize("folder", ["queue", "trends", "capacity"])
+def test_estimators_know_neither_the_engine_nor_words(folder: str) -> None:
+    """They are functions of arrays: any engine runs them, and any language tells of them."""
+    for file in (file for file in FILES if name_of(file).startswith(f"analysis/{folder}/")):
+        known = {module for module in imports(file) | modules(file) for above in ABOVE_ESTIMATORS
+                 if f"{module}.".startswith(f"{above}.")}  # fmt: skip
+        assert set() == known, name_of(file)
+
+
+def test_statistics_know_arrays_alone() -> None:
+    """Of the house `analysis/stats` imports itself and the types of arrays."""
+    for file in (file for file in FILES if name_of(file).startswith("analysis/stats/")):
+        others = {module for module in modules(file) if not module.startswith("analysis.stats")}
+        assert others <= {"analysis.arrays"}, name_of(file)
+
+
+def test_no_file_imports_itself_by_way_of_others() -> None:
+    """There is no circle of imports, those within functions and for types included."""
+    TopologicalSorter({module: modules(file) for module, file in BY_MODULE.items()}).prepare()
+
+
+def room_of(module: str) -> str:
+    """Return the folder of `analysis`, or the file at its top, that a module lies in; `collector` is one room."""
+    first, _, rest = module.partition(".")
+    return first if first == "collector" else ".".join([first, *rest.split(".")[:1]])
+
+
+def test_data_flows_one_way_through_the_house() -> None:
+    """Rooms stand on floors, each importing from floors below alone; a newcomer can hold them in mind."""
+    rooms: dict[str, set[str]] = {}
+    for module, file in BY_MODULE.items():
+        rooms.setdefault(room_of(module), set()).update(map(room_of, modules(file)))
+    below = {room: others - {room} for room, others in rooms.items()}
+    floors: dict[str, int] = {}
+    for room in TopologicalSorter(below).static_order():
+        floors[room] = 1 + max((floors[other] for other in below[room]), default=0)
+    assert len(floors) <= 20
+    assert max(floors.values()) <= 9
+    assert sum(map(len, below.values())) <= 70
 
 
 @pytest.mark.parametrize("module", KEEPERS)
@@ -216,9 +278,8 @@ def test_the_columns_are_those_that_the_migrations_make(version: int) -> None:
 
 
 def test_the_tables_have_one_list() -> None:
-    """Schema, spool and the rows of a round name the same tables in the same order; both packages the same statuses."""
+    """Schema, spool and the rows of a round name the same tables in the same order."""
     assert TABLES == tuple(field.name for field in fields(rows.PolledRows))
-    assert statuses.STATUSES == series.STATUSES
 
 
 def test_every_exit_code_is_explained() -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from analysis.errors import RecordUnreadable, RequestRefused
+from analysis.errors import RequestRefused
+from collector.record import RecordUnreadable
 
 Decorator = Callable[[Any], Any]
 

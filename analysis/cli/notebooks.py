@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from analysis.errors import RecordUnreadable
+from collector.record import RecordUnreadable
 
 HERE: Final = Path(__file__).parent.parent
 DEMO: Final = Path("data", "demo", "demo.duckdb")

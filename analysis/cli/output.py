@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.errors import RequestRefused
 from analysis.history import History
-from analysis.text.terminal import table
+from analysis.text.terminal import in_zone, table
 
 FORMATS: Final = ("table", "csv", "json", "parquet")
 # What a spreadsheet would take for a formula.
@@ -63,6 +63,7 @@ def write(frame: pd.DataFrame, format_: str, output: Path | None, show: Callable
             raise RequestRefused("parquet is no text: name a file with --output")
         _replace(output, lambda file: _write_parquet(frame, file))
         return ""
+    frame = in_zone(frame, "UTC")
     makers: dict[str, Callable[[], str]] = {"table": show, "csv": lambda: _csv(frame), "json": lambda: _json(frame)}
     text = makers[format_]()
     if output is None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from analysis.cli.estimates import SELECTION, Refused, options_of, record_of
-from analysis.errors import RecordUnreadable, RequestRefused
+from analysis.errors import RequestRefused
+from collector.record import RecordUnreadable
 
 if TYPE_CHECKING:
     from analysis.figures.draw import Picture

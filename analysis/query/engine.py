@@ -23,9 +23,9 @@ from analysis.query.members import Label, Member, interval_at, label_of, member_
 from analysis.query.questions import Question
 from analysis.queue.counters import WORST_LAST
 from analysis.record.database import Record
-from analysis.record.query import Selection
 from analysis.record.series import Series
 from analysis.windows import INSTANTS, LABELS, TEXTS, Columns, Windows, coverage, windows
+from collector.record.selection import Selection
 
 Item = TypeVar("Item")
 ALIKE: Final = ("project", "pool", "type", "by", "queue", "order")

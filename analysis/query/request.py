@@ -14,9 +14,10 @@ from analysis.arrays import Ints
 from analysis.errors import RequestRefused
 from analysis.queue.conservation import QUEUES
 from analysis.queue.discipline import ORDERS
-from analysis.record.query import Selection
 from analysis.record.series import Pool
-from analysis.windows import DURATION, EVERY, duration_of, zone_of
+from analysis.windows import EVERY, duration_of, zone_of
+from collector.record.durations import DURATION
+from collector.record.selection import Selection
 
 BY: Final = ("pool,type", "pool", "type", "all")
 Patterns = str | Sequence[str]

@@ -13,7 +13,8 @@ from analysis.arrays import Ints
 from analysis.notes import mark
 from analysis.queue.counters import Classes, classify
 from analysis.queue.retention import ended_since
-from analysis.record.series import ENDED, Series
+from analysis.record.series import Series
+from collector.record.statuses import ENDED
 
 QUEUES: Final = {
     "queue": ("Queue",),

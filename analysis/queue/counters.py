@@ -16,7 +16,8 @@ import numpy as np
 from analysis.arrays import Ints
 from analysis.notes import mark
 from analysis.queue.retention import explains, find_retention
-from analysis.record.series import ENDED, Series
+from analysis.record.series import Series
+from collector.record.statuses import ENDED
 
 WORST_LAST: Final = (
     mark("note", "silent"),

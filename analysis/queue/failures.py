@@ -12,9 +12,9 @@ import numpy as np
 from analysis.arrays import Floats, Ints
 from analysis.notes import mark
 from analysis.queue.conservation import Flows
-from analysis.record.series import ENDED
 from analysis.stats.proportions import jeffreys
 from analysis.windows import DAY, Columns, bounds_since, ratio
+from collector.record.statuses import ENDED
 
 TRAILING_DAYS: Final = 28
 FEWEST_DAYS: Final = 10

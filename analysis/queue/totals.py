@@ -9,8 +9,8 @@ from scipy.special import gammaincinv
 from analysis.arrays import Floats, Ints
 from analysis.queue.conservation import Flows
 from analysis.queue.levels import level_of
-from analysis.record.series import ENDED
 from analysis.windows import Columns, between, bounds_since, ratio
+from collector.record.statuses import ENDED
 
 LEVEL: Final = 0.95
 # Into so many parts a window is cut to see how unevenly its jobs leave.

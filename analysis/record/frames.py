@@ -7,8 +7,8 @@ import pandas as pd
 
 from analysis.arrays import Ints
 from analysis.record.database import Record
-from analysis.record.query import Selection
 from analysis.record.series import COUNTS, KEY, UNKNOWN
+from collector.record.selection import Selection
 
 
 def scrapes(record: Record) -> pd.DataFrame:

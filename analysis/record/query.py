@@ -3,42 +3,18 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from typing import Any, Final
 
-import duckdb
 import numpy as np
 
 from analysis.arrays import Ints
 from analysis.record.series import COUNTS, UNKNOWN, Pool, Series, read_counts
+from collector.record.database import Record as OpenRecord
+from collector.record.patterns import matches
+from collector.record.selection import IN_SPAN, WITH_STARTING_STATE, Selection
 
 # So many rows are held at a time: about 200 MB.
 BATCH: Final = 2_000_000
-FIRST, LAST = datetime(1970, 1, 1), datetime(9999, 12, 31)  # noqa: DTZ001 - the tables hold naive UTC
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which part of the record is read."""
-
-    since: datetime | None = None
-    """Naive UTC; the slots from here on."""
-    until: datetime | None = None
-    """Naive UTC; the slots up to here."""
-    projects: tuple[str, ...] = ()
-    """Patterns; none means all, here and below."""
-    pools: tuple[str, ...] = ()
-    """Patterns on id or display name."""
-    types: tuple[str, ...] = ()
-
-    def takes(self, project: str, pool: str, name: str | None) -> bool:
-        """Tell whether a pool is of it."""
-        names = [pool] if name is None else [pool, name]
-        return _matches(self.projects, project) and any(_matches(self.pools, each) for each in names)
-
-
-def _matches(patterns: tuple[str, ...], name: str) -> bool:
-    return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 @dataclass(frozen=True)
@@ -54,17 +30,17 @@ class Chosen:
     """Those that were ever listed."""
 
 
-def batches(connection: duckdb.DuckDBPyConnection, selection: Selection) -> list[list[Chosen]]:
+def batches(connection: OpenRecord, selection: Selection) -> list[list[Chosen]]:
     """Choose the pools, so many at a time that their rows fit into memory."""
-    span = _span(selection)
+    span = selection.span
     told = connection.execute(
-        """WITH told AS (
+        f"""WITH told AS (
             SELECT project, pool, arg_max(name, run) AS name, arg_max(queue_policy, run) AS policy,
                 list((slot, nodes) ORDER BY run) FILTER (listed AND len(nodes) > 0) AS sized
             FROM pools GROUP BY ALL
         )
         SELECT project, pool, name, policy, sized
-        FROM (SELECT DISTINCT project, pool FROM scrapes WHERE slot BETWEEN $1 AND $2)
+        FROM (SELECT DISTINCT project, pool FROM scrapes WHERE outcome = 'ok' AND {IN_SPAN})
         LEFT JOIN told USING (project, pool)
         ORDER BY project, pool""",
         span,
@@ -76,9 +52,9 @@ def batches(connection: duckdb.DuckDBPyConnection, selection: Selection) -> list
         [[project for project, _ in wanted], [pool for _, pool in wanted]],
     )
     rows = connection.execute(
-        """SELECT project, pool, sum(n), list(type ORDER BY type) FROM (
+        f"""SELECT project, pool, sum(n), list(type ORDER BY type) FROM (
             SELECT project, pool, type, count(*) AS n FROM snapshots SEMI JOIN wanted USING (project, pool)
-            WHERE slot BETWEEN $1 AND $2 GROUP BY ALL
+            WHERE {WITH_STARTING_STATE} GROUP BY ALL
         ) GROUP BY ALL""",
         span,
     ).fetchall()
@@ -109,28 +85,22 @@ def _nodes(sized: Sequence[tuple[datetime, list[dict[str, Any]]]]) -> tuple[tupl
 
 
 def attempts(
-    connection: duckdb.DuckDBPyConnection, selection: Selection
+    connection: OpenRecord, selection: Selection
 ) -> list[tuple[str, str, str | None, str, int, datetime, datetime]]:
     """Count how often each pool was asked, by outcome, see `record.Record.attempts`."""
     found = connection.execute(
-        """WITH told AS (SELECT project, pool, arg_max(name, run) AS name FROM pools GROUP BY ALL)
+        f"""WITH told AS (SELECT project, pool, arg_max(name, run) AS name FROM pools GROUP BY ALL)
         SELECT project, pool, name, outcome, count(*), min(slot), max(slot)
-        FROM attempts LEFT JOIN told USING (project, pool) WHERE slot BETWEEN $1 AND $2
+        FROM scrapes LEFT JOIN told USING (project, pool) WHERE {IN_SPAN}
         GROUP BY ALL ORDER BY project, pool, outcome""",
-        _span(selection),
+        selection.span,
     ).fetchall()
     return [
         (project, pool, name or None, *of) for project, pool, name, *of in found if selection.takes(project, pool, name)
     ]
 
 
-def _span(selection: Selection) -> list[datetime]:
-    return [selection.since or FIRST, selection.until or LAST]
-
-
-def read(
-    connection: duckdb.DuckDBPyConnection, chosen: list[Chosen], selection: Selection
-) -> tuple[list[Pool], list[Series]]:
+def read(connection: OpenRecord, chosen: list[Chosen], selection: Selection) -> tuple[list[Pool], list[Series]]:
     """Read the slots and series of some pools."""
     # From one thread rows come in the order of the file: to bring them into it costs more than a second one gains.
     connection.execute("SET threads = 1")
@@ -146,7 +116,8 @@ def read(
     scrapes = _by_series(
         connection,
         f"""SELECT series, slot, run, interval_seconds::BIGINT AS intervals, coalesce(total, {UNKNOWN})::BIGINT AS total
-        FROM scrapes JOIN (FROM chosen WHERE type IS NULL) USING (project, pool) WHERE slot BETWEEN $1 AND $2""",
+        FROM scrapes JOIN (FROM chosen WHERE type IS NULL) USING (project, pool)
+        WHERE outcome = 'ok' AND {WITH_STARTING_STATE}""",
         selection,
     )
     read = ", ".join(f'coalesce("{count}", {UNKNOWN}) AS "{count}"' for count in COUNTS)
@@ -154,7 +125,7 @@ def read(
         connection,
         f"""SELECT series, slot, {read},
             CASE WHEN other_statuses IS NULL THEN 0 ELSE list_sum(map_values(other_statuses)) END AS other
-        FROM snapshots JOIN chosen USING (project, pool, type) WHERE slot BETWEEN $1 AND $2""",
+        FROM snapshots JOIN chosen USING (project, pool, type) WHERE {WITH_STARTING_STATE}""",
         selection,
     )
     pools: list[Pool] = []
@@ -168,9 +139,9 @@ def read(
     return pools, series
 
 
-def _by_series(connection: duckdb.DuckDBPyConnection, query: str, selection: Selection) -> dict[int, dict[str, Ints]]:
+def _by_series(connection: OpenRecord, query: str, selection: Selection) -> dict[int, dict[str, Ints]]:
     """Run a query that gives `series`, `slot` and other columns; return its rows by series, in order of slots."""
-    found = connection.execute(query, _span(selection)).fetchnumpy()
+    found = connection.execute(query, selection.span).fetchnumpy()
     columns = {name: np.asarray(values) for name, values in found.items()}
     series = columns.pop("series")
     columns["slot"] = columns["slot"].astype("datetime64[s]").astype(np.int64)
@@ -225,6 +196,6 @@ def _series(pool: Pool, items: dict[str, dict[str, Ints]], selection: Selection)
         place = slice(None) if len(rows["slot"]) == len(pool.slots) else np.searchsorted(pool.slots, rows["slot"])
         listed[place] += np.maximum(rows["total"], 0)
     for type_, rows in whole.items():
-        if _matches(selection.types, type_):
+        if matches(selection.types, type_):
             counts = read_counts(pool, rows["slot"], rows, rows["other"], listed)
             yield Series(pool, type_, pool.slots, pool.intervals, counts)

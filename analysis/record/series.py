@@ -6,19 +6,8 @@ from typing import Final
 import numpy as np
 
 from analysis.arrays import Ints
+from collector.record.statuses import STATUSES
 
-STATUSES: Final = (
-    "Queue",
-    "Pending",
-    "Abnormal",
-    "Terminating",
-    "Creating",
-    "Running",
-    "Completed",
-    "Terminated",
-    "Failed",
-)
-ENDED: Final = ("Completed", "Failed", "Terminated")
 COUNTS: Final = ("total", *STATUSES)
 KEY: Final = ("project", "pool", "type")
 UNKNOWN: Final = -1

@@ -12,7 +12,7 @@ from typing import Any, Final
 import pandas as pd
 
 from analysis.capacity.scenario import Wish
-from analysis.errors import NothingObserved, NothingSelected, RecordUnreadable, RequestRefused
+from analysis.errors import NothingObserved, NothingSelected, RequestRefused
 from analysis.query import questions
 from analysis.query.engine import answers
 from analysis.query.questions import Question, ask
@@ -20,6 +20,7 @@ from analysis.query.request import Request
 from analysis.record import frames
 from analysis.record.database import Record
 from analysis.report.findings import SHARE, Finding, findings
+from collector.record import RecordUnreadable
 
 SCHEMA: Final = 1
 SERIES: Final = ("project", "pool", "type")

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from collector.api.credentials import Credential
-from collector.cli import summarise, write_report
+from collector.cli import flows_of_pools, write_report
 from collector.clock import SimulatedClock
 from collector.console import progress, say, table, warn
 from collector.demo import run_demo
@@ -89,7 +89,7 @@ def command(days: int | None, trace: Path | None, step: timedelta, out: Path) ->
         last_slot=slots[-1],
         polls=len(slots),
     )
-    table("pool", summarise(database, spool_folder), _cells)
+    table("pool", [_row(pool) for pool in flows_of_pools(database, spool_folder)], _cells)
     reports = write_report(database, spool_folder, out / "reports")
     _say_next(_write_config(out), reports)
     return int(bool(failures))
@@ -133,12 +133,21 @@ def _sandbox(trace: Path | None) -> Iterator[Mapping[str, Any]]:
             process.terminate()
 
 
+def _row(pool: Mapping[str, Any]) -> dict[str, Any]:
+    ended = [pool[status] for status in ("completed", "failed", "terminated")]
+    return {
+        **{name: pool[name] for name in ("project", "pool", "coverage", "arrivals", "queue_end", "queue_mean")},
+        **{name: pool[name] for name in ("queue_max", "failed")},
+        "finished": None if None in ended else sum(ended),
+    }
+
+
 def _cells(pool: Mapping[str, Any]) -> dict[str, object]:
     return {
         "pool": pool["pool"],
         "coverage": None if pool["coverage"] is None else f"{pool['coverage']:.1%}",
-        "jobs seen": pool["jobs_seen"],
-        "queue now": pool["queue_now"],
+        "arrivals": pool["arrivals"],
+        "queue now": pool["queue_end"],
         "mean queue": pool["queue_mean"],
         "largest queue": pool["queue_max"],
         "finished": pool["finished"],
