@@ -18,6 +18,7 @@ from collector.clock import SimulatedClock
 from collector.errors import RecordNotWritten
 from collector.record import spool
 from collector.record.database import in_memory
+from collector.record.files import unfinished
 from collector.record.reading import reading
 from collector.record.rows import Poll, PolledRows, Scrape, Snapshot, row_of
 from collector.record.spooled import load
@@ -170,7 +171,7 @@ def test_files_of_one_name_are_both_kept_aside(tmp_path: Path) -> None:
 def test_what_a_kill_left_unfinished_is_cleared(tmp_path: Path) -> None:
     """An unfinished file was never acknowledged: it is neither read nor kept."""
     file = written(tmp_path)
-    (tmp_path / "x.unfinished").write_text("half")
+    unfinished(tmp_path / "x.ndjson").write_text("half")
     assert [file] == spool.waiting(tmp_path)
     spool.clear_unfinished(tmp_path)
     assert [file] == list(tmp_path.iterdir())
@@ -180,7 +181,7 @@ def test_what_a_kill_left_unfinished_is_cleared(tmp_path: Path) -> None:
 def test_what_cannot_be_kept_is_said(tmp_path: Path, place: str) -> None:
     """A file where the folder should be, or a folder where the file should be, ends in one error with its mend."""
     (tmp_path / "file").write_text("in the way")
-    (tmp_path / "unfinished" / NAME).with_suffix(spool.UNFINISHED).mkdir(parents=True)
+    unfinished(tmp_path / "unfinished" / NAME).mkdir(parents=True)
     with pytest.raises(RecordNotWritten, match=r"could not be kept .* mend the folder") as caught:
         written(tmp_path / place)
     assert 4 == caught.value.exit_code
