@@ -31,9 +31,17 @@ RUN = SLOT + timedelta(seconds=1, microseconds=7)
 NAME = "20260115T080000Z-20260115T080001.000007Z.ndjson"
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")).filter(innocent)
 TIMES = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1))
-SCRAPES = st.builds(Scrape, TIMES, TEXTS, TEXTS, TIMES, outcome=TEXTS, body=st.none() | TEXTS)
+NUMBERS = st.integers(0, 2**15 - 1)
+TIMES_OR_NONE, TEXTS_OR_NONE = st.none() | TIMES, st.none() | TEXTS
+SCRAPES = st.builds(
+    Scrape,
+    *(TIMES, TEXTS, TEXTS, TIMES, NUMBERS, TEXTS, st.none() | NUMBERS),
+    *(TEXTS_OR_NONE, TEXTS_OR_NONE, TEXTS_OR_NONE, st.none() | NUMBERS, TIMES_OR_NONE, TIMES_OR_NONE),
+    *(st.none() | NUMBERS, TEXTS_OR_NONE, TEXTS_OR_NONE),
+)
 SNAPSHOTS = st.builds(
     Snapshot,
+    *(TIMES, TEXTS, TEXTS, TEXTS, TIMES, st.none() | NUMBERS),
     counts=st.fixed_dictionaries({status: st.none() | st.integers(0, 9) for status in STATUSES}),
     other_statuses=st.none() | st.dictionaries(TEXTS, st.integers(0, 9), min_size=1),
 )
