@@ -161,7 +161,7 @@ def test_nothing_is_pruned_that_no_backup_has(folder: Path) -> None:
 def test_a_poll_goes_on_while_a_backup_is_written(folder: Path) -> None:
     """Stopped in the midst of its files, the backup does not hold the lock; it ends well."""
     with start(folder, "backup", "kept") as backup:
-        while not (folder / "kept.unfinished").exists():
+        while not list(folder.glob(".kept.*.unfinished")):
             assert backup.poll() is None
         backup.send_signal(signal.SIGSTOP)
         try:

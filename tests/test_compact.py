@@ -172,15 +172,16 @@ def test_collect_compacts_where_it_pays(tmp_path: Path) -> None:
 def test_a_compaction_that_failed_is_not_tried_at_every_poll(tmp_path: Path) -> None:
     """No room for the new file: collect says so once, polls on, and tries again when the file has grown by half."""
     fill(tmp_path, "INSERT INTO snapshots (project, slot, type) SELECT 'p', '2026-01-05', md5(i::VARCHAR) FROM noise")
-    # What stands in the way of the new file is as good as a full disk.
-    (tmp_path / "data/poolscope.duckdb.compacting").mkdir()
+    # A name so long that there is none for the new file beside it is as good as a full disk.
+    record = (tmp_path / RECORD).rename(tmp_path / "data" / ("x" * (255 - len(".compacting.lock"))))
+    paths = {"POOLSCOPE_PATHS__DATABASE": str(record)}
     with Sandbox([StillPool("a")]) as sandbox:
         configure(tmp_path, sandbox.endpoint, 'pools = ["a"]')
-        done = poolscope(tmp_path, "collect")
+        done = poolscope(tmp_path, "collect", **paths)
         assert (0, "not_compacted") == (done.returncode, json.loads(done.stderr)["event"])
-        assert not compaction_due(tmp_path / RECORD)
-        assert json.loads(poolscope(tmp_path, "status", "--json").stdout)["compacted_at"] is None
-        done = poolscope(tmp_path, "collect")
+        assert not compaction_due(record)
+        assert json.loads(poolscope(tmp_path, "status", "--json", **paths).stdout)["compacted_at"] is None
+        done = poolscope(tmp_path, "collect", **paths)
         assert (0, "") == (done.returncode, done.stderr)
 
 

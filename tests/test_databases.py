@@ -68,8 +68,8 @@ def test_what_is_no_database_is_left_untouched(tmp_path: Path, garbage: bytes) -
 
 def test_a_database_half_made_is_made_anew(tmp_path: Path) -> None:
     """What a kill left while the database was being made is never found as one, and is gone afterwards."""
-    (tmp_path / "record.duckdb.new").write_bytes(b"half")
-    (tmp_path / "record.duckdb.new.wal").write_bytes(b"half")
+    (tmp_path / ".record.duckdb.1.unfinished").write_bytes(b"half")
+    (tmp_path / ".record.duckdb.1.unfinished.wal").write_bytes(b"half")
     keep(tmp_path, a_round(1, {"a": "ok"}))
     assert 1 == drained(tmp_path).files
     assert ["record.duckdb"] == sorted(content(tmp_path))

@@ -18,6 +18,7 @@ from collector.clock import SimulatedClock
 from collector.errors import RecordNotWritten
 from collector.record import spool
 from collector.record.database import in_memory
+from collector.record.files import unfinished
 from collector.record.reading import reading
 from collector.record.rows import Poll, PolledRows, Scrape, Snapshot, row_of
 from collector.record.spooled import load
@@ -30,9 +31,17 @@ RUN = SLOT + timedelta(seconds=1, microseconds=7)
 NAME = "20260115T080000Z-20260115T080001.000007Z.ndjson"
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")).filter(innocent)
 TIMES = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1))
-SCRAPES = st.builds(Scrape, TIMES, TEXTS, TEXTS, TIMES, outcome=TEXTS, body=st.none() | TEXTS)
+NUMBERS = st.integers(0, 2**15 - 1)
+TIMES_OR_NONE, TEXTS_OR_NONE = st.none() | TIMES, st.none() | TEXTS
+SCRAPES = st.builds(
+    Scrape,
+    *(TIMES, TEXTS, TEXTS, TIMES, NUMBERS, TEXTS, st.none() | NUMBERS),
+    *(TEXTS_OR_NONE, TEXTS_OR_NONE, TEXTS_OR_NONE, st.none() | NUMBERS, TIMES_OR_NONE, TIMES_OR_NONE),
+    *(st.none() | NUMBERS, TEXTS_OR_NONE, TEXTS_OR_NONE),
+)
 SNAPSHOTS = st.builds(
     Snapshot,
+    *(TIMES, TEXTS, TEXTS, TEXTS, TIMES, st.none() | NUMBERS),
     counts=st.fixed_dictionaries({status: st.none() | st.integers(0, 9) for status in STATUSES}),
     other_statuses=st.none() | st.dictionaries(TEXTS, st.integers(0, 9), min_size=1),
 )
@@ -170,7 +179,7 @@ def test_files_of_one_name_are_both_kept_aside(tmp_path: Path) -> None:
 def test_what_a_kill_left_unfinished_is_cleared(tmp_path: Path) -> None:
     """An unfinished file was never acknowledged: it is neither read nor kept."""
     file = written(tmp_path)
-    (tmp_path / "x.unfinished").write_text("half")
+    unfinished(tmp_path / "x.ndjson").write_text("half")
     assert [file] == spool.waiting(tmp_path)
     spool.clear_unfinished(tmp_path)
     assert [file] == list(tmp_path.iterdir())
@@ -180,7 +189,7 @@ def test_what_a_kill_left_unfinished_is_cleared(tmp_path: Path) -> None:
 def test_what_cannot_be_kept_is_said(tmp_path: Path, place: str) -> None:
     """A file where the folder should be, or a folder where the file should be, ends in one error with its mend."""
     (tmp_path / "file").write_text("in the way")
-    (tmp_path / "unfinished" / NAME).with_suffix(spool.UNFINISHED).mkdir(parents=True)
+    unfinished(tmp_path / "unfinished" / NAME).mkdir(parents=True)
     with pytest.raises(RecordNotWritten, match=r"could not be kept .* mend the folder") as caught:
         written(tmp_path / place)
     assert 4 == caught.value.exit_code

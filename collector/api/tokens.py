@@ -1,12 +1,13 @@
 """Tokens between two ticks: one owner-only file each, and how long a token is used."""
 
 import json
-import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
+
+from collector.record import files
 
 LONGEST_MARGIN: Final = timedelta(hours=1)
 
@@ -46,10 +47,6 @@ def write_token(file: Path, owner: str, token: Token) -> None:
     """Keep a token, readable by its owner only; where that cannot be done the next tick asks for another."""
     kept = {"owner": owner, "value": token.value}
     kept |= {"given_at": token.given_at.isoformat(), "expires_at": token.expires_at.isoformat()}
-    unfinished = file.with_name(f"{file.name}.{os.getpid()}")
     with suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-            json.dump(kept, opened)
-        unfinished.rename(file)
+        files.make_folder(file.parent)
+        files.write(file, json.dumps(kept).encode())

@@ -1,7 +1,6 @@
 """After a refused credential the next polls leave it alone for a while, so that no key is locked by us."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -11,6 +10,7 @@ from typing import Final
 
 from collector.api.outcomes import RequestFailed
 from collector.polling.requests import Session
+from collector.record import files
 
 FILE: Final = "refused.json"
 # The gateway locks a key for five minutes after more than five failures in a row.
@@ -84,8 +84,5 @@ def forget(spool: Path, profile: str) -> bool:
 def _write(spool: Path, pauses: Mapping[str, Pause]) -> None:
     # Not to be had is no harm but a request more: where the disk is full the poll itself says so.
     with suppress(OSError):
-        spool.mkdir(parents=True, exist_ok=True, mode=0o700)
-        unfinished = spool / f"{FILE}.{os.getpid()}"
-        unfinished.touch(mode=0o600)
-        unfinished.write_text(json.dumps({name: asdict(pause) for name, pause in pauses.items()}), encoding="utf-8")
-        unfinished.rename(spool / FILE)
+        files.make_folder(spool)
+        files.write(spool / FILE, json.dumps({name: asdict(pause) for name, pause in pauses.items()}).encode())

@@ -3,11 +3,11 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from typing import Any
 
 from collector.api.parse import WrongShape, parse_json
 from collector.config.settings import Project
+from collector.record.patterns import matches
 from collector.record.rows import Nodes
 from collector.record.slots import naive
 from collector.record.statuses import LARGEST_COUNT
@@ -130,12 +130,9 @@ def _instant(value: object) -> datetime | None:
 
 def selected(pools: Iterable[DiscoveredPool], project: Project) -> list[str]:
     """Return the ids of the pools that the project's patterns take, by id or by display name."""
-
-    def matches(pool: DiscoveredPool, patterns: tuple[str, ...]) -> bool:
-        return any(fnmatchcase(name, pattern) for name in (pool.pool, pool.name) if name for pattern in patterns)
-
     return [
         pool.pool
         for pool in pools
-        if (not project.include or matches(pool, project.include)) and not matches(pool, project.exclude)
+        if matches(project.include, pool.pool, pool.name)
+        and not (project.exclude and matches(project.exclude, pool.pool, pool.name))
     ]

@@ -60,7 +60,7 @@ def _listed(connection: Record, slot: datetime, discovery_interval: timedelta) -
 def _spooled(files: list[Path], slot: datetime, discovery_interval: timedelta) -> Known:
     """Return what spool files know; the drain sets aside what is damaged, and says so."""
     if not files:
-        return Known()
+        return Known(set())
     with in_memory() as connection:
         connection.execute("SET threads = 1")
         load(connection, files, LOOKED_AT)

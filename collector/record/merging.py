@@ -27,14 +27,14 @@ def winners(condition: str, scrapes: str) -> str:
 def new_rows(table: str, columns: dict[str, str], stored: str, where: str) -> str:
     """Return the SQL for the spooled rows of a table that are not stored."""
     key = KEYS[table]
-    return f"""SELECT DISTINCT ON ({key}) {names_of(columns)} FROM spooled
+    return f"""SELECT DISTINCT ON ({key}) {_names(columns)} FROM spooled
         ANTI JOIN (SELECT {key} FROM {stored} {where}) USING ({key}) WHERE "table" = '{table}'"""
 
 
 def changes(columns: dict[str, str], new_rows: str, stored: str) -> str:
     """Return the SQL for those of the new rows that tell something else than the row before, of the same pool."""
     told = ", ".join(f'"{name}"' for name in columns if name not in ("run", "project", "pool", "slot"))
-    return f"""SELECT {names_of(columns)} FROM (
+    return f"""SELECT {_names(columns)} FROM (
             SELECT *, lag(told) OVER (PARTITION BY project, pool ORDER BY run) AS before FROM (
                 SELECT *, row({told}) AS told, true AS is_new FROM ({new_rows})
                 UNION ALL BY NAME SELECT *, row({told}) AS told, false AS is_new FROM {stored}
@@ -44,10 +44,10 @@ def changes(columns: dict[str, str], new_rows: str, stored: str) -> str:
 
 def new_snapshots(columns: dict[str, str]) -> str:
     """Return the SQL for the spooled snapshots that belong to a winner."""
-    return f"""SELECT DISTINCT ON (project, pool, type, slot) {names_of(columns)}
+    return f"""SELECT DISTINCT ON (project, pool, type, slot) {_names(columns)}
         FROM spooled SEMI JOIN winners USING (project, pool, slot, run) WHERE "table" = 'snapshots'"""
 
 
-def names_of(columns: dict[str, str]) -> str:
+def _names(columns: dict[str, str]) -> str:
     """Return the names of columns as SQL."""
     return ", ".join(f'"{name}"' for name in columns)

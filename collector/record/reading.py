@@ -6,12 +6,13 @@ what an older Poolscope's database lacks is empty.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from collector.record.columns import COLUMNS, columns_at, create_table
 from collector.record.database import ATTACHED, Record, attach, checked_version, in_memory, refusing_damage
-from collector.record.merging import KEYS, changes, names_of, new_rows, new_snapshots, winners
+from collector.record.merging import KEYS, changes, new_rows, new_snapshots, winners
 from collector.record.spool import waiting
 from collector.record.spooled import load
 
@@ -62,19 +63,29 @@ def _join(connection: Record, there: dict[str, dict[str, str]]) -> None:
         if table not in there:
             stored[table] = f"none_{table}"
             connection.execute(create_table(stored[table], columns))
-    span = connection.execute("SELECT min(slot), max(slot) FROM spooled").fetchall()[0]
+    *span, spooled = connection.execute("SELECT min(slot), max(slot), count(*) FROM spooled").fetchall()[0]
+    # Mostly the spool is empty, and whoever opens the record again and again is to pay for nothing.
+    if spooled:
+        _find_arrivals(connection, stored, span)
+    connection.execute("DROP TABLE spooled")
+    for table, columns in COLUMNS.items():
+        names = ", ".join(
+            f'"{name}"' if name in there.get(table, columns) else f'NULL::{kind} AS "{name}"'
+            for name, kind in columns.items()
+        )
+        view = f"CREATE TEMP VIEW {table} AS SELECT {names} FROM {stored[table]}"
+        if spooled:
+            replaced = "ANTI JOIN winners USING (project, pool, slot)" if table == "snapshots" else ""
+            view += f" {replaced} UNION ALL BY NAME SELECT * FROM arrived_{table}"
+        connection.execute(view)
+
+
+def _find_arrivals(connection: Record, stored: dict[str, str], span: list[datetime]) -> None:
+    """Make the tables `arrived_*` of what the spool has and the database has not: once, not with every question."""
     connection.execute(winners("stored.outcome = 'ok' AND stored.slot BETWEEN $1 AND $2", stored["scrapes"]), span)
-    # Made once, not with every question.
     for table in KEYS:
         rows = new_rows(table, COLUMNS[table], stored[table], "WHERE slot BETWEEN $1 AND $2")
         if table == "pools":
-            rows = changes(there.get(table, COLUMNS[table]), rows, stored[table])
+            rows = changes(COLUMNS[table], rows, stored[table])
         connection.execute(f"CREATE TEMP TABLE arrived_{table} AS {rows}", span)
     connection.execute(f"CREATE TEMP TABLE arrived_snapshots AS {new_snapshots(COLUMNS['snapshots'])}")
-    connection.execute("DROP TABLE spooled")
-    for table, columns in COLUMNS.items():
-        kept = "ANTI JOIN winners USING (project, pool, slot)" if table == "snapshots" else ""
-        connection.execute(
-            f"""CREATE TEMP VIEW {table} AS SELECT {names_of(there.get(table, columns))} FROM {stored[table]} {kept}
-            UNION ALL BY NAME SELECT * FROM arrived_{table}"""
-        )

@@ -5,7 +5,6 @@ table that its `table` names (a snapshot has its `run` besides). Its one reader 
 """
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,12 +13,12 @@ from pathlib import Path
 from typing import Final
 
 from collector.errors import RecordNotWritten
+from collector.record import files
 from collector.record.columns import TABLES
 from collector.record.rows import PolledRows, row_of
 
 FORMAT: Final = 1
 SUFFIX: Final = ".ndjson"
-UNFINISHED: Final = ".unfinished"
 SET_ASIDE: Final = "unreadable"
 STAMP: Final = "%Y%m%dT%H%M%S"
 
@@ -36,35 +35,18 @@ def write(spool: Path, slot: datetime, run: datetime, result: PolledRows) -> Pat
     header = {"table": "spool", "format": FORMAT, "lines": len(rows)}
     text = "".join(json.dumps(row, default=datetime.isoformat, separators=(",", ":")) + "\n" for row in (header, *rows))
     target = spool / f"{slot:{STAMP}}Z-{run:{STAMP}}.{run.microsecond:06d}Z{SUFFIX}"
-    written = unfinished = target.with_suffix(UNFINISHED)
     try:
-        if not spool.exists():
-            spool.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _sync(spool.parent)
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        written = unfinished.rename(target)
-        _sync(spool)
+        files.make_folder(spool)
+        files.write(target, text.encode())
     except OSError as error:
+        # What could not be made durable is not acknowledged, though it may be there.
         with suppress(OSError):
-            written.unlink()
+            target.unlink()
         raise RecordNotWritten(
             f"the poll's answers could not be kept in {spool} ({error.strerror}); nothing of slot "
             f"{slot:%Y-%m-%d %H:%M}Z is recorded: free the disk or mend the folder, the next run goes on by itself"
         ) from error
     return target
-
-
-def _sync(folder: Path) -> None:
-    """Make a folder's entries durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def waiting(spool: Path, slot: datetime | None = None) -> list[Path]:
@@ -78,11 +60,11 @@ def waiting_after(spool: Path, slot: datetime) -> list[Path]:
     return [file for file in waiting(spool) if file.name.partition("-")[0] > f"{slot:{STAMP}}Z"]
 
 
-def parts(files: list[Path], largest: int) -> Iterator[list[Path]]:
+def parts(spooled: list[Path], largest: int) -> Iterator[list[Path]]:
     """Part files, in their order, so that those of a part have at most so many bytes together, or are one."""
     part: list[Path] = []
     size = 0
-    for file in files:
+    for file in spooled:
         length = file.stat().st_size
         if part and size + length > largest:
             yield part
@@ -95,8 +77,8 @@ def parts(files: list[Path], largest: int) -> Iterator[list[Path]]:
 
 def newest_slot(spool: Path) -> list[Path]:
     """Return the files of the spool's newest slot."""
-    files = waiting(spool)
-    return [file for file in files if file.name.partition("-")[0] == files[-1].name.partition("-")[0]]
+    spooled = waiting(spool)
+    return [file for file in spooled if file.name.partition("-")[0] == spooled[-1].name.partition("-")[0]]
 
 
 def set_aside_files(spool: Path) -> list[Path]:
@@ -106,13 +88,13 @@ def set_aside_files(spool: Path) -> list[Path]:
 
 def clear_unfinished(spool: Path) -> None:
     """Remove what killed polls left half-written: it was never acknowledged. Only under the process lock."""
-    for path in spool.glob(f"*{UNFINISHED}"):
+    for path in spool.glob(f"*{files.UNFINISHED}"):
         path.unlink(missing_ok=True)
 
 
-def remove(files: list[Path]) -> None:
+def remove(spooled: list[Path]) -> None:
     """Remove files whose rows are in the database."""
-    for path in files:
+    for path in spooled:
         path.unlink(missing_ok=True)
 
 

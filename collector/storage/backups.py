@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -15,6 +14,7 @@ from collector import __version__
 from collector.errors import InputRefused, RecordNotWritten
 from collector.record.columns import SINCE, TABLES
 from collector.record.database import Record, connect
+from collector.record.files import clear_unfinished, replacing
 from collector.record.schema import MIGRATIONS, migrate
 
 MANIFEST: Final = "manifest.json"
@@ -46,23 +46,22 @@ def back_up(record: Record, folder: Path, now: datetime) -> Manifest:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputRefused(f"{folder} is not empty: name a new folder for each backup")
     folder = folder.absolute()
-    unfinished = folder.with_name(folder.name + ".unfinished")
     try:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True, mode=0o700)
-        rows = {}
-        for table in TABLES:
-            file = str(unfinished / f"{table}.parquet").replace("'", "''")
-            record.execute(f"COPY (FROM {table} ORDER BY ALL) TO '{file}' (FORMAT parquet, COMPRESSION zstd)")
-            rows[table] = int(record.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
-        sums = {table: _sha256(unfinished / f"{table}.parquet") for table in TABLES}
-        manifest = Manifest(__version__, len(MIGRATIONS), f"{now.isoformat()}Z", rows, sums)
-        (unfinished / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2), encoding="utf-8")
-        if folder.exists():
-            folder.rmdir()
-        unfinished.rename(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        clear_unfinished(folder)
+        with replacing(folder) as beside:
+            beside.mkdir(mode=0o700)
+            rows = {}
+            for table in TABLES:
+                file = str(beside / f"{table}.parquet").replace("'", "''")
+                record.execute(f"COPY (FROM {table} ORDER BY ALL) TO '{file}' (FORMAT parquet, COMPRESSION zstd)")
+                rows[table] = int(record.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+            sums = {table: _sha256(beside / f"{table}.parquet") for table in TABLES}
+            manifest = Manifest(__version__, len(MIGRATIONS), f"{now.isoformat()}Z", rows, sums)
+            (beside / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2), encoding="utf-8")
+            if folder.exists():
+                folder.rmdir()
     except (OSError, duckdb.Error) as error:
-        shutil.rmtree(unfinished, ignore_errors=True)
         raise RecordNotWritten(f"{folder} was not written ({str(error)[:300]})") from None
     return manifest
 
@@ -113,12 +112,10 @@ def restore(folder: Path, database: Path) -> Manifest:
     manifest = verify(folder)
     if database.exists():
         raise InputRefused(f"{database} is there already: move it away, or name another one in [paths]")
-    fresh = database.with_name(database.name + ".restoring")
     try:
         database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for path in (fresh, fresh.with_name(fresh.name + ".wal")):
-            path.unlink(missing_ok=True)
-        with connect(fresh, read_only=False) as connection:
+        clear_unfinished(database)
+        with replacing(database) as beside, connect(beside, read_only=False) as connection:
             migrate(connection, 0, __version__, manifest.schema)
             for table, rows in manifest.rows.items():
                 file = str(folder / f"{table}.parquet")
@@ -127,7 +124,6 @@ def restore(folder: Path, database: Path) -> Manifest:
                     raise InputRefused(f"{file} has not {rows:,} rows: take another backup")
             migrate(connection, manifest.schema, __version__)
             connection.execute("CHECKPOINT")
-        fresh.rename(database)
     except (OSError, duckdb.Error) as error:
         raise RecordNotWritten(f"{database} was not restored ({str(error)[:300]})") from None
     return manifest

@@ -5,7 +5,6 @@ stays in the spool, and nobody writes to the old file between the copy and the c
 before the change, and has its lock just after it, is told so by `opening.open_for_writing`.)
 """
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,6 +19,7 @@ from collector.clock import Clock
 from collector.errors import RecordNotWritten, RecordUnreadable
 from collector.record.columns import TABLES
 from collector.record.database import ATTACHED, Record, attach, checked_version, in_memory
+from collector.record.files import clear_unfinished, replacing
 from collector.record.schema import MIGRATIONS
 from collector.record.slots import naive
 from collector.storage.lock import holding
@@ -91,42 +91,40 @@ def compact(database: Path, clock: Clock, wait_seconds: float) -> Compacted:
     """
     # A record that is a link to another disk stays one: the new file is made where the old one lies.
     database = database.resolve()
-    fresh = database.with_name(database.name + ".compacting")
-    with holding(fresh.with_name(fresh.name + ".lock"), f"compacting {database}"):
-        _clear(fresh)
+    with holding(database.with_name(database.name + ".compacting.lock"), f"compacting {database}"):
+        clear_unfinished(database)
         try:
             size = database.stat().st_size
             if shutil.disk_usage(database.parent).free < size:
                 raise OSError(f"it may take {size:,} bytes, which are not free")
-            return _rewrite(database, fresh, clock, wait_seconds)
+            return _rewrite(database, clock, wait_seconds)
         except (duckdb.Error, OSError) as error:
             # Not again at the next poll, but when the file has grown.
             if database.exists():
                 _note(database, database.stat().st_size, compacted_at(database))
             raise RecordNotWritten(f"{database} was not compacted, it is as it was ({str(error)[:300]})") from None
         finally:
-            _clear(fresh)
+            clear_unfinished(database)
 
 
-def _rewrite(database: Path, fresh: Path, clock: Clock, wait_seconds: float) -> Compacted:
+def _rewrite(database: Path, clock: Clock, wait_seconds: float) -> Compacted:
     with in_memory() as connection:
         attach(connection, database, clock.pause, wait_seconds)
         if checked_version(connection, database, ATTACHED) < len(MIGRATIONS) or _log(database).exists():
             raise RecordUnreadable(
                 f"{database} was left by a killed run or an older Poolscope: poll once, then compact"
             )
-        connection.execute(f"ATTACH '{_quoted(fresh)}' AS fresh")
-        connection.execute(f"SET temp_directory = '{_quoted(fresh)}.tmp'")
-        rows = _copy(connection)
-        connection.execute("CHECKPOINT fresh")
-        connection.execute("DETACH fresh")
-        _sync(fresh)
-        before, after = database.stat().st_size, fresh.stat().st_size
-        # The log of another file must never be taken into this one.
-        if _log(database).exists() or _log(fresh).exists():
-            raise RecordNotWritten(f"{database} was not compacted, it is as it was: another program wrote to it")
-        fresh.rename(database)
-        _sync(database.parent)
+        # As long as the old file is attached nobody writes to it.
+        with replacing(database) as fresh:
+            connection.execute(f"ATTACH '{_quoted(fresh)}' AS fresh")
+            connection.execute(f"SET temp_directory = '{_quoted(fresh)}.tmp'")
+            rows = _copy(connection)
+            connection.execute("CHECKPOINT fresh")
+            connection.execute("DETACH fresh")
+            before, after = database.stat().st_size, fresh.stat().st_size
+            # The log of another file must never be taken into this one.
+            if _log(database).exists() or _log(fresh).exists():
+                raise RecordNotWritten(f"{database} was not compacted, it is as it was: another program wrote to it")
     # The old file's room is free only now.
     _note(database, after, naive(clock.now()))
     return Compacted(before, after, rows)
@@ -163,29 +161,12 @@ def _next(month: datetime) -> datetime:
     return month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
 
 
-def _clear(fresh: Path) -> None:
-    """Remove what a killed compaction left: nothing of it was in use."""
-    for path in (fresh, _log(fresh)):
-        # What stands in the way is told by who writes there.
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
-    shutil.rmtree(f"{fresh}.tmp", ignore_errors=True)
-
-
 def _log(database: Path) -> Path:
     return database.with_name(database.name + ".wal")
 
 
 def _size_file(database: Path) -> Path:
     return database.with_name(database.name + ".compacted")
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _quoted(path: Path) -> str:

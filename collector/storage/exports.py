@@ -8,6 +8,7 @@ import duckdb
 from collector.errors import InputRefused, RecordNotWritten
 from collector.record.columns import create_table
 from collector.record.database import Record
+from collector.record.files import replacing
 from collector.record.selection import IN_SPAN, Selection, select_pools
 from collector.record.statuses import STATUSES
 
@@ -49,16 +50,13 @@ def export(record: Record, selection: Selection, output: Path) -> int:
     rows = int(record.execute("SELECT count(*) FROM selected").fetchall()[0][0])
     if not rows:
         raise InputRefused("there are no rows of that selection in the record: nothing was written")
-    unfinished = output.with_name(f".{output.name}.unfinished{output.suffix}")
     try:
-        target = str(unfinished).replace("'", "''")
-        ordered = "FROM selected ORDER BY project, pool, type, slot"
-        record.execute(f"COPY ({ordered}) TO '{target}' ({FORMATS[output.suffix.lower()]})")
-        unfinished.rename(output)
+        with replacing(output) as beside:
+            target = str(beside).replace("'", "''")
+            ordered = "FROM selected ORDER BY project, pool, type, slot"
+            record.execute(f"COPY ({ordered}) TO '{target}' ({FORMATS[output.suffix.lower()]})")
     except (duckdb.Error, OSError) as error:
         raise RecordNotWritten(
             f"{output} could not be written ({str(error)[:200]}): mend the folder or the disk"
         ) from None
-    finally:
-        unfinished.unlink(missing_ok=True)
     return rows

@@ -8,6 +8,7 @@ from collector import __version__
 from collector.clock import Clock
 from collector.errors import RecordNotWritten
 from collector.record.database import LOCK_SECONDS, Locked, Record, checked_version, connect
+from collector.record.files import clear_unfinished, replacing
 from collector.record.schema import migrate
 
 
@@ -69,11 +70,8 @@ def _create(database: Path) -> None:
     if database.exists():
         return
     database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    unfinished = database.with_name(database.name + ".new")
-    unfinished.unlink(missing_ok=True)
-    unfinished.with_name(unfinished.name + ".wal").unlink(missing_ok=True)
-    with connect(unfinished, read_only=False) as connection:
+    clear_unfinished(database)
+    with replacing(database) as beside, connect(beside, read_only=False) as connection:
         migrate(connection, 0, __version__)
         # Closing does this too, but silently leaves the tables in a log of the other name where the disk is full.
         connection.execute("CHECKPOINT")
-    unfinished.rename(database)

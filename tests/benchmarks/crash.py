@@ -31,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from collector.clock import SystemClock
 from collector.record import spool
 from collector.record.columns import TABLES
+from collector.record.files import UNFINISHED
 from collector.record.schema import migrate
 from collector.sandbox.behaviour import Behaviour
 from collector.sandbox.server import Sandbox
@@ -50,9 +51,9 @@ WAIT_SECONDS = 10.0
 KILLED = {"poll": lives.poll, "compact": lives.compact_it, "restore": lives.restore_it}
 BESIDE = (lives.poll, lives.hold, lives.read)
 LEFT_BEHIND = {
-    "poll": ("spool/*.ndjson", f"spool/*{spool.UNFINISHED}", "record.duckdb.new", "record.duckdb.wal"),
-    "compact": ("record.duckdb.compacting",),
-    "restore": ("restored/record.duckdb.restoring", "restored/record.duckdb"),
+    "poll": ("spool/*.ndjson", f"spool/*{UNFINISHED}", f".record.duckdb.*{UNFINISHED}", "record.duckdb.wal"),
+    "compact": (f".record.duckdb.*{UNFINISHED}",),
+    "restore": (f"restored/.record.duckdb.*{UNFINISHED}", "restored/record.duckdb"),
 }
 TOLD = ("drained", "turned-away", "compacted", "restored", "read")
 OUR_FILES = {f"record.duckdb{end}" for end in ("", ".lock", ".compacted", ".compacting.lock")}
