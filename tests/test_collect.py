@@ -121,7 +121,9 @@ def test_a_second_run_is_turned_away_at_once(tmp_path: Path) -> None:
     with Sandbox([StillPool("a")]) as sandbox:
         configure(tmp_path, sandbox.endpoint)
         clock = SimulatedClock(START)
-        here = Context({"HUAWEICLOUD_SDK_AK": ACCESS_KEY, "HUAWEICLOUD_SDK_SK": SECRET_KEY}, clock, tmp_path / "poolscope.toml")
+        here = Context(
+            {"HUAWEICLOUD_SDK_AK": ACCESS_KEY, "HUAWEICLOUD_SDK_SK": SECRET_KEY}, clock, tmp_path / "poolscope.toml"
+        )
         with another_process(hold, str(tmp_path / RECORD)):
             assert 3 == poolscope(tmp_path, "collect").returncode
             with pytest.raises(LockHeld):

@@ -13,7 +13,6 @@ import pytest
 
 from collector.attempts import NOT_REFUSED
 from collector.clock import SimulatedClock
-from collector.config import CollectSettings
 from collector.sandbox.behaviour import SECRET_KEY
 from collector.slots import naive
 from collector.snapshot import Scrape

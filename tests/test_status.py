@@ -16,6 +16,7 @@ from collector.clock import SimulatedClock
 from collector.snapshot import Discovery, Poll, Round, Scrape
 from collector.status import PoolStatus, Status, status_of
 from collector.store import drain, reading
+from tests.polling import GUARD_SECONDS
 
 NOW = datetime(2026, 1, 15, 12, 0, 30)
 SLOT = datetime(2026, 1, 15, 12, 0)
@@ -51,7 +52,9 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     (folder / "poolscope.toml").write_text('[paths]\ndatabase = "record.duckdb"\nspool = "spool"\n')
     environment = {name: value for name, value in os.environ.items() if not name.startswith("POOLSCOPE_")}
     call = [sys.executable, "-m", "collector", "--config", str(folder / "poolscope.toml"), "status", *words]
-    return subprocess.run(call, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        call, cwd=folder, env=environment, capture_output=True, text=True, timeout=GUARD_SECONDS, check=False
+    )
 
 
 def test_coverage_is_the_share_of_due_slots_that_were_observed(tmp_path: Path) -> None:

@@ -25,9 +25,7 @@ SERVED = Behaviour(password=PASSWORD, token_life=LIFE)
 POOLS = [StillPool(f"pool-{number}") for number in range(12)]
 
 
-def tick(
-    folder: Path, endpoint: str, after: timedelta = timedelta(), clock: SimulatedClock | None = None
-) -> Round:
+def tick(folder: Path, endpoint: str, after: timedelta = timedelta(), clock: SimulatedClock | None = None) -> Round:
     clock = clock or SimulatedClock(START)
     clock.move_to(START + after)
     asked = replace(project(endpoint, *(pool.id for pool in POOLS)), iam_endpoint=endpoint)
