@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from collector.sandbox.connection import Answer
@@ -16,6 +17,11 @@ from tests.leaks import IN_USE, reader
 
 FOLDERS = pytest.StashKey[Path]()
 SEARCHED = pytest.StashKey[set[str]]()
+# How long an example takes, or takes to be made, says how busy the machine is.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 
 class Overheard:

@@ -2,18 +2,29 @@
 
 import json
 import re
+import socket
+import threading
+from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
 
-from collector.clock import SimulatedClock, SystemClock
+from collector.clock import SimulatedClock
 from collector.config.settings import CollectSettings
+from collector.polling.scheduler import NOT_REFUSED
 from collector.sandbox.behaviour import PROJECT_ID
-from tests.polling import IMPATIENT, KEYS, START, by_pool, collect, project, statistics_path
+from tests.passing import TIME, PassingClock
+from tests.polling import FAST, KEYS, START, by_pool, collect, project, statistics_path
 from tests.scripted import Scripted, answer, close, hang
 from tests.test_outcomes import DATE, FINE, SIGNATURE, error, turn
+
+DEADLINE = timedelta(minutes=10)
+# No time-out of a request's own.
+UNTIL_THE_DEADLINE = replace(
+    FAST, interval=timedelta(days=1), deadline=DEADLINE, read_timeout=timedelta(days=1), total_timeout=timedelta(days=1)
+)
 
 
 def test_a_failure_that_passes_ends_in_a_sample(tmp_path: Path) -> None:
@@ -55,50 +66,79 @@ def test_a_retry_after_beyond_the_deadline_is_not_waited_for(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("discovered", [False, True])
 def test_pools_that_hang_cost_the_others_nothing(tmp_path: Path, discovered: bool) -> None:
-    """Fifty of ninety pools hang for longer than the poll may take: the others have their sample."""
-    settings = CollectSettings(interval=timedelta(days=1), deadline=timedelta(seconds=10))
+    """Fifty of ninety pools hang, all at once, until the deadline: the others have their sample long before it."""
     hanging = [f"hang-{number}" for number in range(50)]
     pools = [*hanging, *(f"well-{number}" for number in range(40))]
+    all_hang, well = threading.Barrier(len(hanging)), threading.Semaphore(0)
+
+    def silent(client: socket.socket) -> None:
+        TIME.add(NOT_REFUSED)  # by when the worker is relieved
+        if 0 == all_hang.wait():
+            for _ in pools[len(hanging) :]:
+                well.acquire()
+            TIME.add(DEADLINE.total_seconds())
+        client.recv(1)
+
+    def fine(client: socket.socket) -> None:
+        FINE(client)
+        well.release()
+
     listing = json.dumps({"items": [{"metadata": {"name": pool}} for pool in pools]}).encode()
-    scripts = {statistics_path(pool): [hang] for pool in hanging} | {f"/v2/{PROJECT_ID}/pools": [answer(200, listing)]}
-    clock = SystemClock()
-    with Scripted(scripts, FINE) as server:
-        started = clock.monotonic()
-        result = collect(tmp_path, [project(server.endpoint, *(() if discovered else pools))], clock, settings)
-        took = clock.monotonic() - started
+    scripts = {statistics_path(pool): [silent] for pool in hanging} | {
+        f"/v2/{PROJECT_ID}/pools": [answer(200, listing)]
+    }
+    with Scripted(scripts, fine) as server:
+        asked = project(server.endpoint, *(() if discovered else pools))
+        result = collect(tmp_path, [asked], PassingClock(START), UNTIL_THE_DEADLINE)
     outcomes = {pool: scrape.outcome for pool, scrape in by_pool(result).items()}
     assert {pool: "timeout" if pool in hanging else "ok" for pool in pools} == outcomes
-    assert took < 11
 
 
 def test_a_project_that_hangs_costs_another_nothing(tmp_path: Path) -> None:
     """No answer ever proves the first project's key: its pools wait at its gate, not in the other's way."""
-    settings = CollectSettings(interval=timedelta(days=1), deadline=timedelta(seconds=4))
     other = type(KEYS)("other", "OTHERKEY", "other-secret")
     pools = [f"pool-{number}" for number in range(40)]
-    with Scripted({}, hang) as silent, Scripted({}, FINE) as fine:
+    first, well = threading.Lock(), threading.Semaphore(0)
+    clock = PassingClock(START)
+    waited = []
+
+    def hang_on(client: socket.socket) -> None:
+        if first.acquire(blocking=False):
+            TIME.add(NOT_REFUSED)
+            for _ in pools:
+                well.acquire()
+            TIME.add(DEADLINE.total_seconds())
+            waited.append((clock.now() - START - DEADLINE).total_seconds())
+        client.recv(1)
+
+    def answered(client: socket.socket) -> None:
+        FINE(client)
+        well.release()
+
+    with Scripted({}, hang_on) as silent, Scripted({}, answered) as fine:
         projects = [
             project(silent.endpoint, *pools, name="silent"),
             project(fine.endpoint, *pools, name="fine", credentials="other"),
         ]
-        result = collect(tmp_path, projects, SystemClock(), settings, {"default": KEYS, "other": other})
-        assert sum(silent.requests.values()) <= 1 + 4 + 4
+        result = collect(tmp_path, projects, clock, UNTIL_THE_DEADLINE, {"default": KEYS, "other": other})
+        # One, and four more whenever those before were silent for so long that they were not refused.
+        assert sum(silent.requests.values()) <= 1 + 4 * (waited[0] // NOT_REFUSED)
     assert {"fine": {"ok"}, "silent": {"timeout", "deadline"}} == {
         name: {scrape.outcome for scrape in result.scrapes if scrape.project == name} for name in ("fine", "silent")
     }
 
 
 def test_what_was_not_asked_before_the_deadline_says_so(tmp_path: Path) -> None:
-    """At one request a second of which three fit, the other pools are recorded as not asked."""
+    """At one request in ten minutes of which three fit, the other pools are recorded as not asked."""
     settings = CollectSettings(
-        interval=timedelta(days=1), deadline=timedelta(seconds=3), requests_per_second=1, concurrency=1
+        interval=timedelta(days=1), deadline=timedelta(minutes=30), requests_per_second=1 / 600, concurrency=1
     )
     with Scripted({}, FINE) as server:
         result = collect(tmp_path, [project(server.endpoint, *"abcdef")], settings=settings)
         asked = sum(server.requests.values())
     outcomes = sorted(scrape.outcome for scrape in result.scrapes)
     assert ["deadline"] * (6 - asked) + ["ok"] * asked == outcomes
-    assert 2 <= asked <= 4
+    assert 3 == asked
     assert {0} == {scrape.attempts for scrape in result.scrapes if scrape.outcome == "deadline"}
 
 
@@ -123,11 +163,20 @@ def test_a_refused_credential_is_used_once_in_a_poll(tmp_path: Path, status: int
 
 def test_even_where_the_first_request_hangs_a_key_is_not_locked(tmp_path: Path) -> None:
     """Until an answer has proven the key at most four requests are under way: five refusals would not lock it."""
-    scripts = {statistics_path("pool-0"): [hang]}
-    with Scripted(scripts, error(401, "APIGW.0301")) as server:
-        pools = (f"pool-{number}" for number in range(20))
-        result = collect(tmp_path, [project(server.endpoint, *pools)], settings=IMPATIENT)
-        refusals = sum(count for path, count in server.requests.items() if path not in scripts)
+    first, refused = threading.Lock(), threading.Event()
+
+    def refuse(client: socket.socket) -> None:
+        if first.acquire(blocking=False):
+            TIME.add(NOT_REFUSED)
+            refused.wait()
+            hang(client)
+        else:
+            error(401, "APIGW.0301")(client)
+            refused.set()
+
+    with Scripted({}, refuse) as server:
+        result = collect(tmp_path, [project(server.endpoint, *(f"pool-{number}" for number in range(20)))])
+        refusals = sum(server.requests.values()) - 1
     assert refusals <= 4
     assert 20 == len(result.scrapes)
 

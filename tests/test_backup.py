@@ -7,24 +7,34 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from collector.cli import Context
+from collector.clock import SimulatedClock
+from collector.commands.prune import command as prune
+from collector.errors import InputRefused
 from collector.record.columns import TABLES
 from collector.record.schema import MIGRATIONS
 from collector.storage.lock import writing
-from tests.polling import configure, environment, poolscope, rows
+from tests.polling import START, configure, environment, poolscope, rows
 from tests.test_compact import RECORD, content, fill
 
 EVERYTHING = ("--before", "2027-01-01")
+# Once the tables are in their files each is read for its checksum.
+STOPS = """
+import os, runpy, signal, sys
 
+def stop(event, arguments):
+    if "open" == event and str(arguments[0]).endswith(".unfinished/polls.parquet"):
+        os.kill(os.getpid(), signal.SIGSTOP)
 
-def start(folder: Path, *words: str) -> subprocess.Popen[str]:
-    """Run the real command beside the test."""
-    call = [sys.executable, "-m", "collector", *words]
-    return subprocess.Popen(call, cwd=folder, env=environment(), stderr=subprocess.PIPE, text=True)
+sys.addaudithook(stop)
+runpy.run_module("collector", run_name="__main__")
+"""
 
 
 @pytest.fixture
@@ -160,11 +170,11 @@ def test_nothing_is_pruned_that_no_backup_has(folder: Path) -> None:
 
 def test_a_poll_goes_on_while_a_backup_is_written(folder: Path) -> None:
     """Stopped in the midst of its files, the backup does not hold the lock; it ends well."""
-    with start(folder, "backup", "kept") as backup:
-        while not list(folder.glob(".kept.*.unfinished")):
-            assert backup.poll() is None
-        backup.send_signal(signal.SIGSTOP)
+    with subprocess.Popen([sys.executable, "-c", STOPS, "backup", "kept"], cwd=folder, env=environment()) as backup:
+        _, status = os.waitpid(backup.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
         try:
+            assert 1 == len(list(folder.glob(".kept.*.unfinished")))
             with writing(folder / RECORD):
                 assert not (folder / "kept").exists()
         finally:
@@ -176,18 +186,22 @@ def test_a_poll_goes_on_while_a_backup_is_written(folder: Path) -> None:
 def test_a_poll_goes_on_while_a_prune_looks_at_its_backup(folder: Path) -> None:
     """It holds no lock until it deletes, waits for the poll that has it, and deletes nothing that came meanwhile."""
     assert 0 == poolscope(folder, "backup", "kept").returncode
-    before, manifest = content(folder)["snapshots"], folder / "kept/manifest.json"
-    told = manifest.read_text()
-    manifest.unlink()
-    os.mkfifo(manifest)
-    with start(folder, "prune", *EVERYTHING, "--backup", "kept") as prune, manifest.open("w") as looked_at:
-        # Both ends of the pipe are open: prune is about to read.
-        with writing(folder / RECORD):
-            looked_at.write(told)
-            looked_at.close()
-            time.sleep(3)  # for prune to look at the rows; where it is slower, the backup lacks the new one
-            with duckdb.connect(folder / RECORD) as connection:
+    before = content(folder)["snapshots"]
+    poll = ExitStack()
+
+    class Polled(SimulatedClock):
+        """On which the poll that has the lock ends with a row more, once prune waits for it."""
+
+        async def sleep(self, seconds: float) -> None:
+            with poll, duckdb.connect(folder / RECORD) as connection:
                 connection.execute("INSERT INTO scrapes (run, slot) VALUES ('2026-01-06', '2026-01-06')")
-        _, told = prune.communicate(timeout=60)
-    assert 6 == prune.returncode, told
+            await super().sleep(seconds)
+
+    context = Context({}, Polled(START), folder / "poolscope.toml")
+    words = [*EVERYTHING, "--backup", str(folder / "kept")]
+    with poll:
+        poll.enter_context(writing(folder / RECORD))
+        with pytest.raises(InputRefused, match="old rows have come since the backup was looked at"):
+            prune.main(words, standalone_mode=False, obj=context)
+    assert context.clock.now() > START
     assert before == content(folder)["snapshots"]

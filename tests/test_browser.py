@@ -10,6 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.polling import GUARD_SECONDS
 from tests.reported import HOSTILE, name_pools, small_demo, write
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -35,7 +36,9 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         # As root, which containers are, its own sandbox does not start; it opens our own files alone.
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        started = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"], timeout=GUARD_SECONDS * 1000
+        )
         yield started
         started.close()
 
@@ -44,6 +47,7 @@ def browser() -> Iterator[Browser]:
 def page(request: pytest.FixtureRequest, browser: Browser, reports: dict[str, Path]) -> Iterator[Page]:
     """Open a report; at the end nothing was asked for but the file, and nothing complained."""
     context = browser.new_context(viewport=WIDE)  # type: ignore[arg-type]  # a size
+    context.set_default_timeout(GUARD_SECONDS * 1000)
     opened = context.new_page()
     asked, told = [], []
     opened.on("request", lambda each: asked.append(each.url))
@@ -96,6 +100,7 @@ def test_pools_are_filtered_by_name(page: Page) -> None:
 def test_without_a_script_all_is_there(browser: Browser, reports: dict[str, Path], page: Page) -> None:
     """The same rows and sections, no button that does nothing."""
     context = browser.new_context(java_script_enabled=False)
+    context.set_default_timeout(GUARD_SECONDS * 1000)
     plain = context.new_page()
     plain.goto(reports["en"].as_uri())
     assert 0 == plain.locator("button, input").count()
@@ -180,9 +185,10 @@ def test_a_page_asks_nobody_for_anything(browser: Browser, reports: dict[str, Pa
         thread = threading.Thread(target=serve, args=(listening,), daemon=True)
         thread.start()
         context = browser.new_context()
+        context.set_default_timeout(GUARD_SECONDS * 1000)
         opened = context.new_page()
         opened.goto(f"http://127.0.0.1:{listening.getsockname()[1]}/report.html", wait_until="networkidle")
         context.close()
         listening.shutdown(socket.SHUT_RDWR)
-    thread.join(10)
+    thread.join()
     assert {b"GET /report.html"} == {each for each in asked if each and b"favicon" not in each}

@@ -1,18 +1,24 @@
 """`poolscope compact`: every row is kept, the file is small, and nothing that happens meanwhile is lost."""
 
+import itertools
 import json
 import random
 import subprocess
 import sys
-import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from collector.cli import Context
+from collector.clock import SimulatedClock
+from collector.commands.collect import command as collect
+from collector.errors import LockHeld
 from collector.record.columns import TABLES
 from collector.record.schema import migrate
-from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY
+from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY, Behaviour
 from collector.sandbox.server import Sandbox
 from collector.storage.compaction import compaction_due
 from tests.polling import configure, environment, poolscope, rows
@@ -38,6 +44,7 @@ INSERT INTO pools (run, project, pool, slot, listed, nodes) SELECT min(slot), 'p
 [{'flavor': 'f', 'count': 3, 'available': 3, 'abnormal': 0, 'creating': NULL, 'deleting': NULL}]
 FROM slots, pools_of GROUP BY ALL;
 """
+AFTERWARDS = datetime(2026, 3, 2, tzinfo=UTC)
 
 
 def fill(folder: Path, extra: str = "") -> None:
@@ -117,26 +124,32 @@ def test_killed_at_random_points_beside_polls_nothing_is_lost(tmp_path: Path) ->
     fill(tmp_path)
     chance = random.Random(5)
     before = content(tmp_path)["snapshots"]
-    keys = environment(HUAWEICLOUD_SDK_AK=ACCESS_KEY, HUAWEICLOUD_SDK_SK=SECRET_KEY)
-    call = [sys.executable, "-m", "collector"]
-    with Sandbox([StillPool("a")]) as sandbox:
-        configure(tmp_path, sandbox.endpoint, 'pools = ["a"]', 'interval = "1s"\nattempts = 1')
+    keys = {"HUAWEICLOUD_SDK_AK": ACCESS_KEY, "HUAWEICLOUD_SDK_SK": SECRET_KEY}
+    call = [sys.executable, "-m", "collector", "compact"]
+    slots = itertools.count(1)
+    acknowledged = 0
+    with Sandbox([StillPool("a")], Behaviour(time="requests")) as sandbox:
+        configure(tmp_path, sandbox.endpoint, 'pools = ["a"]', 'interval = "1m"')
         for _ in range(10):
             with subprocess.Popen(
-                [*call, "compact"], cwd=tmp_path, env=keys, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                call, cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             ) as compacting:
-                polling = subprocess.Popen([*call, "collect"], cwd=tmp_path, env=keys, stderr=subprocess.DEVNULL)
-                time.sleep(chance.uniform(0.1, 1.0))  # a kill at a random point of its life
+                # It is killed at a random point of its life: after so many polls.
+                for slot in itertools.islice(slots, chance.randint(1, 4)):
+                    clock = SimulatedClock(AFTERWARDS + slot * timedelta(minutes=1))
+                    with suppress(LockHeld):
+                        code = collect.main(
+                            [], standalone_mode=False, obj=Context(keys, clock, tmp_path / "poolscope.toml")
+                        )
+                        acknowledged += 0 == code
                 compacting.kill()
-                assert polling.wait() in (0, 1)
-        asked = sandbox.requests.total()
         last = poolscope(tmp_path, "compact")
         assert last.returncode in (0, 5), last.stderr
         assert poolscope(tmp_path, "collect").returncode in (0, 1)
         assert 0 == poolscope(tmp_path, "compact").returncode
     polled = "FROM scrapes WHERE pool = 'a' AND outcome = 'ok'"
     count, distinct = rows(tmp_path / RECORD, f"SELECT count(*), count(DISTINCT slot) {polled}")[0]
-    assert count == distinct >= asked > 0
+    assert count == distinct >= acknowledged > 0
     query = "SELECT count(*), bit_xor(hash(snapshots)) FROM snapshots WHERE pool <> 'a'"
     assert before == rows(tmp_path / RECORD, query)
     assert [] == list((tmp_path / "data/spool").glob("*.ndjson"))

@@ -9,6 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from tests.polling import GUARD_SECONDS
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -17,7 +19,9 @@ def poolscope(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     # A proxy has no way to the sandbox; the demo works where one is set.
     environment["HTTP_PROXY"] = environment["ALL_PROXY"] = "http://127.0.0.1:9"
     call = [sys.executable, "-m", "collector", *words]
-    return subprocess.run(call, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        call, cwd=folder, env=environment, capture_output=True, text=True, timeout=GUARD_SECONDS, check=False
+    )
 
 
 def events(done: subprocess.CompletedProcess[str], event: str) -> list[dict[str, object]]:

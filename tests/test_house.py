@@ -199,37 +199,11 @@ def test_data_flows_one_way_through_the_house() -> None:
     assert sum(map(len, below.values())) <= 70
 
 
-def module_of(file: Path) -> str:
-    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-
-
-def imported_files(file: Path, modules: dict[str, Path]) -> set[str]:
-    """Return the modules of ours that a file imports, each as its own file; a package counts where its own names do."""
-    found = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            named = {alias.name: f"{node.module}.{alias.name}" for alias in node.names}
-            found |= {module if module in modules else node.module or "" for module in named.values()}
-    return found & modules.keys()
-
-
-def test_no_file_of_the_collector_imports_itself_by_a_circle() -> None:
-    """What a file imports never comes back to it, whether at its top, within a function or for types alone."""
-    modules = {module_of(file): file for file in FILES if name_of(file).startswith("collector/")}
-    left = {module: imported_files(file, modules) for module, file in modules.items()}
-    while done := {module for module, needs in left.items() if not needs & left.keys()}:
-        left = {module: needs for module, needs in left.items() if module not in done}
-    assert {} == left
-
-
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_folder_of_the_collector_imports_what_lies_below_it(room: str) -> None:
     """The contract imports errors alone; the poll imports what it needs; nothing imports the command line."""
-    modules = {module_of(file): file for file in FILES if name_of(file).startswith("collector/")}
-    inside = [file for module, file in modules.items() if f"{module}.".startswith(f"collector.{room}.")]
-    imported = {module.split(".")[1] for file in inside for module in imported_files(file, modules) if "." in module}
+    inside = [file for module, file in BY_MODULE.items() if f"{module}.".startswith(f"collector.{room}.")]
+    imported = {module.split(".")[1] for file in inside for module in modules(file) if "." in module}
     assert inside
     assert set() == imported - {room} - ROOMS[room]
 

@@ -11,7 +11,7 @@ from nbclient import NotebookClient
 from analysis import History, readable
 from analysis.cli.notebooks import shipped
 from analysis.errors import RequestRefused
-from tests.polling import poolscope
+from tests.polling import GUARD_SECONDS, poolscope
 from tests.recorded import record_of
 from tests.reported import queue, small_demo
 
@@ -34,7 +34,9 @@ def test_they_are_all_there() -> None:
 def test_it_runs_from_first_to_last_cell(file: Path, demo: Path) -> None:
     """On the demo's record, found by default: no cell fails, frames and figures are shown."""
     notebook = nbformat.read(file, as_version=4)  # type: ignore[no-untyped-call]  # so it comes
-    NotebookClient(notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(demo)}}).execute()
+    NotebookClient(
+        notebook, timeout=GUARD_SECONDS, kernel_name="python3", resources={"metadata": {"path": str(demo)}}
+    ).execute()
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [*range(1, len(cells) + 1)] == [cell.execution_count for cell in cells]
     kinds = {kind for cell in cells for output in cell.outputs for kind in output.get("data", {})}

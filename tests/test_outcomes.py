@@ -4,6 +4,7 @@ import json
 import socket
 import ssl
 import subprocess
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from collector.clock import SimulatedClock
-from collector.config.settings import CollectSettings
+from collector.polling.scheduler import NOT_REFUSED
 from collector.record.rows import Scrape
 from collector.record.slots import naive
 from collector.sandbox.behaviour import SECRET_KEY
-from tests.polling import FAST, GOOD, IMPATIENT, KEYS, START, by_pool, collect, project, rows, statistics_path, take_in
+from tests.passing import TIME
+from tests.polling import FAST, GOOD, KEYS, START, by_pool, collect, project, rows, statistics_path, take_in
 from tests.scripted import Act, Scripted, answer, close, cut_off, drip, hang, reset
 
 DATE = r"(?i)x-sdk-date: (\S+)"
@@ -27,10 +29,25 @@ def error(status: int, code: str, message: str = "no", **headers: str) -> Act:
     return answer(status, json.dumps({"error_code": code, "error_msg": message}).encode(), **headers)
 
 
-def turn(folder: Path, *acts: Act, settings: CollectSettings = FAST) -> tuple[Scrape, int]:
+def turn(folder: Path, *acts: Act) -> tuple[Scrape, int]:
     """Poll a pool whose answers are scripted beside one that is well; return its turn and how often it was asked."""
-    with Scripted({statistics_path("odd"): acts}, FINE) as server:
-        result = by_pool(collect(folder, [project(server.endpoint, "odd", "well")], settings=settings))
+    answered = threading.Event()
+
+    def well(client: socket.socket) -> None:
+        FINE(client)
+        answered.set()
+
+    def silent(act: Act) -> Act:
+        def acted(client: socket.socket) -> None:
+            TIME.add(NOT_REFUSED)  # until then the first request of all goes alone
+            answered.wait()
+            act(client)
+
+        return acted
+
+    script = [silent(act) if act in (hang, drip) else act for act in acts]
+    with Scripted({statistics_path("odd"): script}, well) as server:
+        result = by_pool(collect(folder, [project(server.endpoint, "odd", "well")]))
         assert "ok" == result["well"].outcome
         return result["odd"], server.requests[statistics_path("odd")]
 
@@ -66,7 +83,7 @@ def test_every_failure_is_its_own_outcome(
     tmp_path: Path, act: Act, outcome: str, status: int | None, code: str | None, asked: int
 ) -> None:
     """The outcome, the status and the API's code are recorded; only what may pass is asked again."""
-    seen, requests = turn(tmp_path, act, settings=IMPATIENT if act in (hang, drip) else FAST)
+    seen, requests = turn(tmp_path, act)
     assert (outcome, status, code) == (seen.outcome, seen.http_status, seen.error_code)
     assert (asked, asked) == (requests, seen.attempts)
     assert seen.started_at is not None

@@ -41,7 +41,7 @@ class Client:
     connection: http.client.HTTPConnection = field(init=False)
 
     def __post_init__(self) -> None:
-        self.connection = http.client.HTTPConnection(self.sandbox.endpoint.removeprefix("http://"), timeout=10)
+        self.connection = http.client.HTTPConnection(self.sandbox.endpoint.removeprefix("http://"))
 
     def get(
         self,

@@ -17,6 +17,7 @@ from collector.record.reading import reading
 from collector.record.rows import Discovery, Poll, PolledRows, Scrape
 from collector.status import PoolStatus, Status, status_of
 from collector.storage.drain import drain
+from tests.polling import GUARD_SECONDS
 
 NOW = datetime(2026, 1, 15, 12, 0, 30)
 SLOT = datetime(2026, 1, 15, 12, 0)
@@ -49,7 +50,9 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     (folder / "poolscope.toml").write_text('[paths]\ndatabase = "record.duckdb"\nspool = "spool"\n')
     environment = {name: value for name, value in os.environ.items() if not name.startswith("POOLSCOPE_")}
     call = [sys.executable, "-m", "collector", "--config", str(folder / "poolscope.toml"), "status", *words]
-    return subprocess.run(call, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        call, cwd=folder, env=environment, capture_output=True, text=True, timeout=GUARD_SECONDS, check=False
+    )
 
 
 def test_coverage_is_the_share_of_due_slots_that_were_observed(tmp_path: Path) -> None:

@@ -1,12 +1,12 @@
 """`poolscope watch`: slot after slot until a signal, beside other runs, readers and faults, and nothing is lost."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,11 +19,10 @@ from tests.scripted import Scripted, StillPool, another_process, answer
 
 RECORD = Path("data/poolscope.duckdb")
 EVERY_SECOND = 'interval = "1s"'
-LONGEST_SECONDS = 30
 # The watch may be writing at that moment: a reader comes again, as a notebook's would.
 HOLD = """
 import duckdb, sys, tenacity
-again = tenacity.retry(stop=tenacity.stop_after_delay(20), wait=tenacity.wait_fixed(0.05))
+again = tenacity.retry(wait=tenacity.wait_fixed(0.05))
 with again(duckdb.connect)(sys.argv[1], read_only=True): print("ready", flush=True); input()
 """
 LOCK = """
@@ -50,10 +49,22 @@ class Watch:
 
     def end(self) -> int:
         """Send SIGTERM, and return the exit code."""
-        assert self.process.stdout is not None
         self.process.send_signal(signal.SIGTERM)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Read what it tells to its end, and return the exit code."""
+        assert self.process.stdout is not None
         self.told += [json.loads(line) for line in self.process.stdout]
-        return self.process.wait(LONGEST_SECONDS)
+        return self.process.wait()
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Let it do nothing until the end of the block."""
+        self.process.send_signal(signal.SIGSTOP)
+        os.waitpid(self.process.pid, os.WUNTRACED)
+        yield
+        self.process.send_signal(signal.SIGCONT)
 
 
 def observed(line: dict[str, Any]) -> bool:
@@ -93,15 +104,17 @@ def test_a_signal_lets_the_slot_in_hand_end(tmp_path: Path) -> None:
 
     def slowly(client: socket.socket) -> None:
         asked.set()
-        time.sleep(1.5)  # slowness is what this plays
+        told_to_end.wait()
         answer(200, GOOD)(client)
 
-    asked = threading.Event()
+    asked, told_to_end = threading.Event(), threading.Event()
     with Scripted({}, slowly) as server:
         configure(tmp_path, server.endpoint, 'pools = ["a"]', 'interval = "1d"')
         with watching(tmp_path) as watch:
-            assert asked.wait(LONGEST_SECONDS)
-            assert 0 == watch.end()
+            asked.wait()
+            watch.process.send_signal(signal.SIGTERM)
+            told_to_end.set()
+            assert 0 == watch.ended()
     assert [("ok",)] == rows(tmp_path / RECORD, "SELECT outcome FROM scrapes")
 
 
@@ -127,8 +140,9 @@ def test_a_reader_and_a_broken_spool_do_not_end_it(tmp_path: Path) -> None:
                 watch.until(lambda line: line["event"] == "spool_waits")
             watch.until(observed)
             spool = tmp_path / "data/spool"
-            spool.rename(tmp_path / "data/away")
-            spool.write_text("in the way")
+            with watch.stopped():
+                spool.rename(tmp_path / "data/away")
+                spool.write_text("in the way")
             watch.until(lambda line: line["event"] == "error" and line["exit_code"] == 4)
             spool.unlink()
             watch.until(observed)
