@@ -1,7 +1,7 @@
 """Whether two installations answer every question alike, to the last bit; run it after each step of a change.
 
-    python tests/benchmarks/same.py OLD_PYTHON NEW_PYTHON [--keep FOLDER] [--records demo,theta,dirty] [--questions NAMES]
-        [--renamed OLD=NEW ...] [--trace FILE] [--days DAYS] [--workers 2]
+    python tests/benchmarks/same.py OLD_PYTHON NEW_PYTHON [--keep FOLDER] [--records demo,theta,dirty]
+        [--questions waits,report] [--renamed OLD=NEW ...] [--trace FILE] [--days DAYS] [--workers 2]
 
 Each python is that of an environment in which a Poolscope is installed. The records are the demo's, ThetaGPU at 300 s
 (`same_records`) and a dirty one (`same_dirty`); the old installation makes the first two, each its own dirty one. Asked

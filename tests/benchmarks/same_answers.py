@@ -10,8 +10,7 @@ import json
 import pickle
 import sys
 from pathlib import Path
-
-import pandas as pd
+from typing import Any
 
 from analysis import History
 
@@ -20,7 +19,7 @@ def main() -> None:
     """Answer all questions."""
     database, spool, target = map(Path, sys.argv[1:])
     history = History(database, spool)
-    answers: dict[str, pd.DataFrame | str] = {}
+    answers: dict[str, Any] = {}
     for name, (method, options) in json.load(sys.stdin).items():
         try:
             frame = getattr(history, method)(**options)

@@ -1,9 +1,9 @@
 """The dirty record of `same`: what can go wrong with a record, from a seeded generator, through the public doors.
 
 Gaps, counts that are not known, statuses and types left out, a status that no document names, totals that disagree;
-finished jobs that are kept, roll, are purged, capped or absent; pools of one id in two projects; intervals of 5 minutes,
-15 minutes and an hour, all three in one pool; display names, a queue policy, nodes that come and go; turns that failed
-or were taken twice; and polls that still wait in the spool.
+finished jobs that are kept, roll, are purged, capped or absent; one pool id in two projects; intervals of 5 minutes, 15
+minutes and an hour, all three in one pool; display names, queue policies, nodes that come and go; turns that failed or
+were taken twice; and polls that still wait in the spool.
 """
 
 import json
@@ -20,25 +20,24 @@ from tests.benchmarks.same_records import DAY, STATUSES, STEP, Ints, Made, begin
 
 FIRST = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp())
 """A Monday, four weeks before the clocks of Europe change."""
-DAYS = 42
+DAYS = 35
 LAST = FIRST + DAYS * DAY
 HOUR = 3600
 QUARTER = 900
-POLLED, WAITING = 36 * HOUR, 6 * HOUR
+POLLED, WAITING = 24 * HOUR, HOUR
 """The last seconds come as polls, and the last of these wait in the spool."""
 JOB_TYPES = {"train": (5.0, 1.2), "infer": (2.0, 0.8), "notebook": (0.7, 3.0)}
 """Jobs an hour, and hours that one runs."""
-SERVERS = 12
 POOLS = {
-    ("alpha", "pool-a"): "kept",
-    ("alpha", "pool-b"): "rolling",
-    ("alpha", "pool-c"): "capped",
-    ("alpha", "pool-d"): "purged",
-    ("beta", "pool-a"): "absent",
-    ("beta", "pool-e"): "kept",
-    ("beta", "pool-f"): "kept",
+    ("alpha", "pool-a"): ("kept", ["train", "infer", "notebook"]),
+    ("alpha", "pool-b"): ("rolling", ["train", "infer"]),
+    ("alpha", "pool-c"): ("capped", ["train", "notebook"]),
+    ("alpha", "pool-d"): ("purged", ["train"]),
+    ("beta", "pool-a"): ("absent", ["train", "infer"]),
+    ("beta", "pool-e"): ("kept", ["train"]),
+    ("beta", "pool-f"): ("kept", ["infer"]),
 }
-"""By project and pool how finished jobs are kept."""
+"""By project and pool how finished jobs are kept, and the types of its jobs."""
 RETENTION = {"rolling": 2.0 * DAY, "absent": 0.0}
 CEILING = 60
 FAILURES = {"throttled": 429, "server_error": 503, "timeout": None}
@@ -53,7 +52,7 @@ def dirty(python: Path, folder: Path, seed: int) -> Made:
     begin(folder, "dirty")
     record = made(folder, "dirty", FIRST, DAYS)
     record.spool.mkdir()
-    for slot, rows in _listings():
+    for slot, rows in _listings().items():
         _spool(record.spool, slot, slot, rows)
     _poll(draw, record.spool, counts[is_polled & (counts["slot"] <= LAST - WAITING)])
     # An import takes in first what waits in the spool.
@@ -68,10 +67,10 @@ def dirty(python: Path, folder: Path, seed: int) -> Made:
 def _pool_counts(draw: np.random.Generator, project: str, pool: str) -> pd.DataFrame:
     """Return the counts of a pool, by type, as its answers told them."""
     slots, intervals = _slots(draw, project, pool)
-    types = [*JOB_TYPES][:1] if pool in ("pool-e", "pool-f") else [*JOB_TYPES]
+    history, types = POOLS[project, pool]
     frames = []
     for job_type in types:
-        counts = _kept(_jobs(draw, *JOB_TYPES[job_type]), slots, POOLS[project, pool])
+        counts = _kept(_jobs(draw, *JOB_TYPES[job_type]), slots, history)
         counts = counts.assign(project=project, pool=pool, type=job_type, interval=intervals)
         frames.append(_soiled(draw, counts, pool))
     return pd.concat(frames)
@@ -149,31 +148,31 @@ def _soiled(draw: np.random.Generator, counts: pd.DataFrame, pool: str) -> pd.Da
     return counts
 
 
-def _listings() -> Iterator[tuple[int, list[Row]]]:
+def _listings() -> dict[int, list[Row]]:
     """Return what discovery told of pools, by slot."""
     name, policy = "Vision 视觉", "fifo"
-    for slot, rows in {
+    return {
         FIRST: [_listing("alpha", "pool-a", 6, name, policy), _listing("alpha", "pool-b", 4, "Speech")],
         FIRST + STEP: [_listing("beta", "pool-a", 5, "Vision of beta"), _listing("alpha", "pool-c", 3, "")],
         FIRST + 17 * DAY: [_listing("alpha", "pool-a", 8, name, policy)],
-        FIRST + 30 * DAY: [_listing("alpha", "pool-b", 4, "Speech, renamed", "Traversal")],
-        FIRST + 35 * DAY: [_listing("beta", "pool-a", 0, None) | {"listed": False, "nodes": None}],
-    }.items():
-        yield slot, rows
+        FIRST + 22 * DAY: [_listing("alpha", "pool-b", 4, "Speech, renamed", "Traversal")],
+        FIRST + 30 * DAY: [_listing("beta", "pool-a", 0, None) | {"listed": False, "nodes": None}],
+    }
 
 
 def _listing(project: str, pool: str, nodes: int, name: str | None, policy: str | None = None) -> Row:
+    flavor = {"flavor": "gpu.8", "count": nodes, "available": nodes - 1}
+    key = {"table": "pools", "project": project, "pool": pool}
+    told = {"name": name, "workspace": "0", "created_at": "2026-01-01T00:00:00", "phase": "Running"}
+    more = {"kind": "Dedicate", "scope": ["Train"], "queue_policy": policy}
     unsaid = dict.fromkeys(("abnormal", "creating", "deleting"))
-    return {
-        **{"table": "pools", "project": project, "pool": pool, "listed": True, "name": name, "workspace": "0"},
-        **{"created_at": "2026-01-01T00:00:00", "phase": "Running", "kind": "Dedicate", "scope": ["Train"]},
-        **{"queue_policy": policy, "nodes": [{"flavor": "gpu.8", "count": nodes, "available": nodes - 1} | unsaid]},
-    }
+    return key | {"listed": True} | told | more | {"nodes": [flavor | unsaid]}
 
 
 def _poll(draw: np.random.Generator, spool: Path, counts: pd.DataFrame) -> None:
     """Keep the counts of slots as polls do: turns fail, and are taken again half a minute later."""
-    for slot, of_slot in counts.groupby("slot"):
+    for slot in map(int, np.unique(counts["slot"])):
+        of_slot = counts[counts["slot"] == slot]
         first: list[Row] = []
         second: list[Row] = []
         for pool, of_pool in of_slot.groupby("pool"):
@@ -187,7 +186,7 @@ def _poll(draw: np.random.Generator, spool: Path, counts: pd.DataFrame) -> None:
                 second += _answer(str(pool), of_pool.assign(Queue=of_pool["Queue"] + 1, total=of_pool["total"] + 1))
         for run, rows in enumerate((first, second)):
             if rows:
-                _spool(spool, int(slot), int(slot) + 1 + 30 * run, rows)
+                _spool(spool, slot, slot + 1 + 30 * run, rows)
 
 
 def _answer(pool: str, counts: pd.DataFrame) -> Iterator[Row]:
@@ -211,11 +210,9 @@ def _turn(pool: str, outcome: str, total: int | None) -> Row:
 def _spool(spool: Path, slot: int, run: int, rows: list[Row]) -> None:
     """Write one run as a file of the spool; data/README.md is its dictionary."""
     at, began = (datetime(1970, 1, 1) + timedelta(seconds=seconds) for seconds in (slot, run))
-    poll = {
-        **{"table": "polls", "project": rows[0]["project"], "project_id": "0", "endpoint": "https://localhost"},
-        **{"command": "collect", "version": "0", "interval_seconds": STEP, "ended_at": began.isoformat()},
-        **{"pools": len(POOLS), "discovered": None},
-    }
+    poll = {"table": "polls", "project": rows[0]["project"], "project_id": "0", "endpoint": "https://localhost"}
+    poll |= {"command": "collect", "version": "0", "interval_seconds": STEP, "pools": len(POOLS)}
+    poll |= {"ended_at": began.isoformat(), "discovered": None}
     stamps = {"run": began.isoformat(), "slot": at.isoformat()}
     lines = [{"table": "spool", "format": 1, "lines": len(rows) + 1}, *(row | stamps for row in (poll, *rows))]
     text = "".join(json.dumps(line) + "\n" for line in lines)

@@ -1,4 +1,4 @@
-"""The records of which `same` asks its questions: the demo's and a trace's; the jobs and counts of which one is made."""
+"""The records of which `same` asks its questions: the demo's and a trace's, and what makes any."""
 
 import subprocess
 from dataclasses import dataclass
