@@ -139,7 +139,8 @@ def _ask_command(one: Installation, record: Made, name: str, words: tuple[str, .
         done = call(one.python, record.folder, *words, *(("--out", folder) if words[0] == "report" else ()))
         text = "".join(file.read_text(encoding="utf-8") for file in Path(folder).iterdir()) or done.stdout
     if done.returncode:
-        text += f"exit code {done.returncode}\n{done.stderr}"
+        # Of a defect the last line alone: the lines of code before it move.
+        text += f"exit code {done.returncode}: {done.stderr.splitlines()[-1:]}"
     return {name: text.replace(str(record.folder), "FOLDER")}
 
 
