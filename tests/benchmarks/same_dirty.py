@@ -1,8 +1,8 @@
 """The dirty record of `same`: what can go wrong with a record, from a seeded generator, through the public doors.
 
 Gaps, counts that are not known, statuses and types left out, a status that no document names, totals that disagree;
-finished jobs that are kept, roll, are purged, capped or absent; one pool id in two projects; intervals of 5 minutes, 15
-minutes and an hour, all three in one pool; display names, queue policies, nodes that come and go; turns that failed or
+finished jobs that are kept, roll, are purged, capped or absent; one pool id in two projects; intervals of 10, 15
+and 60 minutes, all three in one pool; display names, queue policies, nodes that come and go; turns that failed or
 were taken twice; and polls that still wait in the spool.
 """
 
@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tests.benchmarks.same_records import DAY, STATUSES, STEP, Ints, Made, begin, counted, do, made, write
+from tests.benchmarks.same_records import DAY, STATUSES, Ints, Made, begin, counted, do, made, write
 
 FIRST = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp())
 """A Monday, four weeks before the clocks of Europe change."""
 DAYS = 35
 LAST = FIRST + DAYS * DAY
 HOUR = 3600
+STEP = 600
 QUARTER = 900
 POLLED, WAITING = 24 * HOUR, HOUR
 """The last seconds come as polls, and the last of these wait in the spool."""
@@ -88,11 +89,11 @@ def _slots(draw: np.random.Generator, project: str, pool: str) -> tuple[Ints, In
         intervals[every > FIRST + 31 * DAY] = STEP
     elif pool == "pool-f":
         every, intervals = every[:1], intervals[:1]
-    there = every % intervals == 0
+    there = (every - FIRST) % intervals == 0
     if pool == "pool-b":
         there &= (every < FIRST + 20 * DAY) | (every > FIRST + 21.3 * DAY)
     if pool in ("pool-b", "pool-d"):
-        for begins in draw.integers(1, len(every) - 40, 30):
+        for begins in draw.integers(1, len(every) - 40, 20):
             there[begins : begins + draw.integers(1, 24)] = False
     return every[there], intervals[there]
 

@@ -73,9 +73,9 @@ def commands(record: Made) -> Iterator[tuple[str, ...]]:
     yield "report", *span, "--every", "1w", "--zone", "Asia/Shanghai", "--lang", "zh", "--slo", "1h", "--format", "json"
     if record.name != "dirty":
         return
-    for method in ("waits", "failures", "coverage", "trend", "compare"):
+    for method in ("waits", "failures", "compare"):
         yield method, "--format", "json", "--by", "pool"
-    for method in ("flows", "changes", "load", "forecast"):
+    for method in ("flows", "load"):
         yield method, "--format", "csv", "--zone", "Europe/Berlin"
     for method in ("waits", "load", "profile"):
         yield method, "--zone", "Asia/Shanghai"
