@@ -1,7 +1,7 @@
 """The dirty record of `same`: what can go wrong with a record, from a seeded generator, through the public doors.
 
 Gaps, counts that are not known, statuses and types left out, a status that no document names, totals that disagree;
-finished jobs that are kept, roll, are purged, capped or absent; one pool id in two projects; intervals of 10, 15
+finished jobs that are kept, roll, are purged, capped or absent; one pool id in two projects; intervals of 10, 30
 and 60 minutes, all three in one pool; display names, queue policies, nodes that come and go; turns that failed or
 were taken twice; and polls that still wait in the spool.
 """
@@ -24,7 +24,7 @@ DAYS = 35
 LAST = FIRST + DAYS * DAY
 HOUR = 3600
 STEP = 600
-QUARTER = 900
+HALF_HOUR = 1800
 POLLED, WAITING = 24 * HOUR, HOUR
 """The last seconds come as polls, and the last of these wait in the spool."""
 JOB_TYPES = {"train": (5.0, 1.2), "infer": (2.0, 0.8), "notebook": (0.7, 3.0)}
@@ -84,7 +84,7 @@ def _slots(draw: np.random.Generator, project: str, pool: str) -> tuple[Ints, In
     if (project, pool) == ("beta", "pool-a"):
         intervals[:] = HOUR
     elif pool == "pool-e":
-        intervals[every > FIRST + 15 * DAY] = QUARTER
+        intervals[every > FIRST + 15 * DAY] = HALF_HOUR
         intervals[every > FIRST + 28 * DAY] = HOUR
         intervals[every > FIRST + 31 * DAY] = STEP
     elif pool == "pool-f":
