@@ -1,6 +1,5 @@
 """Answers of the command line: a table on the terminal, or CSV, JSON or Parquet, also in a file."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +10,7 @@ import pandas as pd
 from analysis.errors import RequestRefused
 from analysis.history import History
 from analysis.text.terminal import in_zone, table
+from collector.record.files import replacing
 
 FORMATS: Final = ("table", "csv", "json", "parquet")
 # What a spreadsheet would take for a formula.
@@ -73,13 +73,10 @@ def write(frame: pd.DataFrame, format_: str, output: Path | None, show: Callable
 
 
 def _replace(output: Path, make: Callable[[Path], object]) -> None:
-    """Write beside a file and rename: nobody reads half of it."""
-    unfinished = output.with_name(f".{output.name}.{os.getpid()}")
     try:
-        make(unfinished)
-        unfinished.replace(output)
+        with replacing(output) as beside:
+            make(beside)
     except (OSError, duckdb.Error) as error:
-        unfinished.unlink(missing_ok=True)
         raise RequestRefused(f"{output} cannot be written ({error}): name another file with --output") from None
 
 

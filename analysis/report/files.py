@@ -1,6 +1,5 @@
 """A report on disk: written beside and renamed, and older ones of its own making removed."""
 
-import os
 import re
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
@@ -10,6 +9,7 @@ from typing import Final
 from analysis.errors import RequestRefused
 from analysis.report.gather import Report
 from analysis.report.render import FORMATS, MADE_BY, Page
+from collector.record.files import replacing
 
 NAME: Final = re.compile(r"poolscope-(\d{4}-\d\d-\d\d|empty)\.([a-z]{2})")
 PNG: Final = b"\x89PNG\r\n\x1a\n"
@@ -51,16 +51,8 @@ def publish(folder: Path, name: str, pages: Sequence[Page]) -> list[Path]:
 
 
 def _write(file: Path, content: bytes) -> None:
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        with unfinished.open("wb") as opened:
-            opened.write(content)
-            opened.flush()
-            os.fsync(opened.fileno())
-        unfinished.replace(file)
-    except OSError:
-        unfinished.unlink(missing_ok=True)
-        raise
+    with replacing(file) as beside:
+        beside.write_bytes(content)
 
 
 def remove_older(folder: Path, keep: int) -> list[Path]:
