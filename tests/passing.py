@@ -8,9 +8,11 @@ from collections import deque
 from contextlib import suppress
 from datetime import datetime, timedelta
 
+SLOWLY = 100
+
 
 class Time:
-    """Real seconds, and those that were added to them where a poll had nothing else to do."""
+    """A hundredth of the real seconds, and those that were added to them where a poll had nothing else to do."""
 
     def __init__(self) -> None:
         self.hurried = False
@@ -21,7 +23,7 @@ class Time:
 
     def seconds(self) -> float:
         """Return monotonic seconds."""
-        return time.monotonic() + self._added
+        return time.monotonic() / SLOWLY + self._added
 
     def add(self, seconds: float) -> None:
         """Let time pass in one leap, once the poll has taken in all that was sent to it; for a server's threads."""

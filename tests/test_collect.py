@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 from collector import __version__
+from collector.api.credentials import Credential
 from collector.cli import Context
 from collector.clock import SimulatedClock
 from collector.commands.collect import command
@@ -17,7 +18,19 @@ from collector.record import spool
 from collector.record.slots import naive
 from collector.sandbox.behaviour import ACCESS_KEY, PROJECT_ID, SECRET_KEY, Behaviour
 from collector.sandbox.server import Sandbox
-from tests.polling import FAST, GOOD, START, collect, configure, poolscope, project, rows, statistics_path
+from tests.polling import (
+    FAST,
+    GOOD,
+    KEYS,
+    START,
+    collect,
+    configure,
+    poolscope,
+    project,
+    rows,
+    statistics_path,
+    take_in,
+)
 from tests.scripted import Scripted, StillPool, another_process, answer
 
 RECORD = Path("data/poolscope.duckdb")
@@ -173,18 +186,15 @@ def test_pools_are_discovered_page_by_page_and_chosen_by_id_or_name(tmp_path: Pa
 
 def test_a_refused_key_costs_its_own_projects_alone(tmp_path: Path) -> None:
     """With a wrong secret one request goes out; its pools bear the cause, another project's keys go on."""
-    with Sandbox([StillPool(f"pool-{n}") for n in range(6)]) as sandbox:
-        listed = [f"pool-{n}" for n in range(6)]
-        other = f'[projects.q]\nproject_id = "{PROJECT_ID}"\nendpoint = "{sandbox.endpoint}"\ncredentials = "other"\n'
-        other += '[credentials.other]\naccess_key_env = "OTHER_AK"\nsecret_key_env = "OTHER_SK"'
-        configure(tmp_path, sandbox.endpoint, f"pools = {listed}\n{other}")
-        done = poolscope(
-            tmp_path, "collect", HUAWEICLOUD_SDK_SK="a-wrong-secret-key", OTHER_AK=ACCESS_KEY, OTHER_SK=SECRET_KEY
-        )
-        assert 1 == done.returncode
+    wrong = Credential("default", ACCESS_KEY, "a-wrong-secret-key")
+    with Sandbox([StillPool(f"pool-{n}") for n in range(6)], Behaviour(time="requests")) as sandbox:
+        listed = project(sandbox.endpoint, *(f"pool-{n}" for n in range(6)))
+        other = project(sandbox.endpoint, name="q", credentials="other")
+        collect(tmp_path, [listed, other], credentials={"default": wrong, "other": KEYS})
         assert {401: 1, 200: 7} == sandbox.statuses
+    take_in(tmp_path)
     counted = rows(
-        tmp_path / RECORD, "SELECT project, outcome, error_code, count(*) FROM scrapes GROUP BY ALL ORDER BY 1"
+        tmp_path / "record.duckdb", "SELECT project, outcome, error_code, count(*) FROM scrapes GROUP BY ALL ORDER BY 1"
     )
     assert [("p", "unauthorized", "APIGW.0301", 6), ("q", "ok", None, 6)] == counted
 

@@ -60,14 +60,16 @@ def test_a_fault_is_recorded_and_costs_no_other_pool_its_sample(
 ) -> None:
     """A quarter of the pools meet it: their turns say so, and the others have their counts."""
     ask = ModelArts.show_workload_statistics
-    left = set(WELL)
+    under_way: set[str] = set()
 
     async def asked(api: ModelArts, pool: str, total_timeout: float) -> Payload:
-        payload = await ask(api, pool, total_timeout)
-        left.discard(pool)
-        # Only those are left that let others wait.
-        TIME.hurried = not left and OUTCOMES[kind][0] == "timeout"
-        return payload
+        under_way.update({pool} & set(WELL))
+        TIME.hurried = not under_way and OUTCOMES[kind][0] == "timeout"
+        try:
+            return await ask(api, pool, total_timeout)
+        finally:
+            under_way.discard(pool)
+            TIME.hurried = not under_way and OUTCOMES[kind][0] == "timeout"
 
     monkeypatch.setattr(ModelArts, "show_workload_statistics", asked)
     with Sandbox(POOLS, behaviour(f"{kind}:odd-*")) as sandbox:
