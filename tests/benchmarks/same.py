@@ -180,6 +180,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     renamed = dict(pair.split("=", 1) for pair in options.renamed)
+    trace = options.trace.resolve()
     only = [name for name in options.questions.split(",") if name]
     old, new = installation(options.old), installation(options.new)
     print(f"old: {old.folder}\nnew: {new.folder}")
@@ -187,15 +188,15 @@ def main() -> int:
     count = differing = 0
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(options.workers) as workers:
         made_by = [file.read_bytes() for file in (Path(same_records.__file__), Path(same_dirty.__file__))]
-        digest = hashlib.sha256(f"{old.digest} {options.trace} {options.days}".encode() + b"".join(made_by)).hexdigest()
+        digest = hashlib.sha256(f"{old.digest} {trace} {options.days}".encode() + b"".join(made_by)).hexdigest()
         kept = (options.keep or Path(scratch)).absolute() / digest[:16]
         for name in options.records.split(","):
             begun = time.perf_counter()
-            record = make(name, old.python, kept / name, options.trace.absolute(), options.days)
+            record = make(name, old.python, kept / name, trace, options.days)
             calls = asked(record, only)
             before = old_answers(old, record, calls, kept / f"{name}.pickle", workers)
             if name == "dirty":
-                record = make(name, new.python, Path(scratch) / "new", options.trace, options.days)
+                record = make(name, new.python, Path(scratch) / "new", trace, options.days)
             print(f"\n{name}")
             for equal, line in lines(before, answers(new, record, calls, workers), renamed):
                 print(f"  {line}", flush=True)
