@@ -29,8 +29,11 @@ STOPS = """
 import os, runpy, signal, sys
 
 def stop(event, arguments):
-    if "open" == event and str(arguments[0]).endswith(".unfinished/polls.parquet"):
+    if "open" == event and str(arguments[0]).endswith(".unfinished/polls.parquet") and stops:
+        stops.pop()
         os.kill(os.getpid(), signal.SIGSTOP)
+
+stops = [None]  # once: it is opened again to be synced
 
 sys.addaudithook(stop)
 runpy.run_module("collector", run_name="__main__")

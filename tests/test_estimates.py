@@ -10,13 +10,13 @@ from tests.plain import fill, rows_of
 from tests.polling import poolscope
 
 WAITS = (
-    "project,pool,pool_name,type,window_start,window_end,queue,arrivals,arrivals_low,arrivals_high,"
+    "project,pool,pool_name,type,window_start,window_end,interval_seconds,queue,arrivals,arrivals_low,arrivals_high,"
     "mean_seconds,mean_low_seconds,mean_high_seconds,p50_seconds,p50_low_seconds,p50_high_seconds,"
     "p90_seconds,p90_low_seconds,p90_high_seconds,p95_seconds,p95_low_seconds,p95_high_seconds,"
     "p99_seconds,p99_low_seconds,p99_high_seconds,order,coverage,history,method,note"
 )
 FAILURES = (
-    "project,pool,pool_name,type,window_start,window_end,finished,finished_low,finished_high,failed,"
+    "project,pool,pool_name,type,window_start,window_end,interval_seconds,finished,finished_low,finished_high,failed,"
     "failure_rate,failure_rate_low,failure_rate_high,failure_rate_of_ran,overdispersion,coverage,history,method,note"
 )
 

@@ -21,7 +21,7 @@ from tests.recorded import MONDAY, observed, record_of, series_of
 DAY: Final = 86_400
 DAYS: Final = 70
 CHANGED: Final = 42
-LABELS: Final = ("project", "pool", "pool_name", "type", "window_start", "window_end")
+LABELS: Final = ("project", "pool", "pool_name", "type", "window_start", "window_end", "interval_seconds")
 COMMANDS: Final = {"trend": TREND, "changes": CHANGES, "compare": COMPARE, "profile": PROFILE}
 
 

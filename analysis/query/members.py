@@ -20,11 +20,12 @@ class Member:
 
     name: str
     observed: Ints
-    """The slots at which its pool was."""
+    polled_every: Ints
+    """The slots at which its pool was observed, and the poll interval in force at each, in seconds."""
     slots: Ints
     """Those at which its counts are known."""
     intervals: Ints
-    """The poll interval in force at each of these, in seconds."""
+    """The poll interval in force at each of these."""
     kept: str
     history: str
     bounded: bool
@@ -48,7 +49,7 @@ def member_of(whole: Series, request: Request, needs: Collection[str]) -> Member
     """Return a series with what it tells; `needs` is what of `Told` will be asked for."""
     series = whole.known()
     name = f"{series.pool.name or series.pool.pool} {series.type}"
-    seen = whole.slots, series.slots, series.intervals
+    seen = whole.slots, whole.intervals, series.slots, series.intervals
     if len(series.slots) < 2:
         return Member(name, *seen, "silent", "silent", True, (TOO_SHORT,), None)
     flows = flows_of(series, request.queue)
@@ -58,12 +59,12 @@ def member_of(whole: Series, request: Request, needs: Collection[str]) -> Member
 
 
 def interval_at(members: Sequence[Member], instants: Floats) -> Ints:
-    """Return the poll interval in force at each instant, the longest of the series'; 0 where none is known."""
+    """Return the poll interval in force at each instant, the longest of the series'."""
     longest = np.zeros(len(instants), np.int64)
     for member in members:
-        if len(member.slots):
-            last = np.searchsorted(member.slots, instants, side="right") - 1
-            longest = np.maximum(longest, member.intervals[np.maximum(last, 0)])
+        if len(member.observed):
+            last = np.searchsorted(member.observed, instants, side="right") - 1
+            longest = np.maximum(longest, member.polled_every[np.maximum(last, 0)])
     return longest
 
 

@@ -111,6 +111,6 @@ def _columns(lines: list[Cells]) -> str:
 def _window(row: pd.Series) -> str:
     """Say when a window begins: by its date where it begins with a day, and no more than is needed."""
     start = row["window_start"]
-    if row["window_end"] - start < pd.Timedelta(days=1):
+    if pd.Timedelta(0) < row["window_end"] - start <= pd.Timedelta(hours=6):
         return f"{start:%m-%d %H:%M}"
     return f"{start:%Y-%m-%d}" if start == start.normalize() else f"{start:%Y-%m-%d %H:%M}"
