@@ -14,7 +14,7 @@ from analysis.errors import NothingObserved, RequestRefused
 from analysis.query import questions
 from analysis.query.engine import answers
 from analysis.query.questions import Question
-from analysis.query.request import Options, PoolOptions, Request
+from analysis.query.request import Options, PoolOptions, Request, request_of
 from analysis.record import frames
 from analysis.record.database import Record
 
@@ -75,7 +75,7 @@ class History:
             A row a (project, pool, outcome), in that order: the key, pool_name, attempts, first_slot and last_slot
             (UTC). The outcome is ok or the cause of a failure; a slot may be tried more than once.
         """
-        request = Request(**options)
+        request = request_of(options)
         # Durations count back from the last slot that was observed, where there is one.
         try:
             last = self.record.last_slot()
@@ -97,7 +97,7 @@ class History:
             and p99 in seconds with bounds, the share over the limit with bounds, order, coverage, history (how finished
             jobs are kept), method, note. A missing upper bound means that there is none.
         """
-        return self._ask(questions.ask("waits", Request(**options)))
+        return self._ask(questions.ask("waits", request_of(options)))
 
     def distribution(self, **options: Unpack[Options]) -> pd.DataFrame:
         """Estimate which share of the jobs that arrived in each window waited how long.
@@ -108,7 +108,7 @@ class History:
             A row a series, or sum of series, window and share: `LABELS`, share (of the jobs, of 1), wait_seconds (what
             they waited at most) with bounds over every order of service, order, coverage, history, method, note.
         """
-        return self._ask(questions.ask("distribution", Request(**options)))
+        return self._ask(questions.ask("distribution", request_of(options)))
 
     def failures(self, **options: Unpack[Options]) -> pd.DataFrame:
         """Estimate how often the jobs that ended in each window failed.
@@ -120,7 +120,7 @@ class History:
             that ended) with an interval for the underlying rate (95 %), failure_rate_of_ran (of those that completed or
             failed), overdispersion (see `failures.overdispersion`), coverage, history, method, note.
         """
-        return self._ask(questions.ask("failures", Request(**options)))
+        return self._ask(questions.ask("failures", request_of(options)))
 
     def flows(self, **options: Unpack[Options]) -> pd.DataFrame:
         """Sum up what flowed through the queue in each window.
@@ -136,7 +136,7 @@ class History:
             drain_seconds with an interval (how long the queue of the end takes at the window's rate), coverage,
             history, method, note.
         """
-        return self._ask(questions.ask("flows", Request(**options)))
+        return self._ask(questions.ask("flows", request_of(options)))
 
     def coverage(self, **options: Unpack[Options]) -> pd.DataFrame:
         """Tell how much of each window was observed.
@@ -148,7 +148,7 @@ class History:
             window's slots), longest_gap_seconds (between observed slots, or to the window's ends), history (how
             finished jobs are kept), note.
         """
-        return self._ask(questions.ask("coverage", Request(**options)))
+        return self._ask(questions.ask("coverage", request_of(options)))
 
     def trend(self, **options: Unpack[Options]) -> pd.DataFrame:
         """Tell whether waits, the share over ``slo``, arrivals and the failure rate rise or fall.
@@ -159,7 +159,7 @@ class History:
             A row a series, or sum of series, and measure (wait, over, arrivals, failures): the labels and
             `conclusions.TREND`, which describes them; ``every`` is a day.
         """
-        return self._ask(questions.ask("trend", Request(**options)))
+        return self._ask(questions.ask("trend", request_of(options)))
 
     def changes(self, **options: Unpack[Options]) -> pd.DataFrame:
         """Tell when waits, the share over ``slo``, arrivals and the failure rate changed.
@@ -169,7 +169,7 @@ class History:
         pandas.DataFrame
             A row a change, or one for a measure without: the labels and `conclusions.CHANGES`; ``every`` is a day.
         """
-        return self._ask(questions.ask("changes", Request(**options)))
+        return self._ask(questions.ask("changes", request_of(options)))
 
     def compare(self, against: str = "previous", **options: Unpack[Options]) -> pd.DataFrame:
         """Tell by how much a period, from ``since`` (30d) to ``until``, differs from another.
@@ -184,7 +184,7 @@ class History:
         pandas.DataFrame
             A row a series, or sum of series, and measure: the labels (the period as window) and `conclusions.COMPARE`.
         """
-        return self._ask(self._comparison(against, Request(**options)))
+        return self._ask(self._comparison(against, request_of(options, "against")))
 
     def profile(self, **options: Unpack[Options]) -> pd.DataFrame:
         """Show a usual week by its hours in ``zone``: arrivals an hour, mean wait and mean queue.
@@ -194,7 +194,7 @@ class History:
         pandas.DataFrame
             168 rows a series, or sum of series: the labels and `profile.PROFILE`; ``every`` is an hour.
         """
-        return self._ask(questions.ask("profile", Request(**options)))
+        return self._ask(questions.ask("profile", request_of(options)))
 
     def load(
         self,
@@ -219,7 +219,8 @@ class History:
         pandas.DataFrame
             A row a pool, or all, and window: the labels and `load.LOAD`, which describes them.
         """
-        return self._ask(questions.ask_load(Request(every=every, by=by, **options), flavors or {}))
+        request = request_of(options, "flavors", whole_pools=True, every=every, by=by)
+        return self._ask(questions.ask_load(request, flavors or {}))
 
     def plan(
         self,
@@ -254,7 +255,8 @@ class History:
             A row a pool and capacity: the labels and `plan.PLAN`, which describes them.
         """
         wish = Wish(capacity, add, factor, demand, target_wait, quantile, price_per_node_hour)
-        return self._ask(questions.ask_plan(Request(**options), wish))
+        own = ("capacity", "add", "factor", "demand", "target_wait", "quantile", "price_per_node_hour")
+        return self._ask(questions.ask_plan(request_of(options, *own, whole_pools=True), wish))
 
     def forecast(
         self,
@@ -283,7 +285,8 @@ class History:
         """
         wish = Wish(target_wait=target_wait, quantile=quantile)
         ahead = None if horizon is None else weeks_of(horizon)
-        return self._ask(questions.ask_forecast(Request(every=every, **options), wish, ahead))
+        request = request_of(options, "horizon", "target_wait", "quantile", whole_pools=True, every=every)
+        return self._ask(questions.ask_forecast(request, wish, ahead))
 
     def several(self, names: Sequence[str], **options: Unpack[Options]) -> dict[str, pd.DataFrame]:
         """Answer several of the above over one reading of the record, which takes most of the time.
@@ -299,7 +302,7 @@ class History:
         dict
             Each one's frame by its name.
         """
-        request = Request(**options)
+        request = request_of(options)
         known = (*questions.ASKED, "compare")
         if not names or not set(names) <= set(known):
             raise RequestRefused(f"{', '.join(names) or 'nothing'} cannot be asked: take some of {', '.join(known)}")

@@ -28,7 +28,7 @@ Columns: TypeAlias = dict[str, NDArray[Any] | str | None]
 """What is said of windows: by column a value a window, or one for all."""
 
 
-def zone_of(name: str) -> ZoneInfo:
+def zone_of(name: str | ZoneInfo) -> ZoneInfo:
     """Return a zone by its name.
 
     Raises
@@ -36,8 +36,8 @@ def zone_of(name: str) -> ZoneInfo:
     RequestRefused
     """
     try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
+        return name if isinstance(name, ZoneInfo) else ZoneInfo(name)
+    except (KeyError, ValueError, OSError, TypeError):
         raise RequestRefused(f"there is no zone {name!r}: take a name such as Asia/Shanghai, or UTC") from None
 
 
@@ -71,14 +71,26 @@ def windows(first: int, last: int, every: str, zone: ZoneInfo) -> list[tuple[int
 
 
 def _hours(first: int, last: int, step: int, zone: ZoneInfo) -> Iterator[int]:
-    """Return the whole hours of the zone's clock, which lie off those of UTC by its offset's minutes, `step` apart.
+    """Return the instants at which a whole hour begins on the zone's clock, `step` apart in the zone's days.
 
-    They are counted in the zone's days: where its clocks change one step is longer or shorter.
+    Where its clocks change one of them is longer or shorter.
     """
-    offset = int((datetime.fromtimestamp(first, zone).utcoffset() or timedelta()).total_seconds()) % HOUR
-    start = (first + offset) // HOUR * HOUR - offset
-    hours = range(start - step * HOUR, last + (2 + step) * HOUR, HOUR)
-    yield from (hour for hour in hours if step == 1 or datetime.fromtimestamp(hour, zone).hour % step == 0)
+    # Twice as far as a step, since a change of clocks may make one longer.
+    start = first // HOUR * HOUR - 2 * step * HOUR
+    offset = _offset(start, zone)
+    for begin in range(start, last + (2 + 2 * step) * HOUR, HOUR):
+        after = _offset(begin + HOUR, zone)
+        # Where the offset changes within it an hour of UTC may begin none of the zone's, or two.
+        steps = range(-offset % HOUR, HOUR, HOUR) if after == offset else range(0, HOUR, MINUTE)
+        offset = after
+        for instant in (begin + step_ for step_ in steps):
+            local = datetime.fromtimestamp(instant, zone)
+            if local.minute == 0 and local.second == 0 and local.hour % step == 0:
+                yield instant
+
+
+def _offset(instant: int, zone: ZoneInfo) -> int:
+    return int((datetime.fromtimestamp(instant, zone).utcoffset() or timedelta()).total_seconds())
 
 
 def _days(first: int, every: str, zone: ZoneInfo) -> Iterator[int]:
@@ -88,9 +100,32 @@ def _days(first: int, every: str, zone: ZoneInfo) -> Iterator[int]:
     elif every == "1mo":
         day = day.replace(day=1)
     # A slot at midnight counts what happened before: it may be the end of the window before.
+    before = None
     while True:
-        yield int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())
-        day = _next(day, every)
+        start = first_instant(day, zone)
+        # A day that the zone left out has none of its own.
+        if start != before:
+            yield start
+        before, day = start, _next(day, every)
+
+
+def first_instant(day: date, zone: ZoneInfo) -> int:
+    """Return when a day begins in a zone, in seconds since 1970: at midnight, or after it where the clocks skip that.
+
+    A day that the zone left out begins with the next one.
+    """
+    midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
+    instant = int(midnight.timestamp())
+    if datetime.fromtimestamp(instant, zone).replace(tzinfo=None) == midnight.replace(tzinfo=None):
+        return instant
+    before, after = instant - 2 * DAY, instant + 2 * DAY
+    while after - before > 1:
+        middle = (before + after) // 2
+        if datetime.fromtimestamp(middle, zone).date() < day:
+            before = middle
+        else:
+            after = middle
+    return after
 
 
 def _next(day: date, every: str) -> date:
@@ -212,6 +247,8 @@ def seconds_of(value: str | timedelta) -> float:
 
 def duration_of(value: str | timedelta) -> timedelta:
     """Return a duration; raises as `seconds_of` does."""
+    if not isinstance(value, str | timedelta):
+        raise RequestRefused(f"{value!r} has no unit: give a length of time such as '15m', or a timedelta")
     try:
         duration = parse_duration(value) if isinstance(value, str) else value
     except ValueError as error:

@@ -1,13 +1,13 @@
 """Windows of time: (start, end], in the clock of a zone."""
 
 import itertools
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from analysis.errors import RequestRefused
-from analysis.windows import windows, zone_of
+from analysis.windows import first_instant, windows, zone_of
 
 
 def at(year: int, month: int, day: int, hour: int = 0, minute: int = 0, zone: str = "UTC") -> int:
@@ -67,3 +67,50 @@ def test_an_unknown_zone_is_named() -> None:
     """With an example of a known one."""
     with pytest.raises(RequestRefused, match="Asia/Shanghai"):
         zone_of("Mars/Olympus")
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "starts"),
+    [
+        ("Africa/Cairo", (2026, 4, 24), "2026-04-24T01:00"),
+        ("America/Santiago", (2026, 9, 6), "2026-09-06T01:00"),
+        ("Asia/Beirut", (2026, 3, 29), "2026-03-29T01:00"),
+        ("America/Havana", (2026, 3, 8), "2026-03-08T01:00"),
+        ("America/Havana", (2026, 11, 1), "2026-11-01T00:00"),
+    ],
+)
+def test_a_day_without_a_midnight_begins_at_its_first_instant(
+    zone: str, day: tuple[int, int, int], starts: str
+) -> None:
+    """Where clocks are put forward at midnight the day begins at one, and adjoins the days beside it."""
+    tz = ZoneInfo(zone)
+    start = first_instant(date(*day), tz)
+    local = datetime.fromtimestamp(start, tz)
+    assert starts == f"{local:%Y-%m-%dT%H:%M}"
+    assert date(*day) == local.date() != datetime.fromtimestamp(start - 1, tz).date()
+    before, of_day, after = windows(start - 3600, start + 30 * 3600, "1d", tz)
+    assert start == before[1] == of_day[0]
+    assert of_day[1] == after[0]
+
+
+def test_a_day_that_a_zone_left_out_is_no_window() -> None:
+    """Apia had no 30 December 2011: the 29th adjoins the 31st, and no window is empty."""
+    apia = ZoneInfo("Pacific/Apia")
+    days = windows(at(2011, 12, 28, 12, zone="Pacific/Apia"), at(2012, 1, 1, 12, zone="Pacific/Apia"), "1d", apia)
+    assert [28, 29, 31, 1] == [datetime.fromtimestamp(start, apia).day for start, _ in days]
+    assert [24 * 3600] * 4 == [end - start for start, end in days]
+
+
+@pytest.mark.parametrize("change", [(2026, 4, 5), (2026, 10, 4)])
+def test_after_a_change_of_half_an_hour_hours_begin_on_the_hour(change: tuple[int, int, int]) -> None:
+    """On Lord Howe Island clocks change by half an hour: one hour is half an hour longer, and all begin on the hour."""
+    howe = ZoneInfo("Australia/Lord_Howe")
+    start = at(*change, zone="Australia/Lord_Howe")
+    for every, usual in (("1h", 60), ("3h", 180), ("6h", 360)):
+        found = windows(start - 6 * 3600, start + 30 * 3600, every, howe)
+        assert all(one[1] == other[0] for one, other in itertools.pairwise(found))
+        local = [datetime.fromtimestamp(begin, howe) for begin, _ in found]
+        assert {(0, 0)} == {(instant.minute, instant.hour % (usual // 60)) for instant in local}
+        odd = [(end - begin) // 60 for begin, end in found if (end - begin) // 60 != usual]
+        assert 1 == len(odd), odd
+        assert 30 == abs(odd[0] - usual) % 60

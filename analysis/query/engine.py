@@ -131,7 +131,7 @@ def assemble(question: Question, parts: Sequence[Columns | None]) -> pd.DataFram
     frame = pd.DataFrame({name: _stacked(rows, name) for name in (*LABELS, *question.columns)})
     frame["interval_seconds"] = frame["interval_seconds"].astype(np.int64)
     for instant in [name for name in frame.columns if name in INSTANTS]:
-        frame[instant] = pd.to_datetime(frame[instant], unit="s", utc=True).dt.tz_convert(question.request.zone)
+        frame[instant] = pd.to_datetime(frame[instant], unit="s", utc=True).dt.tz_convert(question.request.tz)
     return frame
 
 

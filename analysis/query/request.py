@@ -1,10 +1,11 @@
 """What an estimate is asked for: which part of the record, in which windows, summed how."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from typing import Final, TypedDict
+from typing import Any, Final, TypeAlias, TypedDict
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -15,20 +16,22 @@ from analysis.errors import RequestRefused
 from analysis.queue.conservation import QUEUES
 from analysis.queue.discipline import ORDERS
 from analysis.record.series import Pool
-from analysis.windows import EVERY, duration_of, zone_of
+from analysis.windows import EVERY, duration_of, first_instant, zone_of
 from collector.record.durations import DURATION
 from collector.record.selection import Selection
 
 BY: Final = ("pool,type", "pool", "type", "all")
 Patterns = str | Sequence[str]
+Instant: TypeAlias = str | datetime | date | np.datetime64 | timedelta | None
+"""ISO 8601 (without an offset in the zone that is asked for), or a duration back from the last slot; None: open."""
 
 
 class PoolOptions(TypedDict, total=False):
     """What is asked of whole pools; see `Request` for what is taken when it is not given."""
 
-    since: str | datetime | None
-    until: str | datetime | None
-    zone: str
+    since: Instant
+    until: Instant
+    zone: str | ZoneInfo
     project: Patterns
     pool: Patterns
     queue: str
@@ -49,9 +52,9 @@ class Request:
     """One question to the record."""
 
     every: str = "1w"
-    since: str | datetime | None = None
-    until: str | datetime | None = None
-    zone: str = "UTC"
+    since: Instant = None
+    until: Instant = None
+    zone: str | ZoneInfo = "UTC"
     project: Patterns = ()
     pool: Patterns = ()
     type: Patterns = ()
@@ -139,23 +142,70 @@ class Request:
         selection = self.selection(last)
         return selection.since or last, selection.until or last
 
-    def _instant(self, value: str | datetime | None, last: datetime | None) -> datetime | None:
+    def _instant(self, value: Instant, last: datetime | None) -> datetime | None:
+        """Return an instant as the tables have it: naive UTC."""
         if value is None:
             return None
-        if isinstance(value, str) and DURATION.fullmatch(value):
+        if isinstance(value, timedelta) or (isinstance(value, str) and DURATION.fullmatch(value)):
             return None if last is None else last - duration_of(value)
         try:
-            instant = pd.Timestamp(value)
-            if pd.isna(instant):
-                raise ValueError("it is empty")
-            instant = instant.tz_localize(self.tz) if instant.tzinfo is None else instant
-            return instant.tz_convert("UTC").tz_localize(None).to_pydatetime()
+            return _instant_of(value, self.tz)
         except (ValueError, OverflowError) as error:
             raise RequestRefused(
                 f"{value!r} is no instant ({error}): take 2026-01-31, 2026-01-31T08:00 or 30d"
             ) from None
 
 
+def _instant_of(value: object, zone: ZoneInfo) -> datetime:
+    """Return an instant in UTC, naive.
+
+    Raises
+    ------
+    ValueError
+        When it is none: bare numbers are not.
+    """
+    instant = value
+    if isinstance(value, str):
+        day = len(value.strip()) <= len("2026-01-31")
+        instant = (date if day else datetime).fromisoformat(value.strip())
+    elif isinstance(value, np.datetime64):
+        instant = pd.Timestamp(value)
+    if instant is pd.NaT or not isinstance(instant, date):
+        raise ValueError("neither a text in ISO 8601 nor a date or time")
+    if not isinstance(instant, datetime):
+        return datetime.fromtimestamp(first_instant(instant, zone), UTC).replace(tzinfo=None)
+    aware = instant.replace(tzinfo=zone) if instant.tzinfo is None else instant
+    return datetime.fromtimestamp(aware.timestamp(), UTC).replace(tzinfo=None)
+
+
+def request_of(options: Mapping[str, Any], *own: str, whole_pools: bool = False, **given: Any) -> Request:  # noqa: ANN401 - any field of a request
+    """Return a request from the keywords of a method of `History`.
+
+    Parameters
+    ----------
+    options
+        `Options`, or `PoolOptions` of a question about whole pools.
+    own
+        The names of the parameters that the method has besides.
+    given
+        Fields of the request that it takes as parameters of its own.
+
+    Raises
+    ------
+    RequestRefused
+        When an option is unknown; the message names the nearest.
+    """
+    known = [*(PoolOptions if whole_pools else Options).__annotations__, *own, *given]
+    for name in options:
+        if name not in known:
+            nearest = get_close_matches(name, known, 1, 0.5)
+            hint = f"did you mean {nearest[0]}?" if nearest else f"take some of {', '.join(known)}"
+            raise RequestRefused(f"there is no option {name!r}: {hint}")
+    return Request(**given, **options)
+
+
 def _patterns(patterns: Patterns) -> tuple[str, ...]:
     given = [patterns] if isinstance(patterns, str) else patterns
+    if not isinstance(given, Sequence) or not all(isinstance(pattern, str) for pattern in given):
+        raise RequestRefused(f"{patterns!r} is no pattern: give a name such as 'pool-a', 'pool-*', or a list of them")
     return tuple(pattern for each in given for pattern in each.split(",") if pattern)

@@ -23,7 +23,7 @@ def plain(report: Report) -> dict[str, Any]:
         "period": {
             "start": _value(report.start and report.start.astimezone(request.tz)),
             "end": _value(report.end and report.end.astimezone(request.tz)),
-            "zone": request.zone,
+            "zone": str(request.tz),
             "every": request.every,
             "interval_seconds": report.interval,
         },

@@ -43,7 +43,7 @@ def period(report: Report) -> list[str]:
         return [_("Nothing has been observed yet.")]
     zone = report.request.tz
     start, end = (f"{instant.astimezone(zone):%Y-%m-%d %H:%M}" for instant in (report.start, report.end))
-    said = [_("From {start} to {end} ({zone}).").format(start=start, end=end, zone=report.request.zone)]
+    said = [_("From {start} to {end} ({zone}).").format(start=start, end=end, zone=zone)]
     if "whole" not in report.series:
         return [*said, _("Nothing was observed in this period.")]
     whole = report.series["whole"]
