@@ -9,6 +9,7 @@ import numba
 import numpy as np
 
 from analysis.arrays import Floats, Ints
+from analysis.queue.censoring import MOST_CENSORED, masses
 from analysis.queue.matching import UNBOUNDED
 from analysis.queue.mean_bounds import longest_total, shortest_total
 from analysis.queue.quantile_bounds import count_of, quantile_bounds
@@ -48,11 +49,12 @@ def points(
     Returns
     -------
     tuple
-        Of each window: arrivals; those of them whose wait has not ended; those who waited longer than the limit; the
-        mean of the waits; and, a column a share, their order statistics. NaN where there is none.
+        Of each window: arrivals; those of them whose wait has not ended; the share that waited longer than the limit;
+        the mean of the waits; and, a column a share, their order statistics. NaN where there is none, or too many wait
+        (see `censoring`) and how long they will changes it.
     """
     n = len(windows)
-    arrivals, unfinished, over, mean = np.zeros(n), np.zeros(n), np.zeros(n), np.full(n, np.nan)
+    arrivals, unfinished, over, mean = np.zeros(n), np.zeros(n), np.full(n, np.nan), np.full(n, np.nan)
     quantiles = np.full((n, len(shares)), np.nan)
     for window in range(n):
         start, end = windows[window]
@@ -65,37 +67,50 @@ def points(
             chosen[0, series] = served[series] + np.searchsorted(of_series, first)
             chosen[1, series] = served[series] + np.searchsorted(of_series, last)
             size += max(chosen[1, series] - chosen[0, series], 0)
-        waited, weight = np.empty(size), np.empty(size)
-        found, hidden, total = 0, 0.0, 0.0
+        # Those that have ended first: of equal waits they stay in front.
+        waited, weight, ended = np.empty(size), np.empty(size), np.ones(size, np.bool_)
+        front, back, hidden, total = 0, size, 0.0, 0.0
         for series in range(len(offsets) - 1):
             seen = 0.0
             for batch in range(chosen[0, series], chosen[1, series]):
                 event = offsets[series] + from_[batch]
                 inside = min(ends[event], end) - max(begins[event], start)
-                waited[found] = waits[batch]
-                weight[found] = jobs[batch] * inside / (ends[event] - begins[event])
-                seen += weight[found]
-                if waits[batch] > limit:
-                    over[window] += weight[found]
+                jobs_inside = jobs[batch] * inside / (ends[event] - begins[event])
+                seen += jobs_inside
                 if math.isinf(waits[batch]):
-                    unfinished[window] += weight[found]
+                    back -= 1
+                    unfinished[window] += jobs_inside
+                    age = ends[offsets[series + 1] - 1] - (begins[event] + ends[event]) / 2
+                    waited[back], weight[back], ended[back] = age, jobs_inside, False
                 else:
-                    total += waits[batch] * weight[found]
-                found += 1
+                    total += waits[batch] * jobs_inside
+                    waited[front], weight[front] = waits[batch], jobs_inside
+                    front += 1
             arrivals[window] += seen
             hidden += seen * (unseen[series] - 1)
         arrivals[window] += hidden
-        if arrivals[window] > 0 and not unfinished[window]:
+        if not size:
+            continue
+        order = np.argsort(waited, kind="mergesort")
+        waited, weight, ended = waited[order], weight[order], ended[order]
+        few = unfinished[window] <= MOST_CENSORED * arrivals[window]
+        # Of what is shorter than this all is known, whoever waits.
+        known = np.inf
+        if unfinished[window]:
+            known = waited[np.flatnonzero(~ended)[0]]
+            weight = masses(ended, weight)
+            total = (weight * waited).sum()
+        if few:
             mean[window] = total / arrivals[window]
-        if found:
-            order = np.argsort(waited)
-            # Who came and went unseen did not wait.
-            reached = hidden + np.cumsum(weight[order])
-            for number in range(len(shares)):
-                rank = shares[number] * reached[-1] - 1e-9
-                wait = 0.0 if hidden >= rank else waited[order[np.searchsorted(reached, rank)]]
-                if not math.isinf(wait):
-                    quantiles[window, number] = wait
+        if few or limit < known:
+            over[window] = weight[waited > limit].sum() / arrivals[window]
+        # Who came and went unseen did not wait.
+        reached = hidden + np.cumsum(weight)
+        for number in range(len(shares)):
+            rank = shares[number] * reached[-1] - 1e-9
+            wait = 0.0 if hidden >= rank else waited[np.searchsorted(reached, rank)]
+            if few or wait < known:
+                quantiles[window, number] = wait
     return arrivals, unfinished, over, mean, quantiles
 
 
