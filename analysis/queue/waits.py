@@ -78,7 +78,7 @@ def estimate(
     }
 
 
-def _note(nobody: bool, left: float, jobs: float) -> str:  # noqa: FBT001 - a row of columns
+def _note(nobody: bool, left: float, jobs: float) -> str:
     """Say why a window has no point, or what its points leave open."""
     if nobody:
         return mark("note", "no arrivals")
