@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from analysis.arrays import Floats
 from analysis.queue.censoring import share_out
 from analysis.queue.conservation import flows_of
 from analysis.queue.discipline import Waiting
@@ -21,13 +22,14 @@ def shared(waits: list[float], ended: list[bool], horizon: float = 100.0) -> lis
 
 def of_hours(still: int, wait: float = HOUR, jobs: int = 100, until: float = 200 * HOUR) -> Estimate:
     """Let one job an hour come, each of which waits as long but the last ones, which wait on, and tell of all."""
-    came = np.arange(jobs) * float(HOUR) + 10
-    started = came + wait
+    came: Floats = np.arange(jobs, dtype=np.float64) * HOUR + 10
+    started: Floats = came + wait
     # The last ones came at once, two hours before the end.
     came[jobs - still :] = until - 2 * HOUR + 10
     started[jobs - still :] = LONG
     slots = np.arange(0, until + 1, STEP)
-    waiting = Waiting(flows_of(observed(slots, came, started, started + HOUR), "queue"), "fifo")
+    ended: Floats = started + HOUR
+    waiting = Waiting(flows_of(observed(slots, came, started, ended), "queue"), "fifo")
     return estimate([waiting], 0, int(until), 4 * HOUR)
 
 
