@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis.arrays import Floats
+from analysis.arrays import Floats, Ints
 from analysis.queue.censoring import share_out
 from analysis.queue.conservation import flows_of
 from analysis.queue.discipline import Waiting
@@ -20,6 +20,13 @@ def shared(waits: list[float], ended: list[bool], horizon: float = 100.0) -> lis
     return list(zip(*(values.tolist() for values in made), strict=True))
 
 
+def counted(came: Floats, started: Floats, slots: Ints) -> Estimate:
+    """Tell of all that came, each of which ran for an hour."""
+    ended: Floats = started + HOUR
+    waiting = Waiting(flows_of(observed(slots, came, started, ended), "queue"), "fifo")
+    return estimate([waiting], 0, int(slots[-1]), 4 * HOUR)
+
+
 def of_hours(still: int, wait: float = HOUR, jobs: int = 100, until: float = 200 * HOUR) -> Estimate:
     """Let one job an hour come, each of which waits as long but the last ones, which wait on, and tell of all."""
     came: Floats = np.arange(jobs, dtype=np.float64) * HOUR + 10
@@ -27,10 +34,8 @@ def of_hours(still: int, wait: float = HOUR, jobs: int = 100, until: float = 200
     # The last ones came at once, two hours before the end.
     came[jobs - still :] = until - 2 * HOUR + 10
     started[jobs - still :] = LONG
-    slots = np.arange(0, until + 1, STEP)
-    ended: Floats = started + HOUR
-    waiting = Waiting(flows_of(observed(slots, came, started, ended), "queue"), "fifo")
-    return estimate([waiting], 0, int(until), 4 * HOUR)
+    slots: Ints = np.arange(0, int(until) + 1, STEP)
+    return counted(came, started, slots)
 
 
 def test_kaplan_and_meier() -> None:
