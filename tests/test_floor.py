@@ -10,6 +10,7 @@ import pytest
 from analysis import History
 from analysis.arrays import Bools, Floats, Ints
 from analysis.queue.floor import without_points
+from analysis.windows import Columns
 from tests.recorded import MONDAY, observed, record_of
 
 DAY = 86_400
@@ -28,7 +29,8 @@ def seen_in(folder: Path, chosen: Bools, slots: Ints) -> History:
     whole = observed(slots + MONDAY, came, started, ended)
     counts = {name: count[chosen] for name, count in whole.counts.items()}
     some = replace(whole, slots=whole.slots[chosen], intervals=whole.intervals[chosen], counts=counts)
-    return History(record_of(folder, {("p", "a"): {"train": some}}))
+    interval = int(np.diff(slots).min())
+    return History(record_of(folder, {("p", "a"): {"train": some}}, interval=interval))
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +103,6 @@ def test_what_conservation_carries_keeps_its_point(high: float, kept: bool) -> N
 
 def test_no_zero_without_any_slot() -> None:
     """That nobody came is told where something was seen of the window, and not where nothing was."""
-    none = np.zeros(2)
-    found = without_points(
-        {"arrivals": none, "arrivals_low": none, "arrivals_high": none, "note": ""}, np.array([0.1, 0.0])
-    )
+    columns: Columns = dict.fromkeys(("arrivals", "arrivals_low", "arrivals_high"), np.zeros(2))
+    found = without_points(columns | {"note": ""}, np.array([0.1, 0.0]))
     assert [False, True] == np.isnan(np.asarray(found["arrivals"], float)).tolist()

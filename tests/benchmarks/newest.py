@@ -24,6 +24,7 @@ from tabulate import tabulate
 
 from analysis.arrays import Floats
 from analysis.queue import waits
+from analysis.queue.censoring import MOST_CENSORED
 from analysis.queue.conservation import flows_of
 from analysis.queue.discipline import Waiting
 from analysis.windows import windows
@@ -122,7 +123,7 @@ def main() -> int:
             for window in scored(jobs, cut)
         ]
         for every in ("1w", "1d"):
-            some = [each for each in found if each.every == every and 0 < each.censored <= waits.MOST_CENSORED]
+            some = [each for each in found if each.every == every and 0 < each.censored <= MOST_CENSORED]
             none = [each for each in found if each.every == every and each.censored == 0]
             (mean, ninth), (mean_of_none, ninth_of_none) = (
                 (_median([each.mean for each in of]), _median([each.ninth for each in of])) for of in (some, none)
