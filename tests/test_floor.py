@@ -90,19 +90,27 @@ def test_the_newest_window_is_judged_by_what_there_is_of_it(tmp_path: Path) -> N
     assert (1.0, "the record ends in it") == (newest["coverage"], newest["note"].split("; ")[-1])
 
 
+def floored(values: dict[str, float], coverage: list[float]) -> Columns:
+    """Return windows of the same values, once those of which too little was observed have no points."""
+    columns: Columns = {name: np.full(len(coverage), value) for name, value in values.items()}
+    return without_points(columns | {"note": ""}, np.array(coverage))
+
+
+def known(columns: Columns, name: str) -> list[bool]:
+    return [not np.isnan(value) for value in np.asarray(columns[name], float)]
+
+
 @pytest.mark.parametrize(("high", "kept"), [(110, True), (111, False)])
 def test_what_conservation_carries_keeps_its_point(high: float, kept: bool) -> None:
     """While its upper bound is at most 1.1 times its lower one; of a window that was seen whatever they are."""
     values = {"arrivals": 105.0, "arrivals_low": 100.0, "arrivals_high": high, "mean_seconds": 1.0}
-    columns = {name: np.full(2, value) for name, value in values.items()} | {"note": ""}
-    found = without_points(columns, np.array([0.4, 0.5]))
-    assert [kept, True] == (~np.isnan(np.asarray(found["arrivals"], float))).tolist()
-    assert [False, True] == (~np.isnan(np.asarray(found["mean_seconds"], float))).tolist()
+    found = floored(values, [0.4, 0.5])
+    assert [kept, True] == known(found, "arrivals")
+    assert [False, True] == known(found, "mean_seconds")
     assert [NOTE, ""] == np.asarray(found["note"]).tolist()
 
 
 def test_no_zero_without_any_slot() -> None:
     """That nobody came is told where something was seen of the window, and not where nothing was."""
-    columns: Columns = dict.fromkeys(("arrivals", "arrivals_low", "arrivals_high"), np.zeros(2))
-    found = without_points(columns | {"note": ""}, np.array([0.1, 0.0]))
-    assert [False, True] == np.isnan(np.asarray(found["arrivals"], float)).tolist()
+    found = floored({"arrivals": 0.0, "arrivals_low": 0.0, "arrivals_high": 0.0}, [0.1, 0.0])
+    assert [True, False] == known(found, "arrivals")

@@ -141,6 +141,7 @@ def main() -> int:
                     "complete": len(none),
                     "their mean error": mean_of_none,
                     "their p90 error": ninth_of_none,
+                    "mean error of both": _median([each.mean for each in some + none]),
                     "targets": "reached" if reached else "MISSED",
                 }
             )
