@@ -15,7 +15,7 @@ CARRIED: Final = 1.1
 """What conservation carries across a gap keeps its point while its upper bound is at most so many times its lower."""
 MEASURED: Final = re.compile(r"(mean|p\d+)_seconds|over_slo|(queue|running)_(mean|max)")
 CONSERVED: Final = ("arrivals", "departures", "completed", "finished", "failed", "terminated")
-LAST_SEEN: Final = ("queue_start", "queue_end", "came_until", "left_until", "abnormal")
+LAST_SEEN: Final = ("queue_start", "queue_end", "came_until", "abnormal")
 """Counts of the last slot before an instant: of a window without slots they are those of another window."""
 MADE_OF: Final = {
     "failure_rate": ("failed", "finished"),
