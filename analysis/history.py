@@ -145,8 +145,8 @@ class History:
         -------
         pandas.DataFrame
             A row a series, or sum of series, and window: `LABELS`, slots (observed), coverage (the share of the
-            window's slots), longest_gap_seconds (between observed slots, or to the window's ends), history (how
-            finished jobs are kept), note.
+            slots of its part in which there is a record), longest_gap_seconds (between observed slots, or to the
+            window's ends), history (how finished jobs are kept), note.
         """
         return self._ask(questions.ask("coverage", request_of(options)))
 

@@ -182,8 +182,8 @@ def bounds_since(slots: Ints, low: Ints, high: Ints, windows: Ints, *, level: bo
     return np.maximum(fewest, 0), np.maximum(most, 0)
 
 
-def coverage(slots: Ints, intervals: Ints, windows: Ints) -> Floats:
-    """Return the share of each window's slots that were observed.
+def coverage(slots: Ints, intervals: Ints, windows: Ints, span: tuple[int, int]) -> Floats:
+    """Return which share of the slots of a record's part of each window was observed; NaN where it has no part.
 
     Parameters
     ----------
@@ -191,12 +191,15 @@ def coverage(slots: Ints, intervals: Ints, windows: Ints) -> Floats:
         The observed slots and the poll interval at each, in seconds.
     windows
         A row a window: start and end, in seconds.
+    span
+        Start and end of the record, in seconds.
     """
     until = np.concatenate([[0], np.cumsum(intervals)])
     before, after = until[np.searchsorted(slots, windows, side="right")].T
-    starts, ends = windows.T
+    starts, ends = np.clip(windows, *span).T
     share: Floats = np.minimum((after - before) / np.maximum(ends - starts, 1), 1.0)
-    return share
+    # A window that begins with the last slot, or ends with the first, has that slot alone.
+    return np.where((windows[:, 0] <= span[1]) & (windows[:, 1] >= span[0]), share, np.nan)
 
 
 @dataclass(frozen=True)

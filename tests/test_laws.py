@@ -220,8 +220,11 @@ def test_sums_over_series_are_those_of_their_parts(tmp_path: Path) -> None:
             seconds = (parts[f"mean{kind}_seconds"] * parts[weight]).groupby([parts[x] for x in labels])
             # What is unknown of one is unknown of all.
             whole = seconds.agg(lambda each: each.sum(skipna=False))
-            expected = whole.to_numpy() / sums[weight].to_numpy()
-            assert expected == pytest.approx(sums[f"mean{kind}_seconds"].to_numpy(), nan_ok=True)
+            expected, found = whole.to_numpy() / sums[weight].to_numpy(), sums[f"mean{kind}_seconds"].to_numpy()
+            if not kind:
+                # But that more than a tenth of one's jobs still wait: of all jobs these may be few.
+                found = np.where(np.isnan(expected), np.nan, found)
+            assert expected == pytest.approx(found, nan_ok=True)
         parts, sums = ends_of
         for name in ("finished", "finished_low", "finished_high", "failed"):
             pd.testing.assert_series_equal(parts[name].groupby([parts[x] for x in labels]).sum(), sums[name])

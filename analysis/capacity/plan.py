@@ -118,6 +118,9 @@ def observed_of(group: Sequence[Told], windows: Ints) -> Observed:
         np.array([np.asarray(said[f"{name}{of}_seconds"], float)[0] for name in QUANTILES])
         for of in ("", "_low", "_high")
     )
+    # Replicas are calibrated to what was seen; a mean of waits that have not all ended is itself a model's.
+    if np.asarray(said["censored"], float)[0]:
+        points[QUANTILES.index("mean")] = np.nan
     return Observed(points, low, high)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.arrays import Ints
+from analysis.arrays import Floats, Ints
 from analysis.errors import NothingSelected, RequestRefused
 from analysis.query.members import Label, Member, interval_at, label_of, member_of, notes_of
 from analysis.query.questions import Question
@@ -188,10 +188,25 @@ def _windows(members: Sequence[Member], question: Question) -> Windows | None:
     told = [member.told for member in members if member.told is not None]
     said: Columns = question.estimate(told, cut) if told else {"note": ""}
     kept = max(members, key=lambda member: WORST_LAST.index(member.kept)).history
-    seen = np.mean([coverage(member.slots, member.intervals, cut) for member in members], axis=0)
+    seen = _coverage(members, cut, (first, last))
     said |= {"history": kept, "queue": request.queue}
     bounded = all(member.bounded for member in members)
     return Windows(cut, said, seen, cut[:, 0] < first, cut[:, 1] > last, bounded, "; ".join(notes_of(members)))
+
+
+def _coverage(members: Sequence[Member], cut: Ints, span: tuple[int, int]) -> Floats:
+    """Return the coverage of each window: the mean of those series that had begun by its end."""
+    first, last = span
+    shares = np.array(
+        [
+            coverage(member.slots, member.intervals, cut, (max(first, *member.slots[:1]), last))
+            if len(member.slots)
+            else np.zeros(len(cut))
+            for member in members
+        ]
+    )
+    seen: Floats = np.nansum(shares, axis=0) / np.maximum((~np.isnan(shares)).sum(axis=0), 1)
+    return seen
 
 
 def _seconds(instant: Any) -> int:  # noqa: ANN401 - an aware instant

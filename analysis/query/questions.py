@@ -19,6 +19,7 @@ from analysis.capacity.scenario import Wish
 from analysis.errors import RequestRefused
 from analysis.query.request import Request
 from analysis.queue import failures, totals, waits
+from analysis.queue.floor import without_points
 from analysis.queue.told import Told
 from analysis.trends import conclusions
 from analysis.trends.daily import daily
@@ -80,6 +81,10 @@ def _a_row_a_window(_question: Question, found: Windows) -> Columns:
     return as_rows(found)
 
 
+def _observed(_question: Question, found: Windows) -> Columns:
+    return as_rows(replace(found, said=without_points(found.said, found.coverage)))
+
+
 @dataclass(frozen=True)
 class Kind:
     """How one kind of question is answered."""
@@ -137,9 +142,9 @@ def _quantiles(_question: Question, group: Sequence[Told], windows: Ints) -> Col
     return waits.estimate([told.waiting for told in group], windows, None, SHARES)
 
 
-def _distribution(_question: Question, found: Windows) -> Columns:
+def _distribution(question: Question, found: Windows) -> Columns:
     """Make a row of each quantile of each window."""
-    rows, n = as_rows(found), len(found.cut)
+    rows, n = _observed(question, found), len(found.cut)
     said: Columns = {"share": np.tile(np.array(SHARES) / 100, n)}
     for name in ("window_start", "window_end", "order", *ALWAYS):
         said[name] = np.repeat(np.broadcast_to(np.asarray(rows.get(name)), n), len(SHARES))
@@ -224,10 +229,10 @@ WAITS: Final = (
 DISTRIBUTION: Final = ("share", *(f"wait{kind}_seconds" for kind in WAIT_BOUNDS), "order")
 COVERAGE: Final = ("slots", "coverage", "longest_gap_seconds", "history", "note")
 KINDS: Final = {
-    "waits": Kind(("waiting",), (*WAITS, *ALWAYS), _waits),
+    "waits": Kind(("waiting",), (*WAITS, *ALWAYS), _waits, _observed),
     "distribution": Kind(("waiting",), (*DISTRIBUTION, *ALWAYS), _quantiles, _distribution),
-    "failures": Kind(("ending",), (*failures.COLUMNS, *ALWAYS), _failures),
-    "flows": Kind(("flows",), ("queue", *totals.COLUMNS, *ALWAYS), _flows),
+    "failures": Kind(("ending",), (*failures.COLUMNS, *ALWAYS), _failures, _observed),
+    "flows": Kind(("flows",), ("queue", *totals.COLUMNS, *ALWAYS), _flows, _observed),
     "coverage": Kind(("slots",), COVERAGE, _coverage),
     "trend": Kind(("waiting", "ending"), conclusions.TREND, _days, _trend),
     "changes": Kind(("waiting", "ending"), conclusions.CHANGES, _days, _changes),

@@ -9,9 +9,23 @@ import numba
 import numpy as np
 
 from analysis.arrays import Floats, Ints
+from analysis.queue.censoring import MOST_CENSORED, share_out
 from analysis.queue.matching import UNBOUNDED
 from analysis.queue.mean_bounds import longest_total, shortest_total
 from analysis.queue.quantile_bounds import count_of, quantile_bounds
+
+
+@numba.njit(cache=True, nogil=True)
+def _batches(offsets: Ints, begins: Ints, ends: Ints, served: Ints, from_: Ints, start: int, end: int) -> Ints:
+    """Return of each series the first batch that can have come in a window, and the one after the last."""
+    chosen = np.empty((2, len(offsets) - 1), np.int64)
+    for series in range(len(offsets) - 1):
+        a, b = offsets[series], offsets[series + 1]
+        first, last = np.searchsorted(ends[a:b], start, side="right"), np.searchsorted(begins[a:b], end)
+        of_series = from_[served[series] : served[series + 1]]
+        chosen[0, series] = served[series] + np.searchsorted(of_series, first)
+        chosen[1, series] = served[series] + np.searchsorted(of_series, last)
+    return chosen
 
 
 @numba.njit(cache=True, nogil=True)
@@ -48,54 +62,63 @@ def points(
     Returns
     -------
     tuple
-        Of each window: arrivals; those of them whose wait has not ended; those who waited longer than the limit; the
-        mean of the waits; and, a column a share, their order statistics. NaN where there is none.
+        Of each window: arrivals; those of them whose wait has not ended; the share that waited longer than the limit;
+        the mean of the waits; and, a column a share, their order statistics. NaN where there is none, and where more
+        than `MOST_CENSORED` still wait, for how long changes it.
     """
     n = len(windows)
-    arrivals, unfinished, over, mean = np.zeros(n), np.zeros(n), np.zeros(n), np.full(n, np.nan)
+    arrivals, unfinished, over, mean = np.zeros(n), np.zeros(n), np.full(n, np.nan), np.full(n, np.nan)
     quantiles = np.full((n, len(shares)), np.nan)
     for window in range(n):
         start, end = windows[window]
-        chosen = np.empty((2, len(offsets) - 1), np.int64)
-        size = 0
-        for series in range(len(offsets) - 1):
-            a, b = offsets[series], offsets[series + 1]
-            first, last = np.searchsorted(ends[a:b], start, side="right"), np.searchsorted(begins[a:b], end)
-            of_series = from_[served[series] : served[series + 1]]
-            chosen[0, series] = served[series] + np.searchsorted(of_series, first)
-            chosen[1, series] = served[series] + np.searchsorted(of_series, last)
-            size += max(chosen[1, series] - chosen[0, series], 0)
+        chosen = _batches(offsets, begins, ends, served, from_, start, end)
+        size = np.maximum(chosen[1] - chosen[0], 0).sum()
         waited, weight = np.empty(size), np.empty(size)
         found, hidden, total = 0, 0.0, 0.0
+        # Of waits that are shorter than any that has not ended all is known.
+        known = np.inf
         for series in range(len(offsets) - 1):
-            seen = 0.0
+            before, seen, waiting, spent = found, 0.0, 0.0, 0.0
+            record_end = ends[offsets[series + 1] - 1]
+            ended = np.ones(max(chosen[1, series] - chosen[0, series], 0), np.bool_)
             for batch in range(chosen[0, series], chosen[1, series]):
                 event = offsets[series] + from_[batch]
                 inside = min(ends[event], end) - max(begins[event], start)
                 waited[found] = waits[batch]
                 weight[found] = jobs[batch] * inside / (ends[event] - begins[event])
                 seen += weight[found]
-                if waits[batch] > limit:
-                    over[window] += weight[found]
                 if math.isinf(waits[batch]):
-                    unfinished[window] += weight[found]
+                    waited[found] = record_end - (begins[event] + ends[event]) / 2
+                    ended[found - before] = False
+                    known = min(known, waited[found])
+                    waiting += weight[found]
                 else:
-                    total += waits[batch] * weight[found]
+                    spent += waits[batch] * weight[found]
                 found += 1
+            if waiting:
+                mine = slice(before, found)
+                waited[mine], weight[mine] = share_out(waited[mine], ended, weight[mine], end - start)
+                spent = (waited[mine] * weight[mine]).sum()
+            total += spent
+            unfinished[window] += waiting
             arrivals[window] += seen
             hidden += seen * (unseen[series] - 1)
+        if not found:
+            continue
         arrivals[window] += hidden
-        if arrivals[window] > 0 and not unfinished[window]:
+        few = unfinished[window] <= MOST_CENSORED * arrivals[window]
+        if few:
             mean[window] = total / arrivals[window]
-        if found:
-            order = np.argsort(waited)
-            # Who came and went unseen did not wait.
-            reached = hidden + np.cumsum(weight[order])
-            for number in range(len(shares)):
-                rank = shares[number] * reached[-1] - 1e-9
-                wait = 0.0 if hidden >= rank else waited[order[np.searchsorted(reached, rank)]]
-                if not math.isinf(wait):
-                    quantiles[window, number] = wait
+        if few or limit < known:
+            over[window] = weight[waited > limit].sum() / arrivals[window]
+        order = np.argsort(waited)
+        # Who came and went unseen did not wait.
+        reached = hidden + np.cumsum(weight[order])
+        for number in range(len(shares)):
+            rank = shares[number] * reached[-1] - 1e-9
+            wait = 0.0 if hidden >= rank else waited[order[np.searchsorted(reached, rank)]]
+            if few or wait < known:
+                quantiles[window, number] = wait
     return arrivals, unfinished, over, mean, quantiles
 
 

@@ -73,7 +73,8 @@ def estimate(group: Sequence[Ending], windows: Ints) -> Columns:
     Returns
     -------
     dict
-        The columns that `History.failures` describes, NaN for what is not known.
+        The columns that `History.failures` describes, NaN for what is not known, and bounds of who failed and
+        completed.
     """
     method = "Jeffreys on n / overdispersion"
     if not all(each.kept for each in group):
@@ -100,6 +101,11 @@ def estimate(group: Sequence[Ending], windows: Ints) -> Columns:
         "finished_low": fewest,
         "finished_high": most,
         "failed": failed,
+        "failed_low": low["Failed"],
+        "failed_high": high["Failed"],
+        "completed": ended["Completed"],
+        "completed_low": low["Completed"],
+        "completed_high": high["Completed"],
         "failure_rate": np.where(some, ratio(failed, finished), np.nan),
         "failure_rate_low": np.where(some, interval[0], np.nan),
         "failure_rate_high": np.where(some, interval[1], np.nan),

@@ -59,36 +59,48 @@ def load(group: Sequence[Flows], windows: Ints) -> Columns:
     Returns
     -------
     dict
-        The columns that `History.flows` describes, NaN for what is not known.
+        The columns that `History.flows` describes, NaN for what is not known, and bounds of what left and ended.
     """
     n = len(windows)
+    unknown = np.full(n, np.nan)
     # Of every window its instants at equal distances: the first is its start, the last its end.
     instants = windows[:, :1] + np.diff(windows) * np.linspace(0, 1, PARTS + 1)
     arrivals, parts = arrivals_of(group, windows), np.zeros((n, PARTS))
-    fewest, most = np.zeros(n, np.int64), np.zeros(n, np.int64)
-    ended = dict.fromkeys(ENDED, np.zeros(n))
+    came, gone = np.zeros((2, n)), np.zeros((2, n))
+    ended, ended_bounds = dict.fromkeys(ENDED, np.zeros(n)), dict.fromkeys(ENDED, np.zeros((2, n)))
     for each in group:
         slots = each.series.slots
         parts += np.diff(between(slots, each.departures, instants))
-        low, high = bounds_since(slots, each.came_low, each.came_high, windows, level=each.level)
-        fewest, most = fewest + low, most + high
+        low, high = each.came_low, each.came_high
+        came += bounds_since(slots, low, high, windows, level=each.level)
+        gone += bounds_since(slots, low - each.queue, high - each.queue, windows, level=each.level)
         for status in ENDED:
             found = each.ended.get(status)
-            counted = np.full(n, np.nan) if found is None else np.diff(between(slots, found.point, windows))[:, 0]
+            counted = unknown if found is None else np.diff(between(slots, found.point, windows))[:, 0]
             ended[status] = ended[status] + counted
+            bounds = (
+                unknown
+                if found is None
+                else bounds_since(slots, found.since_low, found.since_high, windows, level=found.level)
+            )
+            ended_bounds[status] = ended_bounds[status] + bounds
     bounded = all(each.bounded for each in group)
     departures, left = parts.sum(axis=1), _at(group, windows, 1)
-    gone = np.cumsum(departures)
+    left_until = np.cumsum(departures)
     return {
         "arrivals": arrivals,
-        "arrivals_low": fewest,
-        "arrivals_high": np.maximum(most, np.rint(arrivals)) if bounded else np.full(n, np.nan),
+        "arrivals_low": came[0].astype(np.int64),
+        "arrivals_high": np.maximum(came[1].astype(np.int64), np.rint(arrivals)) if bounded else unknown,
         "departures": departures,
-        "came_until": gone + left,
-        "left_until": gone,
+        "departures_low": gone[0],
+        "departures_high": gone[1] if bounded else unknown,
+        "came_until": left_until + left,
+        "left_until": left_until,
         "starts_low": np.maximum(departures - ended["Terminated"], 0.0),
         "starts_high": np.where(np.isnan(ended["Terminated"]), np.nan, departures),
         **{status.lower(): count for status, count in ended.items()},
+        **{f"{status.lower()}_low": low for status, (low, _) in ended_bounds.items()},
+        **{f"{status.lower()}_high": high for status, (_, high) in ended_bounds.items()},
         "queue_start": _at(group, windows, 0),
         "queue_end": left,
         **{

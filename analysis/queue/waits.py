@@ -1,7 +1,8 @@
 """How long jobs waited: mean and quantiles of what arrived in each window, with bounds over every order of service.
 
 The bounds hold for every order of service, and for every place of each event between its two slots. The point assumes
-an order, see `discipline`.
+an order, see `discipline`; who still waits at the record's end counts by an estimator for censored waits, see
+`censoring`.
 """
 
 from collections.abc import Sequence
@@ -12,8 +13,9 @@ import numpy as np
 from analysis.arrays import Floats, Ints
 from analysis.notes import mark
 from analysis.queue import cohorts
+from analysis.queue.censoring import MOST_CENSORED
 from analysis.queue.discipline import Waiting
-from analysis.windows import Columns, bounds_since, ratio
+from analysis.windows import Columns, bounds_since
 
 QUANTILES: Final = (50, 90, 95, 99)
 
@@ -37,7 +39,8 @@ def estimate(
     Returns
     -------
     dict
-        The columns that `History.waits` describes, NaN for what is not known.
+        The columns that `History.waits` describes, NaN for what is not known, and ``censored``: how many of the
+        arrivals still wait at the record's end.
     """
     came = [bounds_since(each.slots, each.came_low, each.came_high, windows, level=each.level) for each in group]
     fewest, most = (np.sum([bound[side] for bound in came], axis=0) for side in (0, 1))
@@ -54,26 +57,36 @@ def estimate(
         over_bounds = np.column_stack([np.zeros(len(stay)), np.where(stay <= (limit or 0), 0.0, 1.0)])
         arrivals_high = np.full(len(windows), np.nan)
     nobody = most == 0
-    for each in (mean, points, mean_bounds, bounds, over_bounds):
+    for each in (mean, points, over, mean_bounds, bounds, over_bounds):
         each[nobody] = np.nan
     columns: Columns = {"arrivals": arrivals, "arrivals_low": fewest, "arrivals_high": arrivals_high}
     columns |= _inside("mean{}_seconds", mean, mean_bounds)
     for number, quantile in enumerate(quantiles):
         columns |= _inside(f"p{quantile}{{}}_seconds", points[:, number], bounds[:, number])
     if limit is not None:
-        # Who still waits at the end of the record has waited for longer than the limit, or nobody knows.
-        known = (unfinished == 0) | (min(int(each.ends[-1]) for each in group) - windows[:, 1] >= limit)
-        columns |= _inside("over_slo{}", np.where(known & ~nobody, ratio(over, arrivals), np.nan), over_bounds)
+        columns |= _inside("over_slo{}", over, over_bounds)
     orders = {each.order for each in group}
     order = orders.pop() if len(orders) == 1 else mark("note", "mixed")
     method = mark("note", "conservation") if bounded else mark("note", "smallest flows and a model")
-    still = mark("note", "{left:.0f} of {of:.0f} jobs still waited at the end")
-    empty = mark("note", "no arrivals")
-    notes = [
-        empty if none else still.format(left=left, of=of) if left else ""
-        for none, left, of in zip(nobody, unfinished, arrivals, strict=True)
-    ]
-    return columns | {"order": order, "method": method, "note": np.array(notes, object)}
+    censored = unfinished > 0
+    estimated = mark("note", "Kaplan-Meier for those that still wait")
+    return columns | {
+        "censored": unfinished,
+        "order": order,
+        "method": np.where(censored & ~np.isnan(mean), f"{method}; {estimated}", method).astype(object),
+        "note": np.array([_note(*each) for each in zip(nobody, unfinished, arrivals, strict=True)], object),
+    }
+
+
+def _note(nobody: bool, left: float, jobs: float) -> str:
+    """Say why a window has no point, or what its points leave open."""
+    if nobody:
+        return mark("note", "no arrivals")
+    if not left:
+        return ""
+    still = mark("note", "{left:.0f} of {of:.0f} jobs still waited at the end").format(left=left, of=jobs)
+    at_least = mark("note", "waits are at least their lower bounds")
+    return still if left <= MOST_CENSORED * jobs else f"{still}; {at_least}"
 
 
 def _inside(name: str, point: Floats, bounds: Floats) -> Columns:

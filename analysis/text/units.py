@@ -76,6 +76,6 @@ def percent(value: float, digits: int = 0) -> str:
 
 
 def share_with_bounds(row: pd.Series, name: str) -> str:
-    """Say a share with its bounds: 12% (9%-15%)."""
+    """Say a share with its bounds: 12% (9%-15%); of bounds alone: - (9%-15%)."""
     point, low, high = (row[f"{name}{bound}"] for bound in ("", "_low", "_high"))
-    return "-" if pd.isna(point) else f"{percent(point)} ({percent(low)}-{percent(high)})"
+    return "-" if pd.isna(point) and pd.isna(low) else f"{percent(point)} ({percent(low)}-{percent(high)})"

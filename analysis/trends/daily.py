@@ -11,11 +11,10 @@ from analysis.notes import mark
 from analysis.queue import failures, waits
 from analysis.queue.discipline import Waiting
 from analysis.queue.failures import Ending
+from analysis.queue.floor import enough
 from analysis.stats.batches import Days, Stretches
 from analysis.windows import DAY, Columns, Windows, ratio
 
-# A day of which less was seen is left out.
-SEEN: Final = 0.5
 # Of so many days the waits are bounded together too.
 LENGTHS: Final = (28, 7)
 SUMS: Final = ("mean_", "over_slo", "arrivals")
@@ -60,7 +59,7 @@ def measures(found: Windows) -> Iterator[tuple[str, Days, str]]:
     jobs may still wait, while these are the fewer: they are the ones without an upper bound.
     """
     whole = ~found.begins_in & ~found.ends_in
-    seen = whole & (found.coverage >= SEEN)
+    seen = whole & enough(found.coverage)
     unseen = int((whole & ~seen).sum())
     left_out = mark("note", "days left out since less than half of them was seen: {days}")
     note = left_out.format(days=unseen) if unseen else ""

@@ -11,6 +11,7 @@ from analysis.arrays import Floats, Ints
 from analysis.notes import mark
 from analysis.queue import waits
 from analysis.queue.discipline import Waiting
+from analysis.queue.floor import enough
 from analysis.queue.levels import Level
 from analysis.stats.batches import WEEKS
 from analysis.trends.daily import last_open
@@ -36,7 +37,7 @@ def profile(found: Windows, zone: ZoneInfo) -> Columns:
     The hour that is skipped when clocks go forward has no part in it, the one that comes twice has two.
     """
     said = found.said
-    whole = ~found.begins_in & ~found.ends_in & (found.coverage > 0)
+    whole = ~found.begins_in & ~found.ends_in & enough(found.coverage)
     starts = found.cut[:, 0]
     local = pd.to_datetime(starts, unit="s", utc=True).tz_convert(zone)
     hour = (local.day_of_week * 24 + local.hour).to_numpy()[whole]

@@ -1,0 +1,82 @@
+"""The floor of observation: what is said of a window of which too little was seen is bounds and a note, no point."""
+
+import re
+from typing import Final
+
+import numpy as np
+
+from analysis.arrays import Bools, Floats
+from analysis.notes import mark
+from analysis.windows import Columns
+
+LEAST: Final = 0.5
+"""The coverage below which waits and queue lengths have no point."""
+CARRIED: Final = 1.1
+"""What conservation carries across a gap keeps its point while its upper bound is at most so many times its lower."""
+MEASURED: Final = re.compile(r"(mean|p\d+)_seconds|over_slo|(queue|running)_(mean|max)")
+CONSERVED: Final = ("arrivals", "departures", "completed", "finished", "failed", "terminated")
+LAST_SEEN: Final = ("queue_start", "queue_end", "came_until", "abnormal")
+"""Counts of the last slot before an instant: of a window without slots they are those of another window."""
+MADE_OF: Final = {
+    "failure_rate": ("failed", "finished"),
+    "failure_rate_of_ran": ("failed", "completed"),
+    "starts_low": ("departures", "terminated"),
+    "starts_high": ("departures", "terminated"),
+    "drain_seconds": ("queue_end", "departures"),
+    "drain_low_seconds": ("queue_end", "departures"),
+    "drain_high_seconds": ("queue_end", "departures"),
+}
+"""What has no value where one of these has none."""
+
+
+def enough(coverage: Floats) -> Bools:
+    """Tell of which windows enough was observed for points of waits and queue lengths."""
+    seen: Bools = coverage >= LEAST
+    return seen
+
+
+def without_points(columns: Columns, coverage: Floats) -> Columns:
+    """Leave out the points of windows of which too little was observed, and say so; their bounds stay.
+
+    Parameters
+    ----------
+    columns
+        Of an estimate, a value a window; of what conservation carries with bounds, as ``failed_low``.
+    coverage
+        Of each window, in [0, 1].
+
+    Returns
+    -------
+    dict
+        The same columns.
+    """
+    little, nothing = ~enough(coverage), coverage == 0
+    if not little.any():
+        return columns
+    floored = dict(columns)
+    dropped: dict[str, Bools] = {}
+    for name, values in columns.items():
+        if values is None or isinstance(values, str):
+            continue
+        if MEASURED.fullmatch(name):
+            dropped[name] = little
+        elif name in LAST_SEEN:
+            dropped[name] = nothing
+        elif name in CONSERVED:
+            low, high = (np.asarray(columns[f"{name}{bound}"], float) for bound in ("_low", "_high"))
+            # Without any slot a zero is what nobody saw.
+            carried = (high <= CARRIED * low) & ~(nothing & (high == 0))
+            dropped[name] = little & ~carried
+    for name, parts in MADE_OF.items():
+        if columns.get(name) is not None:
+            dropped[name] = np.any([dropped[part] for part in parts], axis=0)
+    for name, none in dropped.items():
+        floored[name] = np.where(none, np.nan, np.asarray(columns[name], float))
+    if dropped:
+        notes = np.broadcast_to(np.asarray(columns["note"], object), len(coverage))
+        why = mark("note", "less than half of it was observed: bounds alone")
+        floored["note"] = np.array(
+            ["; ".join(filter(None, (note, why if few else ""))) for note, few in zip(notes, little, strict=True)],
+            object,
+        )
+    return floored
