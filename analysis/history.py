@@ -14,7 +14,7 @@ from analysis.errors import NothingObserved, RequestRefused
 from analysis.query import questions
 from analysis.query.engine import answers
 from analysis.query.questions import Question
-from analysis.query.request import Options, PoolOptions, Request, request_of
+from analysis.query.request import Options, PoolOptions, Request, request_of, seconds_of
 from analysis.record import frames
 from analysis.record.database import Record
 
@@ -254,7 +254,8 @@ class History:
         pandas.DataFrame
             A row a pool and capacity: the labels and `plan.PLAN`, which describes them.
         """
-        wish = Wish(capacity, add, factor, demand, target_wait, quantile, price_per_node_hour)
+        target = None if target_wait is None else seconds_of(target_wait)
+        wish = Wish(capacity, add, factor, demand, target, quantile, price_per_node_hour)
         own = ("capacity", "add", "factor", "demand", "target_wait", "quantile", "price_per_node_hour")
         return self._ask(questions.ask_plan(request_of(options, *own, whole_pools=True), wish))
 
@@ -283,7 +284,7 @@ class History:
         pandas.DataFrame
             A row a pool and window ahead: the labels and `forecast.FORECAST`, which describes them.
         """
-        wish = Wish(target_wait=target_wait, quantile=quantile)
+        wish = Wish(target=None if target_wait is None else seconds_of(target_wait), quantile=quantile)
         ahead = None if horizon is None else weeks_of(horizon)
         request = request_of(options, "horizon", "target_wait", "quantile", whole_pools=True, every=every)
         return self._ask(questions.ask_forecast(request, wish, ahead))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from analysis.arrays import Bools, Floats, Ints
 from analysis.errors import RequestRefused
 from analysis.notes import mark
-from collector.record.durations import parse_duration
 
 EVERY: Final = ("1h", "3h", "6h", "1d", "1w", "1mo", "all")
 STEPS: Final = {"1h": 1, "3h": 3, "6h": 6}
@@ -134,11 +133,6 @@ def _next(day: date, every: str) -> date:
     return day + timedelta(days=7 if every == "1w" else 1)
 
 
-def utc(seconds: int) -> datetime:
-    """Return an instant as an aware time."""
-    return datetime.fromtimestamp(seconds, UTC)
-
-
 def ratio(part: Floats, whole: Floats) -> Floats:
     """Return part over whole, NaN where there is no whole."""
     share: Floats = np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)
@@ -235,27 +229,3 @@ def as_rows(found: Windows) -> Columns:
         "note": np.array(["; ".join(filter(None, each)) for each in notes], object),
         "coverage": found.coverage,
     }
-
-
-def seconds_of(value: str | timedelta) -> float:
-    """Return a duration such as ``15m`` in seconds.
-
-    Raises
-    ------
-    RequestRefused
-        When it is none, or not above zero.
-    """
-    return duration_of(value).total_seconds()
-
-
-def duration_of(value: str | timedelta) -> timedelta:
-    """Return a duration; raises as `seconds_of` does."""
-    if not isinstance(value, str | timedelta):
-        raise RequestRefused(f"{value!r} has no unit: give a length of time such as '15m', or a timedelta")
-    try:
-        duration = parse_duration(value) if isinstance(value, str) else value
-    except ValueError as error:
-        raise RequestRefused(str(error)) from None
-    if duration <= timedelta():
-        raise RequestRefused(f"{value!r} is no length of time: it has to be above zero")
-    return duration

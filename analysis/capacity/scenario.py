@@ -2,11 +2,9 @@
 
 import math
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 from analysis.errors import RequestRefused
-from analysis.windows import seconds_of
 
 MOST_DEMAND: Final = 20
 QUANTILES: Final = ("mean", "p90")
@@ -24,7 +22,8 @@ class Wish:
     """Times today's."""
     demand: float = 1.0
     """Jobs for one that came."""
-    target_wait: str | timedelta | None = None
+    target: float | None = None
+    """The wait to be reached, in seconds."""
     quantile: str = "mean"
     """One of `QUANTILES`: which wait the target is about."""
     price_per_node_hour: float | None = None
@@ -46,13 +45,6 @@ class Wish:
             raise RequestRefused(f"demand cannot be {self.demand:g}: at most {MOST_DEMAND} jobs for one that came")
         if self.quantile not in QUANTILES:
             raise RequestRefused(f"quantile cannot be {self.quantile!r}: take one of {', '.join(QUANTILES)}")
-        if self.target_wait is not None:
-            seconds_of(self.target_wait)
-
-    @property
-    def target(self) -> float | None:
-        """The wait to be reached, in seconds."""
-        return None if self.target_wait is None else seconds_of(self.target_wait)
 
     def factor_of(self, today: float) -> float | None:
         """Return the capacity asked for as a multiple of today's; None where a curve is.

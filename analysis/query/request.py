@@ -16,8 +16,8 @@ from analysis.errors import RequestRefused
 from analysis.queue.conservation import QUEUES
 from analysis.queue.discipline import ORDERS
 from analysis.record.series import Pool
-from analysis.windows import EVERY, duration_of, first_instant, zone_of
-from collector.record.durations import DURATION
+from analysis.windows import EVERY, first_instant, zone_of
+from collector.record.durations import DURATION, parse_duration
 from collector.record.selection import Selection
 
 BY: Final = ("pool,type", "pool", "type", "all")
@@ -209,3 +209,27 @@ def _patterns(patterns: Patterns) -> tuple[str, ...]:
     if not isinstance(given, Sequence) or not all(isinstance(pattern, str) for pattern in given):
         raise RequestRefused(f"{patterns!r} is no pattern: give a name such as 'pool-a', 'pool-*', or a list of them")
     return tuple(pattern for each in given for pattern in each.split(",") if pattern)
+
+
+def seconds_of(value: str | timedelta) -> float:
+    """Return a duration such as ``15m`` in seconds.
+
+    Raises
+    ------
+    RequestRefused
+        When it is none, or not above zero.
+    """
+    return duration_of(value).total_seconds()
+
+
+def duration_of(value: str | timedelta) -> timedelta:
+    """Return a duration; raises as `seconds_of` does."""
+    if not isinstance(value, str | timedelta):
+        raise RequestRefused(f"{value!r} has no unit: give a length of time such as '15m', or a timedelta")
+    try:
+        duration = parse_duration(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise RequestRefused(str(error)) from None
+    if duration <= timedelta():
+        raise RequestRefused(f"{value!r} is no length of time: it has to be above zero")
+    return duration

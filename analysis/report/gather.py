@@ -143,7 +143,7 @@ def gather(
         "coverage": ask("coverage", replace(of_pool, every="all")),
         "seen": ask("coverage", of_pool),
     }
-    wish = Wish(target_wait=request.slo, quantile="mean" if request.slo is None else "p90")
+    wish = Wish(target=request.limit, quantile="mean" if request.slo is None else "p90")
     if not request.type:
         # The types of a pool share its capacity.
         asked_of_pools["load"] = questions.ask_load(replace(of_pool, every="all"), flavors or {})
