@@ -83,10 +83,10 @@ def test_a_damaged_block_is_named_by_what_reads_it(tmp_path: Path) -> None:
         assert 0 == poolscope(tmp_path, "collect").returncode
         with duckdb.connect(tmp_path / RECORD) as record:
             record.execute(
-                "INSERT INTO snapshots BY NAME SELECT s.* REPLACE (hash(number)::VARCHAR AS pool) FROM snapshots s,"
+                "INSERT INTO snapshots BY NAME SELECT s.* REPLACE (hash(number)::VARCHAR AS type) FROM snapshots s,"
                 " range(200_000) AS numbers(number)"
             )
-            query = "SELECT max(block_id) FROM pragma_storage_info('snapshots') WHERE column_name = 'pool'"
+            query = "SELECT max(block_id) FROM pragma_storage_info('snapshots') WHERE column_name = 'type'"
             [(block,)] = record.execute(query).fetchall()
         content = bytearray((tmp_path / RECORD).read_bytes())
         # Three headers of 4 KiB, then blocks of 256 KiB.

@@ -107,7 +107,7 @@ def test_options_keywords_and_questions_have_one_list() -> None:
     [
         (("--every", "2w"), 2, "take one of 1h, 3h, 6h, 1d, 1w, 1mo, all"),
         (("--zone", "Mars"), 2, "Asia/Shanghai"),
-        (("--slo", "soon"), 2, "15m"),
+        (("--slo", "soon"), 2, "such as 5m"),
         (("--order", "a=lifo"), 2, "unknown, fifo, backfill"),
         (("--since", "never"), 2, "2026-01-31"),
         (("--since", "2026-01-08", "--until", "2026-01-07"), 2, "ends"),
@@ -132,7 +132,7 @@ def test_a_writer_is_waited_for_and_then_named(tmp_path: Path) -> None:
     with another_process(HOLD, str(tmp_path / RECORD)):
         done = poolscope(tmp_path, "coverage")
     assert 5 == done.returncode
-    assert "is being written" in done.stderr
+    assert "is in use" in done.stderr
     assert 0 == poolscope(tmp_path, "coverage").returncode
 
 

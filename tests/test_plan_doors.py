@@ -23,7 +23,7 @@ from tests.polling import configure, poolscope
 from tests.recorded import record_of
 from tests.simulated import HOUR, starts_of
 
-LABELS: Final = ("project", "pool", "pool_name", "type", "window_start", "window_end")
+LABELS: Final = ("project", "pool", "pool_name", "type", "window_start", "window_end", "interval_seconds")
 COMMANDS: Final[dict[str, tuple[tuple[str, ...], dict[str, Any], tuple[str, ...]]]] = {
     "load": (("--every", "1w"), {"every": "1w", "flavors": {"f": 8}}, LOAD),
     "plan": (

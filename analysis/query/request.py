@@ -195,7 +195,8 @@ def request_of(options: Mapping[str, Any], *own: str, whole_pools: bool = False,
     RequestRefused
         When an option is unknown; the message names the nearest.
     """
-    known = [*(PoolOptions if whole_pools else Options).__annotations__, *own, *given]
+    # Of whole pools types are known too, and refused with the reason.
+    known = [*(PoolOptions if whole_pools else Options).__annotations__, "type", *own, *given]
     for name in options:
         if name not in known:
             nearest = get_close_matches(name, known, 1, 0.5)
