@@ -120,6 +120,13 @@ def seen_as(share: float) -> dict[str, Any]:
     return {"facecolor": PAPER, "edgecolor": "none", "hatch": "////", "hatchcolor": RED, "linewidth": 0}
 
 
+def nothing(axes: Axes) -> Axes:
+    """Say that there is nothing to draw."""
+    axes.text(0.5, 0.5, _("nothing is known"), ha="center", transform=axes.transAxes)
+    axes.set(xticks=[], yticks=[])
+    return axes
+
+
 def spans(axes: Axes, at: Floats, low: Floats, high: Floats, **style: Any) -> None:  # noqa: ANN401 - matplotlib's
     """Draw at each place a bar from low to high, all of them as one line."""
     nothing = np.full(len(at), np.nan)
@@ -159,6 +166,8 @@ def numbers(axis: Axis) -> None:
 
 def legend(axes: Axes, columns: int = 4) -> None:
     """Name what is drawn, above it."""
+    if not axes.get_legend_handles_labels()[0]:
+        return
     axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 0.98), ncols=columns, frameon=False, borderaxespad=0.2)
 
 

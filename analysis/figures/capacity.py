@@ -19,6 +19,7 @@ from analysis.figures.axes import (
     edges,
     from_zero,
     legend,
+    nothing,
     numbers,
     times,
 )
@@ -37,6 +38,8 @@ def plan(frame: pd.DataFrame, axes: Axes) -> Axes:
 
     Where there is more load on the capacity than was ever seen it is shaded.
     """
+    if frame.empty:
+        return nothing(axes)
     _against(frame, axes, frame["capacity"].to_numpy(float))
     unit = {"nodes": _("nodes"), "jobs at once": _("jobs at once")}.get(str(frame["unit"].iloc[0]), "-")
     axes.set_xlabel(_("capacity ({unit})").format(unit=unit))
@@ -45,6 +48,8 @@ def plan(frame: pd.DataFrame, axes: Axes) -> Axes:
 
 def cost(frame: pd.DataFrame, axes: Axes) -> Axes:
     """Draw the same against what the capacity costs a month, from `History.plan` with ``price_per_node_hour``."""
+    if frame.empty:
+        return nothing(axes)
     _against(frame, axes, frame["cost_a_month"].to_numpy(float))
     axes.set_xlabel(_("cost a month"))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda price, _place: f"{price:,.0f}"))
@@ -53,7 +58,7 @@ def cost(frame: pd.DataFrame, axes: Axes) -> Axes:
 
 def _against(frame: pd.DataFrame, axes: Axes, at: np.ndarray) -> None:
     if np.isnan(at).all():
-        axes.text(0.5, 0.5, _("nothing is known"), ha="center", transform=axes.transAxes)
+        nothing(axes)
         return
     name = str(frame["quantile"].iloc[0])
     point, low, high = (frame[f"{name}{bound}_seconds"].to_numpy(float) for bound in ("", "_low", "_high"))
@@ -84,11 +89,14 @@ def _against(frame: pd.DataFrame, axes: Axes, at: np.ndarray) -> None:
 
 
 def _waited(frame: pd.DataFrame) -> str:
-    return {"mean": _("mean wait"), "p90": _("9 of 10 waited at most")}[str(frame["quantile"].iloc[0])]
+    return _("9 of 10 waited at most") if frame["quantile"].iloc[0] == "p90" else _("mean wait")
 
 
 def plans(frame: pd.DataFrame, figure: Figure) -> Figure:
     """Draw the plans of several pools beside each other, each on its own scale, from `History.plan`."""
+    if frame.empty:
+        nothing(figure.subplots())
+        return figure
     parts = list(frame.groupby(["project", "pool"], sort=False))
     grid = figure.subplots(-(-len(parts) // COLUMNS), COLUMNS, squeeze=False).ravel()
     for (_key, part), axes in zip(parts, grid, strict=False):
@@ -108,6 +116,8 @@ def plans(frame: pd.DataFrame, figure: Figure) -> Figure:
 
 def forecast(frame: pd.DataFrame, axes: Axes) -> Axes:
     """Draw the jobs that are expected in each window, with their intervals, from `History.forecast`."""
+    if frame.empty:
+        return nothing(axes)
     bounds = edges(frame)
     expected, low, high = (frame[f"arrivals{bound}"].to_numpy(float) for bound in ("", "_low", "_high"))
     axes.stairs(high, bounds, baseline=low, fill=True, color=BLUE, alpha=0.25, label=_("90 % interval"))

@@ -31,6 +31,7 @@ from analysis.figures.axes import (
     legend,
     limited,
     middles,
+    nothing,
     numbers,
     rates,
     seen_as,
@@ -49,6 +50,8 @@ WAITED: Final = (MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR, 12 * HOUR, 2 *
 
 def queue(frame: pd.DataFrame, axes: Axes, *, labelled: bool = True) -> Axes:
     """Draw how many jobs waited, on average and at most, and how many ran, from `History.flows`."""
+    if frame.empty:
+        return nothing(axes)
     bounds = edges(frame)
     axes.stairs(frame["queue_max"], bounds, fill=True, color=BLUE, alpha=0.2, label=_("most waiting"))
     axes.stairs(frame["queue_mean"], bounds, baseline=None, color=BLUE, label=_("waiting (mean)"))
@@ -63,6 +66,8 @@ def queue(frame: pd.DataFrame, axes: Axes, *, labelled: bool = True) -> Axes:
 
 def curves(frame: pd.DataFrame, axes: Axes, *, labelled: bool = True) -> Axes:
     """Draw how many jobs had come and how many had left the queue, which lies between, from `History.flows`."""
+    if frame.empty:
+        return nothing(axes)
     ends = edges(frame)[1:]
     came, left = (frame[name].to_numpy(float) for name in ("came_until", "left_until"))
     axes.fill_between(ends, left, came, color=BLUE, alpha=0.25, linewidth=0, label=_("waiting"))
@@ -84,6 +89,8 @@ def waits(frame: pd.DataFrame, axes: Axes, *, limit: float | None = None, labell
     limit
         In seconds: a wait that should not be passed.
     """
+    if frame.empty:
+        return nothing(axes)
     _waits(frame, axes, limit, _top(frame, limit))
     axes.set_ylabel(_("mean wait"))
     times(axes, frame, labelled=labelled)
@@ -115,6 +122,8 @@ def _waits(frame: pd.DataFrame, axes: Axes, limit: float | None, top: float) -> 
 
 def distribution(frame: pd.DataFrame, axes: Axes, *, limit: float | None = None) -> Axes:
     """Draw which share of the jobs waited how long, within its bounds, from one window of `History.distribution`."""
+    if frame.empty:
+        return nothing(axes)
     share = frame["share"].to_numpy(float)
     point, low, high = (frame[f"wait{bound}_seconds"].to_numpy(float) for bound in ("", "_low", "_high"))
     longest = np.nanmax(np.concatenate([point, low, high, [limit or MINUTE]]))
@@ -144,7 +153,10 @@ def distribution(frame: pd.DataFrame, axes: Axes, *, limit: float | None = None)
 
 def week(frame: pd.DataFrame, axes: Axes) -> Axes:
     """Draw the mean wait by hour of the week, from `History.profile`; hatched where nobody came or nothing is known."""
+    if frame.empty:
+        return nothing(axes)
     waited = np.full((7, 24), np.nan)
+    frame = frame[frame["weekday"].notna() & frame["hour"].notna()]
     waited[frame["weekday"].to_numpy(int) - 1, frame["hour"].to_numpy(int)] = frame["wait_seconds"].to_numpy(float)
     axes.patch.set(facecolor=PAPER, edgecolor="none", hatch="////", hatchcolor=MUTED)
     top = np.nanmax(waited, initial=MINUTE)
@@ -164,6 +176,8 @@ def week(frame: pd.DataFrame, axes: Axes) -> Axes:
 
 def failures(frame: pd.DataFrame, axes: Axes, *, labelled: bool = True) -> Axes:
     """Draw which share of the jobs that ended in each window failed, with 95 % intervals, from `History.failures`."""
+    if frame.empty:
+        return nothing(axes)
     rate = tuple(frame[f"failure_rate{bound}"].to_numpy(float) for bound in ("", "_low", "_high"))
     rates(axes, frame, rate, RED, _("failed"), _("95 % interval"), labelled=labelled)
     return axes
@@ -171,6 +185,8 @@ def failures(frame: pd.DataFrame, axes: Axes, *, labelled: bool = True) -> Axes:
 
 def outcomes(frame: pd.DataFrame, axes: Axes, *, labelled: bool = True) -> Axes:
     """Draw how the jobs of each window ended, above each other, from `History.flows`."""
+    if frame.empty:
+        return nothing(axes)
     at, widths = middles(frame), np.diff(edges(frame)) * 0.85
     below = np.zeros(len(frame))
     for name, label, color, hatch in (
@@ -205,6 +221,9 @@ def changes(frame: pd.DataFrame, axes: Axes) -> Axes:
 
 def pools(frame: pd.DataFrame, figure: Figure, *, limit: float | None = None) -> Figure:
     """Draw the mean waits of several pools beside each other on axes of one scale, from `History.waits` by pool."""
+    if frame.empty:
+        nothing(figure.subplots())
+        return figure
     parts = list(frame.groupby(["project", "pool"], sort=False))
     rows = -(-len(parts) // COLUMNS)
     grid = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
@@ -224,6 +243,8 @@ def pools(frame: pd.DataFrame, figure: Figure, *, limit: float | None = None) ->
 
 def coverage(frame: pd.DataFrame, axes: Axes) -> Axes:
     """Draw which share of each pool's windows was seen, a row a pool, from `History.coverage` by pool."""
+    if frame.empty:
+        return nothing(axes)
     parts = [part for _key, part in frame.groupby(["project", "pool"], sort=False)]
     for place, part in enumerate(parts):
         bounds, seen = edges(part), part["coverage"].to_numpy(float)

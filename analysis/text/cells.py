@@ -46,7 +46,11 @@ def _flows(row: pd.Series) -> Cells:
 
 
 def _coverage(row: pd.Series) -> Cells:
-    return {"slots": number(row["slots"]), "longest gap": duration(row["longest_gap_seconds"]), "kept": row["history"]}
+    return {
+        "slots": number(row["slots"]),
+        "longest gap": duration(row["longest_gap_seconds"]),
+        "kept": said(row["history"]),
+    }
 
 
 SAYS: Final = {"wait": "mean wait", "over": "over limit", "arrivals": "jobs a day", "failures": "failing"}
@@ -85,7 +89,7 @@ def interval_of(row: pd.Series, name: str, times: float = 1.0, *, signed: bool =
 
 def _trend(row: pd.Series) -> Cells:
     return {
-        "of": SAYS[row["measure"]],
+        "of": SAYS.get(row["measure"], "-"),
         "level": interval_of(row, "level"),
         # Without an interval a slope says nothing, and looks as if it did.
         "in 30 days": interval_of(row, "slope", MONTH, signed=True) if said(row["direction"]) != "-" else "-",
@@ -95,11 +99,11 @@ def _trend(row: pd.Series) -> Cells:
 
 def _changes(row: pd.Series) -> Cells:
     if pd.isna(row["changed_at"]):
-        return {"of": SAYS[row["measure"]], "changed on": "-", "before": "-", "by": "-"}
+        return {"of": SAYS.get(row["measure"], "-"), "changed on": "-", "before": "-", "by": "-"}
     early, at, late = (row[name] for name in ("earliest", "changed_at", "latest"))
     date = f"{at:%Y-%m-%d}" if early == late else f"{at:%Y-%m-%d} ({early:%m-%d}..{late:%m-%d})"
     return {
-        "of": SAYS[row["measure"]],
+        "of": SAYS.get(row["measure"], "-"),
         "changed on": date,
         "before": figure(row["measure"], row["before"]),
         "by": interval_of(row, "change", signed=True),
@@ -108,7 +112,7 @@ def _changes(row: pd.Series) -> Cells:
 
 def _compare(row: pd.Series) -> Cells:
     return {
-        "of": SAYS[row["measure"]],
+        "of": SAYS.get(row["measure"], "-"),
         "now": figure(row["measure"], row["value"]),
         "then": figure(row["measure"], row["other"]),
         "differs by": interval_of(row, "difference", signed=True),
@@ -124,9 +128,12 @@ def _profile(row: pd.Series) -> Cells:
 def by_hour(frame: pd.DataFrame) -> pd.DataFrame:
     """Put the seven waits of an hour beside each other: a row a series and hour, a column a day."""
     labels = ["project", "pool", "pool_name", "type", "window_start", "window_end", "interval_seconds", "hour"]
-    frame = frame.fillna(dict.fromkeys(labels[:4], ""))
+    frame = frame[frame["weekday"].notna() & frame["hour"].notna()].fillna(dict.fromkeys(labels[:4], ""))
+    # Answers that were joined may tell of an hour twice.
+    frame = frame.drop_duplicates([*labels, "weekday"])
     day = frame["weekday"].map(lambda number: DAYS[int(number) - 1])
-    wide = frame.assign(day=day).pivot(index=labels, columns="day", values="wait_seconds").reset_index()
+    wide = frame.assign(day=day).pivot(index=labels, columns="day", values="wait_seconds")
+    wide = wide.reindex(columns=list(DAYS)).reset_index()
     rest = frame.groupby(labels, as_index=False).agg({"coverage": "mean", "note": "first"})
     whole = rest.merge(wide, on=labels)
     return whole.assign(**{label: whole[label].replace("", None) for label in labels[:4]})
@@ -195,7 +202,7 @@ def _forecast(row: pd.Series) -> Cells:
         "error": "-" if pd.isna(row["error"]) else f"{row['error']:.1f}",
         "last week's": "-" if pd.isna(row["error_naive"]) else f"{row['error_naive']:.1f}",
         "held": percent(row["covered"]),
-        "by": row["method"] or "-",
+        "by": said(row["method"]),
     }
     return cells if pd.isna(row["target_seconds"]) else cells | {"passes": percent(row["pass_probability"])}
 

@@ -77,6 +77,8 @@ def _said(frame: pd.DataFrame) -> tuple[list[str], list[Cells], list[str]]:
         return [], [], []
     frame = in_zone(frame)
     frame = SHAPES[estimate](frame) if estimate in SHAPES else frame
+    if frame.empty:
+        return [], [], []
     several = frame["project"].nunique() > 1
     labels = [label for label in ("project", "pool", "type") if not frame[label].isna().all()]
     labels = labels if several else [label for label in labels if label != "project"]
@@ -96,7 +98,9 @@ def _said(frame: pd.DataFrame) -> tuple[list[str], list[Cells], list[str]]:
         if not same:
             line["from"] = _window(row)
         line |= CELLS[estimate](row)
-        lines.append(line | {"seen": percent(row["coverage"]), "note": row["note"]})
+        lines.append(
+            line | {"seen": percent(row["coverage"]), "note": row["note"] if isinstance(row["note"], str) else ""}
+        )
     return heading, lines, labels
 
 
