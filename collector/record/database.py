@@ -8,6 +8,7 @@ from typing import Final, NoReturn, TypeAlias
 import duckdb
 
 from collector.errors import RecordNotWritten, RecordUnreadable
+from collector.record.paths import database_at, quoted
 from collector.record.schema import version_of
 
 Settings: TypeAlias = dict[str, str | bool | int | float | list[str]]
@@ -62,7 +63,7 @@ def connect(database: Path, *, read_only: bool) -> Record:
         When it lies where it cannot be opened.
     """
     try:
-        return _open(str(database), BUILT_IN | ONE_THREAD, read_only=read_only)
+        return _open(database_at(database), BUILT_IN | ONE_THREAD, read_only=read_only)
     except duckdb.Error as error:
         _refuse(database, error)
 
@@ -84,12 +85,12 @@ def attach(connection: Record, database: Path, sleep: Callable[[float], None], w
     RecordUnreadable
         When it cannot be read.
     """
-    quoted = str(database).replace("'", "''")
+    database_at(database)
     left = wait_seconds
     while True:
         try:
             try:
-                connection.execute(f"ATTACH '{quoted}' AS {ATTACHED} (READ_ONLY)")
+                connection.execute(f"ATTACH {quoted(database)} AS {ATTACHED} (READ_ONLY)")
             except duckdb.Error as error:
                 _refuse(database, error)
         except Locked:

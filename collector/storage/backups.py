@@ -15,9 +15,11 @@ from collector.errors import InputRefused, RecordNotWritten
 from collector.record.columns import SINCE, TABLES
 from collector.record.database import Record, connect
 from collector.record.files import clear_unfinished, replacing
+from collector.record.paths import pattern_of, quoted
 from collector.record.schema import MIGRATIONS, migrate
 
 MANIFEST: Final = "manifest.json"
+PARQUET: Final = "read_parquet(${}, hive_partitioning = false)"
 # What pools were is needed to read what came later: it is small, and stays.
 PRUNED: Final = tuple(table for table in TABLES if table != "pools")
 
@@ -53,8 +55,8 @@ def back_up(record: Record, folder: Path, now: datetime) -> Manifest:
             beside.mkdir(mode=0o700)
             rows = {}
             for table in TABLES:
-                file = str(beside / f"{table}.parquet").replace("'", "''")
-                record.execute(f"COPY (FROM {table} ORDER BY ALL) TO '{file}' (FORMAT parquet, COMPRESSION zstd)")
+                file = quoted(beside / f"{table}.parquet")
+                record.execute(f"COPY (FROM {table} ORDER BY ALL) TO {file} (FORMAT parquet, COMPRESSION zstd)")
                 rows[table] = int(record.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
             sums = {table: _sha256(beside / f"{table}.parquet") for table in TABLES}
             manifest = Manifest(__version__, len(MIGRATIONS), f"{now.isoformat()}Z", rows, sums)
@@ -118,8 +120,8 @@ def restore(folder: Path, database: Path) -> Manifest:
         with replacing(database) as beside, connect(beside, read_only=False) as connection:
             migrate(connection, 0, __version__, manifest.schema)
             for table, rows in manifest.rows.items():
-                file = str(folder / f"{table}.parquet")
-                connection.execute(f"INSERT INTO {table} BY NAME FROM read_parquet($1)", [file])
+                file = folder / f"{table}.parquet"
+                connection.execute(f"INSERT INTO {table} BY NAME FROM {PARQUET.format(1)}", [pattern_of(file)])
                 if connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0] != rows:
                     raise InputRefused(f"{file} has not {rows:,} rows: take another backup")
             migrate(connection, manifest.schema, __version__)
@@ -136,8 +138,8 @@ def lacking(record: Record, before: datetime, folder: Path) -> int:
         columns = ", ".join(f'"{row[0]}"' for row in record.execute(f"DESCRIBE {table}").fetchall())
         # Of an older Poolscope it lacks columns, which are NULL in its rows since they were brought up to date.
         query = f"""SELECT count(*) FROM (SELECT {columns} FROM {table} WHERE slot < $1 EXCEPT ALL
-            SELECT {columns} FROM (FROM {table} WHERE false UNION ALL BY NAME FROM read_parquet($2)))"""
-        missing += int(record.execute(query, [before, str(folder / f"{table}.parquet")]).fetchall()[0][0])
+            SELECT {columns} FROM (FROM {table} WHERE false UNION ALL BY NAME FROM {PARQUET.format(2)}))"""
+        missing += int(record.execute(query, [before, pattern_of(folder / f"{table}.parquet")]).fetchall()[0][0])
     return missing
 
 

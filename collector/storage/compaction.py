@@ -20,6 +20,7 @@ from collector.errors import RecordNotWritten, RecordUnreadable
 from collector.record.columns import TABLES
 from collector.record.database import ATTACHED, Record, attach, checked_version, in_memory
 from collector.record.files import clear_unfinished, replacing
+from collector.record.paths import quoted
 from collector.record.schema import MIGRATIONS
 from collector.record.slots import naive
 from collector.storage.lock import holding
@@ -116,8 +117,8 @@ def _rewrite(database: Path, clock: Clock, wait_seconds: float) -> Compacted:
             )
         # As long as the old file is attached nobody writes to it.
         with replacing(database) as fresh:
-            connection.execute(f"ATTACH '{_quoted(fresh)}' AS fresh")
-            connection.execute(f"SET temp_directory = '{_quoted(fresh)}.tmp'")
+            connection.execute(f"ATTACH {quoted(fresh)} AS fresh")
+            connection.execute(f"SET temp_directory = {quoted(fresh.with_name(fresh.name + '.tmp'))}")
             rows = _copy(connection)
             connection.execute("CHECKPOINT fresh")
             connection.execute("DETACH fresh")
@@ -167,7 +168,3 @@ def _log(database: Path) -> Path:
 
 def _size_file(database: Path) -> Path:
     return database.with_name(database.name + ".compacted")
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
