@@ -28,8 +28,11 @@ EVERYTHING = ("--before", "2027-01-01")
 STOPS = """
 import os, runpy, signal, sys
 
+opened = []
+
 def stop(event, arguments):
-    if "open" == event and str(arguments[0]).endswith(".unfinished/polls.parquet"):
+    if "open" == event and str(arguments[0]).endswith(".unfinished/polls.parquet") and not opened:
+        opened.append(arguments)
         os.kill(os.getpid(), signal.SIGSTOP)
 
 sys.addaudithook(stop)

@@ -11,7 +11,7 @@ from collector.console import say
 from collector.errors import InputRefused
 from collector.record.reading import reading
 from collector.record.slots import naive, parse_instant
-from collector.storage.backups import lacking, old_rows, prune, verify
+from collector.storage.backups import lacking, make_durable, old_rows, prune, verify
 from collector.storage.drain import drain
 from collector.storage.lock import writing_in_turn
 from collector.storage.opening import open_for_writing
@@ -59,7 +59,7 @@ async def _prune(context: Context, instant: datetime, backup: Path | None) -> di
 def _held(context: Context, instant: datetime, backup: Path) -> dict[str, int]:
     """Return how many old rows there are, by table, once a backup holds each; without the lock: polls go on."""
     paths = context.config().paths
-    verify(backup)
+    make_durable(backup, verify(backup))
     with reading(paths.database, paths.spool, context.clock.pause) as record:
         missing = lacking(record, instant, backup)
         if missing:
