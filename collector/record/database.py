@@ -8,6 +8,7 @@ from typing import Final, NoReturn, TypeAlias
 import duckdb
 
 from collector.errors import RecordNotWritten, RecordUnreadable
+from collector.record.length import missing_bytes
 from collector.record.paths import database_at, quoted
 from collector.record.schema import version_of
 
@@ -63,9 +64,15 @@ def connect(database: Path, *, read_only: bool) -> Record:
         When it lies where it cannot be opened.
     """
     try:
-        return _open(database_at(database), BUILT_IN | ONE_THREAD, read_only=read_only)
+        connection = _open(database_at(database), BUILT_IN | ONE_THREAD, read_only=read_only)
     except duckdb.Error as error:
         _refuse(database, error)
+    try:
+        _refuse_cut(connection, database)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def attach(connection: Record, database: Path, sleep: Callable[[float], None], wait_seconds: float) -> None:
@@ -99,6 +106,7 @@ def attach(connection: Record, database: Path, sleep: Callable[[float], None], w
         except RecordNotWritten as refusal:
             raise RecordUnreadable(f"{refusal}: look at its folder and permissions") from None
         else:
+            _refuse_cut(connection, database, ATTACHED)
             return
         sleep(LOCK_SECONDS)
         left -= LOCK_SECONDS
@@ -129,15 +137,28 @@ def _refuse(database: Path, error: duckdb.Error) -> NoReturn:
         raise LogDamaged(
             f"{database} has a write-ahead log that cannot be taken in ({message[:200]}): the next poll sets it aside"
         ) from None
-    mend = (
-        f"move it away (mv {database} {database}.damaged), then restore a backup (poolscope restore) or let the next "
-        "poll begin a new one; what is polled meanwhile waits in the spool"
-    )
+    mend = _mend(database)
     if "not a valid DuckDB" in message:
         raise RecordUnreadable(f"{database} is no DuckDB database: name another file in [paths], or {mend}") from None
     if any(sign in message for sign in SIGNS_OF_DAMAGE) or not isinstance(error, duckdb.IOException):
         raise RecordUnreadable(f"{database} is damaged, or of a newer DuckDB ({message[:200]}): {mend}") from None
     raise RecordNotWritten(f"{database} cannot be opened ({message})") from None
+
+
+def _mend(database: Path) -> str:
+    return (
+        f"move it away (mv {database} {database}.damaged), then restore a backup (poolscope restore) or let the next "
+        "poll begin a new one; what is polled meanwhile waits in the spool"
+    )
+
+
+def _refuse_cut(connection: Record, database: Path, name: str | None = None) -> None:
+    """Refuse a file that lacks its end: rows that are put into it could go with the next one that is missing."""
+    missing = missing_bytes(connection, database, name)
+    if missing:
+        raise RecordUnreadable(
+            f"{database} is damaged: {missing:,} bytes at its end are missing, it was cut short: {_mend(database)}"
+        )
 
 
 def checked_version(connection: Record, database: Path, attached: str | None = None) -> int:
