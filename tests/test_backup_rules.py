@@ -21,6 +21,8 @@ from tests.polling import START, configure, environment, rows
 from tests.test_backup import STOPS
 from tests.test_spool import RUN, SLOT, a_round
 
+pytestmark = pytest.mark.floor
+
 RECORD = Path("data/poolscope.duckdb")
 
 

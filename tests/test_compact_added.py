@@ -12,6 +12,8 @@ from collector.record.schema import migrate
 from collector.storage.compaction import compact
 from tests.test_compact import AFTERWARDS, RECORD
 
+pytestmark = pytest.mark.floor
+
 
 @pytest.mark.parametrize(
     ("statement", "named"),

@@ -16,6 +16,8 @@ from collector.storage.drain import drain
 from tests.polling import START, configure, poolscope, rows
 from tests.test_spool import RUN, SLOT, a_round
 
+pytestmark = pytest.mark.floor
+
 CLOCK = SimulatedClock(START)
 # Texts that do not get small, so that they take many blocks.
 FILL = """INSERT INTO scrapes (run, project, pool, slot, outcome, interval_seconds, body)

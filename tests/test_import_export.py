@@ -21,6 +21,8 @@ from collector.record.rows import Poll, PolledRows, Pool, Scrape, Snapshot
 from collector.record.statuses import STATUSES
 from collector.storage.lock import writing
 
+pytestmark = pytest.mark.floor
+
 SLOT = datetime(2026, 1, 15, 8, 0)
 MINUTES = timedelta(minutes=5)
 HEADER = "slot,pool,type,total,Queue,Running"

@@ -37,7 +37,10 @@ def column_of(file: Path, name: str, raw: str, kind: str) -> Column:
     """
     if name == "slot":
         if kind == "VARCHAR":
-            value = f"CASE WHEN regexp_full_match({raw}, '{ISO_8601}') THEN TRY_CAST({raw} AS TIMESTAMPTZ) END"
+            # DuckDB 1.5 does not take a zone right after the minutes.
+            zoned = f"substr({raw}, 17, 1) IN ('Z', '+', '-')"
+            text = f"CASE WHEN {zoned} THEN substr({raw}, 1, 16) || ':00' || substr({raw}, 17) ELSE {raw} END"
+            value = f"CASE WHEN regexp_full_match({raw}, '{ISO_8601}') THEN TRY_CAST({text} AS TIMESTAMPTZ) END"
         elif kind == "TIMESTAMP WITH TIME ZONE" or kind in TIMES:
             value = raw
         else:

@@ -1,4 +1,4 @@
-"""Whether a database file was cut short, which DuckDB does not notice until it reads what is missing."""
+"""The head of a database file: which DuckDB wrote it, and whether it was cut short, which DuckDB does not notice."""
 
 import os
 import struct
@@ -12,8 +12,20 @@ import duckdb
 HEADER_BYTES: Final = 4096
 HEADERS: Final = (HEADER_BYTES, 2 * HEADER_BYTES)
 NUMBERS: Final = struct.Struct("<6Q")
+# In the first one, the version of the DuckDB that made the file.
+VERSION: Final = slice(52, 84)
 BLOCKS_USED: Final = """SELECT max(greatest(block_id, list_max(additional_block_ids)))
     FROM pragma_storage_info($1) WHERE persistent"""
+
+
+def written_by(database: Path) -> str:
+    """Return the version of the DuckDB that made a file, as it writes it; `unknown` where that cannot be read."""
+    try:
+        with database.open("rb") as file:
+            version = file.read(VERSION.stop)[VERSION].rstrip(b"\0").decode("ascii")
+    except (OSError, UnicodeDecodeError):
+        version = ""
+    return version if version.isprintable() and version else "unknown"
 
 
 def missing_bytes(connection: duckdb.DuckDBPyConnection, database: Path, name: str | None = None) -> int:
