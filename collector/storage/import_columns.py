@@ -7,6 +7,7 @@ from typing import Final
 from collector.errors import InputRefused
 from collector.record.statuses import LARGEST_COUNT, STATUSES
 
+NO_ENTRIES: Final = "[]::STRUCT(key VARCHAR, value INTEGER)[]"
 REQUIRED: Final = ("slot", "pool", "type")
 KNOWN: Final = (*REQUIRED, "project", "total", *STATUSES, "other_statuses")
 WHOLE: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
@@ -77,14 +78,13 @@ def other_statuses_of(raw: str, kind: str, taken: str) -> Column:
     given = f"TRY_CAST({text} AS JSON)" if kind == "VARCHAR" else raw
     entries = f"map_entries(TRY_CAST({given} AS MAP(VARCHAR, VARCHAR)))"
     value = (
-        f"coalesce(list_transform({entries}, lambda e: {{'key': e.key, 'value': {_count('e.value')}}}),"
-        " []::STRUCT(key VARCHAR, value INTEGER)[])"
+        f"coalesce(list_transform({entries}, lambda e: {{'key': e.key, 'value': {_count('e.value')}}}), {NO_ENTRIES})"
     )
     wrong = f"lambda e: e.key IN ('', {taken}) OR ({_is_no_count('e.value')})"
     is_wrong = f"{text} IS NOT NULL AND ({entries} IS NULL OR len(list_filter({entries}, {wrong})) > 0)"
     if not kind.startswith("MAP") and kind not in ("VARCHAR", "JSON"):
         is_wrong = f"{raw} IS NOT NULL"
-        value = "[]::STRUCT(key VARCHAR, value INTEGER)[]"
+        value = NO_ENTRIES
     return Column(
         "other_statuses", raw, value, is_wrong, "is no JSON object of counts by the names of statuses without a column"
     )

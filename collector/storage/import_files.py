@@ -12,7 +12,7 @@ from collector.errors import InputRefused
 from collector.record.database import Record
 from collector.record.paths import pattern_of
 from collector.record.statuses import STATUSES
-from collector.storage.import_columns import KNOWN, REQUIRED, Column, column_of, literal, other_statuses_of
+from collector.storage.import_columns import KNOWN, NO_ENTRIES, REQUIRED, Column, column_of, literal, other_statuses_of
 
 SHOWN_VALUE: Final = 60
 MEND: Final = "mend it and import again, nothing was written"
@@ -46,7 +46,7 @@ def read(record: Record, files: list[Path], number: int, project: str | None) ->
     listed = ", ".join(
         f'{columns[n].value if n in columns else "NULL"}::INTEGER AS "{n}"' for n in ("total", *STATUSES)
     )
-    others = columns["other_statuses"].value if "other_statuses" in columns else "[]"
+    others = columns["other_statuses"].value if "other_statuses" in columns else NO_ENTRIES
     if unknown:
         entries = ", ".join(f"{{'key': {literal(column.name)}, 'value': {column.value}}}" for column in unknown)
         others = f"list_concat({others}, list_filter([{entries}], lambda e: e.value IS NOT NULL))"
