@@ -160,6 +160,16 @@ def old_rows(record: Record, before: datetime) -> dict[str, int]:
     }
 
 
+def slots_of(record: Record, before: datetime) -> tuple[datetime | None, datetime | None, datetime | None]:
+    """Return the first and the last slot before an instant, and the last that was observed; None where none is."""
+    first, last, newest = record.execute(
+        """SELECT min(slot) FILTER (slot < $1), max(slot) FILTER (slot < $1), max(slot) FILTER (outcome = 'ok')
+        FROM scrapes""",
+        [before],
+    ).fetchall()[0]
+    return first, last, newest
+
+
 def prune(record: Record, before: datetime, held: Mapping[str, int] | None = None) -> dict[str, int]:
     """Delete the rows of all tables but pools whose slots lie before an instant, in one transaction.
 
