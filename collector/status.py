@@ -9,6 +9,7 @@ from typing import Final
 from collector.polling import backoff
 from collector.record import spool
 from collector.record.database import Record
+from collector.record.rows import AHEAD
 from collector.storage.compaction import compacted_at
 
 WINDOWS: Final = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
@@ -87,10 +88,13 @@ def status_of(
         Those of the configuration, which are polled; where it has none, all may be.
     """
     last_run, discovered, last_slot, ahead = record.execute(
-        """SELECT (SELECT max(run) FROM polls), (SELECT max(run) FROM polls WHERE discovered),
+        """SELECT (SELECT max(run) FROM polls ANTI JOIN (
+                SELECT run FROM scrapes WHERE outcome = $2 UNION ALL SELECT run FROM discoveries WHERE outcome = $2
+            ) USING (run)),
+            (SELECT max(run) FROM polls WHERE discovered),
             max(slot) FILTER (slot <= $1), count(DISTINCT slot) FILTER (slot > $1)
         FROM scrapes WHERE outcome = 'ok'""",
-        [now],
+        [now, AHEAD],
     ).fetchall()[0]
     listing_errors: dict[str, dict[str, int]] = {}
     for project, outcome, failures in record.execute(
@@ -128,14 +132,16 @@ def _pools(record: Record, now: datetime, projects: Collection[str]) -> list[Poo
     rows = record.execute(
         """WITH newest AS (
             -- What was imported nobody polls: it has no attempts.
-            SELECT project, max(slot) AS slot FROM scrapes WHERE slot <= $1 AND attempts IS NOT NULL GROUP BY ALL
+            SELECT project, max(slot) AS slot FROM scrapes
+            WHERE slot <= $1 AND attempts IS NOT NULL AND outcome <> $3 GROUP BY ALL
         )
         SELECT project, pool, max(s.slot) FILTER (outcome = 'ok' AND s.slot <= $1), arg_max(outcome, run),
             count(*) FILTER (disagreement IS NOT NULL AND s.slot > $2 AND s.slot <= $1),
             coalesce(max(s.slot) FILTER (attempts IS NOT NULL) >= any_value(newest.slot), false)
                 AND arg_max(outcome, run) <> 'gone'
-        FROM scrapes s LEFT JOIN newest USING (project) GROUP BY project, pool ORDER BY project, pool""",
-        [now, now - WINDOWS["week"]],
+        FROM scrapes s LEFT JOIN newest USING (project) WHERE outcome <> $3
+        GROUP BY project, pool ORDER BY project, pool""",
+        [now, now - WINDOWS["week"], AHEAD],
     ).fetchall()
     return [
         PoolStatus(
@@ -164,7 +170,7 @@ def _coverage(record: Record, now: datetime, window: timedelta) -> dict[tuple[st
     rows = record.execute(
         """WITH known AS (
             SELECT project, pool, epoch(min(slot))::BIGINT AS first, arg_max(interval_seconds, run)::BIGINT AS interval
-            FROM scrapes GROUP BY ALL
+            FROM scrapes WHERE outcome <> $3 GROUP BY ALL
         ), seen AS (
             SELECT DISTINCT project, pool, slot, interval_seconds FROM scrapes
             WHERE outcome = 'ok' AND slot > $1 AND slot <= $2
@@ -177,7 +183,7 @@ def _coverage(record: Record, now: datetime, window: timedelta) -> dict[tuple[st
             FROM known LEFT JOIN summed USING (project, pool)
         )
         SELECT project, pool, seconds, present - before - CASE WHEN last = present THEN 0 ELSE interval END FROM due""",
-        [now - window, now],
+        [now - window, now, AHEAD],
     ).fetchall()
     return {(project, pool): min(1.0, seen / due) if due > 0 else None for project, pool, seen, due in rows}
 

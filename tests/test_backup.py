@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import random
 import signal
 import subprocess
@@ -23,17 +24,18 @@ from collector.storage.lock import writing
 from tests.polling import START, configure, environment, poolscope, rows
 from tests.test_compact import RECORD, content, fill
 
-EVERYTHING = ("--before", "2027-01-01")
+# All that `fill` makes but its last slot.
+EVERYTHING = ("--before", "2026-02-08T23:59")
 # Once the tables are in their files each is read for its checksum.
 STOPS = """
 import os, runpy, signal, sys
 
-def stop(event, arguments):
-    if "open" == event and str(arguments[0]).endswith(".unfinished/polls.parquet") and stops:
-        stops.pop()
-        os.kill(os.getpid(), signal.SIGSTOP)
+opened = []
 
-stops = [None]  # once: it is opened again to be synced
+def stop(event, arguments):
+    if "open" == event and str(arguments[0]).endswith(".unfinished/polls.parquet") and not opened:
+        opened.append(arguments)
+        os.kill(os.getpid(), signal.SIGSTOP)
 
 sys.addaudithook(stop)
 runpy.run_module("collector", run_name="__main__")
@@ -167,8 +169,47 @@ def test_nothing_is_pruned_that_no_backup_has(folder: Path) -> None:
     assert [("2026-01-20 00:00:00",)] * 2 == least
     assert before["pools"] == content(folder)["pools"]
     assert 0 == poolscope(folder, "prune", *EVERYTHING, "--yes").returncode
-    assert [(0,)] == rows(folder / RECORD, "SELECT count(*) FROM snapshots")
-    assert [("q",)] == rows(folder / RECORD, "SELECT project FROM polls")
+    assert [(1,)] == rows(folder / RECORD, "SELECT count(DISTINCT slot) FROM snapshots")
+    assert [("p",), ("q",)] == rows(folder / RECORD, "SELECT project FROM polls ORDER BY project")
+
+
+@pytest.mark.parametrize("before", ["6m", "23h", "0s", "2026-02-09", "2099-01-01"])
+def test_what_would_leave_nothing_is_refused(folder: Path, before: str) -> None:
+    """An age of less than a day, and an instant after the last slot: exit 2, and every row is there."""
+    rows_before = rows(folder / RECORD, "SELECT count(*) FROM scrapes")
+    done = poolscope(folder, "prune", "--before", before, "--yes")
+    assert 2 == done.returncode, done.stderr
+    assert rows_before == rows(folder / RECORD, "SELECT count(*) FROM scrapes")
+
+
+def test_a_dry_run_tells_rows_and_span(folder: Path) -> None:
+    """And deletes nothing; without a backup and without --yes."""
+    rows_before = rows(folder / RECORD, "SELECT count(*) FROM scrapes")
+    done = poolscope(folder, "prune", "--before", "2026-01-06", "--dry-run")
+    told = json.loads(done.stdout)
+    assert ("would_prune", 14400) == (told["event"], told["rows"]["scrapes"])
+    assert ("2026-01-05T00:00:00Z", "2026-01-05T23:59:00Z") == (told["first_slot"], told["last_slot"])
+    assert rows_before == rows(folder / RECORD, "SELECT count(*) FROM scrapes")
+
+
+def test_on_a_terminal_it_asks(folder: Path) -> None:
+    """With a backup and without --yes; what is no yes deletes nothing, and exits with 130 as any abort does."""
+    assert 0 == poolscope(folder, "backup", "kept").returncode
+    rows_before = rows(folder / RECORD, "SELECT count(*) FROM scrapes")
+    terminal, other = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "collector", "prune", *EVERYTHING, "--backup", "kept"],
+        cwd=folder,
+        env=environment(),
+        stdin=other,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as asking:
+        os.write(terminal, b"n\n")
+        assert 130 == asking.wait()
+    os.close(terminal)
+    os.close(other)
+    assert rows_before == rows(folder / RECORD, "SELECT count(*) FROM scrapes")
 
 
 def test_a_poll_goes_on_while_a_backup_is_written(folder: Path) -> None:

@@ -16,6 +16,8 @@ from collector.storage.drain import drain
 from collector.storage.opening import open_for_writing
 from tests.test_store import a_round, clock, content, drained, keep, read
 
+pytestmark = pytest.mark.floor
+
 MADE = ";".join(MIGRATIONS) + f"; CREATE TABLE poolscope_migrations AS SELECT {len(MIGRATIONS)} AS version"
 
 

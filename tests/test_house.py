@@ -32,6 +32,7 @@ KEEPERS = {
     "duckdb": {
         "collector/storage/backups.py",
         "collector/record/database.py",
+        "collector/record/header.py",
         "collector/storage/compaction.py",
         "collector/record/spooled.py",
         "collector/storage/drain.py",

@@ -21,6 +21,8 @@ from collector.record.rows import Poll, PolledRows, Pool, Scrape, Snapshot
 from collector.record.statuses import STATUSES
 from collector.storage.lock import writing
 
+pytestmark = pytest.mark.floor
+
 SLOT = datetime(2026, 1, 15, 8, 0)
 MINUTES = timedelta(minutes=5)
 HEADER = "slot,pool,type,total,Queue,Running"
@@ -131,7 +133,7 @@ def test_several_files_are_one_import(tmp_path: Path) -> None:
     [
         "TIMESTAMP '2026-01-15 08:00'",
         "TIMESTAMP_NS '2026-01-15 08:00'",
-        "TIMESTAMPTZ '2026-01-15 10:00+02'",
+        "TIMESTAMPTZ '2026-01-15 10:00:00+02'",
         "'2026-01-15T10:00:00.000+02:00'",
         "'2026-01-15 08:00:00'",
     ],

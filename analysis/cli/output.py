@@ -11,6 +11,7 @@ from analysis.errors import RequestRefused
 from analysis.history import History
 from analysis.text.terminal import in_zone, table
 from collector.record.files import replacing
+from collector.record.paths import text_of
 
 FORMATS: Final = ("table", "csv", "json", "parquet")
 # What a spreadsheet would take for a formula.
@@ -86,7 +87,7 @@ def _write_parquet(frame: pd.DataFrame, file: Path) -> None:
         # Columns without a single text would be of no type.
         kinds = {name: "string" for name in frame.columns if frame[name].dtype == object}
         connection.register("frame", frame.astype(kinds))
-        connection.sql("FROM frame").write_parquet(str(file))
+        connection.sql("FROM frame").write_parquet(text_of(file))
 
 
 def _csv(frame: pd.DataFrame) -> str:

@@ -39,6 +39,8 @@ class Payload:
     body: bytes
     http_status: int
     request_id: str | None
+    date: str | None = None
+    """When it was answered, as the server wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +166,9 @@ class ModelArts:
         except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise self._failed_on_the_way(error, answered) from None
         request_id = self._header(answered, "x-request-id")
+        date = answered.headers.get("date")
         if answered.status_code == httpx.codes.OK:
-            return Payload(body, answered.status_code, request_id)
+            return Payload(body, answered.status_code, request_id, date)
         code, message = error_of(body)
         raise RequestFailed(
             outcome_of(answered.status_code, code),
@@ -175,6 +178,7 @@ class ModelArts:
             request_id,
             None if code else self.keep(body),
             answered.headers.get("retry-after"),
+            date,
         )
 
     def keep(self, body: bytes) -> str:

@@ -18,6 +18,8 @@ class RequestFailed(Exception):
     request_id: str | None = None
     body: str | None = None
     retry_after: str | None = None
+    date: str | None = None
+    """When it was answered, as the server wrote it."""
 
     def retry_after_seconds(self, now: datetime) -> float:
         """How long the server asks to wait: seconds or an HTTP date; 0 where it does not say."""

@@ -1,7 +1,10 @@
 """``poolscope prune``: old rows out of the record, once a backup has them."""
 
 import asyncio
-from datetime import datetime
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
@@ -9,9 +12,10 @@ import click
 from collector.cli import Context
 from collector.console import say
 from collector.errors import InputRefused
+from collector.record.durations import parse_duration
 from collector.record.reading import reading
 from collector.record.slots import naive, parse_instant
-from collector.storage.backups import lacking, old_rows, prune, verify
+from collector.storage.backups import lacking, make_durable, old_rows, prune, slots_of, verify
 from collector.storage.drain import drain
 from collector.storage.lock import writing_in_turn
 from collector.storage.opening import open_for_writing
@@ -19,49 +23,94 @@ from collector.storage.opening import open_for_writing
 WAIT_SECONDS = 5.0
 # For a poll under way: it ends within three quarters of its interval, a minute by default.
 POLL_SECONDS = 60.0
+LEAST_AGE = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Old:
+    """What lies before an instant: rows by table, and their first and last slot."""
+
+    rows: Mapping[str, int]
+    first: datetime | None
+    last: datetime | None
+
+    def told(self) -> str:
+        """Return it as people read it."""
+        rows = ", ".join(f"{number:,} {table}" for table, number in self.rows.items())
+        return f"{rows}, of slots {self.first:%Y-%m-%d %H:%M}Z to {self.last:%Y-%m-%d %H:%M}Z" if self.first else rows
 
 
 @click.command("prune")
 @click.option("--before", metavar="INSTANT", required=True, help="2025-01-31, 2025-01-31T08:00 (UTC), or an age, 400d.")
 @click.option("--backup", type=click.Path(path_type=Path), metavar="DIR", help="A backup that holds what is deleted.")
-@click.option("--yes", is_flag=True, help="Delete without a backup.")
+@click.option("--yes", is_flag=True, help="Delete without a backup, and without a question.")
+@click.option("--dry-run", is_flag=True, help="Tell what would be deleted, and delete nothing.")
 @click.pass_obj
-def command(context: Context, before: str, backup: Path | None, yes: bool) -> None:
+def command(context: Context, before: str, backup: Path | None, yes: bool, dry_run: bool) -> None:
     """Delete the rows before an instant.
 
-    Only with a backup in which each of them is found, or with --yes. What pools were is kept. The file gets smaller at
+    Only with a backup in which each of them is found, or with --yes; on a terminal it asks. The last slot stays: an
+    instant after it is refused, and so is an age of less than a day. What pools were is kept. The file gets smaller at
     the next compact.
     """
+    instant = _read_instant(before, context.clock.now())
+    if backup is None and not yes and not dry_run:
+        raise click.UsageError(
+            "name a backup of what is deleted with --backup DIR (poolscope backup DIR), say --yes, or look first with"
+            " --dry-run"
+        )
+    old = _look(context, instant, backup)
+    where = f"before {instant:%Y-%m-%d %H:%M}Z"
+    told = {"before": instant, "rows": dict(old.rows), "first_slot": old.first, "last_slot": old.last}
+    if dry_run:
+        say("would_prune", f"would delete what lies {where}: {old.told()}", **told)
+        return
+    if not yes and sys.stdin.isatty():
+        click.confirm(f"Delete what lies {where}: {old.told()}?", abort=True)
+    rows = asyncio.run(_prune(context, instant, None if backup is None else old.rows))
+    say("pruned", f"deleted what lies {where}: {old.told()}", **told | {"rows": rows})
+
+
+def _read_instant(before: str, now: datetime) -> datetime:
     try:
-        instant = naive(parse_instant(before, context.clock.now()))
+        instant = naive(parse_instant(before, now))
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--before") from None
-    if backup is None and not yes:
-        raise click.UsageError(
-            "name a backup of what is deleted with --backup DIR (poolscope backup DIR), or say --yes"
+    try:
+        age = parse_duration(before)
+    except ValueError:
+        return instant
+    if age < LEAST_AGE:
+        raise click.BadParameter(
+            f"{before} is less than a day: m is minutes, write days, such as 180d", param_hint="--before"
         )
-    rows = asyncio.run(_prune(context, instant, backup))
-    told = ", ".join(f"{number:,} {table}" for table, number in rows.items())
-    say("pruned", f"deleted what lies before {instant:%Y-%m-%d %H:%M}Z: {told}", before=instant, rows=rows)
+    return instant
 
 
-async def _prune(context: Context, instant: datetime, backup: Path | None) -> dict[str, int]:
+def _look(context: Context, instant: datetime, backup: Path | None) -> Old:
+    """Return what is to be deleted, once a backup holds each row; without the lock: polls go on."""
+    paths = context.config().paths
+    if backup is not None:
+        make_durable(backup, verify(backup))
+    with reading(paths.database, paths.spool, context.clock.pause) as record:
+        first, last, newest = slots_of(record, instant)
+        if newest is not None and instant > newest:
+            raise click.BadParameter(
+                f"{instant:%Y-%m-%d %H:%M}Z is after the last slot of the record, {newest:%Y-%m-%d %H:%M}Z: nothing would"
+                " be left, name an earlier one",
+                param_hint="--before",
+            )
+        missing = 0 if backup is None else lacking(record, instant, backup)
+        if missing:
+            raise InputRefused(f"{backup} lacks {missing:,} of the rows: make a new backup, nothing was deleted")
+        return Old(old_rows(record, instant), first, last)
+
+
+async def _prune(context: Context, instant: datetime, held: Mapping[str, int] | None) -> dict[str, int]:
     paths, clock = context.config().paths, context.clock
-    held = None if backup is None else _held(context, instant, backup)
     async with writing_in_turn(paths.database, clock, POLL_SECONDS):
         # What waits in the spool would come back.
         drained = await drain(paths.database, paths.spool, clock, WAIT_SECONDS)
         drained.require_all(paths.database, "nothing was deleted, try again")
         with await open_for_writing(paths.database, clock, WAIT_SECONDS) as record:
             return prune(record, instant, held)
-
-
-def _held(context: Context, instant: datetime, backup: Path) -> dict[str, int]:
-    """Return how many old rows there are, by table, once a backup holds each; without the lock: polls go on."""
-    paths = context.config().paths
-    verify(backup)
-    with reading(paths.database, paths.spool, context.clock.pause) as record:
-        missing = lacking(record, instant, backup)
-        if missing:
-            raise InputRefused(f"{backup} lacks {missing:,} of the rows: make a new backup, nothing was deleted")
-        return old_rows(record, instant)

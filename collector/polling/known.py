@@ -11,6 +11,7 @@ from collector.polling.discovery import DiscoveredPool, Known
 from collector.record import spool
 from collector.record.columns import COLUMNS, SINCE
 from collector.record.database import Record, checked_version, connect, in_memory, refusing_damage
+from collector.record.rows import AHEAD
 from collector.record.spooled import load
 
 # What is looked at of the spool's rows: with every column an hour of a large spool would take a second.
@@ -30,7 +31,7 @@ def read_known(database: Path, spool_folder: Path, slot: datetime, discovery_int
         with suppress(RecordNotWritten, RecordUnreadable):
             return _stored(database, spool.waiting(spool_folder, slot), slot, discovery_interval)
     recent = spool.waiting_after(spool_folder, slot - discovery_interval)
-    return _spooled(sorted({*recent, *spool.newest_slot(spool_folder)}), slot, discovery_interval)
+    return _spooled(sorted({*recent, *spool.newest_slot(spool_folder, slot)}), slot, discovery_interval)
 
 
 def _stored(database: Path, files: list[Path], slot: datetime, discovery_interval: timedelta) -> Known:
@@ -68,7 +69,9 @@ def _spooled(files: list[Path], slot: datetime, discovery_interval: timedelta) -
             connection.execute(f"""CREATE TEMP VIEW {table} AS SELECT * FROM spooled WHERE "table" = '{table}'""")
         newest = connection.execute(
             """SELECT DISTINCT project, pool, '' FROM scrapes
-            WHERE slot = (SELECT max(slot) FROM scrapes) AND outcome <> 'gone' ORDER BY ALL"""
+            WHERE slot = (SELECT max(slot) FROM scrapes WHERE outcome <> $1) AND outcome NOT IN ('gone', $1)
+            ORDER BY ALL""",
+            [AHEAD],
         ).fetchall()
         sampled = set(connection.execute(SAMPLED, [slot]).fetchall())
         return Known(sampled, _by_project(newest), _listed(connection, slot, discovery_interval))

@@ -10,6 +10,7 @@ from collector.api.client import LONGEST_CODE, LONGEST_MESSAGE, ModelArts, Paylo
 from collector.api.outcomes import RequestFailed, error_of
 from collector.api.parse import NotJson, Statistics, WrongShape, parse_statistics
 from collector.clock import Clock
+from collector.polling.ahead import dating, set_apart, was_ahead
 from collector.polling.discovery import DiscoveredPool, Known, parse_pools, selected
 from collector.polling.requests import Answer, Request, Session
 from collector.polling.scheduler import Limits, Scheduler
@@ -74,7 +75,8 @@ async def poll(sessions: Sequence[Session], stamp: PollStamp, clock: Clock, limi
                 discovered=scraper.discovered,
             )
         )
-    return result
+    dates = [date for scraper in scrapers for date in scraper.dates]
+    return set_apart(result) if was_ahead(stamp.slot, dates) else result
 
 
 class _Scraper:
@@ -87,6 +89,8 @@ class _Scraper:
         self.asked: set[str] = set()
         self.described: dict[str, Pool] = {}
         self.discovered: bool | None = None
+        self.dates: list[str | None] = []
+        """Of each answer that came."""
         self._stamp = stamp
         self._scheduler = scheduler
         self._result = result
@@ -211,7 +215,7 @@ class _Scraper:
         self._add(lambda api, timeout: api.show_workload_statistics(pool, timeout), answered)
 
     def _add(self, send: Callable[[ModelArts, float], Awaitable[Payload]], answered: Callable[[Answer], None]) -> None:
-        self._scheduler.add(Request(self.session.gate, self.session.apis, send, answered))
+        self._scheduler.add(Request(self.session.gate, self.session.apis, send, dating(self.dates, answered)))
 
     def _not_understood(self, error: ValueError, payload: Payload) -> RequestFailed:
         api = self.session.apis[0]

@@ -8,11 +8,18 @@ from typing import Final, NoReturn, TypeAlias
 import duckdb
 
 from collector.errors import RecordNotWritten, RecordUnreadable
+from collector.record.header import missing_bytes, written_by
+from collector.record.paths import database_at, quoted
 from collector.record.schema import version_of
 
 Settings: TypeAlias = dict[str, str | bool | int | float | list[str]]
 # Nothing here needs an extension that is not built in, and a cron tick must not look for one on the network.
-BUILT_IN: Final[Settings] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+SETTINGS: Final[Settings] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    # Of new files, also of those that are attached: what the oldest supported DuckDB reads, at the same size.
+    "storage_compatibility_version": "v1.2.0",
+}
 # A poll's rows are few: starting threads would cost a tick more than they save.
 ONE_THREAD: Final[Settings] = {"threads": 1}
 LOCK_SECONDS: Final = 0.1
@@ -20,6 +27,7 @@ ATTACHED: Final = "record"
 """The name of a database that is attached for reading."""
 # The second one is the log of another database, which was moved away without it.
 SIGNS_OF_A_BAD_LOG: Final = ("Corrupt WAL file", "WAL does not match database file")
+SIGN_OF_A_NEWER_DUCKDB: Final = "created with a newer version of DuckDB"
 SIGNS_OF_DAMAGE: Final = ("Corrupt database file", "Could not read enough bytes")
 
 Record: TypeAlias = duckdb.DuckDBPyConnection
@@ -40,7 +48,7 @@ class LogDamaged(RecordUnreadable):
 
 def in_memory() -> Record:
     """Open an empty database in memory, to read a record beside its spool."""
-    return _open(":memory:", BUILT_IN, read_only=False)
+    return _open(":memory:", SETTINGS, read_only=False)
 
 
 def _open(database: str, settings: Settings, *, read_only: bool) -> Record:
@@ -62,9 +70,15 @@ def connect(database: Path, *, read_only: bool) -> Record:
         When it lies where it cannot be opened.
     """
     try:
-        return _open(str(database), BUILT_IN | ONE_THREAD, read_only=read_only)
+        connection = _open(database_at(database), SETTINGS | ONE_THREAD, read_only=read_only)
     except duckdb.Error as error:
         _refuse(database, error)
+    try:
+        _refuse_cut(connection, database)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def attach(connection: Record, database: Path, sleep: Callable[[float], None], wait_seconds: float) -> None:
@@ -84,12 +98,12 @@ def attach(connection: Record, database: Path, sleep: Callable[[float], None], w
     RecordUnreadable
         When it cannot be read.
     """
-    quoted = str(database).replace("'", "''")
+    database_at(database)
     left = wait_seconds
     while True:
         try:
             try:
-                connection.execute(f"ATTACH '{quoted}' AS {ATTACHED} (READ_ONLY)")
+                connection.execute(f"ATTACH {quoted(database)} AS {ATTACHED} (READ_ONLY)")
             except duckdb.Error as error:
                 _refuse(database, error)
         except Locked:
@@ -98,6 +112,7 @@ def attach(connection: Record, database: Path, sleep: Callable[[float], None], w
         except RecordNotWritten as refusal:
             raise RecordUnreadable(f"{refusal}: look at its folder and permissions") from None
         else:
+            _refuse_cut(connection, database, ATTACHED)
             return
         sleep(LOCK_SECONDS)
         left -= LOCK_SECONDS
@@ -128,15 +143,34 @@ def _refuse(database: Path, error: duckdb.Error) -> NoReturn:
         raise LogDamaged(
             f"{database} has a write-ahead log that cannot be taken in ({message[:200]}): the next poll sets it aside"
         ) from None
-    mend = (
-        f"move it away (mv {database} {database}.damaged), then restore a backup (poolscope restore) or let the next "
-        "poll begin a new one; what is polled meanwhile waits in the spool"
-    )
+    if SIGN_OF_A_NEWER_DUCKDB in message:
+        raise RecordUnreadable(
+            f"{database} was written by DuckDB {written_by(database)}, which DuckDB {duckdb.__version__} here cannot"
+            " read: upgrade it (pip install -U duckdb), or let poolscope compact rewrite the file where the newer one"
+            " is; what is polled meanwhile waits in the spool"
+        ) from None
+    mend = _mend(database)
     if "not a valid DuckDB" in message:
         raise RecordUnreadable(f"{database} is no DuckDB database: name another file in [paths], or {mend}") from None
     if any(sign in message for sign in SIGNS_OF_DAMAGE) or not isinstance(error, duckdb.IOException):
         raise RecordUnreadable(f"{database} is damaged, or of a newer DuckDB ({message[:200]}): {mend}") from None
     raise RecordNotWritten(f"{database} cannot be opened ({message})") from None
+
+
+def _mend(database: Path) -> str:
+    return (
+        f"move it away (mv {database} {database}.damaged), then restore a backup (poolscope restore) or let the next "
+        "poll begin a new one; what is polled meanwhile waits in the spool"
+    )
+
+
+def _refuse_cut(connection: Record, database: Path, name: str | None = None) -> None:
+    """Refuse a file that lacks its end: rows that are put into it could go with the next one that is missing."""
+    missing = missing_bytes(connection, database, name)
+    if missing:
+        raise RecordUnreadable(
+            f"{database} is damaged: {missing:,} bytes at its end are missing, it was cut short: {_mend(database)}"
+        )
 
 
 def checked_version(connection: Record, database: Path, attached: str | None = None) -> int:

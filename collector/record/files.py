@@ -4,6 +4,7 @@ What a killed process leaves behind is named ``.NAME.PID.unfinished``, whatever 
 """
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -33,7 +34,7 @@ def replacing(target: Path) -> Iterator[Path]:
         beside.rename(target)
     except BaseException:
         with suppress(OSError):
-            _remove(beside)
+            remove(beside)
         raise
     sync(target.parent)
 
@@ -55,7 +56,8 @@ def write(target: Path, content: bytes) -> None:
 def make_folder(folder: Path) -> None:
     """Make a folder that only its owner may enter, so that it survives a crash; nothing where it is there."""
     if not folder.exists():
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True, mode=0o700)
         sync(folder.parent)
 
 
@@ -66,13 +68,19 @@ def unfinished(target: Path) -> Path:
 
 def clear_unfinished(target: Path) -> None:
     """Remove what killed processes left of a file, and what DuckDB put beside it; only where no other writes it now."""
+    for path in left_unfinished(target):
+        # What stands in the way is told by who writes there.
+        with suppress(OSError):
+            remove(path)
+
+
+def left_unfinished(target: Path) -> list[Path]:
+    """Return what processes left of a file or folder, or write now, and what DuckDB put beside it."""
     if not target.parent.is_dir():
-        return
-    for path in target.parent.iterdir():
-        if path.name.startswith(f".{target.name}.") and UNFINISHED in path.name:
-            # What stands in the way is told by who writes there.
-            with suppress(OSError):
-                _remove(path)
+        return []
+    # That of `kept.2` begins as that of `kept` does.
+    name = re.compile(rf"\.{re.escape(target.name)}\.\d+{re.escape(UNFINISHED)}(\..*)?")
+    return [path for path in target.parent.iterdir() if name.fullmatch(path.name)]
 
 
 def sync(path: Path) -> None:
@@ -84,7 +92,8 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it; nothing where there is none."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:

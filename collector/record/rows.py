@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any, Final
 
 OK: Final = "ok"
+AHEAD: Final = "clock_ahead"
+"""Of all turns of a poll whose clock was ahead: such rows are kept, and nothing is read from them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,9 +75,9 @@ def parts(spooled: list[Path], largest: int) -> Iterator[list[Path]]:
         yield part
 
 
-def newest_slot(spool: Path) -> list[Path]:
-    """Return the files of the spool's newest slot."""
-    spooled = waiting(spool)
+def newest_slot(spool: Path, until: datetime) -> list[Path]:
+    """Return the files of the spool's newest slot that is not after another one."""
+    spooled = [file for file in waiting(spool) if file.name.partition("-")[0] <= f"{until:{STAMP}}Z"]
     return [file for file in spooled if file.name.partition("-")[0] == spooled[-1].name.partition("-")[0]]
 
 

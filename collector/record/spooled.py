@@ -13,6 +13,7 @@ import duckdb
 
 from collector.record.columns import COLUMNS, TABLES, create_table
 from collector.record.database import Record
+from collector.record.paths import pattern_of, text_of
 from collector.record.spool import FORMAT
 
 HEADER: Final = {"table": "VARCHAR", "format": "INTEGER", "lines": "INTEGER"}
@@ -75,20 +76,20 @@ def _read(connection: Record, files: list[Path], columns: Mapping[str, str]) -> 
     duckdb.Error, ValueError
         When one is not as it was written.
     """
-    struct, names = ", ".join(f"'{name}': '{kind}'" for name, kind in columns.items()), [str(file) for file in files]
+    struct = ", ".join(f"'{name}': '{kind}'" for name, kind in columns.items())
     # Straight into `spooled`: a table in memory takes a block a column, however few its rows are.
     connection.begin()
     try:
         connection.execute(
             f"INSERT INTO spooled SELECT * FROM read_json($1, columns = {{{struct}}},"
-            " format = 'newline_delimited', filename = true)",
-            [names],
+            " format = 'newline_delimited', filename = true, hive_partitioning = false)",
+            [[pattern_of(file) for file in files]],
         )
         whole = connection.execute(
             f"""SELECT count(*) FROM (SELECT filename FROM spooled WHERE list_contains($1, filename) GROUP BY filename
             HAVING count(*) FILTER ("table" = 'spool' AND format = {FORMAT}) = 1 AND max(lines) = count(*) - 1
             AND max(lines) = count(*) FILTER ("table" IN $2))""",
-            [names, list(TABLES)],
+            [[text_of(file) for file in files], list(TABLES)],
         ).fetchall()[0][0]
         if whole != len(files):
             raise ValueError("a file has not as many lines as were written")

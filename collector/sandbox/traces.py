@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 
 from collector.errors import InputRefused
+from collector.record.paths import pattern_of
 from collector.record.statuses import ENDED
 from collector.sandbox.jobs import KEPT_FOR_EVER, Counts, Job, Ledger
 
@@ -17,7 +18,7 @@ JOBS = """
     SELECT
         pool::VARCHAR, type::VARCHAR, epoch(submit), epoch(start), epoch("end"), final::VARCHAR,
         coalesce(gpus, 1)::INTEGER
-    FROM read_parquet(?)
+    FROM read_parquet($1, hive_partitioning = false)
     WHERE start IS NOT NULL OR "end" IS NOT NULL
     ORDER BY submit
 """
@@ -90,9 +91,11 @@ def _jobs(file: Path) -> list[Job]:
     try:
         with duckdb.connect() as connection:
             connection.execute("SET TimeZone = 'UTC'")
-            described = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(file)]).fetchall()
+            described = connection.execute(
+                "DESCRIBE SELECT * FROM read_parquet($1, hive_partitioning = false)", [pattern_of(file)]
+            ).fetchall()
             _check_columns(file, [row[0] for row in described])
-            rows = connection.execute(JOBS, [str(file)]).fetchall()
+            rows = connection.execute(JOBS, [pattern_of(file)]).fetchall()
     except duckdb.Error as error:
         reason = str(error).splitlines()[0]
         raise InputRefused(

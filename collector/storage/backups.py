@@ -1,8 +1,12 @@
 """Backups: all tables as Parquet files with a manifest that says what has to be in them, and the way back."""
 
+import errno
+import fcntl
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,12 +16,15 @@ import duckdb
 
 from collector import __version__
 from collector.errors import InputRefused, RecordNotWritten
-from collector.record.columns import SINCE, TABLES
+from collector.record.columns import SINCE, TABLES, columns_at
 from collector.record.database import Record, connect
-from collector.record.files import clear_unfinished, replacing
+from collector.record.files import clear_unfinished, left_unfinished, make_folder, remove, replacing, sync
+from collector.record.paths import pattern_of, quoted
 from collector.record.schema import MIGRATIONS, migrate
+from collector.storage.row_rules import refuse_wrong_rows
 
 MANIFEST: Final = "manifest.json"
+PARQUET: Final = "read_parquet(${}, hive_partitioning = false)"
 # What pools were is needed to read what came later: it is small, and stays.
 PRUNED: Final = tuple(table for table in TABLES if table != "pools")
 
@@ -45,23 +52,23 @@ def back_up(record: Record, folder: Path, now: datetime) -> Manifest:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputRefused(f"{folder} is not empty: name a new folder for each backup")
-    folder = folder.absolute()
+    # A link to an empty folder is that folder.
+    folder = folder.resolve()
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        clear_unfinished(folder)
-        with replacing(folder) as beside:
-            beside.mkdir(mode=0o700)
+        make_folder(folder.parent)
+        _clear_abandoned(folder)
+        with replacing(folder) as beside, _made_and_held(beside):
             rows = {}
             for table in TABLES:
-                file = str(beside / f"{table}.parquet").replace("'", "''")
-                record.execute(f"COPY (FROM {table} ORDER BY ALL) TO '{file}' (FORMAT parquet, COMPRESSION zstd)")
+                file = quoted(beside / f"{table}.parquet")
+                record.execute(f"COPY (FROM {table} ORDER BY ALL) TO {file} (FORMAT parquet, COMPRESSION zstd)")
                 rows[table] = int(record.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
             sums = {table: _sha256(beside / f"{table}.parquet") for table in TABLES}
             manifest = Manifest(__version__, len(MIGRATIONS), f"{now.isoformat()}Z", rows, sums)
             (beside / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2), encoding="utf-8")
-            if folder.exists():
-                folder.rmdir()
     except (OSError, duckdb.Error) as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise InputRefused(f"{folder} was filled meanwhile: name a new folder for each backup") from None
         raise RecordNotWritten(f"{folder} was not written ({str(error)[:300]})") from None
     return manifest
 
@@ -81,6 +88,7 @@ def verify(folder: Path) -> Manifest:
             or not all(type(rows) is int for rows in manifest.rows.values())
             or not isinstance(manifest.sha256, dict)
             or type(manifest.schema) is not int
+            or manifest.schema < 1
         ):
             raise ValueError("its manifest is not as it was written")
         # The names go into SQL: only those of our own tables.
@@ -90,7 +98,7 @@ def verify(folder: Path) -> Manifest:
         if missing := {table for table in TABLES if SINCE.get(table, 1) <= manifest.schema} - set(tables):
             raise ValueError(f"tables are missing: {', '.join(sorted(missing))}")
         sums = {table: _sha256(folder / f"{table}.parquet") for table in tables}
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise InputRefused(f"{folder} is no whole backup ({error})") from None
     if manifest.schema > len(MIGRATIONS):
         raise InputRefused(f"{folder} was made by a newer Poolscope ({manifest.poolscope}): upgrade Poolscope")
@@ -113,19 +121,22 @@ def restore(folder: Path, database: Path) -> Manifest:
     if database.exists():
         raise InputRefused(f"{database} is there already: move it away, or name another one in [paths]")
     try:
-        database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(database.parent)
         clear_unfinished(database)
         with replacing(database) as beside, connect(beside, read_only=False) as connection:
             migrate(connection, 0, __version__, manifest.schema)
             for table, rows in manifest.rows.items():
-                file = str(folder / f"{table}.parquet")
-                connection.execute(f"INSERT INTO {table} BY NAME FROM read_parquet($1)", [file])
+                file = folder / f"{table}.parquet"
+                connection.execute(f"INSERT INTO {table} BY NAME FROM {PARQUET.format(1)}", [pattern_of(file)])
                 if connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0] != rows:
                     raise InputRefused(f"{file} has not {rows:,} rows: take another backup")
+                refuse_wrong_rows(connection, table, columns_at(manifest.schema)[table], file)
             migrate(connection, manifest.schema, __version__)
             connection.execute("CHECKPOINT")
-    except (OSError, duckdb.Error) as error:
+    except (OSError, duckdb.OperationalError) as error:
         raise RecordNotWritten(f"{database} was not restored ({str(error)[:300]})") from None
+    except duckdb.Error as error:
+        raise InputRefused(f"{folder} is no backup of Poolscope's tables ({str(error)[:300]})") from None
     return manifest
 
 
@@ -136,8 +147,8 @@ def lacking(record: Record, before: datetime, folder: Path) -> int:
         columns = ", ".join(f'"{row[0]}"' for row in record.execute(f"DESCRIBE {table}").fetchall())
         # Of an older Poolscope it lacks columns, which are NULL in its rows since they were brought up to date.
         query = f"""SELECT count(*) FROM (SELECT {columns} FROM {table} WHERE slot < $1 EXCEPT ALL
-            SELECT {columns} FROM (FROM {table} WHERE false UNION ALL BY NAME FROM read_parquet($2)))"""
-        missing += int(record.execute(query, [before, str(folder / f"{table}.parquet")]).fetchall()[0][0])
+            SELECT {columns} FROM (FROM {table} WHERE false UNION ALL BY NAME FROM {PARQUET.format(2)}))"""
+        missing += int(record.execute(query, [before, pattern_of(folder / f"{table}.parquet")]).fetchall()[0][0])
     return missing
 
 
@@ -147,6 +158,16 @@ def old_rows(record: Record, before: datetime) -> dict[str, int]:
         table: int(record.execute(f"SELECT count(*) FROM {table} WHERE slot < $1", [before]).fetchall()[0][0])
         for table in PRUNED
     }
+
+
+def slots_of(record: Record, before: datetime) -> tuple[datetime | None, datetime | None, datetime | None]:
+    """Return the first and the last slot before an instant, and the last that was observed; None where none is."""
+    first, last, newest = record.execute(
+        """SELECT min(slot) FILTER (slot < $1), max(slot) FILTER (slot < $1), max(slot) FILTER (outcome = 'ok')
+        FROM scrapes""",
+        [before],
+    ).fetchall()[0]
+    return first, last, newest
 
 
 def prune(record: Record, before: datetime, held: Mapping[str, int] | None = None) -> dict[str, int]:
@@ -182,6 +203,46 @@ def prune(record: Record, before: datetime, held: Mapping[str, int] | None = Non
     except duckdb.Error as error:
         raise RecordNotWritten(f"nothing was deleted ({str(error)[:300]})") from None
     return rows
+
+
+def make_durable(folder: Path, manifest: Manifest) -> None:
+    """Make a backup that somebody may just have copied survive a crash of the machine.
+
+    Raises
+    ------
+    RecordNotWritten
+    """
+    try:
+        for path in (*(folder / f"{table}.parquet" for table in manifest.rows), folder / MANIFEST, folder):
+            sync(path)
+    except OSError as error:
+        raise RecordNotWritten(f"{folder} cannot be made durable ({error}): nothing was deleted") from None
+
+
+@contextmanager
+def _made_and_held(folder: Path) -> Iterator[None]:
+    """Make a folder, and lock it as long as it is written to; its name may change meanwhile."""
+    folder.mkdir(mode=0o700)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        # Where there are no locks nobody clears the folder either.
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _clear_abandoned(folder: Path) -> None:
+    """Remove what killed backups left; that of a backup under way is locked."""
+    for path in left_unfinished(folder):
+        with suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                remove(path)
+            finally:
+                os.close(descriptor)
 
 
 def _sha256(file: Path) -> str:

@@ -20,6 +20,7 @@ from collector.errors import RecordNotWritten, RecordUnreadable
 from collector.record.columns import TABLES
 from collector.record.database import ATTACHED, Record, attach, checked_version, in_memory
 from collector.record.files import clear_unfinished, replacing
+from collector.record.paths import quoted
 from collector.record.schema import MIGRATIONS
 from collector.record.slots import naive
 from collector.storage.lock import holding
@@ -32,8 +33,29 @@ ORDER: Final = {
     "snapshots": "project, pool, type, slot",
     "pools": "project, pool, run",
 }
+# What a person may have put beside Poolscope's tables, which alone are copied: kind and name.
+ADDED: Final = """
+    SELECT DISTINCT kind || ' ' || CASE WHEN place IN ('main', name) THEN name ELSE place || '.' || name END FROM (
+        SELECT 'table' AS kind, schema_name AS place, table_name AS name, database_name, internal FROM duckdb_tables()
+        WHERE schema_name <> 'main' OR NOT list_contains($1, table_name)
+        UNION ALL SELECT 'view', schema_name, view_name, database_name, internal FROM duckdb_views()
+        UNION ALL SELECT 'schema', schema_name, schema_name, database_name, internal FROM duckdb_schemas()
+        WHERE schema_name <> 'main'
+        UNION ALL SELECT 'index', schema_name, index_name, database_name, false FROM duckdb_indexes()
+        UNION ALL SELECT 'sequence', schema_name, sequence_name, database_name, false FROM duckdb_sequences()
+        UNION ALL SELECT 'macro', schema_name, function_name, database_name, internal FROM duckdb_functions()
+        UNION ALL SELECT 'type', schema_name, type_name, database_name, internal FROM duckdb_types()
+        UNION ALL SELECT 'constraint on', schema_name, table_name, database_name, false FROM duckdb_constraints()
+        WHERE schema_name = 'main' AND list_contains($1, table_name)
+    ) WHERE database_name = $2 AND NOT internal ORDER BY ALL
+"""
+MOST_NAMED: Final = 10
 SMALLEST: Final = 16 << 20
 GROWTH: Final = 1.5
+
+
+class NotOurs(RecordUnreadable):
+    """The file holds more than Poolscope's tables."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +120,9 @@ def compact(database: Path, clock: Clock, wait_seconds: float) -> Compacted:
             if shutil.disk_usage(database.parent).free < size:
                 raise OSError(f"it may take {size:,} bytes, which are not free")
             return _rewrite(database, clock, wait_seconds)
+        except NotOurs:
+            _note(database, size, compacted_at(database))
+            raise
         except (duckdb.Error, OSError) as error:
             # Not again at the next poll, but when the file has grown.
             if database.exists():
@@ -114,10 +139,11 @@ def _rewrite(database: Path, clock: Clock, wait_seconds: float) -> Compacted:
             raise RecordUnreadable(
                 f"{database} was left by a killed run or an older Poolscope: poll once, then compact"
             )
+        _refuse_added(connection, database)
         # As long as the old file is attached nobody writes to it.
         with replacing(database) as fresh:
-            connection.execute(f"ATTACH '{_quoted(fresh)}' AS fresh")
-            connection.execute(f"SET temp_directory = '{_quoted(fresh)}.tmp'")
+            connection.execute(f"ATTACH {quoted(fresh)} AS fresh")
+            connection.execute(f"SET temp_directory = {quoted(fresh.with_name(fresh.name + '.tmp'))}")
             rows = _copy(connection)
             connection.execute("CHECKPOINT fresh")
             connection.execute("DETACH fresh")
@@ -128,6 +154,17 @@ def _rewrite(database: Path, clock: Clock, wait_seconds: float) -> Compacted:
     # The old file's room is free only now.
     _note(database, after, naive(clock.now()))
     return Compacted(before, after, rows)
+
+
+def _refuse_added(connection: Record, database: Path) -> None:
+    """Raise for what is in the file and is not Poolscope's: it would be lost."""
+    added = [name for (name,) in connection.execute(ADDED, [[*TABLES, "poolscope_migrations"], ATTACHED]).fetchall()]
+    if added:
+        more = f" and {len(added) - MOST_NAMED} more" if len(added) > MOST_NAMED else ""
+        raise NotOurs(
+            f"{database} was not compacted, it is as it was: it also holds {', '.join(added[:MOST_NAMED])}{more}, which"
+            " would be lost: move that to a file of its own, from which ATTACH reads the record, and drop it here"
+        )
 
 
 def _copy(connection: Record) -> int:
@@ -167,7 +204,3 @@ def _log(database: Path) -> Path:
 
 def _size_file(database: Path) -> Path:
     return database.with_name(database.name + ".compacted")
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

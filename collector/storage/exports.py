@@ -9,6 +9,7 @@ from collector.errors import InputRefused, RecordNotWritten
 from collector.record.columns import create_table
 from collector.record.database import Record
 from collector.record.files import replacing
+from collector.record.paths import quoted
 from collector.record.selection import IN_SPAN, Selection, select_pools
 from collector.record.statuses import STATUSES
 
@@ -52,9 +53,8 @@ def export(record: Record, selection: Selection, output: Path) -> int:
         raise InputRefused("there are no rows of that selection in the record: nothing was written")
     try:
         with replacing(output) as beside:
-            target = str(beside).replace("'", "''")
             ordered = "FROM selected ORDER BY project, pool, type, slot"
-            record.execute(f"COPY ({ordered}) TO '{target}' ({FORMATS[output.suffix.lower()]})")
+            record.execute(f"COPY ({ordered}) TO {quoted(beside)} ({FORMATS[output.suffix.lower()]})")
     except (duckdb.Error, OSError) as error:
         raise RecordNotWritten(
             f"{output} could not be written ({str(error)[:200]}): mend the folder or the disk"

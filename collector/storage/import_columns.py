@@ -7,6 +7,7 @@ from typing import Final
 from collector.errors import InputRefused
 from collector.record.statuses import LARGEST_COUNT, STATUSES
 
+NO_ENTRIES: Final = "[]::STRUCT(key VARCHAR, value INTEGER)[]"
 REQUIRED: Final = ("slot", "pool", "type")
 KNOWN: Final = (*REQUIRED, "project", "total", *STATUSES, "other_statuses")
 WHOLE: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
@@ -37,7 +38,10 @@ def column_of(file: Path, name: str, raw: str, kind: str) -> Column:
     """
     if name == "slot":
         if kind == "VARCHAR":
-            value = f"CASE WHEN regexp_full_match({raw}, '{ISO_8601}') THEN TRY_CAST({raw} AS TIMESTAMPTZ) END"
+            # DuckDB 1.5 does not take a zone right after the minutes.
+            zoned = f"substr({raw}, 17, 1) IN ('Z', '+', '-')"
+            text = f"CASE WHEN {zoned} THEN substr({raw}, 1, 16) || ':00' || substr({raw}, 17) ELSE {raw} END"
+            value = f"CASE WHEN regexp_full_match({raw}, '{ISO_8601}') THEN TRY_CAST({text} AS TIMESTAMPTZ) END"
         elif kind == "TIMESTAMP WITH TIME ZONE" or kind in TIMES:
             value = raw
         else:
@@ -74,14 +78,13 @@ def other_statuses_of(raw: str, kind: str, taken: str) -> Column:
     given = f"TRY_CAST({text} AS JSON)" if kind == "VARCHAR" else raw
     entries = f"map_entries(TRY_CAST({given} AS MAP(VARCHAR, VARCHAR)))"
     value = (
-        f"coalesce(list_transform({entries}, lambda e: {{'key': e.key, 'value': {_count('e.value')}}}),"
-        " []::STRUCT(key VARCHAR, value INTEGER)[])"
+        f"coalesce(list_transform({entries}, lambda e: {{'key': e.key, 'value': {_count('e.value')}}}), {NO_ENTRIES})"
     )
     wrong = f"lambda e: e.key IN ('', {taken}) OR ({_is_no_count('e.value')})"
     is_wrong = f"{text} IS NOT NULL AND ({entries} IS NULL OR len(list_filter({entries}, {wrong})) > 0)"
     if not kind.startswith("MAP") and kind not in ("VARCHAR", "JSON"):
         is_wrong = f"{raw} IS NOT NULL"
-        value = "[]::STRUCT(key VARCHAR, value INTEGER)[]"
+        value = NO_ENTRIES
     return Column(
         "other_statuses", raw, value, is_wrong, "is no JSON object of counts by the names of statuses without a column"
     )

@@ -10,8 +10,9 @@ import duckdb
 
 from collector.errors import InputRefused
 from collector.record.database import Record
+from collector.record.paths import pattern_of
 from collector.record.statuses import STATUSES
-from collector.storage.import_columns import KNOWN, REQUIRED, Column, column_of, literal, other_statuses_of
+from collector.storage.import_columns import KNOWN, NO_ENTRIES, REQUIRED, Column, column_of, literal, other_statuses_of
 
 SHOWN_VALUE: Final = 60
 MEND: Final = "mend it and import again, nothing was written"
@@ -45,7 +46,7 @@ def read(record: Record, files: list[Path], number: int, project: str | None) ->
     listed = ", ".join(
         f'{columns[n].value if n in columns else "NULL"}::INTEGER AS "{n}"' for n in ("total", *STATUSES)
     )
-    others = columns["other_statuses"].value if "other_statuses" in columns else "[]"
+    others = columns["other_statuses"].value if "other_statuses" in columns else NO_ENTRIES
     if unknown:
         entries = ", ".join(f"{{'key': {literal(column.name)}, 'value': {column.value}}}" for column in unknown)
         others = f"list_concat({others}, list_filter([{entries}], lambda e: e.value IS NOT NULL))"
@@ -68,7 +69,9 @@ def _read_given(record: Record, file: Path) -> list[str]:
     try:
         if kind == ".parquet":
             source = "read_parquet($1, hive_partitioning = false)"
-            elements = record.execute("SELECT name, num_children FROM parquet_schema($1)", [str(file)]).fetchall()
+            elements = record.execute(
+                "SELECT name, num_children FROM parquet_schema($1)", [pattern_of(file)]
+            ).fetchall()
             names = list(_top_level(iter(elements[1:])))
         elif kind == ".csv":
             with file.open(encoding="utf-8-sig", newline="") as opened:
@@ -77,7 +80,8 @@ def _read_given(record: Record, file: Path) -> list[str]:
             # Nothing is left to detection, which would skip lines that it does not like; the header is row 0.
             source = (
                 f"read_csv($1, columns = {{{columns}}}, auto_detect = false, header = false,"
-                " delim = ',', quote = '\"', escape = '\"', nullstr = '', strict_mode = true)"
+                " delim = ',', quote = '\"', escape = '\"', nullstr = '', strict_mode = true,"
+                " hive_partitioning = false)"
             )
         else:
             raise InputRefused(f"{file}: Parquet or CSV is expected, by the ending .parquet or .csv")
@@ -87,7 +91,7 @@ def _read_given(record: Record, file: Path) -> list[str]:
         record.execute(
             f"CREATE OR REPLACE TEMP TABLE given AS SELECT row_number() OVER () - 1 + {first} AS line, *"
             f" FROM {source} g({aliases})",
-            [str(file)],
+            [pattern_of(file)],
         )
         if [tuple(names)] * (1 - first) != record.execute(
             "DELETE FROM given WHERE line = 0 RETURNING * EXCLUDE line"

@@ -1,0 +1,151 @@
+"""What a backup is held to: rows as import takes them, one writer a folder, durable before it is told."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from collector.cli import Context
+from collector.clock import SimulatedClock
+from collector.commands.backup import command as backup
+from collector.commands.restore import command as restore
+from collector.errors import InputRefused
+from collector.record import files, spool
+from tests.polling import START, configure, environment, rows
+from tests.test_backup import STOPS
+from tests.test_spool import RUN, SLOT, a_round
+
+pytestmark = pytest.mark.floor
+
+RECORD = Path("data/poolscope.duckdb")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with the record of one poll."""
+    configure(tmp_path, "http://127.0.0.1:9")
+    spool.write(tmp_path / "data/spool", SLOT, RUN, a_round())
+    return tmp_path
+
+
+def backed_up(folder: Path, name: str = "kept") -> Path:
+    context = Context({}, SimulatedClock(START), folder / "poolscope.toml")
+    backup.main([str(folder / name)], standalone_mode=False, obj=context)
+    return folder / name
+
+
+def restored(folder: Path, kept: Path) -> None:
+    (folder / RECORD).unlink()
+    context = Context({}, SimulatedClock(START), folder / "poolscope.toml")
+    restore.main([str(kept)], standalone_mode=False, obj=context)
+
+
+def change(kept: Path, table: str, query: str) -> None:
+    """Replace the rows of a table by those of a query over `old`, and have the manifest agree."""
+    file = kept / f"{table}.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(f"CREATE TABLE old AS FROM '{file}'")
+        connection.sql(query).write_parquet(str(file))
+        number = connection.execute(f"SELECT count(*) FROM '{file}'").fetchall()[0][0]
+    told = json.loads((kept / "manifest.json").read_text())
+    told["rows"][table] = number
+    told["sha256"][table] = hashlib.sha256(file.read_bytes()).hexdigest()
+    (kept / "manifest.json").write_text(json.dumps(told))
+
+
+@pytest.mark.parametrize(
+    ("table", "query", "told"),
+    [
+        ("snapshots", 'SELECT * REPLACE (-1 AS "Queue") FROM old', "1 rows with a Queue below zero"),
+        ("snapshots", "SELECT * REPLACE (MAP {'Odd': -2} AS other_statuses) FROM old", "other_statuses below zero"),
+        ("snapshots", "SELECT * REPLACE (NULL AS pool) FROM old", "1 rows with no pool"),
+        ("snapshots", "FROM old UNION ALL FROM old", "1 rows more than once"),
+        ("scrapes", "SELECT * REPLACE (TIMESTAMP 'infinity' AS slot) FROM old LIMIT 1", "a slot that is no instant"),
+        ("scrapes", "SELECT * REPLACE (TIMESTAMP '0044-03-15 (BC)' AS slot) FROM old LIMIT 1", "slot that is no inst"),
+        ("scrapes", "SELECT * REPLACE (0 AS interval_seconds) FROM old", "an interval of zero"),
+        ("scrapes", "SELECT * REPLACE (NULL AS outcome) FROM old", "no outcome"),
+        ("scrapes", "FROM old UNION ALL FROM old", "2 rows more than once, by run, project, pool, slot"),
+        ("polls", "SELECT * REPLACE (NULL AS run) FROM old", "no run"),
+        ("pools", "SELECT TIMESTAMP '2026-01-15' AS run, 'p' AS project, 'a' AS pool, run AS slot", "no listed"),
+        ("polls", "SELECT *, 1 AS more FROM old", "is no backup of Poolscope's tables"),
+    ],
+)
+def test_rows_that_import_would_refuse_are_refused(folder: Path, table: str, query: str, told: str) -> None:
+    """Also where rows and checksums are those of the manifest; no database is made."""
+    kept = backed_up(folder)
+    change(kept, table, query)
+    with pytest.raises(InputRefused, match=told):
+        restored(folder, kept)
+    assert not (folder / RECORD).exists()
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"rows": ' * 50_000, "[1]", "null", '{"schema": 0}', "1" * 10_000])
+def test_a_manifest_of_any_shape_is_refused(folder: Path, text: str) -> None:
+    """Exit 6, not a traceback: nested too deep, no object, a version that never was."""
+    kept = backed_up(folder)
+    (kept / "manifest.json").write_text(text)
+    with pytest.raises(InputRefused, match="no whole backup"):
+        restored(folder, kept)
+
+
+def test_a_version_that_never_was_is_refused(folder: Path) -> None:
+    """Schema 0 has no tables."""
+    kept = backed_up(folder)
+    told = json.loads((kept / "manifest.json").read_text())
+    (kept / "manifest.json").write_text(json.dumps(told | {"schema": 0}))
+    with pytest.raises(InputRefused, match="no whole backup"):
+        restored(folder, kept)
+
+
+def test_a_link_to_an_empty_folder_is_that_folder(folder: Path) -> None:
+    """The backup is in it, and the link is still one."""
+    (folder / "disk").mkdir()
+    (folder / "kept").symlink_to("disk")
+    kept = backed_up(folder)
+    assert kept.is_symlink()
+    assert (folder / "disk/manifest.json").exists()
+    restored(folder, kept)
+    assert [(2,)] == rows(folder / RECORD, "SELECT count(*) FROM scrapes")
+
+
+def test_a_second_backup_leaves_the_first_alone(folder: Path) -> None:
+    """Stopped in the midst of its files the first keeps them, and is refused, as the second has filled the folder."""
+    with subprocess.Popen(
+        [sys.executable, "-c", STOPS, "backup", "kept"], cwd=folder, env=environment(), stderr=subprocess.PIPE
+    ) as first:
+        _, status = os.waitpid(first.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        try:
+            kept = backed_up(folder)
+            assert 1 == len(list(folder.glob(".kept.*.unfinished/polls.parquet")))
+        finally:
+            first.send_signal(signal.SIGCONT)
+        assert first.stderr is not None
+        assert b"was filled meanwhile" in first.stderr.read()
+    assert InputRefused.exit_code == first.returncode
+    assert [] == list(folder.glob(".kept.*"))
+    restored(folder, kept)
+    assert [(2,)] == rows(folder / RECORD, "SELECT count(*) FROM scrapes")
+
+
+def test_only_what_a_backup_of_that_name_left_is_cleared(folder: Path) -> None:
+    """What a killed one left goes; another backup's, and a folder that somebody else made, stay."""
+    for name in (".kept.123.unfinished", ".kept.2.123.unfinished", ".kept.notes.unfinished", "kept.unfinished"):
+        (folder / name).mkdir()
+    backed_up(folder)
+    left = sorted(path.name for path in folder.iterdir() if "unfinished" in path.name)
+    assert [".kept.2.123.unfinished", ".kept.notes.unfinished", "kept.unfinished"] == left
+
+
+def test_new_folders_are_durable_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a folder whose parents are new too every parent is synced."""
+    synced: list[Path] = []
+    monkeypatch.setattr(files, "sync", synced.append)
+    files.make_folder(tmp_path / "a/b/c")
+    assert [tmp_path, tmp_path / "a", tmp_path / "a/b"] == synced

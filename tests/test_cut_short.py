@@ -1,0 +1,74 @@
+"""A database that was cut short is refused before anything is put into it, and one that DuckDB shortened is not."""
+
+import asyncio
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from collector.clock import SimulatedClock
+from collector.errors import RecordUnreadable
+from collector.record import spool
+from collector.record.database import connect
+from collector.record.reading import reading
+from collector.record.schema import migrate
+from collector.storage.drain import drain
+from tests.polling import START, configure, poolscope, rows
+from tests.test_spool import RUN, SLOT, a_round
+
+pytestmark = pytest.mark.floor
+
+CLOCK = SimulatedClock(START)
+# Texts that do not get small, so that they take many blocks.
+FILL = """INSERT INTO scrapes (run, project, pool, slot, outcome, interval_seconds, body)
+    SELECT now(), 'p', 'pool-' || i, TIMESTAMP '2026-01-01' + INTERVAL (i) MINUTE, 'ok', 60,
+    (SELECT string_agg(md5((i * 100 + j)::VARCHAR), '') FROM range(100) u(j)) FROM range(1500) t(i)"""
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """Return a database of a few megabytes."""
+    file = tmp_path / "data/poolscope.duckdb"
+    file.parent.mkdir()
+    with duckdb.connect(file) as connection:
+        migrate(connection, 0, "test")
+        connection.execute(FILL)
+        connection.execute("CHECKPOINT")
+    return file
+
+
+@pytest.mark.parametrize("bytes_lost", [1, 4096, 1 << 20])
+def test_a_file_that_was_cut_is_refused(database: Path, bytes_lost: int) -> None:
+    """By the drain, which leaves the polls in the spool, and by whoever reads."""
+    folder = database.parent / "spool"
+    spool.write(folder, SLOT, RUN, a_round())
+    database.write_bytes(database.read_bytes()[:-bytes_lost])
+    with pytest.raises(RecordUnreadable, match=r"damaged|cut short"):
+        asyncio.run(drain(database, folder, CLOCK, 0.0))
+    assert 1 == len(spool.waiting(folder))
+    with pytest.raises(RecordUnreadable, match=r"damaged|cut short"), reading(database, folder, CLOCK.pause) as record:
+        record.execute("SELECT max(body) FROM scrapes").fetchall()
+
+
+def test_the_command_says_so(database: Path) -> None:
+    """Exit 5 with the mend."""
+    folder = database.parent.parent
+    configure(folder, "http://127.0.0.1:9")
+    database.write_bytes(database.read_bytes()[: -(1 << 19)])
+    for words in (("status",), ("waits",), ("compact",), ("backup", "kept")):
+        done = poolscope(folder, *words)
+        assert (5, "Traceback" in done.stderr) == (done.returncode, False), done.stderr
+        assert "move it away" in done.stderr
+
+
+def test_a_file_that_duckdb_shortened_is_whole(database: Path) -> None:
+    """Rows at its end that were deleted leave a header that names more blocks than there are."""
+    with duckdb.connect(database) as connection:
+        connection.execute("CREATE TABLE more AS FROM scrapes")
+        connection.execute("CHECKPOINT")
+        connection.execute("DROP TABLE more")
+        connection.execute("CHECKPOINT")
+    for read_only in (True, False):
+        with connect(database, read_only=read_only) as record:
+            assert [(1500,)] == record.execute("SELECT count(*) FROM scrapes").fetchall()
+    assert [(1500,)] == rows(database, "SELECT count(*) FROM scrapes")

@@ -1,0 +1,128 @@
+"""Every path that a user names is that path, and no pattern, home folder or column of a partition."""
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from collector.cli import Context
+from collector.clock import SimulatedClock
+from collector.commands.backup import command as backup
+from collector.commands.compact import command as compact
+from collector.commands.export import command as export
+from collector.commands.import_ import command as import_
+from collector.commands.prune import command as prune
+from collector.commands.restore import command as restore
+from collector.errors import InputRefused, RecordUnreadable
+from collector.record import spool
+from collector.record.reading import reading
+from collector.sandbox.traces import read_trace
+from tests.polling import START, configure, rows, take_in
+from tests.test_spool import RUN, SLOT, a_round
+
+# What DuckDB takes for more than a name, each with a name that the pattern would fit.
+NAMES = {
+    "a*c": "abc",
+    "a?c": "axc",
+    "[x]y": "xy",
+    "a[!b]": "ac",
+    "**": "other",
+    "{a,b}": "a",
+    "back\\slash": "backslash",
+    "quo'te": "quote",
+    "month=3": "month=4",
+    "~": "home",
+}
+# In which DuckDB can keep a database.
+HOMES = {name: decoy for name, decoy in NAMES.items() if not {"?", "\\"} & set(name)}
+CSV = "slot,pool,type,total,Queue\n2026-01-15T08:00Z,{0},train,1,1\n2026-01-15T08:01Z,{0},train,2,2\n"
+
+
+def called(folder: Path, command: object, *words: str) -> None:
+    context = Context({}, SimulatedClock(START), folder / "poolscope.toml")
+    command.main(list(words), standalone_mode=False, obj=context)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("name", "decoy"), NAMES.items(), ids=NAMES)
+def test_a_file_that_is_imported_is_the_named_one(tmp_path: Path, name: str, decoy: str) -> None:
+    """CSV and Parquet, beside a file that its name would fit as a pattern."""
+    configure(tmp_path, "http://127.0.0.1:9")
+    for pool, stem in (("right", name), ("wrong", decoy)):
+        (tmp_path / f"{stem}.csv").write_text(CSV.format(pool))
+        query = f"SELECT TIMESTAMP '2026-01-15' + INTERVAL (i) MINUTE AS slot, '{pool}2' AS pool, 't' AS type"
+        with duckdb.connect() as connection:
+            connection.sql(f"{query} FROM range(2) t(i)").write_parquet(str(tmp_path / "made"))
+        (tmp_path / "made").rename(tmp_path / f"{stem}.parquet")
+    called(tmp_path, import_, str(tmp_path / f"{name}.csv"), str(tmp_path / f"{name}.parquet"))
+    record = tmp_path / "data/poolscope.duckdb"
+    assert [("right",), ("right2",)] == rows(record, "SELECT DISTINCT pool FROM snapshots ORDER BY pool")
+
+
+@pytest.mark.parametrize(("name", "decoy"), HOMES.items(), ids=HOMES)
+def test_a_project_may_lie_in_a_folder_of_any_name(tmp_path: Path, name: str, decoy: str) -> None:
+    """Spool, export, backup, compaction, prune, restore and estimates are of its own files."""
+    for stem, pool in ((decoy, "wrong"), (name, "right")):
+        folder = tmp_path / stem
+        folder.mkdir()
+        configure(folder, "http://127.0.0.1:9")
+        (folder / "given.csv").write_text(CSV.format(pool))
+        called(folder, import_, str(folder / "given.csv"))
+        spool.write(folder / "data/spool", SLOT, RUN, a_round())
+        with reading(folder / "data/poolscope.duckdb", folder / "data/spool", SimulatedClock(START).pause) as record:
+            found = record.execute("SELECT DISTINCT pool FROM scrapes WHERE outcome = 'ok' ORDER BY pool").fetchall()
+        assert [("a",), (pool,)] == found
+        called(folder, backup, str(folder / "kept"))
+        called(folder, compact)
+        called(folder, export, "--output", str(folder / "out.csv"))
+        assert pool in (folder / "out.csv").read_text()
+    called(folder, prune, "--before", "2026-01-15T08:01Z", "--backup", str(folder / "kept"))
+    (folder / "data/poolscope.duckdb").unlink()
+    called(folder, restore, str(folder / "kept"))
+    record_file = folder / "data/poolscope.duckdb"
+    assert [("a",), ("right",)] == rows(record_file, "SELECT DISTINCT pool FROM snapshots ORDER BY pool")
+
+
+@pytest.mark.parametrize("name", ["a?c", "back\\slash"])
+def test_a_database_that_duckdb_would_look_for_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+    """The poll stays in the spool, and nothing is made at the other place."""
+    folder = tmp_path / name
+    folder.mkdir()
+    spool.write(folder / "spool", SLOT, RUN, a_round())
+    with pytest.raises(RecordUnreadable, match="rename the folder"):
+        take_in(folder)
+    assert 1 == len(spool.waiting(folder / "spool"))
+    assert [folder] == list(tmp_path.iterdir())
+
+
+def test_a_prune_asks_the_named_backup(tmp_path: Path) -> None:
+    """Rows that only the backup beside it holds stay."""
+    for stem, pool in (("mine", "right"), ("others", "wrong")):
+        folder = tmp_path / stem
+        folder.mkdir()
+        configure(folder, "http://127.0.0.1:9")
+        (folder / "given.csv").write_text(CSV.format(pool))
+        called(folder, import_, str(folder / "given.csv"))
+    called(tmp_path / "mine", backup, str(tmp_path / "bkx"))
+    called(tmp_path / "others", backup, str(tmp_path / "bk?"))
+    with pytest.raises(InputRefused, match="lacks"):
+        called(tmp_path / "mine", prune, "--before", "2026-01-15T08:01Z", "--backup", str(tmp_path / "bk?"))
+
+
+def test_a_trace_is_the_named_file(tmp_path: Path) -> None:
+    """Beside one that its name would fit as a pattern."""
+    for stem, pool in (("t[1]", "right"), ("t1", "wrong")):
+        query = f"""SELECT '1' AS job_id, '{pool}' AS pool, 't' AS type, TIMESTAMP '2026-01-01' AS submit,
+            TIMESTAMP '2026-01-02' AS start, TIMESTAMP '2026-01-03' AS "end", 'Completed' AS final, 1 AS gpus"""
+        with duckdb.connect() as connection:
+            connection.sql(query).write_parquet(str(tmp_path / f"{stem}.parquet"))
+    assert ["right"] == [pool.id for pool in read_trace(tmp_path / "t[1].parquet").pools]
+
+
+@pytest.mark.parametrize("name", ["a\\[b].csv", "\udcff.csv"], ids=["backslash and bracket", "no UTF-8"])
+def test_a_name_that_duckdb_cannot_read_is_refused(tmp_path: Path, name: str) -> None:
+    """No pattern of it fits that name alone: the message says to rename it."""
+    configure(tmp_path, "http://127.0.0.1:9")
+    (tmp_path / name).write_text(CSV.format("right"))
+    with pytest.raises(InputRefused, match="rename it"):
+        called(tmp_path, import_, str(tmp_path / name))
+    (tmp_path / name).unlink()
