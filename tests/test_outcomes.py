@@ -5,6 +5,7 @@ import socket
 import ssl
 import subprocess
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from tests.scripted import Act, Scripted, answer, close, cut_off, drip, hang, re
 
 DATE = r"(?i)x-sdk-date: (\S+)"
 SIGNATURE = r"Signature=([0-9a-f]{64})"
+ALERT = b"\x15\x03\x03\x00\x02\x02"
 FINE = answer(200, GOOD, X_Request_Id="fine")
 
 
@@ -114,6 +116,38 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> Non
         seen = by_pool(collect(tmp_path, [project(server.endpoint, "odd")]))["odd"]
         assert ("tls", 1) == (seen.outcome, seen.attempts)
         assert [] == server.heads
+
+
+@pytest.mark.parametrize(
+    ("words", "outcome", "attempts"),
+    [
+        (b"", "disconnected", 4),
+        (b"\x16\x03", "disconnected", 4),
+        (ALERT + b"\x50", "disconnected", 4),  # internal_error
+        (ALERT + b"\x5a", "disconnected", 4),  # user_canceled
+        (ALERT + b"\x46", "tls", 1),  # protocol_version
+        (ALERT + b"\x30", "tls", 1),  # unknown_ca
+        (ALERT + b"\x74", "tls", 1),  # certificate_required
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "tls", 1),
+    ],
+)
+def test_a_handshake_that_is_cut_may_pass(tmp_path: Path, words: bytes, outcome: str, attempts: int) -> None:
+    """Only what no second handshake mends, no trust and no common version, is a TLS failure and not tried again."""
+
+    def cut(listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                with listener.accept()[0] as client:
+                    client.recv(4096)
+                    client.sendall(words)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        cutting = threading.Thread(target=cut, args=(listener,))
+        cutting.start()
+        seen = collect(tmp_path, [project(f"https://127.0.0.1:{listener.getsockname()[1]}", "odd")]).scrapes[0]
+        listener.shutdown(socket.SHUT_RDWR)
+        cutting.join()
+    assert (outcome, attempts) == (seen.outcome, seen.attempts)
 
 
 def test_a_failure_says_what_the_server_said(tmp_path: Path) -> None:

@@ -5,6 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Final
+
+PASSING: Final = frozenset(
+    {"throttled", "server_error", "timeout", "refused", "disconnected", "cut_off", "unreachable"}
+)
+"""The outcomes after which another attempt may go better."""
 
 
 @dataclass(slots=True)

@@ -11,12 +11,11 @@ import random
 from dataclasses import dataclass
 
 from collector.api.client import CONNECTIONS, Payload
-from collector.api.outcomes import RequestFailed
+from collector.api.outcomes import PASSING, RequestFailed
 from collector.clock import Clock
 from collector.polling.requests import Answer, Request
 from collector.record.slots import naive
 
-PASSING = frozenset({"throttled", "server_error", "timeout", "refused", "disconnected", "cut_off", "unreachable"})
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 10.0
 # The silence after which a worker is relieved, in real seconds: with 8 workers 16 requests a second are begun even
