@@ -24,6 +24,10 @@ class Token:
         """Return whether a tenth of its life, an hour at most, is all that is left."""
         return now >= self.expires_at - min(LONGEST_MARGIN, (self.expires_at - self.given_at) / 10)
 
+    def over(self, now: datetime) -> bool:
+        """Return whether its life has ended."""
+        return now >= self.expires_at
+
 
 def token_file(database: Path, profile: str, project: str) -> Path:
     """Return where the token of a project is kept: beside the record."""
