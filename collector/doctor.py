@@ -14,9 +14,8 @@ from collector.api.parse import NotJson, WrongShape, parse_statistics
 from collector.clock import Clock
 from collector.config.settings import Config, Project
 from collector.errors import LockHeld, RecordNotWritten
-from collector.polling.backoff import UNAUTHORIZED
 from collector.polling.discovery import parse_pools
-from collector.polling.gate import REFUSED_CREDENTIAL
+from collector.polling.gate import UNAUTHORIZED
 from collector.polling.requests import Session
 from collector.record import spool
 from collector.record.database import Record
@@ -80,7 +79,7 @@ async def look_at_api(session: Session, clock: Clock, timeout: float) -> list[Fi
                 pools, following = parse_pools((await api.list_pools(workspace, None, timeout)).body)
             except RequestFailed as failure:
                 findings.append(_failed(what, failure, f"workspace {workspace}", "listing"))
-                if failure.outcome in REFUSED_CREDENTIAL:
+                if failure.outcome == UNAUTHORIZED:
                     _close_gate(session, failure)
                     return findings
             except (NotJson, WrongShape) as error:

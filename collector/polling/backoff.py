@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from collector.api.outcomes import RequestFailed
+from collector.polling.gate import UNAUTHORIZED
 from collector.polling.requests import Session
 from collector.record import files
 
@@ -16,7 +17,6 @@ FILE: Final = "refused.json"
 # The gateway locks a key for five minutes after more than five failures in a row.
 FIRST_PAUSE: Final = timedelta(minutes=5)
 LONGEST_PAUSE: Final = timedelta(hours=1)
-UNAUTHORIZED: Final = "unauthorized"
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,7 @@ def keep(spool: Path, sessions: Sequence[Session], pauses: Mapping[str, Pause], 
         before = pauses.get(profile)
         if before is not None and not before.over(now):
             continue
-        refusal = session.gate.refusal
-        if refusal is not None and refusal.outcome == UNAUTHORIZED:
+        if session.gate.refused:
             refusals = 1 + (before.refusals if before else 0)
             pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(refusals - 1, 10))
             kept[profile] = Pause(refusals, (now + pause).isoformat(timespec="seconds"))
