@@ -10,7 +10,7 @@ Where do I go to ...?
 - change what is kept, or how both packages read it: `record` (`schema` and `columns`: the tables, `rows`: what a poll
   makes, `spool` and `spooled`: the files of a poll and their reader, `merging`: which of several rows counts,
   `database` and `reading`: opening and refusing, `selection`, `patterns`, `durations`: what a user may ask for)
-- change what is asked of the API, or what counts as which failure: `api` (`client`, `signing`, `auth`, `outcomes`)
+- change what is asked of the API, or what counts as which failure: `api` (`client`, `signing`, `names`, `outcomes`)
 - change what an answer may look like: `api.parse`
 - change how one round over all pools goes (workers, retries, pace): `polling` (`poll`, `discovery`, `scheduler`)
 - change what one slot does, from what is known to the drain: `polling.slot`, `polling.known`

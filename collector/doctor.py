@@ -41,7 +41,7 @@ MENDS: Final = {
     "gone": "take the pool out of the project's list, or look at its id (metadata.name, not the display name)",
     "bad_request": "look at project_id and workspaces of the project",
     "throttled": "lower requests_per_second, or ask who else polls with this account",
-    "timeout": "look at the way to the endpoint: proxy, firewall, DNS; or raise read_timeout",
+    "timeout": "look at the way to the endpoint: proxy, firewall, DNS; or raise the setting that it names",
     "refused": "look at the endpoint's host and port, and at the proxy",
     "unreachable": "look at the endpoint's name, DNS, proxy and network of this machine",
     "disconnected": "look at the proxy, or try again: the connection was closed before an answer",

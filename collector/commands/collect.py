@@ -1,11 +1,11 @@
 """``poolscope collect``: one poll, what cron runs; silent when all is well."""
 
-import asyncio
 import gc
 from pathlib import Path
 
 import click
 
+from collector.api.names import run
 from collector.cli import Context
 from collector.console import log_to, warn
 from collector.errors import PoolscopeError
@@ -29,7 +29,7 @@ def command(context: Context, log: Path | None) -> int:
     config, credentials = context.ready_to_poll()
     database = config.paths.database
     with writing(database):
-        failed = bool(asyncio.run(poll_slot(context.clock, config, credentials)).failures())
+        failed = bool(run(poll_slot(context.clock, config, credentials)).failures())
     if compaction_due(database):
         try:
             # Without the lock: the polls of the next slots do not wait for it.

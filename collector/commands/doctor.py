@@ -1,11 +1,11 @@
 """``poolscope doctor``: what is wrong with configuration, keys, endpoint and record, and how to mend it."""
 
-import asyncio
 from dataclasses import asdict
 
 import click
 
 from collector.api.credentials import AnyCredential, resolve
+from collector.api.names import run
 from collector.cli import Context
 from collector.config.settings import Config
 from collector.console import as_json, say
@@ -31,7 +31,7 @@ def command(context: Context, json_: bool) -> int:
 
     Exit codes: 0 all is well, 1 there are warnings, 2 there are errors.
     """
-    findings = asyncio.run(_look(context))
+    findings = run(_look(context))
     if json_:
         click.echo(as_json([asdict(finding) for finding in findings], indent=2))
     else:

@@ -10,6 +10,7 @@ from datetime import datetime
 import click
 
 from collector.api.credentials import AnyCredential
+from collector.api.names import run
 from collector.cli import Context
 from collector.clock import Clock
 from collector.config.settings import Config
@@ -36,7 +37,7 @@ def command(context: Context) -> None:
     does not end watch.
     """
     config, credentials = context.ready_to_poll()
-    asyncio.run(_watch(context, config, credentials))
+    run(_watch(context, config, credentials))
 
 
 async def _watch(context: Context, config: Config, credentials: Mapping[str, AnyCredential]) -> None:
