@@ -1,5 +1,7 @@
 """What a person or a program is told: sentences and tables on a terminal, one JSON line an event otherwise."""
 
+import codecs
+import io
 import json
 import os
 import sys
@@ -15,6 +17,20 @@ from collector.errors import ConfigError
 
 Item = TypeVar("Item")
 LARGEST_LOG = 1 << 20
+
+
+def tell_in_any_encoding() -> None:
+    """Let both outputs write what their encoding cannot (a GBK locale, an emoji) as JSON's escapes."""
+    codecs.register_error("json", _escaped)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="json")
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 def say(event: str, text: str, **fields: object) -> None:
