@@ -33,6 +33,7 @@ NO_SPACE: Final = 1 << 26
 MUCH_WAITING: Final = 60
 MISSED_SLOTS: Final = 3
 ACTIONS: Final = {"listing": "modelarts:pool:list", "statistics": "modelarts:pool:get"}
+TELL_US: Final = "tell us what it answers"
 MENDS: Final = {
     "unauthorized": "look whether access key and secret key belong together, are active, and of this account",
     "forbidden": "grant the user the action {action} in this project (IAM), or name another credential",
@@ -76,18 +77,20 @@ async def look_at_api(session: Session, clock: Clock, timeout: float) -> list[Fi
         what = f"{project.name}: listing pools"
         for workspace in project.workspaces:
             try:
-                pools, following = parse_pools((await api.list_pools(workspace, None, timeout)).body)
+                page = parse_pools((await api.list_pools(workspace, None, timeout)).body)
             except RequestFailed as failure:
                 findings.append(_failed(what, failure, f"workspace {workspace}", "listing"))
                 if failure.outcome == UNAUTHORIZED:
                     _close_gate(session, failure)
                     return findings
             except (NotJson, WrongShape) as error:
-                findings.append(Finding(what, "error", f"workspace {workspace}: {error}", "tell us what it answers"))
+                findings.append(Finding(what, "error", f"workspace {workspace}: {error}", TELL_US))
             else:
-                more = " and more" if following else ""
-                findings.append(Finding(what, "ok", f"workspace {workspace} has {len(pools):,} pools{more}"))
-                pool = pool or (pools[0].pool if pools else None)
+                more = " and more" if page.following else ""
+                findings.append(Finding(what, "ok", f"workspace {workspace} has {len(page.pools):,} pools{more}"))
+                if page.nameless is not None:
+                    findings.append(Finding(what, "warning", f"workspace {workspace}: {page.nameless}", TELL_US))
+                pool = pool or (page.pools[0].pool if page.pools else None)
     what = f"{project.name}: statistics"
     if pool is None:
         findings.append(Finding(what, "warning", "no pool to ask for", "look at workspaces, or list pools by id"))

@@ -1,5 +1,6 @@
 """Each way in which an answer can fail is its own outcome, kept with its cause, and costs no other pool its sample."""
 
+import codecs
 import json
 import socket
 import ssl
@@ -23,6 +24,8 @@ from tests.scripted import Act, Scripted, answer, close, cut_off, drip, hang, re
 
 DATE = r"(?i)x-sdk-date: (\S+)"
 SIGNATURE = r"Signature=([0-9a-f]{64})"
+# In GBK the second byte of a character may be a backslash.
+IN_CHINESE = '{"error_msg": "资源池乗不存在", "error_code": "ModelArts.50015001"}'
 ALERT = b"\x15\x03\x03\x00\x02\x02"
 FINE = answer(200, GOOD, X_Request_Id="fine")
 
@@ -78,6 +81,15 @@ def turn(folder: Path, *acts: Act) -> tuple[Scrape, int]:
         (answer(200, b'{"statistics": {"items": 7}}'), "wrong_shape", 200, None, 1),
         (error(200, "ModelArts.0010"), "wrong_shape", 200, "ModelArts.0010", 1),
         (answer(200, GOOD, Content_Encoding="gzip"), "wrong_shape", 200, None, 1),
+        (answer(200, GOOD, Content_Encoding="identity, BR"), "wrong_shape", 200, None, 1),
+        (answer(200, GOOD, Content_Encoding="utf8"), "ok", 200, None, 1),
+        (answer(200, GOOD, Content_Encoding="None"), "ok", 200, None, 1),
+        (answer(200, GOOD, Content_Encoding=""), "ok", 200, None, 1),
+        (answer(200, codecs.BOM_UTF8 + GOOD), "ok", 200, None, 1),
+        (answer(200, codecs.BOM_UTF8 * 2 + GOOD), "not_json", 200, None, 1),
+        (answer(404, IN_CHINESE.encode("gbk")), "gone", 404, "ModelArts.50015001", 1),
+        (answer(404, IN_CHINESE.encode("utf-8-sig")), "gone", 404, "ModelArts.50015001", 1),
+        (answer(404, IN_CHINESE.encode("utf-16")), "gone", 404, "ModelArts.50015001", 1),
         (answer(200, b" " * (1 << 20) + GOOD), "too_large", 200, None, 1),
     ],
 )

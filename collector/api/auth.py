@@ -20,6 +20,8 @@ from collector.api.tokens import Token, read_token, write_token
 from collector.clock import Clock
 
 LARGEST_ANSWER: Final = 1 << 20
+# Other words in Content-Encoding (UTF-8, none) are no encodings: gateways write them over plain bodies.
+COMPRESSIONS: Final = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "dcb", "dcz"})
 LIFE_UNSAID = timedelta(hours=1)
 FIRST_PAUSE: Final = 0.5
 """Seconds; doubled after each failure in a row."""
@@ -193,10 +195,10 @@ async def read_body(answered: httpx.Response, largest: int) -> bytes:
     Raises
     ------
     RequestFailed
-        When it is larger, or encoded in a way that was not asked for.
+        When it is larger, or compressed, which was not asked for.
     """
-    encoding = answered.headers.get("content-encoding", "identity").lower()
-    if encoding != "identity":
+    encoding = answered.headers.get("content-encoding", "").lower()
+    if not COMPRESSIONS.isdisjoint(coding.strip() for coding in encoding.split(",")):
         raise RequestFailed("wrong_shape", error_msg=f"content encoding {encoding!r} was not asked for")
     body = bytearray()
     async for chunk in answered.aiter_raw():

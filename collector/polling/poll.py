@@ -1,7 +1,7 @@
 """One poll: every pool of every project once in its slot, each turn a row, whether it succeeded or not."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from collector.api.client import LONGEST_CODE, LONGEST_MESSAGE, ModelArts, Paylo
 from collector.api.outcomes import RequestFailed, error_of
 from collector.api.parse import NotJson, Statistics, WrongShape, parse_statistics
 from collector.clock import Clock
-from collector.polling.discovery import DiscoveredPool, Known, parse_pools, selected
+from collector.polling.discovery import DiscoveredPool, Known, Page, parse_pools, selected
 from collector.polling.requests import Answer, Request, Session
 from collector.polling.scheduler import Limits, Scheduler
 from collector.record.rows import OK, Discovery, Poll, PolledRows, Pool, Scrape, Snapshot
@@ -112,15 +112,17 @@ class _Scraper:
         """Ask for one page of a workspace's pools; `tokens` led to it, the last one names it."""
 
         def answered(answer: Answer) -> None:
-            pools: list[DiscoveredPool] = []
-            following = None
+            page = Page()
             failure = answer.failure
             if answer.payload is not None:
                 try:
-                    pools, following = parse_pools(answer.payload.body)
-                    if following in tokens or len(tokens) > MOST_PAGES:
+                    page = parse_pools(answer.payload.body)
+                    if page.following in tokens or len(tokens) > MOST_PAGES:
                         raise WrongShape("metadata.continue: the pages go round in a circle")
+                    if page.nameless is not None:
+                        failure = self._not_understood(WrongShape(page.nameless), answer.payload)
                 except (NotJson, WrongShape) as error:
+                    page = replace(page, following=None)
                     failure = self._not_understood(error, answer.payload)
             self._result.discoveries.append(
                 Discovery(
@@ -129,23 +131,24 @@ class _Scraper:
                     workspace=workspace,
                     page=len(tokens),
                     slot=self._stamp.slot,
-                    pools=None if failure is not None else len(pools),
+                    pools=None if failure is not None else len(page.pools),
                     **_turn(answer, failure),
                 )
             )
-            for pool in pools:
+            for pool in page.pools:
                 self._describe(pool, workspace)
-            self._scrape(pools)
-            if failure is None and following is not None:
-                self._list(workspace, (*tokens, following))
+            self._scrape(page.pools)
+            # Where an item was not understood it may be any pool: no pool is gone for not being listed.
+            self.discovered = bool(self.discovered) and failure is None
+            if page.following is not None:
+                self._list(workspace, (*tokens, page.following))
             else:
-                self._listed(whole=failure is None)
+                self._listed()
 
         self._add(lambda api, timeout: api.list_pools(workspace, tokens[-1] if tokens else None, timeout), answered)
 
-    def _listed(self, *, whole: bool) -> None:
+    def _listed(self) -> None:
         """Take note that a workspace's last page is in; once all are, what none of them lists may be gone."""
-        self.discovered = bool(self.discovered) and whole
         self._open_listings -= 1
         if self._open_listings == 0 and self.discovered:
             known = {pool.pool for pool in self._known.pools.get(self.session.project.name, ())}
