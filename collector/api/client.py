@@ -12,6 +12,7 @@ from collector import __version__
 from collector.api.auth import Authentication, read_body
 from collector.api.on_the_way import failed_on_the_way
 from collector.api.outcomes import RequestFailed, error_of, outcome_of
+from collector.api.proxies import proxies
 from collector.errors import ConfigError
 
 LARGEST_STATISTICS = 1 << 20
@@ -60,14 +61,20 @@ def new_clients(concurrency: int, timeouts: Timeouts, *, loopback: bool) -> list
     try:
         # A proxy has no way to this machine's own loopback.
         context = httpx.create_ssl_context(trust_env=not loopback)
+        by_pattern = {} if loopback else proxies()
+        # No bound here: a request that stays silent holds its connection while another takes its turn.
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=CONNECTIONS)
         return [
             httpx.AsyncClient(
                 verify=context,
-                trust_env=not loopback,
+                trust_env=False,
+                mounts={
+                    pattern: httpx.AsyncHTTPTransport(verify=context, limits=limits, proxy=proxy) if proxy else None
+                    for pattern, proxy in by_pattern.items()
+                },
                 follow_redirects=False,
                 timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect),
-                # No bound here: a request that stays silent holds its connection while another takes its turn.
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=CONNECTIONS),
+                limits=limits,
                 headers=HEADERS,
             )
             for _ in range(-(-concurrency // CONNECTIONS))
@@ -76,7 +83,7 @@ def new_clients(concurrency: int, timeouts: Timeouts, *, loopback: bool) -> list
         # The message of the error is not shown: a proxy's address may hold a password.
         raise ConfigError(
             "the environment names a proxy or certificates that cannot be used: look at HTTPS_PROXY, HTTP_PROXY, "
-            "ALL_PROXY (http:// or https://), SSL_CERT_FILE and SSL_CERT_DIR"
+            "ALL_PROXY (http:// or https://, a host, a port up to 65535), SSL_CERT_FILE and SSL_CERT_DIR"
         ) from None
 
 

@@ -9,7 +9,7 @@ from collector.api.names import run
 from collector.cli import Context
 from collector.console import log_to, warn
 from collector.errors import PoolscopeError
-from collector.polling.slot import poll_slot
+from collector.polling.slot import poll_slot, warn_of_proxies
 from collector.storage.compaction import compact, compaction_due
 from collector.storage.lock import writing
 
@@ -27,6 +27,7 @@ def command(context: Context, log: Path | None) -> int:
     if log is not None:
         log_to(log)
     config, credentials = context.ready_to_poll()
+    warn_of_proxies()
     database = config.paths.database
     with writing(database):
         failed = bool(run(poll_slot(context.clock, config, credentials)).failures())

@@ -6,6 +6,7 @@ import click
 
 from collector.api.credentials import AnyCredential, resolve
 from collector.api.names import run
+from collector.api.proxies import NO_HOST, unread_exceptions
 from collector.cli import Context
 from collector.config.settings import Config
 from collector.console import as_json, say
@@ -78,6 +79,8 @@ async def _look_at_apis(context: Context, config: Config) -> list[Finding]:
             findings.append(Finding("credentials", "ok", f"{name} is there"))
     projects = tuple(project for project in config.projects if project.credentials in credentials)
     timeout = config.collect.total_timeout.total_seconds()
+    for exception in unread_exceptions():
+        findings.append(Finding("network", "warning", f"NO_PROXY: {exception} {NO_HOST}"))
     try:
         async with open_sessions(
             projects, credentials, config.collect, context.clock, config.paths.database

@@ -16,7 +16,7 @@ from collector.clock import Clock
 from collector.config.settings import Config
 from collector.console import say, warn
 from collector.errors import ConfigError, LockHeld, PoolscopeError
-from collector.polling.slot import poll_slot
+from collector.polling.slot import poll_slot, warn_of_proxies
 from collector.record.durations import say_duration
 from collector.record.slots import slot_of
 from collector.storage.compaction import compaction_due
@@ -37,6 +37,7 @@ def command(context: Context) -> None:
     does not end watch.
     """
     config, credentials = context.ready_to_poll()
+    warn_of_proxies()
     run(_watch(context, config, credentials))
 
 

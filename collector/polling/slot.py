@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from collector.api.credentials import AnyCredential
+from collector.api.proxies import NO_HOST, unread_exceptions
 from collector.clock import Clock
 from collector.config.settings import CollectSettings, Config
 from collector.console import warn
@@ -96,6 +97,12 @@ async def poll_slot(clock: Clock, config: Config, credentials: Mapping[str, AnyC
         _tell_failures(result.failures())
     _tell_drained(drained)
     return result
+
+
+def warn_of_proxies() -> None:
+    """Tell of exceptions from the proxy that no poll goes by."""
+    for exception in unread_exceptions():
+        warn("no_proxy", f"NO_PROXY: {exception} {NO_HOST}", variable="NO_PROXY", exception=exception)
 
 
 def _tell_failures(failures: list[Discovery | Scrape]) -> None:
