@@ -1,5 +1,6 @@
 """One poll: every pool of every project once in its slot, each turn a row, whether it succeeded or not."""
 
+from asyncio import Event
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -29,7 +30,9 @@ class PollStamp:
     command: str
 
 
-async def poll(sessions: Sequence[Session], stamp: PollStamp, clock: Clock, limits: Limits, known: Known) -> PolledRows:
+async def poll(
+    sessions: Sequence[Session], stamp: PollStamp, clock: Clock, limits: Limits, known: Known, end: Event
+) -> PolledRows:
     """Poll all pools of all projects once.
 
     Parameters
@@ -42,6 +45,8 @@ async def poll(sessions: Sequence[Session], stamp: PollStamp, clock: Clock, limi
         What stamps and what bounds the requests.
     known
         What has its sample of this slot already, which is not asked, and which pools there are.
+    end
+        Once it is set the poll ends with the answers that it has.
 
     Returns
     -------
@@ -53,7 +58,7 @@ async def poll(sessions: Sequence[Session], stamp: PollStamp, clock: Clock, limi
     scrapers = [_Scraper(session, stamp, scheduler, result, known) for session in sessions]
     for scraper in scrapers:
         scraper.start()
-    await scheduler.run()
+    await scheduler.run(end)
     ended = naive(clock.now())
     for scraper in scrapers:
         scraper.finish()

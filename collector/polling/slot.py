@@ -1,5 +1,6 @@
 """One slot: poll it, keep what was seen, take it into the database if that can be had, and tell what was not well."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -33,6 +34,7 @@ async def collect_slot(
     now: datetime,
     command: str,
     known: Known,
+    end: asyncio.Event | None = None,
 ) -> PolledRows:
     """Poll a slot; when this returns, the rows of the result are kept durably in the spool.
 
@@ -44,6 +46,8 @@ async def collect_slot(
         Which command polls; it is kept with the poll.
     known
         What spool and database know of the slot and the pools.
+    end
+        Once it is set the poll ends with the answers that it has.
 
     Raises
     ------
@@ -63,7 +67,7 @@ async def collect_slot(
     )
     pauses = backoff.read(spool_folder)
     backoff.close_gates(sessions, pauses, now)
-    result = await poll(sessions, stamp, clock, limits, known)
+    result = await poll(sessions, stamp, clock, limits, known, end or asyncio.Event())
     backoff.keep(spool_folder, sessions, pauses, now)
     if result.scrapes or result.discoveries:
         spool.write(spool_folder, stamp.slot, stamp.run, result)
@@ -76,8 +80,12 @@ def drain_wait(settings: CollectSettings, now: datetime) -> float:
     return max(0.0, min(LONGEST_DRAIN_WAIT, left / 2).total_seconds())
 
 
-async def poll_slot(clock: Clock, config: Config, credentials: Mapping[str, AnyCredential]) -> PolledRows:
+async def poll_slot(
+    clock: Clock, config: Config, credentials: Mapping[str, AnyCredential], end: asyncio.Event | None = None
+) -> PolledRows:
     """Poll the slot that it is now, keep what was seen, drain, and tell what was not well; under the process lock.
+
+    Once `end` is set the poll ends with the answers that it has.
 
     Raises
     ------
@@ -90,7 +98,7 @@ async def poll_slot(clock: Clock, config: Config, credentials: Mapping[str, AnyC
     slot = naive(slot_of(now, settings.interval))
     known = read_known(paths.database, paths.spool, slot, settings.discovery_interval)
     async with open_sessions(config.projects, credentials, settings, clock, paths.database) as sessions:
-        result = await collect_slot(sessions, settings, paths.spool, clock, now, "collect", known)
+        result = await collect_slot(sessions, settings, paths.spool, clock, now, "collect", known, end)
     try:
         drained = await drain(paths.database, paths.spool, clock, drain_wait(settings, clock.now()))
     finally:
