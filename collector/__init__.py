@@ -17,10 +17,11 @@ Where do I go to ...?
 - change how the database takes rows in, stays small, comes and goes: `storage` (`drain`, `compaction`, `backups`, ...)
 - change what can be configured: `config`
 - change what a user types: `cli`, `commands`
+- change what is found before it costs slots: `doctor` (`endpoint`, `files`, `stored`)
 - change the stand-in for the API: `sandbox`
 
 At the top lies what belongs to none of them: `cli` (the composition root), `clock`, `console` and `errors`, which all
-use; `doctor` and `status`, which look at all of them; `demo`, which plays them, and `crontab`, which starts them.
+use; `status`, which looks at the record; `demo`, which plays them, and `crontab`, which starts them.
 The tables' dictionary is data/README.md.
 """
 

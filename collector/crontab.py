@@ -14,6 +14,7 @@ from collector.errors import ConfigError
 COLLECT: Final = "poolscope"
 REPORT: Final = "poolscope report"
 MORNING: Final = "10 6 * * *"
+LOG: Final = "collect.log"
 KEEP: Final = "90"
 WAY_VARIABLES: Final = frozenset(
     {"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"}
@@ -39,7 +40,7 @@ def crontab_line(config: Config, file: Path, python: str, now: datetime) -> str:
     ConfigError
         When cron cannot run at this interval, or a path cannot stand in a crontab.
     """
-    log = config.paths.database.with_name("collect.log")
+    log = config.paths.database.with_name(LOG)
     call = _call(file, python, ["collect", "--log", str(log)])
     return _line(_fields(config.collect.interval, now), call, _mark(file, COLLECT))
 

@@ -60,6 +60,7 @@ ROOMS = {
     "config": {"record", "api", "errors"},
     "storage": {"record", "clock", "errors"},
     "polling": {"record", "api", "config", "storage", "clock", "console", "errors"},
+    "doctor": {"record", "api", "config", "polling", "storage", "clock", "errors"},
     "sandbox": {"record", "api", "clock", "errors"},
 }
 WORLD = {"collector/cli.py", "collector/clock.py"}

@@ -11,7 +11,10 @@ from collector.cli import Context
 from collector.config.settings import Config
 from collector.console import as_json, say
 from collector.crontab import has_line, read_crontab
-from collector.doctor import Finding, look_at_api, look_at_files, look_at_record, not_asked, worst
+from collector.doctor.endpoint import look_at_api, not_asked
+from collector.doctor.files import look_at_files
+from collector.doctor.findings import Finding, worst
+from collector.doctor.stored import look_at_record
 from collector.errors import ConfigError, RecordUnreadable
 from collector.polling import backoff
 from collector.polling.sessions import open_sessions

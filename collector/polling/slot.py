@@ -137,6 +137,9 @@ def _tell_failures(failures: list[Discovery | Scrape]) -> None:
 def _tell_drained(drained: Drained) -> None:
     for path in drained.set_aside:
         warn("set_aside", f"{path}: damaged, set aside; poolscope status names it until you remove it", file=str(path))
+    if drained.staying:
+        text = f"{drained.staying[0]} can be neither moved nor removed ({len(drained.staying)} such): mend its folder"
+        warn("staying", text, file=str(drained.staying[0]), files=len(drained.staying))
     if drained.waits_because:
         warn(
             "spool_waits",
