@@ -7,6 +7,7 @@ from typing import Final
 from collector.config.settings import Config
 from collector.doctor.findings import Finding
 from collector.errors import LockHeld, RecordNotWritten
+from collector.polling.pace import too_slow
 from collector.record.database import Record
 from collector.record.durations import say_duration
 from collector.record.slots import naive, slot_of
@@ -14,6 +15,9 @@ from collector.storage.lock import writing
 from collector.storage.pools import describe, unknown_flavors
 
 MISSED_SLOTS: Final = 3
+POOLS: Final = """SELECT sum(pools) FROM (
+    SELECT arg_max(pools, run) AS pools FROM polls WHERE list_contains($1, project) GROUP BY project
+)"""
 
 
 def look_at_record(record: Record, config: Config, now: datetime, scheduled: bool | None) -> Iterator[Finding]:
@@ -43,6 +47,10 @@ def look_at_record(record: Record, config: Config, now: datetime, scheduled: boo
         yield from _holder(config)
     else:
         yield Finding("schedule", "ok", f"the last observed slot is {last:%Y-%m-%d %H:%M}Z{by}")
+    polled = record.execute(POOLS, [[project.name for project in config.projects]]).fetchall()[0][0]
+    if slow := too_slow(config.collect, polled or 0):
+        told, _, mend = slow.partition(": ")
+        yield Finding("pace", "warning", told, mend)
     pools, _ = describe(record, config.flavors)
     if unknown := unknown_flavors(pools, config.flavors):
         told = f"no cards a node for {', '.join(unknown)}"

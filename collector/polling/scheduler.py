@@ -22,6 +22,7 @@ LONGEST_DELAY = 10.0
 # where none is answered.
 PATIENCE = 0.5
 MOST_WORKERS = 256
+DEADLINE = "deadline"
 # A gateway refuses a signature in milliseconds: a request that is silent for so many seconds was not refused.
 NOT_REFUSED = 2.0
 SILENT = RequestFailed("timeout")
@@ -127,7 +128,7 @@ class Scheduler:
         await self._turn()
         left = self._limits.deadline - self._clock.monotonic()
         if left <= 0:
-            raise NotAsked("deadline", error_msg="the slot's deadline had passed before this was asked")
+            raise NotAsked(DEADLINE, error_msg="the slot's deadline had passed before this was asked")
         request.attempts += 1
         request.started_at = request.started_at or self._clock.now()
         loop = asyncio.get_running_loop()

@@ -13,9 +13,10 @@ from collector.console import warn
 from collector.polling import backoff
 from collector.polling.discovery import Known
 from collector.polling.known import read_known
+from collector.polling.pace import out_of_time
 from collector.polling.poll import PollStamp, poll
 from collector.polling.requests import Session
-from collector.polling.scheduler import Limits
+from collector.polling.scheduler import DEADLINE, Limits
 from collector.polling.sessions import open_sessions
 from collector.record import spool
 from collector.record.rows import Discovery, PolledRows, Scrape
@@ -103,6 +104,7 @@ async def poll_slot(
         drained = await drain(paths.database, paths.spool, clock, drain_wait(settings, clock.now()))
     finally:
         _tell_failures(result.failures())
+        _tell_pace(settings, result)
     _tell_drained(drained)
     return result
 
@@ -132,6 +134,13 @@ def _tell_failures(failures: list[Discovery | Scrape]) -> None:
     more = len(failures) - MOST_WARNINGS
     if more > 0:
         warn("more_failed", f"and {more} more; poolscope status counts them by cause", more=more)
+
+
+def _tell_pace(settings: CollectSettings, result: PolledRows) -> None:
+    unasked = sum(scrape.outcome == DEADLINE for scrape in result.scrapes)
+    if unasked:
+        pools = len(result.scrapes)
+        warn("out_of_time", text := out_of_time(settings, pools, unasked), unasked=unasked, pools=pools, message=text)
 
 
 def _tell_drained(drained: Drained) -> None:
