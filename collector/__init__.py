@@ -11,17 +11,18 @@ Where do I go to ...?
   makes, `spool` and `spooled`: the files of a poll and their reader, `merging`: which of several rows counts,
   `database`, `header`, `paths` and `reading`: opening and refusing, `selection`, `patterns`, `durations`: what a user
   may ask for)
-- change what is asked of the API, or what counts as which failure: `api` (`client`, `signing`, `auth`, `outcomes`)
+- change what is asked of the API, or what counts as which failure: `api` (`client`, `signing`, `names`, `outcomes`)
 - change what an answer may look like: `api.parse`
 - change how one round over all pools goes (workers, retries, pace): `polling` (`poll`, `discovery`, `scheduler`)
 - change what one slot does, from what is known to the drain: `polling.slot`, `polling.known`
 - change how the database takes rows in, stays small, comes and goes: `storage` (`drain`, `compaction`, `backups`, ...)
 - change what can be configured: `config`
 - change what a user types: `cli`, `commands`
+- change what is found before it costs slots: `doctor` (`endpoint`, `files`, `stored`)
 - change the stand-in for the API: `sandbox`
 
 At the top lies what belongs to none of them: `cli` (the composition root), `clock`, `console` and `errors`, which all
-use; `doctor` and `status`, which look at all of them; `demo`, which plays them, and `crontab`, which starts them.
+use; `status`, which looks at the record; `demo`, which plays them, and `crontab`, which starts them.
 The tables' dictionary is data/README.md.
 """
 

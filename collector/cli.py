@@ -19,7 +19,7 @@ from collector import __version__
 from collector.api.credentials import AnyCredential, resolve
 from collector.clock import Clock, SystemClock
 from collector.config.settings import Config, read_config
-from collector.console import warn
+from collector.console import tell_in_any_encoding, warn
 from collector.errors import ConfigError, PoolscopeError
 
 COMMANDS = {
@@ -197,6 +197,7 @@ def main() -> NoReturn:
     """Run the command that the arguments name and exit with its code."""
     # The record may hold what only its owner should see: names of pools, load, errors of an account.
     os.umask(0o077)
+    tell_in_any_encoding()
     try:
         code = poolscope.main(prog_name="poolscope", standalone_mode=False)
     except click.ClickException as error:

@@ -1,5 +1,7 @@
 """What a person or a program is told: sentences and tables on a terminal, one JSON line an event otherwise."""
 
+import codecs
+import io
 import json
 import os
 import sys
@@ -11,10 +13,22 @@ from typing import Any, TextIO, TypeVar
 
 import click
 
-from collector.errors import ConfigError
-
 Item = TypeVar("Item")
 LARGEST_LOG = 1 << 20
+
+
+def tell_in_any_encoding() -> None:
+    """Let both outputs write what their encoding cannot (a GBK locale, an emoji) as JSON's escapes."""
+    codecs.register_error("json", _escaped)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="json")
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 def say(event: str, text: str, **fields: object) -> None:
@@ -40,18 +54,19 @@ def _tell(stream: TextIO, event: str, text: str, fields: Mapping[str, object]) -
 def log_to(file: Path) -> None:
     """Send all further output, tracebacks too, to the end of a file; a large one is put aside as its predecessor.
 
-    Raises
-    ------
-    ConfigError
-        When the file cannot be written.
+    Where the file cannot be written the output stays where it goes, and says so: cron sends it by mail.
     """
     try:
         if file.exists() and file.stat().st_size > LARGEST_LOG:
             file.rename(file.with_name(f"{file.name}.1"))
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        # A pipe that nobody reads would be waited for.
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, 0o600)
+        os.set_blocking(descriptor, True)
     except OSError as error:
-        raise ConfigError(f"{file} cannot be written ({error.strerror}): name another file with --log") from None
+        text = f"{file} cannot be written ({error.strerror}), this is told here instead: mend it, or name another --log"
+        warn("log_not_written", text, file=str(file), reason=error.strerror)
+        return
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
         os.dup2(descriptor, stream.fileno())

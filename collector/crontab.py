@@ -14,7 +14,11 @@ from collector.errors import ConfigError
 COLLECT: Final = "poolscope"
 REPORT: Final = "poolscope report"
 MORNING: Final = "10 6 * * *"
+LOG: Final = "collect.log"
 KEEP: Final = "90"
+WAY_VARIABLES: Final = frozenset(
+    {"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"}
+)
 HOUR: Final = timedelta(hours=1)
 MINUTE: Final = timedelta(minutes=1)
 
@@ -36,7 +40,7 @@ def crontab_line(config: Config, file: Path, python: str, now: datetime) -> str:
     ConfigError
         When cron cannot run at this interval, or a path cannot stand in a crontab.
     """
-    log = config.paths.database.with_name("collect.log")
+    log = config.paths.database.with_name(LOG)
     call = _call(file, python, ["collect", "--log", str(log)])
     return _line(_fields(config.collect.interval, now), call, _mark(file, COLLECT))
 
@@ -127,6 +131,11 @@ def what_cron_lacks(config: Config, environment: Mapping[str, str]) -> list[str]
     return lacks
 
 
+def unlike_the_shell(environment: Mapping[str, str]) -> list[str]:
+    """Return the variables that decide how the shell's polls reach the API, which cron does not have."""
+    return [name for name in sorted(environment) if name.upper() in WAY_VARIABLES]
+
+
 def _program() -> str:
     program = shutil.which("crontab")
     if program is None:
@@ -143,7 +152,9 @@ def read_crontab() -> bytes:
         When it cannot be read.
     """
     done = subprocess.run([_program(), "-l"], capture_output=True, check=False)  # noqa: S603 - the user's own crontab
-    if done.returncode and b"no crontab" not in done.stderr:
+    # BusyBox says of a crontab that is not there that it cannot be opened.
+    none_yet = any(sign in done.stderr for sign in (b"no crontab", b"No such file or directory"))
+    if done.returncode and not none_yet:
         raise ConfigError(f"crontab -l failed: {done.stderr.decode(errors='replace').strip()}")
     return b"" if done.returncode else done.stdout
 

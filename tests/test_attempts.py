@@ -142,23 +142,44 @@ def test_what_was_not_asked_before_the_deadline_says_so(tmp_path: Path) -> None:
     assert {0} == {scrape.attempts for scrape in result.scrapes if scrape.outcome == "deadline"}
 
 
-@pytest.mark.parametrize(("status", "outcome"), [(401, "unauthorized"), (403, "forbidden")])
-def test_a_refused_credential_is_used_once_in_a_poll(tmp_path: Path, status: int, outcome: str) -> None:
-    """Of its twenty pools one is asked, all are recorded with the cause; a project with other keys goes on."""
+def test_a_refused_credential_is_used_twice_in_a_poll(tmp_path: Path) -> None:
+    """Of its twenty pools two are asked, all are recorded with the cause; a project with other keys goes on."""
     pools = [f"pool-{number}" for number in range(20)]
     other = type(KEYS)("other", "OTHERKEY", "other-secret")
-    with Scripted({}, error(status, "APIGW.0301", "wrong")) as refusing, Scripted({}, FINE) as fine:
+    with Scripted({}, error(401, "APIGW.0301", "wrong")) as refusing, Scripted({}, FINE) as fine:
         projects = [
             project(refusing.endpoint, *pools, name="refused"),
             project(fine.endpoint, *pools, name="fine", credentials="other"),
         ]
         result = collect(tmp_path, projects, credentials={"default": KEYS, "other": other})
-        assert 1 == sum(refusing.requests.values())
+        assert 2 == sum(refusing.requests.values())
         assert 20 == sum(fine.requests.values())
     refused = [scrape for scrape in result.scrapes if scrape.project == "refused"]
-    assert [(outcome, "APIGW.0301")] * 20 == [(scrape.outcome, scrape.error_code) for scrape in refused]
-    assert [0] * 19 + [1] == sorted(scrape.attempts or 0 for scrape in refused)
+    assert [("unauthorized", "APIGW.0301")] * 20 == [(scrape.outcome, scrape.error_code) for scrape in refused]
+    assert [0] * 18 + [1] * 2 == sorted(scrape.attempts or 0 for scrape in refused)
     assert {"ok"} == {scrape.outcome for scrape in result.scrapes if scrape.project == "fine"}
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refusal_of_one_pool_is_its_own(tmp_path: Path, status: int) -> None:
+    """In each of ten polls, in whatever order they are asked, the other pools have their sample, also in the next."""
+    pools = ["odd", *(f"well-{number}" for number in range(3))]
+    with Scripted({statistics_path("odd"): [error(status, "PDP.0001", "denied by a policy")]}, FINE) as server:
+        for hour in range(10):
+            clock = SimulatedClock(START + timedelta(hours=hour))
+            seen = by_pool(collect(tmp_path, [project(server.endpoint, *pools)], clock))
+            assert {"ok"} == {seen[pool].outcome for pool in pools[1:]}
+            assert {401: "unauthorized", 403: "forbidden"}[status] == seen["odd"].outcome
+
+
+def test_a_forbidden_listing_costs_no_other_project_its_samples(tmp_path: Path) -> None:
+    """The right to list is withdrawn in one project: the other, with the same key, is asked for all its pools."""
+    with Scripted({f"/v2/{PROJECT_ID}/pools": [error(403, "PDP.0001")]}, FINE) as server:
+        projects = [project(server.endpoint, name="unlisted"), project(server.endpoint, *"abcd", name="listed")]
+        for hour in range(6):
+            result = collect(tmp_path, projects, SimulatedClock(START + timedelta(hours=hour)))
+            assert ["ok"] * 4 == [scrape.outcome for scrape in result.scrapes]
+            assert ["forbidden"] == [listing.outcome for listing in result.discoveries]
 
 
 def test_even_where_the_first_request_hangs_a_key_is_not_locked(tmp_path: Path) -> None:
@@ -182,9 +203,9 @@ def test_even_where_the_first_request_hangs_a_key_is_not_locked(tmp_path: Path) 
 
 
 def test_two_profiles_with_one_key_share_its_refusal(tmp_path: Path) -> None:
-    """The gateway locks a key, whatever the profiles are called that hold it: one request, not one a profile."""
+    """The gateway locks a key, whatever the profiles are called that hold it: two requests, not two a profile."""
     with Scripted({}, error(401, "APIGW.0301")) as server:
-        projects = [project(server.endpoint, "a", name=name, credentials=name) for name in ("default", "other")]
+        projects = [project(server.endpoint, *"abc", name=name, credentials=name) for name in ("default", "other")]
         result = collect(tmp_path, projects, credentials=dict.fromkeys(("default", "other"), KEYS))
-        assert 1 == sum(server.requests.values())
-    assert ["unauthorized"] * 2 == [scrape.outcome for scrape in result.scrapes]
+        assert 2 == sum(server.requests.values())
+    assert ["unauthorized"] * 6 == [scrape.outcome for scrape in result.scrapes]

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from collector.clock import SimulatedClock
-from collector.polling.discovery import DiscoveredPool, parse_pools
+from collector.polling.discovery import DiscoveredPool, Page, parse_pools
 from collector.record.reading import reading
 from collector.record.rows import Nodes, PolledRows
 from collector.record.schema import MIGRATIONS
@@ -29,8 +29,8 @@ def item(pool: str, name: str | None = None, **parts: Any) -> dict[str, Any]:  #
     return {"metadata": {"name": pool, "labels": {"os.modelarts/name": name or pool}}} | parts
 
 
-def listing(*items: dict[str, Any]) -> Act:
-    return answer(200, json.dumps({"items": items}).encode())
+def listing(*items: object, following: str | None = None) -> Act:
+    return answer(200, json.dumps({"items": items, "metadata": {"continue": following}}).encode())
 
 
 def asked(seen: list[PolledRows]) -> list[list[str]]:
@@ -81,7 +81,7 @@ def test_known_pools_are_polled_whatever_the_listing_does(tmp_path: Path, failur
     """A listing that fails costs no known pool its sample, and is tried again in the next slot."""
     with Scripted({LISTING: [listing(item("a"), item("b")), *[failure] * 4, listing(item("c"))]}, FINE) as server:
         seen = poll_slots(tmp_path, server.endpoint, 3)
-        assert {scrape.outcome for scrape in seen[2].scrapes} <= {"ok", "forbidden"}
+        assert {"ok"} == {scrape.outcome for scrape in seen[2].scrapes}
         assert 1 < server.requests[LISTING] <= 5
     assert [["a", "b"]] * 3 == asked(seen)
     assert [False] == [poll.discovered for poll in seen[2].polls]
@@ -147,11 +147,24 @@ def test_a_listing_is_read_leniently_but_for_the_id() -> None:
         "spec": {"scope": "Train"},
         "status": 3,
     }
-    pools, token = parse_pools(json.dumps({"items": [described, odd], "metadata": {"continue": ""}}).encode())
+    page = parse_pools(json.dumps({"items": [described, odd], "metadata": {"continue": ""}}).encode())
     nodes = (Nodes(flavor, 5, 4, None, None, None),)
     created = datetime(2022, 9, 16, 3, 10, 40)
     first = DiscoveredPool("a", "Vision", created, "Running", "Dedicate", ("Train",), "fifo", nodes)
-    assert ([first, DiscoveredPool("b")], None) == (pools, token)
+    assert Page((first, DiscoveredPool("b"))) == page
+
+
+@pytest.mark.parametrize("nameless", [{}, {"metadata": {"name": ""}}, {"metadata": {"name": 7}}, None, "pool"])
+def test_an_item_without_an_id_costs_the_others_nothing(tmp_path: Path, nameless: object) -> None:
+    """The rest of its page and the next page are taken, the listing says what it lacks, and no pool is gone for it."""
+    odd = listing(item("a"), nameless, following="2")
+    with Scripted({LISTING: [listing(item("a"), item("b")), odd, listing(item("c"))]}, FINE) as server:
+        seen = poll_slots(tmp_path, server.endpoint, 4)
+    assert [["a", "b"], ["a", "b"], ["a", "b", "c"], ["a", "b", "c"]] == asked(seen)
+    assert [("wrong_shape", True), ("ok", False)] == [
+        (page.outcome, "items[1]" in (page.error_msg or "")) for page in seen[2].discoveries
+    ]
+    assert [False] == [poll.discovered for poll in seen[2].polls]
 
 
 def test_what_a_listing_says_is_stored_as_it_was(tmp_path: Path) -> None:

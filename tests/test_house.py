@@ -28,7 +28,7 @@ PACKAGES = [Path(package.__file__ or "").parent for package in (collector, analy
 FILES = sorted(file for package in PACKAGES for file in package.rglob("*.py"))
 # Who may import what lies outside, besides the standard library: the rest of the house knows nothing of it.
 KEEPERS = {
-    "httpx": {"collector/api/client.py", "collector/api/auth.py"},
+    "httpx": {f"collector/api/{name}.py" for name in ("auth", "client", "on_the_way", "proxies")},
     "duckdb": {
         "collector/storage/backups.py",
         "collector/record/database.py",
@@ -61,6 +61,7 @@ ROOMS = {
     "config": {"record", "api", "errors"},
     "storage": {"record", "clock", "errors"},
     "polling": {"record", "api", "config", "storage", "clock", "console", "errors"},
+    "doctor": {"record", "api", "config", "polling", "storage", "clock", "errors"},
     "sandbox": {"record", "api", "clock", "errors"},
 }
 WORLD = {"collector/cli.py", "collector/clock.py"}

@@ -1,10 +1,12 @@
 """Each way in which an answer can fail is its own outcome, kept with its cause, and costs no other pool its sample."""
 
+import codecs
 import json
 import socket
 import ssl
 import subprocess
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +24,9 @@ from tests.scripted import Act, Scripted, answer, close, cut_off, drip, hang, re
 
 DATE = r"(?i)x-sdk-date: (\S+)"
 SIGNATURE = r"Signature=([0-9a-f]{64})"
+# In GBK the second byte of a character may be a backslash.
+IN_CHINESE = '{"error_msg": "资源池乗不存在", "error_code": "ModelArts.50015001"}'
+ALERT = b"\x15\x03\x03\x00\x02\x02"
 FINE = answer(200, GOOD, X_Request_Id="fine")
 
 
@@ -76,6 +81,15 @@ def turn(folder: Path, *acts: Act) -> tuple[Scrape, int]:
         (answer(200, b'{"statistics": {"items": 7}}'), "wrong_shape", 200, None, 1),
         (error(200, "ModelArts.0010"), "wrong_shape", 200, "ModelArts.0010", 1),
         (answer(200, GOOD, Content_Encoding="gzip"), "wrong_shape", 200, None, 1),
+        (answer(200, GOOD, Content_Encoding="identity, BR"), "wrong_shape", 200, None, 1),
+        (answer(200, GOOD, Content_Encoding="utf8"), "ok", 200, None, 1),
+        (answer(200, GOOD, Content_Encoding="None"), "ok", 200, None, 1),
+        (answer(200, GOOD, Content_Encoding=""), "ok", 200, None, 1),
+        (answer(200, codecs.BOM_UTF8 + GOOD), "ok", 200, None, 1),
+        (answer(200, codecs.BOM_UTF8 * 2 + GOOD), "not_json", 200, None, 1),
+        (answer(404, IN_CHINESE.encode("gbk")), "gone", 404, "ModelArts.50015001", 1),
+        (answer(404, IN_CHINESE.encode("utf-8-sig")), "gone", 404, "ModelArts.50015001", 1),
+        (answer(404, IN_CHINESE.encode("utf-16")), "gone", 404, "ModelArts.50015001", 1),
         (answer(200, b" " * (1 << 20) + GOOD), "too_large", 200, None, 1),
     ],
 )
@@ -114,6 +128,38 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> Non
         seen = by_pool(collect(tmp_path, [project(server.endpoint, "odd")]))["odd"]
         assert ("tls", 1) == (seen.outcome, seen.attempts)
         assert [] == server.heads
+
+
+@pytest.mark.parametrize(
+    ("words", "outcome", "attempts"),
+    [
+        (b"", "disconnected", 4),
+        (b"\x16\x03", "disconnected", 4),
+        (ALERT + b"\x50", "disconnected", 4),  # internal_error
+        (ALERT + b"\x5a", "disconnected", 4),  # user_canceled
+        (ALERT + b"\x46", "tls", 1),  # protocol_version
+        (ALERT + b"\x30", "tls", 1),  # unknown_ca
+        (ALERT + b"\x74", "tls", 1),  # certificate_required
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "tls", 1),
+    ],
+)
+def test_a_handshake_that_is_cut_may_pass(tmp_path: Path, words: bytes, outcome: str, attempts: int) -> None:
+    """Only what no second handshake mends, no trust and no common version, is a TLS failure and not tried again."""
+
+    def cut(listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                with listener.accept()[0] as client:
+                    client.recv(4096)
+                    client.sendall(words)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        cutting = threading.Thread(target=cut, args=(listener,))
+        cutting.start()
+        seen = collect(tmp_path, [project(f"https://127.0.0.1:{listener.getsockname()[1]}", "odd")]).scrapes[0]
+        listener.shutdown(socket.SHUT_RDWR)
+        cutting.join()
+    assert (outcome, attempts) == (seen.outcome, seen.attempts)
 
 
 def test_a_failure_says_what_the_server_said(tmp_path: Path) -> None:

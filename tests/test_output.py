@@ -154,3 +154,20 @@ assert not {"pandas", "numba", "numpy", "scipy"} & set(sys.modules), sys.modules
     )
     assert 0 == done.returncode, done.stderr
     assert "failures" in done.stdout
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "gbk"])
+def test_every_output_is_written_in_every_encoding(tmp_path: Path, encoding: str) -> None:
+    """A pool whose name the locale cannot write is told of in its characters' escapes: JSON stays JSON."""
+    name = "视觉-réseau-🚀"
+    configure(tmp_path, "http://127.0.0.1:9")
+    (tmp_path / "snapshots.csv").write_text(f"slot,pool,type,total,Queue\n2026-01-05T00:00:00Z,{name},train,1,1\n")
+    assert 0 == poolscope(tmp_path, "import", "snapshots.csv", "--interval", "1m").returncode
+    for words in (["status"], ["status", "--json"], ["flows", "--format", "json"]):
+        command = [sys.executable, "-m", "collector", *words]
+        in_it = environment(PYTHONIOENCODING=encoding)
+        done = subprocess.run(command, cwd=tmp_path, env=in_it, capture_output=True, check=False)
+        assert 0 == done.returncode, done.stderr
+        told = done.stdout.decode(encoding)
+        texts = [told] if words[1:] else told.splitlines()
+        assert any(f'"{name}"' in json.dumps(json.loads(text), ensure_ascii=False) for text in texts)

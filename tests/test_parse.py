@@ -155,7 +155,7 @@ def test_wrong_shapes_are_refused_with_their_place(answer: bytes, told: str) -> 
         (body(DOCUMENTED) + b"x", "Extra data"),
         (body(DOCUMENTED)[:20] + b"\xff", "invalid UTF-8 at byte 20"),
         (body(DOCUMENTED).decode().encode("utf-16"), "invalid UTF-8"),
-        (b"\xef\xbb\xbf" + body(DOCUMENTED), "Unexpected UTF-8 BOM"),
+        (b"\xef\xbb\xbf" * 2 + body(DOCUMENTED), "Unexpected UTF-8 BOM"),
         (body({"total": float("nan")}), "NaN is not JSON"),
         (body({"total": float("inf")}), "Infinity is not JSON"),
         (body({"total": float("-inf")}), "-Infinity is not JSON"),

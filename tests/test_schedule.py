@@ -69,6 +69,15 @@ def test_a_line_runs_in_every_slot_in_any_zone(tmp_path: Path, interval: str, of
     assert fields == line_of(tmp_path, interval, timedelta(minutes=offset)).partition(" python")[0]
 
 
+def test_the_first_line_of_a_crontab_on_busybox(tmp_path: Path) -> None:
+    """It says of a crontab that there is not yet that it cannot be opened: the line goes into a new one."""
+    found = prepare(tmp_path)
+    told = "crontab: can't open 'planner': No such file or directory"
+    (tmp_path / "bin" / "crontab").write_text(CRONTAB.replace("no crontab for you", told))
+    assert 0 == poolscope(tmp_path, "schedule", "--install", **found).returncode
+    assert (tmp_path / "crontab").read_text().startswith("0 * * * * ")
+
+
 @pytest.mark.parametrize("interval", ["10s", "90s", "45m", "90m"])
 def test_what_cron_cannot_do_is_refused(tmp_path: Path, interval: str) -> None:
     """Intervals below a minute, and those that do not fit into an hour."""

@@ -1,6 +1,7 @@
 """IAM tokens by password: asked for once, kept between ticks for their owner only, renewed in time and once on 401."""
 
 import json
+import re
 import stat
 from dataclasses import replace
 from datetime import timedelta
@@ -15,13 +16,14 @@ from collector.sandbox.behaviour import Behaviour
 from collector.sandbox.server import Sandbox
 from tests.passing import TIME
 from tests.polling import FAST, GOOD, START, collect, configure, poolscope, project, rows, statistics_path
-from tests.scripted import Act, Scripted, StillPool, answer, drip
+from tests.scripted import Act, Scripted, StillPool, answer, close, drip
 
 PASSWORD = "correct horse battery staple"  # noqa: S105 - of a user of the sandbox alone
 USER = PasswordCredential("default", "sandbox", "sandbox", PASSWORD)
 LIFE = timedelta(hours=10)
 IAM = "/v3/auth/tokens"
 SERVED = Behaviour(password=PASSWORD, token_life=LIFE)
+FINE = answer(200, GOOD)
 POOLS = [StillPool(f"pool-{number}") for number in range(12)]
 
 
@@ -65,13 +67,50 @@ def test_a_refused_token_is_renewed_once(tmp_path: Path, code: str) -> None:
         assert 2 == server.requests[IAM]
 
 
+@pytest.mark.parametrize("failure", [answer(503, b"down"), answer(401, b"{}"), close, drip])
+def test_a_token_that_lives_is_used_where_it_cannot_be_renewed(tmp_path: Path, failure: Act) -> None:
+    """In the last tenth of its life IAM fails, or never ends: every pool has its sample, IAM is asked once a poll.
+
+    The next poll renews it; one whose life has ended is not used.
+    """
+    with Scripted({IAM: [given("the-first-token"), failure, given("another-token"), failure]}, FINE) as server:
+        for after, tokens in ((0, 1), (9.5, 2), (9.6, 3)):
+            assert {"ok"} == outcomes(tick(tmp_path, server.endpoint, timedelta(hours=after)))
+            assert tokens == server.requests[IAM]
+        assert "ok" not in outcomes(tick(tmp_path, server.endpoint, timedelta(hours=10)))
+    used = {re.findall("(?i)x-auth-token: (.*)", head)[0].strip() for head in server.heads if IAM not in head}
+    assert {"the-first-token", "another-token"} == used
+
+
+@pytest.mark.parametrize(
+    ("failure", "outcome"),
+    [(answer(503, b"down"), "server_error"), (answer(429, b""), "throttled"), (close, "disconnected")],
+)
+def test_iams_failure_is_that_of_all_who_wait_for_a_token(tmp_path: Path, failure: Act, outcome: str) -> None:
+    """Of a hundred pools, with four attempts each, the password is sent a handful of times, and all bear the cause."""
+    with Scripted({IAM: [failure]}, FINE) as server:
+        asked = project(server.endpoint, *(f"pool-{number}" for number in range(100)), iam_endpoint=server.endpoint)
+        seen = collect(tmp_path, [asked], SimulatedClock(START), FAST, {"default": USER})
+        assert 2 <= server.requests[IAM] <= 12
+    assert [(outcome, 4)] * 100 == [(scrape.outcome, scrape.attempts) for scrape in seen.scrapes]
+    assert all("no token from" in (scrape.error_msg or "") for scrape in seen.scrapes)
+
+
+def test_iam_that_fails_in_passing_costs_no_sample(tmp_path: Path) -> None:
+    """Twice it is busy, once for as long as it says, then it gives a token: every pool has its sample."""
+    busy = [answer(503, b""), answer(429, b"{}", Retry_After="1")]
+    with Scripted({IAM: [*busy, given("a-late-token")]}, FINE) as server:
+        assert {"ok"} == outcomes(tick(tmp_path, server.endpoint))
+        assert 3 == server.requests[IAM]
+
+
 def test_a_token_that_stays_refused_ends_the_use_of_the_credential(tmp_path: Path) -> None:
-    """Two tokens, two refused requests, and no more; all pools bear the cause, the next poll leaves it alone."""
+    """Two tokens, three refused requests, and no more; all pools bear the cause, the next poll leaves it alone."""
     refused = answer(401, b'{"error_code": "APIGW.0301", "error_msg": "decrypt token fail"}')
     with Scripted({IAM: [given("a-refused-token")]}, refused) as server:
         assert {"unauthorized"} == outcomes(tick(tmp_path, server.endpoint))
         assert {"unauthorized"} == outcomes(tick(tmp_path, server.endpoint, timedelta(minutes=1)))
-        assert (2, 2 + 2) == (server.requests[IAM], sum(server.requests.values()))
+        assert (2, 2 + 3) == (server.requests[IAM], sum(server.requests.values()))
 
 
 def test_a_wrong_password_is_sent_once(tmp_path: Path) -> None:

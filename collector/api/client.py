@@ -1,8 +1,6 @@
 """The ModelArts API of one project: one method an endpoint, payload as received, every failure under its own name."""
 
 import asyncio
-import ssl
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -12,7 +10,9 @@ import httpx
 
 from collector import __version__
 from collector.api.auth import Authentication, read_body
+from collector.api.on_the_way import failed_on_the_way
 from collector.api.outcomes import RequestFailed, error_of, outcome_of
+from collector.api.proxies import proxies
 from collector.errors import ConfigError
 
 LARGEST_STATISTICS = 1 << 20
@@ -63,14 +63,20 @@ def new_clients(concurrency: int, timeouts: Timeouts, *, loopback: bool) -> list
     try:
         # A proxy has no way to this machine's own loopback.
         context = httpx.create_ssl_context(trust_env=not loopback)
+        by_pattern = {} if loopback else proxies()
+        # No bound here: a request that stays silent holds its connection while another takes its turn.
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=CONNECTIONS)
         return [
             httpx.AsyncClient(
                 verify=context,
-                trust_env=not loopback,
+                trust_env=False,
+                mounts={
+                    pattern: httpx.AsyncHTTPTransport(verify=context, limits=limits, proxy=proxy) if proxy else None
+                    for pattern, proxy in by_pattern.items()
+                },
                 follow_redirects=False,
                 timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect),
-                # No bound here: a request that stays silent holds its connection while another takes its turn.
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=CONNECTIONS),
+                limits=limits,
                 headers=HEADERS,
             )
             for _ in range(-(-concurrency // CONNECTIONS))
@@ -79,7 +85,7 @@ def new_clients(concurrency: int, timeouts: Timeouts, *, loopback: bool) -> list
         # The message of the error is not shown: a proxy's address may hold a password.
         raise ConfigError(
             "the environment names a proxy or certificates that cannot be used: look at HTTPS_PROXY, HTTP_PROXY, "
-            "ALL_PROXY (http:// or https://), SSL_CERT_FILE and SSL_CERT_DIR"
+            "ALL_PROXY (http:// or https://, a host, a port up to 65535), SSL_CERT_FILE and SSL_CERT_DIR"
         ) from None
 
 
@@ -202,32 +208,8 @@ class ModelArts:
         return self.clean(answered.headers.get(name), 128)
 
     def _failed_on_the_way(self, error: Exception, answered: httpx.Response | None) -> RequestFailed:
-        # The cause is named before the kind: a refused connection and a TLS failure are both a ConnectError.
-        causes = list(_causes(error))
-        if isinstance(error, TimeoutError | httpx.TimeoutException):
-            outcome = "timeout"
-        elif any(isinstance(cause, ssl.SSLError) for cause in causes):
-            outcome = "tls"
-        elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-            outcome = "refused"
-        elif answered is not None:
-            outcome = "cut_off"
-        elif isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError):
-            outcome = "disconnected"
-        else:
-            outcome = "unreachable"
-        message = self.clean(f"{type(error).__name__}: {error}".rstrip(": "), LONGEST_MESSAGE)
-        if answered is None:
-            return RequestFailed(outcome, error_msg=message)
-        return RequestFailed(
-            outcome, answered.status_code, error_msg=message, request_id=self._header(answered, "x-request-id")
-        )
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        if isinstance(error, BaseExceptionGroup):
-            for part in error.exceptions:
-                yield from _causes(part)
-        error = error.__cause__ or error.__context__
+        failure = self._cleaned(failed_on_the_way(error, answered=answered is not None))
+        if answered is not None:
+            failure.http_status = answered.status_code
+            failure.request_id = self._header(answered, "x-request-id")
+        return failure

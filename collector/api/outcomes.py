@@ -5,6 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Final
+
+PASSING: Final = frozenset(
+    {"throttled", "server_error", "timeout", "refused", "disconnected", "cut_off", "unreachable"}
+)
+"""The outcomes after which another attempt may go better."""
 
 
 @dataclass(slots=True)
@@ -58,7 +64,7 @@ def error_of(body: bytes) -> tuple[str | None, str | None]:
     ('ModelArts.50015001', 'Pool x not found.')
     """
     try:
-        envelope = json.loads(body)
+        envelope = json.loads(_text(body))
     except (ValueError, RecursionError):
         return None, None
     for candidate in _envelopes(envelope):
@@ -67,6 +73,14 @@ def error_of(body: bytes) -> tuple[str | None, str | None]:
         if code is not None or message is not None:
             return None if code is None else str(code), None if message is None else str(message)
     return None, None
+
+
+def _text(body: bytes) -> str:
+    """Decode an error's body, which may be in the encoding of Chinese systems, whatever its head says."""
+    try:
+        return body.decode(json.detect_encoding(body))
+    except UnicodeDecodeError:
+        return body.decode("gb18030", errors="replace")
 
 
 def _envelopes(envelope: object) -> Iterator[dict[str, object]]:

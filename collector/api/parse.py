@@ -1,5 +1,6 @@
 """From the body of an answer to counts: strict where a wrong number could slip in, lenient where documents disagree."""
 
+import codecs
 import json
 from collections import Counter
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ class Statistics:
 
 
 def parse_json(body: bytes) -> Any:  # noqa: ANN401 - JSON is any of its types
-    """Decode one JSON text, refusing what decoders usually let pass.
+    """Decode one JSON text, with or without a byte order mark, refusing what decoders usually let pass.
 
     Raises
     ------
@@ -48,7 +49,8 @@ def parse_json(body: bytes) -> Any:  # noqa: ANN401 - JSON is any of its types
         Duplicate keys, nesting too deep, numbers too long, or text that is not valid Unicode.
     """
     try:
-        return json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        text = body.removeprefix(codecs.BOM_UTF8).decode("utf-8")
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except UnicodeDecodeError as error:
         raise NotJson(f"invalid UTF-8 at byte {error.start}") from None
     except json.JSONDecodeError as error:

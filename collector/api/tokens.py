@@ -24,6 +24,10 @@ class Token:
         """Return whether a tenth of its life, an hour at most, is all that is left."""
         return now >= self.expires_at - min(LONGEST_MARGIN, (self.expires_at - self.given_at) / 10)
 
+    def over(self, now: datetime) -> bool:
+        """Return whether its life has ended."""
+        return now >= self.expires_at
+
 
 def token_file(database: Path, profile: str, project: str) -> Path:
     """Return where the token of a project is kept: beside the record."""
@@ -34,12 +38,15 @@ def token_file(database: Path, profile: str, project: str) -> Path:
 def read_token(file: Path, owner: str) -> Token | None:
     """Return the token that a file keeps for an owner; None where it keeps none, or another's."""
     try:
-        kept = json.loads(file.read_text(encoding="utf-8"))
+        kept = json.loads(files.read_small(file))
         if kept["owner"] != owner:
             return None
-        dates = (datetime.fromisoformat(kept[name]) for name in ("given_at", "expires_at"))
-        return Token(str(kept["value"]), *dates)
-    except (OSError, ValueError, KeyError, TypeError):
+        given_at, expires_at = (datetime.fromisoformat(kept[name]) for name in ("given_at", "expires_at"))
+        value = kept["value"]
+        # Of what cannot stand in a header, or has no zone, no request can be made.
+        whole = given_at.tzinfo and expires_at.tzinfo and value.isascii() and value.isprintable()
+        return Token(value, given_at, expires_at) if whole else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

@@ -1,16 +1,20 @@
 """``poolscope doctor``: what is wrong with configuration, keys, endpoint and record, and how to mend it."""
 
-import asyncio
 from dataclasses import asdict
 
 import click
 
 from collector.api.credentials import AnyCredential, resolve
+from collector.api.names import run
+from collector.api.proxies import NO_HOST, unread_exceptions
 from collector.cli import Context
 from collector.config.settings import Config
 from collector.console import as_json, say
 from collector.crontab import has_line, read_crontab
-from collector.doctor import Finding, look_at_api, look_at_files, look_at_record, not_asked, worst
+from collector.doctor.endpoint import look_at_api, not_asked
+from collector.doctor.files import look_at_files
+from collector.doctor.findings import Finding, worst
+from collector.doctor.stored import look_at_record
 from collector.errors import ConfigError, RecordUnreadable
 from collector.polling import backoff
 from collector.polling.sessions import open_sessions
@@ -31,7 +35,7 @@ def command(context: Context, json_: bool) -> int:
 
     Exit codes: 0 all is well, 1 there are warnings, 2 there are errors.
     """
-    findings = asyncio.run(_look(context))
+    findings = run(_look(context))
     if json_:
         click.echo(as_json([asdict(finding) for finding in findings], indent=2))
     else:
@@ -78,6 +82,8 @@ async def _look_at_apis(context: Context, config: Config) -> list[Finding]:
             findings.append(Finding("credentials", "ok", f"{name} is there"))
     projects = tuple(project for project in config.projects if project.credentials in credentials)
     timeout = config.collect.total_timeout.total_seconds()
+    for exception in unread_exceptions():
+        findings.append(Finding("network", "warning", f"NO_PROXY: {exception} {NO_HOST}"))
     try:
         async with open_sessions(
             projects, credentials, config.collect, context.clock, config.paths.database

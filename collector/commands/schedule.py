@@ -5,13 +5,14 @@ import sys
 import click
 
 from collector.cli import Context, check_options, refuse
-from collector.console import say
+from collector.console import say, warn
 from collector.crontab import (
     COLLECT,
     REPORT,
     crontab_line,
     read_crontab,
     report_line,
+    unlike_the_shell,
     what_cron_lacks,
     with_line,
     without,
@@ -49,6 +50,9 @@ def command(context: Context, install: bool, remove: bool, report: bool, options
         say("removed" if after != before else "not_there", f"your crontab has no line of {file}", config=str(file))
         return
     config = context.config()
+    for name in [] if report else unlike_the_shell(context.environment):
+        text = f"{name} is set here, cron does not have it: write it above the line in your crontab (crontab -e)"
+        warn("not_in_cron", text, variable=name)
     if report:
         check_options("report", options)
         line = report_line(config, file, sys.executable, options)

@@ -8,8 +8,10 @@ from typing import Any
 import click
 
 from collector.cli import Context
+from collector.config.settings import Config
 from collector.console import as_json, say, table, warn
 from collector.errors import RecordStale
+from collector.polling.pace import too_slow
 from collector.record.durations import parse_duration, say_duration
 from collector.record.reading import reading
 from collector.record.slots import naive
@@ -35,18 +37,20 @@ def command(context: Context, json_: bool, max_age: timedelta | None) -> None:
     The last slot, coverage and errors by cause of every pool over the last hour, day and week, and what waits in the
     spool.
     """
-    status = _status(context)
+    config = context.config()
+    status = _status(context, config)
     if json_:
         click.echo(as_json(asdict(status), indent=2))
     else:
         _show(status)
+        if slow := too_slow(config.collect, sum(pool.polled for pool in status.pools)):
+            warn("too_slow", slow)
     stale = [] if max_age is None else status.too_old(max_age)
     if max_age is not None and stale:
         raise RecordStale(f"older than {say_duration(max_age)}: {'; '.join(stale)}")
 
 
-def _status(context: Context) -> Status:
-    config = context.config()
+def _status(context: Context, config: Config) -> Status:
     paths, projects = config.paths, {project.name for project in config.projects}
     with reading(paths.database, paths.spool, context.clock.pause) as record:
         return status_of(record, paths.database, paths.spool, naive(context.clock.now()), projects)

@@ -10,12 +10,13 @@ from datetime import datetime
 import click
 
 from collector.api.credentials import AnyCredential
+from collector.api.names import run
 from collector.cli import Context
 from collector.clock import Clock
 from collector.config.settings import Config
 from collector.console import say, warn
 from collector.errors import ConfigError, LockHeld, PoolscopeError
-from collector.polling.slot import poll_slot
+from collector.polling.slot import poll_slot, warn_of_proxies
 from collector.record.durations import say_duration
 from collector.record.slots import slot_of
 from collector.storage.compaction import compaction_due
@@ -36,7 +37,8 @@ def command(context: Context) -> None:
     does not end watch.
     """
     config, credentials = context.ready_to_poll()
-    asyncio.run(_watch(context, config, credentials))
+    warn_of_proxies()
+    run(_watch(context, config, credentials))
 
 
 async def _watch(context: Context, config: Config, credentials: Mapping[str, AnyCredential]) -> None:

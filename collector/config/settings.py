@@ -26,7 +26,8 @@ class CollectSettings:
     concurrency: int = 8
     requests_per_second: float = 100.0
     attempts: int = 4
-    connect_timeout: timedelta = timedelta(seconds=5)
+    # Where the first name server is dead a look-up takes 5 s before there can be a connection.
+    connect_timeout: timedelta = timedelta(seconds=10)
     read_timeout: timedelta = timedelta(seconds=10)
     total_timeout: timedelta = timedelta(seconds=20)
     discovery_interval: timedelta = timedelta(hours=1)

@@ -1,14 +1,16 @@
 """After a refused credential the next polls leave it alone for a while, so that no key is locked by us."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from collector.api.outcomes import RequestFailed
+from collector.polling.gate import UNAUTHORIZED
 from collector.polling.requests import Session
 from collector.record import files
 
@@ -16,7 +18,6 @@ FILE: Final = "refused.json"
 # The gateway locks a key for five minutes after more than five failures in a row.
 FIRST_PAUSE: Final = timedelta(minutes=5)
 LONGEST_PAUSE: Final = timedelta(hours=1)
-UNAUTHORIZED: Final = "unauthorized"
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,27 @@ class Pause:
 
 def read(spool: Path) -> dict[str, Pause]:
     """Return the pauses by credential profile; none where the file is missing or not as it was written."""
+    return _read(spool / FILE) or {}
+
+
+def is_odd(spool: Path) -> bool:
+    """Return whether the file of the pauses is there and not as it was written."""
+    return os.path.lexists(spool / FILE) and _read(spool / FILE) is None
+
+
+def _read(file: Path) -> dict[str, Pause] | None:
     try:
-        kept = json.loads((spool / FILE).read_text(encoding="utf-8"))
-        pauses = {profile: Pause(int(told["refusals"]), str(told["until"])) for profile, told in kept.items()}
-        for pause in pauses.values():
-            datetime.fromisoformat(pause.until)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return {}
-    return pauses
+        kept = json.loads(files.read_small(file))
+        return {profile: _read_pause(told) for profile, told in kept.items()}
+    # What JSON may hold besides: numbers without end and nesting without end.
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+        return None
+
+
+def _read_pause(told: Mapping[str, Any]) -> Pause:
+    if datetime.fromisoformat(told["until"]).tzinfo is None:
+        raise ValueError("an instant without a zone")
+    return Pause(int(told["refusals"]), told["until"])
 
 
 def close_gates(sessions: Sequence[Session], pauses: Mapping[str, Pause], now: datetime) -> None:
@@ -61,8 +75,7 @@ def keep(spool: Path, sessions: Sequence[Session], pauses: Mapping[str, Pause], 
         before = pauses.get(profile)
         if before is not None and not before.over(now):
             continue
-        refusal = session.gate.refusal
-        if refusal is not None and refusal.outcome == UNAUTHORIZED:
+        if session.gate.refused:
             refusals = 1 + (before.refusals if before else 0)
             pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(refusals - 1, 10))
             kept[profile] = Pause(refusals, (now + pause).isoformat(timespec="seconds"))

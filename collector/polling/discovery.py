@@ -46,13 +46,19 @@ class Known:
     """The projects whose pools were listed within the discovery interval."""
 
 
-def parse_pools(body: bytes) -> tuple[list[DiscoveredPool], str | None]:
-    """Read one page of ListPools.
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of the listing of a workspace's pools."""
 
-    Returns
-    -------
-    tuple
-        The pools, and the token of the next page where the answer names one.
+    pools: tuple[DiscoveredPool, ...] = ()
+    following: str | None = None
+    """The token of the next page where the answer names one."""
+    nameless: str | None = None
+    """Which items have no id, so that nothing is known of them; None where all have one."""
+
+
+def parse_pools(body: bytes) -> Page:
+    """Read one page of ListPools.
 
     Raises
     ------
@@ -65,16 +71,21 @@ def parse_pools(body: bytes) -> tuple[list[DiscoveredPool], str | None]:
     items = listing.get("items")
     if not isinstance(items, list):
         raise WrongShape("items: a list was expected")
-    pools = [_pool(item, f"items[{i}]") for i, item in enumerate(items)]
+    pools = [_pool(item) for item in items]
+    nameless = ", ".join(f"items[{number}]" for number, pool in enumerate(pools) if pool is None)
     token = _part(listing, "metadata").get("continue")
-    return pools, token if isinstance(token, str) and token else None
+    return Page(
+        tuple(pool for pool in pools if pool is not None),
+        token if isinstance(token, str) and token else None,
+        f"metadata.name: the pool's id was expected in {nameless}; the others are taken" if nameless else None,
+    )
 
 
-def _pool(item: object, where: str) -> DiscoveredPool:
+def _pool(item: object) -> DiscoveredPool | None:
     metadata = _part(item, "metadata")
-    pool = metadata.get("name")
-    if not isinstance(pool, str) or not pool or not pool.isprintable():
-        raise WrongShape(f"{where}.metadata.name: the pool's id was expected")
+    pool = _text(metadata.get("name"))
+    if pool is None:
+        return None
     spec, status = _part(item, "spec"), _part(item, "status")
     scope = spec.get("scope")
     return DiscoveredPool(

@@ -1,7 +1,8 @@
 """One poll: every pool of every project once in its slot, each turn a row, whether it succeeded or not."""
 
+from asyncio import Event
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from collector.api.outcomes import RequestFailed, error_of
 from collector.api.parse import NotJson, Statistics, WrongShape, parse_statistics
 from collector.clock import Clock
 from collector.polling.ahead import dating, set_apart, was_ahead
-from collector.polling.discovery import DiscoveredPool, Known, parse_pools, selected
+from collector.polling.discovery import DiscoveredPool, Known, Page, parse_pools, selected
 from collector.polling.requests import Answer, Request, Session
 from collector.polling.scheduler import Limits, Scheduler
 from collector.record.rows import OK, Discovery, Poll, PolledRows, Pool, Scrape, Snapshot
@@ -30,7 +31,9 @@ class PollStamp:
     command: str
 
 
-async def poll(sessions: Sequence[Session], stamp: PollStamp, clock: Clock, limits: Limits, known: Known) -> PolledRows:
+async def poll(
+    sessions: Sequence[Session], stamp: PollStamp, clock: Clock, limits: Limits, known: Known, end: Event
+) -> PolledRows:
     """Poll all pools of all projects once.
 
     Parameters
@@ -43,6 +46,8 @@ async def poll(sessions: Sequence[Session], stamp: PollStamp, clock: Clock, limi
         What stamps and what bounds the requests.
     known
         What has its sample of this slot already, which is not asked, and which pools there are.
+    end
+        Once it is set the poll ends with the answers that it has.
 
     Returns
     -------
@@ -54,7 +59,7 @@ async def poll(sessions: Sequence[Session], stamp: PollStamp, clock: Clock, limi
     scrapers = [_Scraper(session, stamp, scheduler, result, known) for session in sessions]
     for scraper in scrapers:
         scraper.start()
-    await scheduler.run()
+    await scheduler.run(end)
     ended = naive(clock.now())
     for scraper in scrapers:
         scraper.finish()
@@ -116,15 +121,17 @@ class _Scraper:
         """Ask for one page of a workspace's pools; `tokens` led to it, the last one names it."""
 
         def answered(answer: Answer) -> None:
-            pools: list[DiscoveredPool] = []
-            following = None
+            page = Page()
             failure = answer.failure
             if answer.payload is not None:
                 try:
-                    pools, following = parse_pools(answer.payload.body)
-                    if following in tokens or len(tokens) > MOST_PAGES:
+                    page = parse_pools(answer.payload.body)
+                    if page.following in tokens or len(tokens) > MOST_PAGES:
                         raise WrongShape("metadata.continue: the pages go round in a circle")
+                    if page.nameless is not None:
+                        failure = self._not_understood(WrongShape(page.nameless), answer.payload)
                 except (NotJson, WrongShape) as error:
+                    page = replace(page, following=None)
                     failure = self._not_understood(error, answer.payload)
             self._result.discoveries.append(
                 Discovery(
@@ -133,23 +140,24 @@ class _Scraper:
                     workspace=workspace,
                     page=len(tokens),
                     slot=self._stamp.slot,
-                    pools=None if failure is not None else len(pools),
+                    pools=None if failure is not None else len(page.pools),
                     **_turn(answer, failure),
                 )
             )
-            for pool in pools:
+            for pool in page.pools:
                 self._describe(pool, workspace)
-            self._scrape(pools)
-            if failure is None and following is not None:
-                self._list(workspace, (*tokens, following))
+            self._scrape(page.pools)
+            # Where an item was not understood it may be any pool: no pool is gone for not being listed.
+            self.discovered = bool(self.discovered) and failure is None
+            if page.following is not None:
+                self._list(workspace, (*tokens, page.following))
             else:
-                self._listed(whole=failure is None)
+                self._listed()
 
         self._add(lambda api, timeout: api.list_pools(workspace, tokens[-1] if tokens else None, timeout), answered)
 
-    def _listed(self, *, whole: bool) -> None:
+    def _listed(self) -> None:
         """Take note that a workspace's last page is in; once all are, what none of them lists may be gone."""
-        self.discovered = bool(self.discovered) and whole
         self._open_listings -= 1
         if self._open_listings == 0 and self.discovered:
             known = {pool.pool for pool in self._known.pools.get(self.session.project.name, ())}

@@ -11,21 +11,22 @@ import random
 from dataclasses import dataclass
 
 from collector.api.client import CONNECTIONS, Payload
-from collector.api.outcomes import RequestFailed
+from collector.api.outcomes import PASSING, RequestFailed
 from collector.clock import Clock
 from collector.polling.requests import Answer, Request
 from collector.record.slots import naive
 
-PASSING = frozenset({"throttled", "server_error", "timeout", "refused", "disconnected", "cut_off", "unreachable"})
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 10.0
 # The silence after which a worker is relieved, in real seconds: with 8 workers 16 requests a second are begun even
 # where none is answered.
 PATIENCE = 0.5
 MOST_WORKERS = 256
+DEADLINE = "deadline"
 # A gateway refuses a signature in milliseconds: a request that is silent for so many seconds was not refused.
 NOT_REFUSED = 2.0
 SILENT = RequestFailed("timeout")
+INTERRUPTED = "the poll was ended by a signal before the answer came"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,27 +55,38 @@ class Scheduler:
         self._random = random.Random()  # noqa: S311 - it spreads requests and guards nothing
         self._queue: asyncio.PriorityQueue[tuple[int, float, int, Request]] = asyncio.PriorityQueue()
         self._order = itertools.count()
-        self._unanswered = 0
+        self._unanswered: set[Request] = set()
         self._next_turn = self._clock.monotonic()
         self._all_answered = asyncio.Event()
         self._tasks = asyncio.TaskGroup()
         self._workers: set[asyncio.Task[None]] = set()
+        self._returning: set[asyncio.Task[None]] = set()
 
     def add(self, request: Request) -> None:
         """Queue a request among those with no attempt yet."""
-        self._unanswered += 1
+        self._unanswered.add(request)
         self._enqueue(request)
 
-    async def run(self) -> None:
-        """Return when every request, also those added by answers, has its answer."""
+    async def run(self, end: asyncio.Event) -> None:
+        """Return when every request, also those added by answers, has its answer.
+
+        Once `end` is set what has none yet gets none, or keeps the failure that it had.
+        """
         if not self._unanswered:
             return
         async with self._tasks:
             for place in range(self._limits.concurrency):
                 self._start_worker(place // CONNECTIONS)
+            ending = self._tasks.create_task(self._end(end))
             await self._all_answered.wait()
-            for worker in self._workers:
-                worker.cancel()
+            for task in (*self._workers, *self._returning, ending):
+                task.cancel()
+
+    async def _end(self, end: asyncio.Event) -> None:
+        await end.wait()
+        for request in tuple(self._unanswered):
+            request.failure = request.failure or RequestFailed("interrupted", error_msg=INTERRUPTED)
+            self._answer(request, None)
 
     def _enqueue(self, request: Request) -> None:
         self._queue.put_nowait((request.attempts, self._random.random(), next(self._order), request))
@@ -116,7 +128,7 @@ class Scheduler:
         await self._turn()
         left = self._limits.deadline - self._clock.monotonic()
         if left <= 0:
-            raise NotAsked("deadline", error_msg="the slot's deadline had passed before this was asked")
+            raise NotAsked(DEADLINE, error_msg="the slot's deadline had passed before this was asked")
         request.attempts += 1
         request.started_at = request.started_at or self._clock.now()
         loop = asyncio.get_running_loop()
@@ -147,7 +159,9 @@ class Scheduler:
             and request.attempts < self._limits.attempts
             and self._clock.monotonic() + delay < self._limits.deadline
         ):
-            self._tasks.create_task(self._requeue(request, delay))
+            returning = self._tasks.create_task(self._requeue(request, delay))
+            self._returning.add(returning)
+            returning.add_done_callback(self._returning.discard)
         else:
             self._answer(request, None)
 
@@ -170,6 +184,8 @@ class Scheduler:
             await self._clock.sleep(at - now)
 
     def _answer(self, request: Request, payload: Payload | None) -> None:
+        if request not in self._unanswered:
+            return  # It came as the poll was ended.
         started = None if request.started_at is None else naive(request.started_at)
         answered = None if request.started_at is None else naive(self._clock.now())
         failure = None if payload is not None else request.failure
@@ -179,7 +195,7 @@ class Scheduler:
             if payload is None:
                 raise
             request.answered(Answer(request.attempts, started, answered, None, _unforeseen(error)))
-        self._unanswered -= 1
+        self._unanswered.discard(request)
         if not self._unanswered:
             self._all_answered.set()
 

@@ -1,19 +1,22 @@
 """One slot: poll it, keep what was seen, take it into the database if that can be had, and tell what was not well."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from collector.api.credentials import AnyCredential
+from collector.api.proxies import NO_HOST, unread_exceptions
 from collector.clock import Clock
 from collector.config.settings import CollectSettings, Config
 from collector.console import warn
 from collector.polling import backoff
 from collector.polling.discovery import Known
 from collector.polling.known import read_known
+from collector.polling.pace import out_of_time
 from collector.polling.poll import PollStamp, poll
 from collector.polling.requests import Session
-from collector.polling.scheduler import Limits
+from collector.polling.scheduler import DEADLINE, Limits
 from collector.polling.sessions import open_sessions
 from collector.record import spool
 from collector.record.rows import Discovery, PolledRows, Scrape
@@ -32,6 +35,7 @@ async def collect_slot(
     now: datetime,
     command: str,
     known: Known,
+    end: asyncio.Event | None = None,
 ) -> PolledRows:
     """Poll a slot; when this returns, the rows of the result are kept durably in the spool.
 
@@ -43,6 +47,8 @@ async def collect_slot(
         Which command polls; it is kept with the poll.
     known
         What spool and database know of the slot and the pools.
+    end
+        Once it is set the poll ends with the answers that it has.
 
     Raises
     ------
@@ -62,7 +68,7 @@ async def collect_slot(
     )
     pauses = backoff.read(spool_folder)
     backoff.close_gates(sessions, pauses, now)
-    result = await poll(sessions, stamp, clock, limits, known)
+    result = await poll(sessions, stamp, clock, limits, known, end or asyncio.Event())
     backoff.keep(spool_folder, sessions, pauses, now)
     if result.scrapes or result.discoveries:
         spool.write(spool_folder, stamp.slot, stamp.run, result)
@@ -75,8 +81,12 @@ def drain_wait(settings: CollectSettings, now: datetime) -> float:
     return max(0.0, min(LONGEST_DRAIN_WAIT, left / 2).total_seconds())
 
 
-async def poll_slot(clock: Clock, config: Config, credentials: Mapping[str, AnyCredential]) -> PolledRows:
+async def poll_slot(
+    clock: Clock, config: Config, credentials: Mapping[str, AnyCredential], end: asyncio.Event | None = None
+) -> PolledRows:
     """Poll the slot that it is now, keep what was seen, drain, and tell what was not well; under the process lock.
+
+    Once `end` is set the poll ends with the answers that it has.
 
     Raises
     ------
@@ -89,13 +99,20 @@ async def poll_slot(clock: Clock, config: Config, credentials: Mapping[str, AnyC
     slot = naive(slot_of(now, settings.interval))
     known = read_known(paths.database, paths.spool, slot, settings.discovery_interval)
     async with open_sessions(config.projects, credentials, settings, clock, paths.database) as sessions:
-        result = await collect_slot(sessions, settings, paths.spool, clock, now, "collect", known)
+        result = await collect_slot(sessions, settings, paths.spool, clock, now, "collect", known, end)
     try:
         drained = await drain(paths.database, paths.spool, clock, drain_wait(settings, clock.now()))
     finally:
         _tell_failures(result.failures())
+        _tell_pace(settings, result)
     _tell_drained(drained)
     return result
+
+
+def warn_of_proxies() -> None:
+    """Tell of exceptions from the proxy that no poll goes by."""
+    for exception in unread_exceptions():
+        warn("no_proxy", f"NO_PROXY: {exception} {NO_HOST}", variable="NO_PROXY", exception=exception)
 
 
 def _tell_failures(failures: list[Discovery | Scrape]) -> None:
@@ -119,9 +136,19 @@ def _tell_failures(failures: list[Discovery | Scrape]) -> None:
         warn("more_failed", f"and {more} more; poolscope status counts them by cause", more=more)
 
 
+def _tell_pace(settings: CollectSettings, result: PolledRows) -> None:
+    unasked = sum(scrape.outcome == DEADLINE for scrape in result.scrapes)
+    if unasked:
+        pools = len(result.scrapes)
+        warn("out_of_time", text := out_of_time(settings, pools, unasked), unasked=unasked, pools=pools, message=text)
+
+
 def _tell_drained(drained: Drained) -> None:
     for path in drained.set_aside:
         warn("set_aside", f"{path}: damaged, set aside; poolscope status names it until you remove it", file=str(path))
+    if drained.staying:
+        text = f"{drained.staying[0]} can be neither moved nor removed ({len(drained.staying)} such): mend its folder"
+        warn("staying", text, file=str(drained.staying[0]), files=len(drained.staying))
     if drained.waits_because:
         warn(
             "spool_waits",

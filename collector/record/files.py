@@ -3,15 +3,18 @@
 What a killed process leaves behind is named ``.NAME.PID.unfinished``, whatever it was to become.
 """
 
+import errno
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 UNFINISHED: Final = ".unfinished"
+LARGEST_SMALL: Final = 1 << 20
 
 
 @contextmanager
@@ -51,6 +54,21 @@ def write(target: Path, content: bytes) -> None:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
+
+
+def read_small(path: Path) -> str:
+    """Return the text of a small file; a pipe is not waited for.
+
+    Raises
+    ------
+    OSError, UnicodeDecodeError
+        When it cannot be read, or is no file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a file")
+        return file.read(LARGEST_SMALL).decode("utf-8")
 
 
 def make_folder(folder: Path) -> None:

@@ -5,6 +5,7 @@ table that its `table` names (a snapshot has its `run` besides). Its one reader 
 """
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -52,7 +53,12 @@ def write(spool: Path, slot: datetime, run: datetime, result: PolledRows) -> Pat
 def waiting(spool: Path, slot: datetime | None = None) -> list[Path]:
     """Return the spool's files in the order of their slots; with a slot, those of that slot alone."""
     pattern = f"*{SUFFIX}" if slot is None else f"{slot:{STAMP}}Z-*{SUFFIX}"
-    return sorted(spool.glob(pattern))
+    return sorted(path for path in spool.glob(pattern) if path.is_file())
+
+
+def odd_entries(spool: Path) -> list[Path]:
+    """Return what bears the name of a poll and is no file: a folder, a pipe, a link to nothing."""
+    return sorted(path for path in spool.glob(f"*{SUFFIX}") if not path.is_file() and os.path.lexists(path))
 
 
 def waiting_after(spool: Path, slot: datetime) -> list[Path]:
@@ -89,22 +95,40 @@ def set_aside_files(spool: Path) -> list[Path]:
 def clear_unfinished(spool: Path) -> None:
     """Remove what killed polls left half-written: it was never acknowledged. Only under the process lock."""
     for path in spool.glob(f"*{files.UNFINISHED}"):
-        path.unlink(missing_ok=True)
+        # It is in nobody's way.
+        with suppress(OSError):
+            path.unlink()
 
 
-def remove(spooled: list[Path]) -> None:
-    """Remove files whose rows are in the database."""
+def remove(spooled: list[Path]) -> list[Path]:
+    """Remove files whose rows are in the database.
+
+    Returns
+    -------
+    list
+        Those that cannot be removed: they come in again, and their rows are dropped as those that are there.
+    """
+    staying = []
     for path in spooled:
-        path.unlink(missing_ok=True)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError:
+            staying.append(path)
+    return staying
 
 
 def set_aside(spool: Path, path: Path) -> Path:
-    """Put a file that cannot be read out of the way of the others; it is kept under its name."""
+    """Put what cannot be read out of the way of the others; it is kept under its name.
+
+    Raises
+    ------
+    OSError
+    """
     folder = spool / SET_ASIDE
     folder.mkdir(exist_ok=True, mode=0o700)
     target = folder / path.name
     number = 1
-    while target.exists():
+    while os.path.lexists(target):
         number += 1
         target = folder / f"{path.stem}.{number}{path.suffix}"
     shutil.move(path, target)

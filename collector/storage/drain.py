@@ -25,7 +25,18 @@ class Drained:
 
     files: int = 0
     set_aside: list[Path] = field(default_factory=list)
+    staying: list[Path] = field(default_factory=list)
+    """What can be neither moved nor removed."""
     waits_because: str | None = None
+
+    def put_aside(self, spool_folder: Path, path: Path) -> bool:
+        """Put what cannot be read out of the way, and return whether that could be done."""
+        try:
+            self.set_aside.append(spool.set_aside(spool_folder, path))
+        except OSError:
+            self.staying.append(path)
+            return False
+        return True
 
     def require_all(self, database: Path, otherwise: str) -> None:
         """Raise RecordUnreadable where something still waits; `otherwise` says what therefore was not done."""
@@ -46,6 +57,8 @@ async def drain(database: Path, spool_folder: Path, clock: Clock, wait_seconds: 
     RecordUnreadable
     """
     drained = Drained()
+    for entry in spool.odd_entries(spool_folder):
+        drained.put_aside(spool_folder, entry)
     files = spool.waiting(spool_folder)
     if not files:
         return drained
@@ -53,7 +66,8 @@ async def drain(database: Path, spool_folder: Path, clock: Clock, wait_seconds: 
         try:
             connection = await open_for_writing(database, clock, wait_seconds)
         except LogDamaged:
-            drained.set_aside.append(spool.set_aside(spool_folder, database.with_name(database.name + ".wal")))
+            if not drained.put_aside(spool_folder, database.with_name(database.name + ".wal")):
+                raise
             connection = await open_for_writing(database, clock, wait_seconds)
     except Locked as locked:
         drained.waits_because = locked.holder
@@ -70,9 +84,10 @@ async def drain(database: Path, spool_folder: Path, clock: Clock, wait_seconds: 
                 connection.commit()
                 # Closing does this too, but says nothing where the disk is full: the log alone would hold the rows.
                 connection.execute("CHECKPOINT")
-                spool.remove(readable)
+                drained.staying += spool.remove(readable)
                 drained.files += len(readable)
-                drained.set_aside += [spool.set_aside(spool_folder, path) for path in unreadable]
+                for path in unreadable:
+                    drained.put_aside(spool_folder, path)
     except duckdb.Error as error:
         drained.waits_because = f"{database} could not be written ({str(error)[:300]})"
     return drained

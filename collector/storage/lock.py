@@ -64,6 +64,11 @@ def holding(path: Path, doing: str) -> Iterator[None]:
                 f"another run is {doing} (process {holder}): nothing was done; "
                 "the next run goes on by itself, or wait for that one to end"
             ) from None
+        except OSError as error:
+            raise RecordNotWritten(
+                f"{path} cannot be locked ({error.strerror}): mount its file system with locks (flock), or name a "
+                "folder on a local disk in [paths]"
+            ) from error
         # The number is a courtesy to the one turned away: a full disk does not take the lock from its holder.
         with suppress(OSError):
             os.ftruncate(descriptor, 0)

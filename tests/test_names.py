@@ -1,0 +1,78 @@
+"""Names that nobody resolves: a silent name server costs the time that a poll gives it, and no more."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from collector.api.names import run
+from collector.clock import SystemClock
+from collector.polling.discovery import Known
+from collector.polling.sessions import open_sessions
+from collector.polling.slot import collect_slot
+from collector.record.rows import PolledRows
+from tests.polling import FAST, KEYS, project
+
+# It passes in any case: nothing answers within it.
+SOON = replace(FAST, connect_timeout=timedelta(milliseconds=50), attempts=1)
+
+
+class NameServer:
+    """Answers for every name what it is told to, once it may."""
+
+    def __init__(self) -> None:
+        self.may_answer = threading.Event()
+        self.failure: Exception | None = None
+        self.asked: list[object] = []
+        self.answered = 0
+
+    def look_up(self, host: object, *_: object) -> list[tuple[object, ...]]:
+        """Answer as socket.getaddrinfo does."""
+        self.asked.append(host)
+        self.may_answer.wait()
+        self.answered += 1
+        if self.failure:
+            raise self.failure
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0))]
+
+
+@pytest.fixture
+def name_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[NameServer]:
+    server = NameServer()
+    monkeypatch.setattr(socket, "getaddrinfo", server.look_up)
+    yield server
+    server.may_answer.set()
+
+
+def poll(folder: Path, endpoint: str, pools: int, attempts: int = 1) -> PolledRows:
+    settings = replace(SOON, attempts=attempts)
+
+    async def one_poll() -> PolledRows:
+        asked = (project(endpoint, *(f"pool-{number}" for number in range(pools))),)
+        clock = SystemClock()
+        async with open_sessions(asked, {"default": KEYS}, settings, clock, folder / "record.duckdb") as sessions:
+            return await collect_slot(sessions, settings, folder / "spool", clock, clock.now(), "collect", Known())
+
+    return run(one_poll())
+
+
+def test_a_silent_name_server_holds_up_no_poll(tmp_path: Path, name_server: NameServer) -> None:
+    """Twelve pools time out, the poll ends while the look-up goes on, and there was only one; the setting is named."""
+    seen = poll(tmp_path, "https://modelarts.nowhere.example", 12)
+    assert (1, 0) == (len(name_server.asked), name_server.answered)
+    assert {"timeout"} == {scrape.outcome for scrape in seen.scrapes}
+    assert all("connect_timeout" in (scrape.error_msg or "") for scrape in seen.scrapes)
+    assert not any(thread.is_alive() and not thread.daemon for thread in threading.enumerate()[1:])
+
+
+def test_a_name_that_there_is_not_is_asked_for_at_every_attempt(tmp_path: Path, name_server: NameServer) -> None:
+    """What failed is not kept: the next attempt may go better; the failure says what the resolver said."""
+    name_server.failure = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+    name_server.may_answer.set()
+    (scrape,) = poll(tmp_path, "https://modelarts.nowhere.example", 1, attempts=2).scrapes
+    assert ("unreachable", 2, 2) == (scrape.outcome, scrape.attempts, len(name_server.asked))
+    assert "Temporary failure in name resolution" in (scrape.error_msg or "")

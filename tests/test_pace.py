@@ -1,0 +1,49 @@
+"""Settings that are too small for so many pools: the poll that lost some, status and doctor name the one to change."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from collector.config.settings import CollectSettings
+from collector.polling.pace import out_of_time, too_slow
+from tests.polling import configure, poolscope
+from tests.scripted import Scripted
+from tests.test_outcomes import FINE
+
+
+@pytest.mark.parametrize(
+    ("pools", "interval", "rate", "raised_to"),
+    [
+        (4000, 60, 100.0, None),
+        (5000, 60, 100.0, "raise it to 123 "),
+        (5000, 300, 100.0, None),
+        (40, 10, 5.0, "raise it to 6 "),
+        (0, 1, 0.1, None),
+    ],
+)
+def test_the_pace_is_that_of_the_pools(pools: int, interval: int, rate: float, raised_to: str | None) -> None:
+    """A tenth more than the pools, in three quarters of the interval."""
+    told = too_slow(CollectSettings(interval=timedelta(seconds=interval), requests_per_second=rate), pools)
+    assert (raised_to is None) == (told is None)
+    assert raised_to is None or raised_to in (told or "")
+
+
+def test_where_the_pace_suffices_answers_are_slow() -> None:
+    """Then the number of requests at once is named."""
+    assert "collect.concurrency = 8" in out_of_time(CollectSettings(), 100, 3)
+
+
+def test_a_poll_that_ran_out_of_time_says_which_setting(tmp_path: Path) -> None:
+    """At one request in ten seconds one of four pools fits: collect, status and doctor name requests_per_second."""
+    pace = 'interval = "1d"\ndeadline = "2s"\nrequests_per_second = 0.1'
+    with Scripted({}, FINE) as server:
+        configure(tmp_path, server.endpoint, 'pools = ["a", "b", "c", "d"]', pace)
+        done = poolscope(tmp_path, "collect")
+        told = [json.loads(line) for line in done.stderr.splitlines()]
+        assert 1 == done.returncode
+        assert ("out_of_time", 3, 4) == (told[-1]["event"], told[-1]["unasked"], told[-1]["pools"])
+        assert "requests_per_second = 0.1 is too small for 4 pools" in told[-1]["message"]
+        assert "requests_per_second" in poolscope(tmp_path, "status").stderr
+        assert "requests_per_second" in poolscope(tmp_path, "doctor").stdout

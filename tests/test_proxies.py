@@ -1,0 +1,77 @@
+"""Proxies of the environment: which requests go through them, and what of it cannot be used."""
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.polling import collect, configure, poolscope, project
+from tests.scripted import Scripted, answer
+from tests.test_outcomes import FINE
+
+GATEWAY = "https://gateway.nowhere.example"
+KEYS_IN_FILES = '[credentials.default]\naccess_key_file = "key"\nsecret_key_file = "key"'
+
+
+@pytest.mark.parametrize(
+    ("exceptions", "through"),
+    [
+        ("", True),
+        ("other.example, 10.0.0.0/8", True),
+        ("[::1],fd00::/8,http://[, gateway.nowhere.example:1", True),
+        ("nowhere.example", False),
+        (".nowhere.example", False),
+        ("[::1],gateway.nowhere.example", False),
+        ("10.0.0.0/8,*", False),
+    ],
+)
+def test_exceptions_are_read_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exceptions: str, through: bool
+) -> None:
+    """What cannot be read is left out, and no other exception nor the proxy with it."""
+
+    def no_name(*_: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    with Scripted({}, answer(502, b"")) as proxy:
+        monkeypatch.setattr(socket, "getaddrinfo", no_name)
+        monkeypatch.setenv("HTTPS_PROXY", proxy.endpoint)
+        monkeypatch.setenv("NO_PROXY", exceptions)
+        seen = collect(tmp_path, [project(GATEWAY, "a")])
+        assert through == any(head.startswith("CONNECT gateway.nowhere.example:443") for head in proxy.heads)
+    assert ["unreachable"] == [scrape.outcome for scrape in seen.scrapes]
+
+
+def test_a_poll_and_doctor_name_the_exceptions_that_are_left_out(tmp_path: Path) -> None:
+    """The poll goes on; an address and a name beside them are not named."""
+    odd = "[::1],192.168.0.0/16,fd00::/8"
+    with Scripted({}, FINE) as server:
+        configure(tmp_path, server.endpoint, 'pools = ["a"]')
+        done = poolscope(tmp_path, "collect", NO_PROXY=f"{odd},::1,localhost,.example")
+        told = poolscope(tmp_path, "doctor", NO_PROXY=f"{odd},::1,localhost,.example").stdout
+    assert 0 == done.returncode
+    warnings = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [("NO_PROXY", part) for part in odd.split(",")] == [(w["variable"], w["exception"]) for w in warnings]
+    assert 3 == told.count("NO_PROXY")
+
+
+@pytest.mark.parametrize("address", ["http://proxy.example:99999", "proxy.example:0", "http://:3128", "nonsense://x"])
+def test_a_proxy_that_cannot_be_is_a_configuration_that_is_off(tmp_path: Path, address: str) -> None:
+    """Exit 2 before the first request, and the variable is named; its value, which may hold a password, is not."""
+    configure(tmp_path, GATEWAY, 'pools = ["a"]')
+    done = poolscope(tmp_path, "collect", HTTPS_PROXY=address)
+    assert 2 == done.returncode
+    assert "HTTPS_PROXY" in done.stderr
+    assert address not in done.stderr
+
+
+def test_schedule_says_what_cron_lacks_of_the_way_to_the_api(tmp_path: Path) -> None:
+    """Proxy and certificates of the shell are named, the line comes all the same and holds no proxy's password."""
+    configure(tmp_path, GATEWAY, KEYS_IN_FILES, collect="")
+    way = {"https_proxy": "http://user:secret@proxy.example:3128", "SSL_CERT_FILE": "corp.pem"}
+    done = poolscope(tmp_path, "schedule", **way)
+    assert 0 == done.returncode, done.stderr
+    assert {"SSL_CERT_FILE", "https_proxy"} <= {json.loads(line)["variable"] for line in done.stderr.splitlines()}
+    assert done.stdout.startswith("* * * * * ")
+    assert "secret@" not in done.stdout + done.stderr
