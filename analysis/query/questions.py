@@ -24,11 +24,13 @@ from analysis.trends import conclusions
 from analysis.trends.daily import daily
 from analysis.trends.profile import PROFILE, of_hours, profile
 from analysis.windows import Columns, Windows, as_rows
+from collector.record.odd import ODD
 
 SHARES: Final = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 99)
 """Per cent of the jobs, of a distribution."""
 ALWAYS: Final = ("coverage", "history", "method", "note")
 WAIT_BOUNDS: Final = ("", "_low", "_high")
+NO_SLOTS: Final[Ints] = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -159,10 +161,19 @@ def _flows(_question: Question, group: Sequence[Told], windows: Ints) -> Columns
 
 
 def _coverage(_question: Question, group: Sequence[Told], windows: Ints) -> Columns:
-    """Return how many slots each window has over a group's series, and the longest gap in one of them."""
-    inside = [np.diff(np.searchsorted(told.slots, windows, side="right"))[:, 0] for told in group]
+    """Return how many slots each window has over a group's series, known and odd, and the longest gap in one."""
+    inside = [_counted(told.slots, windows) for told in group]
+    odd = {
+        f"odd_slots_{kind}": np.sum([_counted(told.odd_slots.get(kind, NO_SLOTS), windows) for told in group], axis=0)
+        for kind in ODD
+    }
     gaps = [max(_longest_gap(told.slots, int(start), int(end)) for told in group) for start, end in windows]
-    return {"slots": np.sum(inside, axis=0), "longest_gap_seconds": np.array(gaps), "note": ""}
+    return {"slots": np.sum(inside, axis=0), **odd, "longest_gap_seconds": np.array(gaps), "note": ""}
+
+
+def _counted(slots: Ints, windows: Ints) -> Ints:
+    inside: Ints = np.diff(np.searchsorted(slots, windows, side="right"))[:, 0]
+    return inside
 
 
 def _longest_gap(slots: Ints, start: int, end: int) -> int:
@@ -222,13 +233,20 @@ WAITS: Final = (
     "over_slo", "over_slo_low", "over_slo_high", "order",
 )  # fmt: skip
 DISTRIBUTION: Final = ("share", *(f"wait{kind}_seconds" for kind in WAIT_BOUNDS), "order")
-COVERAGE: Final = ("slots", "coverage", "longest_gap_seconds", "history", "note")
+COVERAGE: Final = (
+    "slots",
+    *(f"odd_slots_{kind}" for kind in ODD),
+    "coverage",
+    "longest_gap_seconds",
+    "history",
+    "note",
+)
 KINDS: Final = {
     "waits": Kind(("waiting",), (*WAITS, *ALWAYS), _waits),
     "distribution": Kind(("waiting",), (*DISTRIBUTION, *ALWAYS), _quantiles, _distribution),
     "failures": Kind(("ending",), (*failures.COLUMNS, *ALWAYS), _failures),
     "flows": Kind(("flows",), ("queue", *totals.COLUMNS, *ALWAYS), _flows),
-    "coverage": Kind(("slots",), COVERAGE, _coverage),
+    "coverage": Kind(("slots", "odd_slots"), COVERAGE, _coverage),
     "trend": Kind(("waiting", "ending"), conclusions.TREND, _days, _trend),
     "changes": Kind(("waiting", "ending"), conclusions.CHANGES, _days, _changes),
     "compare": Kind(("waiting", "ending"), conclusions.COMPARE, _days, _compare),

@@ -70,7 +70,7 @@ def load(group: Sequence[Flows], windows: Ints) -> Columns:
     for each in group:
         slots = each.series.slots
         parts += np.diff(between(slots, each.departures, instants))
-        low, high = bounds_since(slots, each.came_low, each.came_high, windows, level=each.level)
+        low, high = bounds_since(slots, each.came_low, each.came_high, each.came_besides, windows, level=each.level)
         fewest, most = fewest + low, most + high
         for status in ENDED:
             found = each.ended.get(status)
