@@ -18,19 +18,17 @@ from analysis.capacity.plan import PLAN, as_curve, plan
 from analysis.capacity.scenario import Wish
 from analysis.errors import RequestRefused
 from analysis.query.request import Request
-from analysis.queue import failures, totals, waits
+from analysis.queue import failures, observed, totals, waits
 from analysis.queue.told import Told
 from analysis.trends import conclusions
 from analysis.trends.daily import daily
 from analysis.trends.profile import PROFILE, of_hours, profile
 from analysis.windows import Columns, Windows, as_rows
-from collector.record.odd import ODD
 
 SHARES: Final = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 99)
 """Per cent of the jobs, of a distribution."""
 ALWAYS: Final = ("coverage", "history", "method", "note")
 WAIT_BOUNDS: Final = ("", "_low", "_high")
-NO_SLOTS: Final[Ints] = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -161,24 +159,7 @@ def _flows(_question: Question, group: Sequence[Told], windows: Ints) -> Columns
 
 
 def _coverage(_question: Question, group: Sequence[Told], windows: Ints) -> Columns:
-    """Return how many slots each window has over a group's series, known and odd, and the longest gap in one."""
-    inside = [_counted(told.slots, windows) for told in group]
-    odd = {
-        f"odd_slots_{kind}": np.sum([_counted(told.odd_slots.get(kind, NO_SLOTS), windows) for told in group], axis=0)
-        for kind in ODD
-    }
-    gaps = [max(_longest_gap(told.slots, int(start), int(end)) for told in group) for start, end in windows]
-    return {"slots": np.sum(inside, axis=0), **odd, "longest_gap_seconds": np.array(gaps), "note": ""}
-
-
-def _counted(slots: Ints, windows: Ints) -> Ints:
-    inside: Ints = np.diff(np.searchsorted(slots, windows, side="right"))[:, 0]
-    return inside
-
-
-def _longest_gap(slots: Ints, start: int, end: int) -> int:
-    inside = slots[(slots > start) & (slots <= end)]
-    return int(np.diff(np.concatenate([[start], inside, [end]])).max())
+    return observed.estimate(group, windows)
 
 
 def _days(question: Question, group: Sequence[Told], windows: Ints) -> Columns:

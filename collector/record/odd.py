@@ -18,33 +18,36 @@ from typing import Final
 
 from collector.record.database import Record
 
-# The constants were chosen on four traces of real clusters, replayed at 1, 5 and 15 minutes with finished jobs kept for
-# ever, for seven days and not at all (10 million samples), and on their batches of submissions that failed at once.
+# The constants were chosen on four traces of real clusters, replayed at 1, 5 and 15 minutes, with finished jobs kept for
+# ever, for seven days and not at all: none fires on them (27 million samples), and of 7,200 pieces of two weeks, which
+# know less of their course, 6 have a run.
 
 FEWEST: Final = 10
-"""Fewer jobs come and go in a slot of any small pool; real queues of 9 emptied and filled again within a slot."""
+"""Fewer jobs come and go within a slot in any small pool: real totals went from 9 to 0 and back to 10."""
+MANY: Final = 20
+"""The least step of a total that does not fall to zero: real ones of 10 to 19 jobs came back to within a tenth."""
 SMALLEST: Final = 5
-"""Steps below this are not looked at: the largest of the others is no less than half of `FEWEST`."""
+"""Smaller steps are not looked at, which is what keeps the rule cheap; they are taken to be one below this."""
 LONGEST: Final = 12
-"""Samples that a total may be away: an hour of polls. Real totals came back by themselves after longer."""
+"""Samples for which a total may be away: an hour of polls. In longer times real totals come back by themselves."""
 BACK: Final = 0.25
-"""How far from where it was, of the step away, a count may come back to; real answers differed by up to an eighth."""
+"""How far from where it was, of the step away, a count may come back to. At half three real bursts fire."""
 AWAY: Final = 0.5
 """How much of the step away must still be open before the step back: what regained more by itself has grown."""
 BURST: Final = 3
-"""Jobs that come and end within a slot are ordinary, so that a rise must be larger than the largest step by this
-factor: real bursts were up to 2.25 times as large. No real fall that came back was as large as the largest step."""
+"""By how much a rise must be larger than those before it: what comes in a burst may be cancelled in a slot, or end in
+one; real bursts that did were up to 2.25 times as large as any before. Real falls that came back were never larger."""
 KEPT: Final = 20
-"""Finished jobs that say that they are kept; a few are deleted by hand, and a renamed type needs as many."""
+"""Finished jobs that say that they are kept: of fewer one deletion takes a large part. A renamed type needs as many."""
 DELETED: Final = 0.05
 HANDFUL: Final = 3
-"""Finished jobs are kept where at most this share of them, or a handful, was ever deleted."""
+"""Finished jobs are kept where at most this share of them, or a handful, was deleted: as estimates class them."""
 GROWN: Final = 2
-"""Rises in the count of finished jobs by which a reset is told from an odd answer that has not ended."""
+"""Slots in which the count of finished jobs rises that tell a reset from an odd answer that lasts."""
 GAP: Final = 1.5
-"""Samples further apart than this, in intervals, have a gap between them."""
+"""Samples further apart than this, in intervals, have a gap between them: as levels are taken."""
 ODD: Final = ("fell", "rose", "open")
-"""The kinds of runs: counts fell, or rose, and came back; or that came across a gap, or not by the record's end."""
+"""The kinds of runs: counts fell, or rose, and came back; or they came back across a gap, or not by the record's end."""
 
 
 @dataclass(frozen=True)
@@ -95,12 +98,13 @@ _PAIRS: Final = f"""CREATE OR REPLACE TEMP TABLE pairs AS
     )
     SELECT away.series, away.count, away.n AS away, back.n AS back, away.before, away.slot AS first,
         back.before AS last, back.slot - back.before > {GAP} * back.interval AS gap,
-        away.step AS left_by, back.step AS back_by
+        base, away.step AS left_by, back.step AS back_by
     FROM away JOIN courses back
         ON away.series = back.series AND away.count = back.count AND away.n < back.n
         AND (back.n - away.n <= {LONGEST} OR away.count = 'ended' AND away.series NOT IN (FROM falling))
     WHERE sign(back.step) = -sign(away.step) AND abs(back.level - back.step - base) >= {AWAY} * abs(away.step)
         AND CASE away.count WHEN 'total' THEN abs(back.level - base) <= {BACK} * abs(away.step)
+                AND (away.level = 0 OR abs(away.step) >= {MANY})
             ELSE away.step < 0 AND away.other <= {AWAY} * away.step AND base >= {KEPT}
                 AND back.level - base BETWEEN 0 AND {BACK} * -away.step
                     + 2 * (back.n - away.n + 1) * (base - begun) / greatest(away.n - 1 - begin, 1)
@@ -119,16 +123,17 @@ _LARGEST: Final = """CREATE OR REPLACE TEMP TABLE largest AS
 _RETURNS: Final = f"""CREATE OR REPLACE TEMP TABLE candidates AS
     SELECT pairs.*, false AS ends FROM pairs JOIN largest
         ON pairs.series = largest.series AND pairs.count = largest.count AND pairs.back = largest.n
-    WHERE CASE WHEN pairs.count = 'ended' THEN -left_by > fall AND back_by > rise
-        ELSE least(abs(left_by), abs(back_by)) > greatest(fall, rise) * CASE WHEN left_by < 0 THEN 1 ELSE {BURST} END
-            AND (left_by < 0 OR left_by >= {FEWEST * BURST}) END
+    WHERE CASE WHEN pairs.count = 'ended' THEN -left_by > fall AND back_by > {BURST} * greatest(rise, {SMALLEST - 1})
+        WHEN left_by < 0 THEN least(-left_by, back_by) > greatest(fall, rise)
+        ELSE least(left_by, -back_by) > {BURST} * greatest(fall, rise) AND left_by >= greatest({BURST * MANY}, base) END
     UNION ALL
     -- Half of it or more is lost, and has not come back at the record's end.
-    SELECT courses.series, count, courses.n, NULL, courses.before, courses.slot, finish.slot, true, step, NULL, true
+    SELECT courses.series, count, courses.n, NULL, courses.before, courses.slot, finish.slot, true, level - step, step,
+        NULL, true
     FROM courses JOIN largest USING (series, count, n) JOIN (FROM moves WHERE last) finish USING (series)
     WHERE step <= -{FEWEST} AND -step > fall AND level <= {AWAY} * (level - step) AND other <= {AWAY} * step
         AND CASE count WHEN 'total' THEN -step > rise AND finish.n - courses.n < {LONGEST}
-            AND finish.total <= level - {AWAY} * step ELSE level - step >= {KEPT} END
+            AND finish.total <= level - {AWAY} * step AND (level = 0 OR -step >= {MANY}) ELSE level - step >= {KEPT} END
         AND NOT EXISTS (FROM pairs WHERE pairs.series = courses.series AND pairs.count = courses.count
             AND away = courses.n)"""
 # An answer between two odd ones is not odd itself, though it is left and come back to in a step, the other way.
@@ -159,7 +164,7 @@ _RUNS: Final = f"""CREATE OR REPLACE TEMP TABLE runs AS
     ) GROUP BY series, before, first, coalesce(back, -1)"""
 # A type of a pool that had jobs before and after, and none between, shares the answers of one that is odd.
 _BESIDE: Final = """INSERT INTO runs
-    SELECT beside.series, runs.before, runs.first, runs.last, runs.kind, false
+    SELECT beside.series, runs.before, runs.first, runs.last, runs.kind, runs.certain
     FROM (SELECT DISTINCT runs.*, odd.pool FROM runs JOIN samples odd USING (series)) runs
         JOIN samples beside ON beside.pool = runs.pool AND beside.slot >= runs.before
     WHERE runs.kind = 'fell' AND NOT EXISTS (FROM runs own WHERE own.series = beside.series AND own.first = runs.first)
