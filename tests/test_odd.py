@@ -42,7 +42,7 @@ def queue(retention: float = KEPT, seed: int = 1, kept: int = 0) -> Series:
         free[server] = started[job] + lasts[job]
     outcomes = draw.choice(["Completed", "Failed", "Terminated"], len(came), p=[0.7, 0.2, 0.1]).tolist()
     slots = MONDAY + np.arange(0, DAYS * DAY + 1, STEP)
-    series = observed(slots, *(times + MONDAY for times in (came, started, started + lasts)), outcomes, retention)
+    series = observed(slots, came + MONDAY, started + MONDAY, started + lasts + MONDAY, outcomes, retention)
     counts = series.counts
     return replace(series, counts={**counts, "total": counts["total"] + kept, "Completed": counts["Completed"] + kept})
 
@@ -153,7 +153,7 @@ def test_a_reset_stays_a_reset(tmp_path: Path) -> None:
     counts = {name: count.copy() for name, count in series.counts.items()}
     for status in ENDED:
         counts[status][AT:] -= counts[status][AT]
-    counts["total"] = sum(counts[status] for status in counts if status != "total")
+    counts["total"] = np.sum([count for name, count in counts.items() if name != "total"], axis=0)
     assert {} == odd(history(tmp_path, replace(series, counts=counts)))
 
 

@@ -214,14 +214,7 @@ WAITS: Final = (
     "over_slo", "over_slo_low", "over_slo_high", "order",
 )  # fmt: skip
 DISTRIBUTION: Final = ("share", *(f"wait{kind}_seconds" for kind in WAIT_BOUNDS), "order")
-COVERAGE: Final = (
-    "slots",
-    *(f"odd_slots_{kind}" for kind in ODD),
-    "coverage",
-    "longest_gap_seconds",
-    "history",
-    "note",
-)
+COVERAGE: Final = (*observed.COLUMNS, "coverage", "longest_gap_seconds", "history", "note")
 KINDS: Final = {
     "waits": Kind(("waiting",), (*WAITS, *ALWAYS), _waits),
     "distribution": Kind(("waiting",), (*DISTRIBUTION, *ALWAYS), _quantiles, _distribution),

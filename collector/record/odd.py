@@ -18,9 +18,9 @@ from typing import Final
 
 from collector.record.database import Record
 
-# The constants were chosen on four traces of real clusters, replayed at 1, 5 and 15 minutes, with finished jobs kept for
-# ever, for seven days and not at all: none fires on them (27 million samples), and of 7,200 pieces of two weeks, which
-# know less of their course, 6 have a run.
+# The constants were chosen on four traces of real clusters, replayed at 1, 5 and 15 minutes, with finished jobs kept
+# for ever, for seven days and not at all: none fires on them (27 million samples), and of 7,200 pieces of two weeks,
+# which know less of their course, 6 have a run.
 
 FEWEST: Final = 10
 """Fewer jobs come and go within a slot in any small pool: real totals went from 9 to 0 and back to 10."""
@@ -47,7 +47,7 @@ GROWN: Final = 2
 GAP: Final = 1.5
 """Samples further apart than this, in intervals, have a gap between them: as levels are taken."""
 ODD: Final = ("fell", "rose", "open")
-"""The kinds of runs: counts fell, or rose, and came back; or they came back across a gap, or not by the record's end."""
+"""The kinds of runs: counts fell, or rose, and came back; or they did across a gap, or had not at the record's end."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,10 @@ _MOVES: Final = f"""CREATE OR REPLACE TEMP TABLE moves AS
     FROM ({_STEPS}) WHERE first OR last OR abs(grown) >= {SMALLEST} OR abs(kept) >= {SMALLEST}"""
 # A step of one of the two counts, as `level` after it; `other` is the step of the total.
 _COURSES: Final = f"""CREATE OR REPLACE TEMP TABLE courses AS
-    SELECT series, n, slot, before, interval, 'total' AS count, total AS level, grown AS step, grown AS other
+    SELECT series, n, slot, before, interval, 'total' AS count, total AS level, grown AS step, grown AS other,
+        ended, kept
     FROM moves WHERE NOT first AND abs(grown) >= {SMALLEST}
-    UNION ALL SELECT series, n, slot, before, interval, 'ended', ended, kept, grown
+    UNION ALL SELECT series, n, slot, before, interval, 'ended', ended, kept, grown, ended, kept
     FROM moves WHERE NOT first AND abs(kept) >= {SMALLEST}"""
 # Each step away with the first step that brings it back, and each step back with the last one away.
 _PAIRS: Final = f"""CREATE OR REPLACE TEMP TABLE pairs AS
@@ -103,7 +104,9 @@ _PAIRS: Final = f"""CREATE OR REPLACE TEMP TABLE pairs AS
         ON away.series = back.series AND away.count = back.count AND away.n < back.n
         AND (back.n - away.n <= {LONGEST} OR away.count = 'ended' AND away.series NOT IN (FROM falling))
     WHERE sign(back.step) = -sign(away.step) AND abs(back.level - back.step - base) >= {AWAY} * abs(away.step)
-        AND CASE away.count WHEN 'total' THEN abs(back.level - base) <= {BACK} * abs(away.step)
+        AND CASE away.count WHEN 'total'
+                THEN greatest(abs(back.level - base), abs(back.ended - away.ended + away.kept))
+                    <= {BACK} * abs(away.step)
                 AND (away.level = 0 OR abs(away.step) >= {MANY})
             ELSE away.step < 0 AND away.other <= {AWAY} * away.step AND base >= {KEPT}
                 AND back.level - base BETWEEN 0 AND {BACK} * -away.step
@@ -111,57 +114,72 @@ _PAIRS: Final = f"""CREATE OR REPLACE TEMP TABLE pairs AS
         END
     QUALIFY row_number() OVER (PARTITION BY away.series, away.count, away.n ORDER BY back.n) = 1
         AND row_number() OVER (PARTITION BY away.series, away.count, back.n ORDER BY away.n DESC) = 1"""
-# The largest steps until then that were not reversed, of each count.
+# The largest steps until then that were not reversed, of each count, by one relation of pairs.
 _LARGEST: Final = """CREATE OR REPLACE TEMP TABLE largest AS
     SELECT series, count, n, coalesce(max(-step) FILTER (step < 0 AND NOT reversed) OVER earlier, 0) AS fall,
         coalesce(max(step) FILTER (step > 0 AND NOT reversed) OVER earlier, 0) AS rise
     FROM (
         SELECT courses.*, (series, count, n) IN
-            (SELECT (series, count, away) FROM pairs UNION ALL SELECT (series, count, back) FROM pairs) AS reversed
+            (SELECT (series, count, away) FROM {0} UNION ALL SELECT (series, count, back) FROM {0}) AS reversed
         FROM courses
     ) WINDOW earlier AS (PARTITION BY series, count ORDER BY n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"""
-_RETURNS: Final = f"""CREATE OR REPLACE TEMP TABLE candidates AS
-    SELECT pairs.*, false AS ends FROM pairs JOIN largest
-        ON pairs.series = largest.series AND pairs.count = largest.count AND pairs.back = largest.n
-    WHERE CASE WHEN pairs.count = 'ended' THEN -left_by > fall AND back_by > {BURST} * greatest(rise, {SMALLEST - 1})
+# What went further than these. It is asked twice: what did not is part of the course that the others are judged by.
+_FURTHER: Final = f"""CREATE OR REPLACE TEMP TABLE {{1}} AS
+    SELECT {{0}}.* FROM {{0}} JOIN largest
+        ON {{0}}.series = largest.series AND {{0}}.count = largest.count AND {{0}}.back = largest.n
+    WHERE CASE WHEN {{0}}.count = 'ended' THEN -left_by > fall AND back_by > {BURST} * greatest(rise, {SMALLEST - 1})
         WHEN left_by < 0 THEN least(-left_by, back_by) > greatest(fall, rise)
-        ELSE least(left_by, -back_by) > {BURST} * greatest(fall, rise) AND left_by >= greatest({BURST * MANY}, base) END
-    UNION ALL
-    -- Half of it or more is lost, and has not come back at the record's end.
+        ELSE least(left_by, -back_by) > {BURST} * greatest(fall, rise) AND base >= {MANY} AND left_by >= base END"""
+# Half of it or more is lost, and has not come back at the record's end.
+_LOST: Final = f"""INSERT INTO candidates
     SELECT courses.series, count, courses.n, NULL, courses.before, courses.slot, finish.slot, true, level - step, step,
-        NULL, true
+        NULL
     FROM courses JOIN largest USING (series, count, n) JOIN (FROM moves WHERE last) finish USING (series)
     WHERE step <= -{FEWEST} AND -step > fall AND level <= {AWAY} * (level - step) AND other <= {AWAY} * step
         AND CASE count WHEN 'total' THEN -step > rise AND finish.n - courses.n < {LONGEST}
-            AND finish.total <= level - {AWAY} * step AND (level = 0 OR -step >= {MANY}) ELSE level - step >= {KEPT} END
+            AND finish.total <= level - {AWAY} * step AND (level = 0 OR -step >= {MANY}) ELSE level - step >= {KEPT}
+            AND finish.ended < level + {GROWN * SMALLEST} END
         AND NOT EXISTS (FROM pairs WHERE pairs.series = courses.series AND pairs.count = courses.count
             AND away = courses.n)"""
 # An answer between two odd ones is not odd itself, though it is left and come back to in a step, the other way.
-_BETWEEN: Final = """DELETE FROM candidates WHERE left_by {} 0 AND EXISTS (
+_BETWEEN: Final = """DELETE FROM candidates WHERE left_by {0} 0 AND EXISTS (
     FROM candidates other WHERE other.series = candidates.series AND other.back = candidates.away
         AND sign(other.left_by) <> sign(candidates.left_by))"""
+# What the count of finished jobs rose and fell by until the samples that matter, over all series one after the other.
+_SUMS: Final = f"""CREATE OR REPLACE TEMP TABLE sums AS
+    FROM (
+        SELECT n, sum(CASE WHEN first THEN 0 ELSE greatest(kept, 0) END) OVER until AS came,
+            sum(CASE WHEN first THEN 0 ELSE greatest(-kept, 0) END) OVER until AS lost,
+            sum(CASE WHEN first THEN 0 ELSE sign(greatest(kept, 0)) END) OVER until AS rises
+        FROM ({_STEPS}) WINDOW until AS (ROWS UNBOUNDED PRECEDING)
+    ) SEMI JOIN (
+        SELECT away - 1 AS n FROM candidates UNION SELECT n FROM moves SEMI JOIN candidates USING (series)
+            WHERE first OR last
+    ) USING (n)"""
 # Whether finished jobs are kept: by what was deleted until then, but for steps that were reversed.
 _RUNS: Final = f"""CREATE OR REPLACE TEMP TABLE runs AS
     WITH reversed AS (
-        SELECT away AS n FROM pairs WHERE count = 'ended' UNION SELECT back FROM pairs WHERE count = 'ended'
-    ), steps AS (
-        SELECT series, n, CASE WHEN first THEN ended WHEN reversed.n IS NULL THEN greatest(kept, 0) ELSE 0 END AS came,
-            CASE WHEN NOT first AND reversed.n IS NULL THEN greatest(-kept, 0) ELSE 0 END AS lost,
-            (NOT first AND kept > 0)::INTEGER AS rises
-        FROM ({_STEPS}) SEMI JOIN candidates USING (series) LEFT JOIN reversed USING (n)
-    ), sums AS (
-        SELECT series, n, sum(came) OVER until AS came, sum(lost) OVER until AS lost, sum(rises) OVER until AS rises
-        FROM steps WINDOW until AS (PARTITION BY series ORDER BY n ROWS UNBOUNDED PRECEDING)
-    ), finish AS (SELECT series, sum(rises) AS rises FROM steps GROUP BY series)
+        SELECT series, n, step FROM courses SEMI JOIN (
+            SELECT unnest([away, back]) AS n FROM candidates WHERE count = 'ended' AND back IS NOT NULL
+        ) USING (n) WHERE count = 'ended'
+    ), undone AS (
+        SELECT series, away, sum(greatest(step, 0)) AS came, sum(greatest(-step, 0)) AS lost
+        FROM candidates JOIN reversed USING (series) WHERE reversed.n < away GROUP BY ALL
+    ), known AS (
+        SELECT candidates.*, finish.rises - until.rises AS rises,
+            begin.ended + until.came - start.came - coalesce(undone.came, 0) AS came,
+            until.lost - start.lost - coalesce(undone.lost, 0) AS lost
+        FROM candidates JOIN sums until ON until.n = away - 1
+            JOIN (FROM moves WHERE first) begin USING (series) JOIN sums start ON start.n = begin.n
+            JOIN (FROM moves WHERE last) final USING (series) JOIN sums finish ON finish.n = final.n
+            LEFT JOIN undone USING (series, away)
+    )
     SELECT series, before, first, max(last) AS last,
         CASE WHEN bool_and(gap) THEN 'open' WHEN bool_and(left_by < 0) THEN 'fell' ELSE 'rose' END AS kind,
         bool_or(count = 'ended' AND NOT gap) AS certain
-    FROM (
-        SELECT candidates.* FROM candidates JOIN sums ON sums.n = away - 1 JOIN finish
-            ON finish.series = candidates.series
-        WHERE count = 'total' OR lost <= greatest({HANDFUL}, {DELETED} * came)
-            AND (NOT ends OR finish.rises - sums.rises < {GROWN})
-    ) GROUP BY series, before, first, coalesce(back, -1)"""
+    FROM known
+    WHERE count = 'total' OR lost <= greatest({HANDFUL}, {DELETED} * came) AND (back IS NOT NULL OR rises < {GROWN})
+    GROUP BY series, before, first, coalesce(back, -1)"""
 # A type of a pool that had jobs before and after, and none between, shares the answers of one that is odd.
 _BESIDE: Final = """INSERT INTO runs
     SELECT beside.series, runs.before, runs.first, runs.last, runs.kind, runs.certain
@@ -193,12 +211,16 @@ def find_odd(record: Record) -> tuple[list[Run], list[Renamed]]:
     """Find the odd runs of slots and the renamed types of the samples that are there as `samples`."""
     record.execute(_MOVES)
     renamed = [Renamed(*row) for row in record.execute(_RENAMED).fetchall()]
-    for query in (_COURSES, _PAIRS, _LARGEST, _RETURNS, _BETWEEN.format(">"), _BETWEEN.format("<")):
+    for query in (
+        *(_COURSES, _PAIRS, _LARGEST.format("pairs"), _FURTHER.format("pairs", "further")),
+        *(_LARGEST.format("further"), _FURTHER.format("further", "candidates")),
+        *(_BETWEEN.format(">"), _BETWEEN.format("<"), _LOST),
+    ):
         record.execute(query)
     if not record.execute("SELECT count(*) FROM candidates").fetchall()[0][0]:
         return [], renamed
-    record.execute(_RUNS)
-    record.execute(_BESIDE)
+    for query in (_SUMS, _RUNS, _BESIDE):
+        record.execute(query)
     runs = record.execute("SELECT series, before, first, last, kind, certain FROM runs ORDER BY ALL").fetchall()
     ended = {each.series for each in renamed}
     return [Run(*row) for row in runs if not (row[4] == "open" and row[0] in ended)], renamed
