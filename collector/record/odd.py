@@ -1,16 +1,17 @@
 """Odd answers: the slots in which counts left their course and came back in one step, and types that were renamed.
 
 An answer is checked against the samples before and after it. The rule is SQL over `samples`, a relation of known counts
-with a row a sample, in the order of series and slot: series (a number), pool (another), slot and interval (seconds),
-total, and ended (the jobs in `statuses.ENDED`). Both counts are judged:
+with a row a sample, in the order of series and slot: series (a number from 0 on), pool (a number), slot and interval
+(seconds), total, and ended (the jobs in `statuses.ENDED`). Both counts are judged:
 
 - The total leaves its course in a step, further than in any step before that did not come back, and comes back in one
   step to about where it was, within `LONGEST` samples.
 - Finished jobs that are kept are never fewer: where their count falls, further than it ever fell, and comes back in one
   step, larger than it ever rose, to what it was and what its rate adds, that holds however long it lasts.
 
-A step that is reversed is not taken for the course, so that one anomaly never hides another; and what comes later than
-its return has no say. Nearly every record ends with the first query, which looks at each sample once.
+A step that is reversed is not taken for the course, so that one anomaly never hides another, unless that return was
+ordinary itself; and what comes later than its return has no say. The first query looks at each sample once, all others
+only at its large steps.
 """
 
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ class Renamed:
 
 
 _STEPS: Final = """SELECT *, row_number() OVER () AS n, lag(slot) OVER () AS before,
-    coalesce(series <> lag(series) OVER (), true) AS first, coalesce(series <> lead(series) OVER (), true) AS last,
+    series <> lag(series, 1, -1) OVER () AS first, series <> lead(series, 1, -1) OVER () AS last,
     total - lag(total) OVER () AS grown, ended - lag(ended) OVER () AS kept FROM samples"""
 _MOVES: Final = f"""CREATE OR REPLACE TEMP TABLE moves AS
     FROM ({_STEPS}) WHERE first OR last OR abs(grown) >= {SMALLEST} OR abs(kept) >= {SMALLEST}"""
@@ -211,8 +212,11 @@ def find_odd(record: Record) -> tuple[list[Run], list[Renamed]]:
     """Find the odd runs of slots and the renamed types of the samples that are there as `samples`."""
     record.execute(_MOVES)
     renamed = [Renamed(*row) for row in record.execute(_RENAMED).fetchall()]
+    record.execute(_COURSES)
+    if not record.execute(f"SELECT count(*) FROM courses WHERE abs(step) >= {FEWEST}").fetchall()[0][0]:
+        return [], renamed
     for query in (
-        *(_COURSES, _PAIRS, _LARGEST.format("pairs"), _FURTHER.format("pairs", "further")),
+        *(_PAIRS, _LARGEST.format("pairs"), _FURTHER.format("pairs", "further")),
         *(_LARGEST.format("further"), _FURTHER.format("further", "candidates")),
         *(_BETWEEN.format(">"), _BETWEEN.format("<"), _LOST),
     ):
