@@ -144,9 +144,10 @@ class History:
         Returns
         -------
         pandas.DataFrame
-            A row a series, or sum of series, and window: `LABELS`, slots (observed), coverage (the share of the
-            slots of its part in which there is a record), longest_gap_seconds (between observed slots, or to the
-            window's ends), history (how finished jobs are kept), note.
+            A row a series, or sum of series, and window: `LABELS`, slots (observed), odd_slots_fell, odd_slots_rose and
+            odd_slots_open (left out, see `collector.record.odd`), coverage (the share of the slots that count, of its
+            part in which there is a record), longest_gap_seconds (between observed slots, or to the window's ends),
+            history (how finished jobs are kept), note.
         """
         return self._ask(questions.ask("coverage", request_of(options)))
 

@@ -153,13 +153,15 @@ def between(slots: Ints, flow: Ints, instants: Ints | Floats) -> Floats:
     return until
 
 
-def bounds_since(slots: Ints, low: Ints, high: Ints, windows: Ints, *, level: bool) -> tuple[Ints, Ints]:
+def bounds_since(slots: Ints, low: Ints, high: Ints, besides: Ints, windows: Ints, *, level: bool) -> tuple[Ints, Ints]:
     """Return the fewest and the most that happened in each window, of what had happened since the first slot.
 
     Parameters
     ----------
     low, high
         Bounds of what had happened until each slot.
+    besides
+        What may have happened besides until each slot; only what each interval added is in doubt.
     windows
         A row a window: start and end, in seconds.
     level
@@ -172,7 +174,7 @@ def bounds_since(slots: Ints, low: Ints, high: Ints, windows: Ints, *, level: bo
     fewest = np.where(b > a, low[b] - before[np.minimum(a, last)], 0)
     a = np.maximum(np.searchsorted(slots, starts, side="right") - 1, 0)
     b = np.minimum(np.searchsorted(slots, ends), last)
-    most = np.where(b > a, high[b] - after[a], 0)
+    most = np.where(b > a, high[b] - after[a] + besides[b] - besides[a], 0)
     return np.maximum(fewest, 0), np.maximum(most, 0)
 
 

@@ -142,7 +142,7 @@ def _parts(
     request = questions[0].request
     needs = {name for question in questions for name in question.needs}
     summed: dict[Label, list[Member]] = {}
-    for _pools, series in _ahead(record.read(selection), workers):
+    for series in _ahead(record.judged(selection), workers):
         groups: dict[Label, list[Series]] = {}
         for each in series:
             groups.setdefault(label_of(each, request), []).append(each)

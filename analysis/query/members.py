@@ -1,8 +1,9 @@
 """The series of a group: what each tells, and what is to be said of them together."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from datetime import UTC, datetime
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -12,6 +13,24 @@ from analysis.query.request import Request
 from analysis.queue.conservation import flows_of
 from analysis.queue.told import Told
 from analysis.record.series import Series
+
+ODD_NOTES: Final = {
+    "fell": (
+        mark("note", "1 slot left out: the counts fell and came back ({first})"),
+        mark("note", "{slots:,} slots left out: the counts fell and came back (first {first}, last {last})"),
+    ),
+    "rose": (
+        mark("note", "1 slot left out: the counts rose and came back ({first})"),
+        mark("note", "{slots:,} slots left out: the counts rose and came back (first {first}, last {last})"),
+    ),
+    "open": (
+        mark("note", "1 slot left out: whether the counts came back is not known ({first})"),
+        mark(
+            "note", "{slots:,} slots left out: whether the counts came back is not known (first {first}, last {last})"
+        ),
+    ),
+}
+"""By the kind of odd slots: of one, and of several."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +69,27 @@ def member_of(whole: Series, request: Request, needs: Collection[str]) -> Member
     series = whole.known()
     name = f"{series.pool.name or series.pool.pool} {series.type}"
     seen = whole.slots, whole.intervals, series.slots, series.intervals
+    said = tuple(_of_answers(series))
     if len(series.slots) < 2:
-        return Member(name, *seen, "silent", "silent", True, (TOO_SHORT,), None)
+        return Member(name, *seen, "silent", "silent", True, (TOO_SHORT, *said), None)
     flows = flows_of(series, request.queue)
     classes = flows.classes
     told = Told(flows, request.order_of(series.pool), needs)
-    return Member(name, *seen, classes.name, classes.history, flows.bounded, flows.notes, told)
+    return Member(name, *seen, classes.name, classes.history, flows.bounded, (*flows.notes, *said), told)
+
+
+def _of_answers(series: Series) -> Iterator[str]:
+    """Return what is to be said of the answers that a series of known slots was read from."""
+    for name, slot in series.former:
+        yield mark("note", "called {type} until {instant}").format(type=name, instant=_instant(slot))
+    for kind, slots in series.odd_slots.items():
+        if len(slots):
+            first, last = _instant(slots[0]), _instant(slots[-1])
+            yield ODD_NOTES[kind][len(slots) > 1].format(slots=len(slots), first=first, last=last)
+
+
+def _instant(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(int(seconds), UTC):%Y-%m-%d %H:%MZ}"
 
 
 def interval_at(members: Sequence[Member], instants: Floats) -> Ints:

@@ -18,7 +18,7 @@ from analysis.capacity.plan import PLAN, as_curve, plan
 from analysis.capacity.scenario import Wish
 from analysis.errors import RequestRefused
 from analysis.query.request import Request
-from analysis.queue import failures, totals, waits
+from analysis.queue import failures, observed, totals, waits
 from analysis.queue.floor import without_points
 from analysis.queue.told import Told
 from analysis.trends import conclusions
@@ -164,15 +164,7 @@ def _flows(_question: Question, group: Sequence[Told], windows: Ints) -> Columns
 
 
 def _coverage(_question: Question, group: Sequence[Told], windows: Ints) -> Columns:
-    """Return how many slots each window has over a group's series, and the longest gap in one of them."""
-    inside = [np.diff(np.searchsorted(told.slots, windows, side="right"))[:, 0] for told in group]
-    gaps = [max(_longest_gap(told.slots, int(start), int(end)) for told in group) for start, end in windows]
-    return {"slots": np.sum(inside, axis=0), "longest_gap_seconds": np.array(gaps), "note": ""}
-
-
-def _longest_gap(slots: Ints, start: int, end: int) -> int:
-    inside = slots[(slots > start) & (slots <= end)]
-    return int(np.diff(np.concatenate([[start], inside, [end]])).max())
+    return observed.estimate(group, windows)
 
 
 def _days(question: Question, group: Sequence[Told], windows: Ints) -> Columns:
@@ -227,13 +219,13 @@ WAITS: Final = (
     "over_slo", "over_slo_low", "over_slo_high", "order",
 )  # fmt: skip
 DISTRIBUTION: Final = ("share", *(f"wait{kind}_seconds" for kind in WAIT_BOUNDS), "order")
-COVERAGE: Final = ("slots", "coverage", "longest_gap_seconds", "history", "note")
+COVERAGE: Final = (*observed.COLUMNS, "coverage", "longest_gap_seconds", "history", "note")
 KINDS: Final = {
     "waits": Kind(("waiting",), (*WAITS, *ALWAYS), _waits, _observed),
     "distribution": Kind(("waiting",), (*DISTRIBUTION, *ALWAYS), _quantiles, _distribution),
     "failures": Kind(("ending",), (*failures.COLUMNS, *ALWAYS), _failures, _observed),
     "flows": Kind(("flows",), ("queue", *totals.COLUMNS, *ALWAYS), _flows, _observed),
-    "coverage": Kind(("slots",), COVERAGE, _coverage),
+    "coverage": Kind(("slots", "odd_slots"), COVERAGE, _coverage),
     "trend": Kind(("waiting", "ending"), conclusions.TREND, _days, _trend),
     "changes": Kind(("waiting", "ending"), conclusions.CHANGES, _days, _changes),
     "compare": Kind(("waiting", "ending"), conclusions.COMPARE, _days, _compare),

@@ -26,12 +26,16 @@ LARGEST_CORRECTION: Final = 2.0
 
 @dataclass(frozen=True)
 class Ended:
-    """What ended in one status: for each interval, and since the first slot at each slot, which pins it better."""
+    """What ended in one status: for each interval, and since the first slot at each slot, which pins it better.
+
+    `besides` is what may have ended besides since the first slot, see `Flows`.
+    """
 
     point: Ints
     most: Ints
     since_low: Ints
     since_high: Ints
+    besides: Ints
     level: bool
     """Whether the doubt is about all that ended since the first slot, and not about each interval."""
 
@@ -51,6 +55,8 @@ class Flows:
     came_low: Ints
     came_high: Ints
     """n: bounds of what had come since the first slot."""
+    came_besides: Ints
+    """n: what may have come besides, where slots were left out whose counts may be as they stand."""
     ended: dict[str, Ended]
     """By status; empty where nothing is kept."""
     unseen: float
@@ -120,7 +126,9 @@ def flows_of(series: Series, queue: str) -> Flows:
     if back[-1]:
         note = mark("note", "{jobs:,} came back to the queue, or were deleted with others")
         notes.append(note.format(jobs=back[-1]))
-    return Flows(series, classes, waiting, arrivals, arrivals_most, low, high, ended, 1.0, tuple(notes))
+    besides = series.besides()
+    arrivals_most = arrivals_most + np.diff(besides)
+    return Flows(series, classes, waiting, arrivals, arrivals_most, low, high, besides, ended, 1.0, tuple(notes))
 
 
 def _sum(ended: dict[str, Ended], what: str) -> Ints:
@@ -162,13 +170,13 @@ def _ended(series: Series, status: str, classes: Classes) -> Ended:
         high = np.maximum(high, low)
         point = np.clip(_rising(np.rint(found.point).astype(np.int64)), low, high)
         most = np.maximum(np.diff(point), high[1:] - low[:-1])
-        return Ended(np.diff(point), most, low, high, level=True)
+        return Ended(np.diff(point), most, low, high, series.besides(status), level=True)
     change = np.diff(count)
     point = np.maximum(change, 0)
     # What ended beside a deletion or a purge is not told; as much as in the busiest other interval can have.
     most = np.where(change < 0, point.max(initial=0), point)
     since = np.concatenate([[0], np.cumsum(point)])
-    return Ended(point, most, since, np.concatenate([[0], np.cumsum(most)]), level=False)
+    return Ended(point, most, since, np.concatenate([[0], np.cumsum(most)]), series.besides(status), level=False)
 
 
 def _unkept(series: Series, classes: Classes, queue: str, waiting: Ints) -> Flows:
@@ -177,7 +185,8 @@ def _unkept(series: Series, classes: Classes, queue: str, waiting: Ints) -> Flow
     came = np.concatenate([[0], np.cumsum(arrivals)])
     unseen = _unseen(series, queue)
     note = mark("note", "by a model {jobs:.2f} jobs came for one that was seen to").format(jobs=unseen)
-    return Flows(series, classes, waiting, arrivals, arrivals, came, came, {}, unseen, (*classes.notes, note))
+    besides = np.zeros(len(came), np.int64)
+    return Flows(series, classes, waiting, arrivals, arrivals, came, came, besides, {}, unseen, (*classes.notes, note))
 
 
 def _least_arrivals(series: Series, queue: str, slots: slice = slice(None)) -> Ints:

@@ -42,6 +42,7 @@ class Waiting:
         self.queue_before, self.queue_after = flows.queue[:-1][telling], flows.queue[1:][telling]
         marks = np.flatnonzero(np.append(telling, False) | np.append(False, telling))
         self.slots, self.came_low, self.came_high = slots[marks], flows.came_low[marks], flows.came_high[marks]
+        self.came_besides = flows.came_besides[marks]
         # Where ends are not kept only an empty queue says who has left it.
         self.empty = slots[:0] if flows.bounded else slots[flows.queue == 0]
         self.unit = int(np.gcd.reduce(np.diff(slots)))

@@ -41,7 +41,7 @@ class Ending:
         changes = np.zeros(len(slots), np.bool_)
         changes[0] = changes[-1] = True
         for each in flows.ended.values():
-            moved = (each.point != 0) | (np.diff(each.since_low) != 0) | (np.diff(each.since_high) != 0)
+            moved = (each.point != 0) | (np.diff(each.since_low) != 0) | (np.diff(each.since_high + each.besides) != 0)
             changes[1:] |= moved
             changes[:-1] |= moved
         self.slots = slots[changes]
@@ -53,6 +53,7 @@ class Ending:
         self.level = {status: each.level for status, each in flows.ended.items()}
         self.low = {status: each.since_low[changes] for status, each in flows.ended.items()}
         self.high = {status: each.since_high[changes] for status, each in flows.ended.items()}
+        self.besides = {status: each.besides[changes] for status, each in flows.ended.items()}
 
     def until(self, instants: Ints | Floats) -> dict[str, Floats]:
         """Return what had ended by outcome until each instant, each end anywhere in its interval."""
@@ -124,7 +125,7 @@ def ends(group: Sequence[Ending], windows: Ints) -> tuple[dict[str, Floats], dic
         for status, count in each.until(windows).items():
             ended[status] = ended[status] + np.diff(count)[:, 0]
             if status in each.low:
-                bounds = each.slots, each.low[status], each.high[status]
+                bounds = each.slots, each.low[status], each.high[status], each.besides[status]
                 fewest, most = bounds_since(*bounds, windows, level=each.level[status])
                 low[status], high[status] = low[status] + fewest, high[status] + most
     return ended, low, high

@@ -1,6 +1,6 @@
 """What one series tells: its flows, and what estimates make of them, each made once however many ask."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import cached_property
 
 from analysis.arrays import Ints
@@ -49,3 +49,8 @@ class Told:
     def slots(self) -> Ints:
         """When that was observed."""
         return self.flows.series.slots
+
+    @cached_property
+    def odd_slots(self) -> Mapping[str, Ints]:
+        """When counts were left out as odd, by kind, see `Series`."""
+        return self.flows.series.odd_slots

@@ -71,9 +71,9 @@ def load(group: Sequence[Flows], windows: Ints) -> Columns:
     for each in group:
         slots = each.series.slots
         parts += np.diff(between(slots, each.departures, instants))
-        low, high = each.came_low, each.came_high
-        came += bounds_since(slots, low, high, windows, level=each.level)
-        gone += bounds_since(slots, low - each.queue, high - each.queue, windows, level=each.level)
+        low, high, besides = each.came_low, each.came_high, each.came_besides
+        came += bounds_since(slots, low, high, besides, windows, level=each.level)
+        gone += bounds_since(slots, low - each.queue, high - each.queue, besides, windows, level=each.level)
         for status in ENDED:
             found = each.ended.get(status)
             counted = unknown if found is None else np.diff(between(slots, found.point, windows))[:, 0]
@@ -81,7 +81,7 @@ def load(group: Sequence[Flows], windows: Ints) -> Columns:
             bounds = (
                 unknown
                 if found is None
-                else bounds_since(slots, found.since_low, found.since_high, windows, level=found.level)
+                else bounds_since(slots, found.since_low, found.since_high, found.besides, windows, level=found.level)
             )
             ended_bounds[status] = ended_bounds[status] + bounds
     bounded = all(each.bounded for each in group)

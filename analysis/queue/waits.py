@@ -42,7 +42,10 @@ def estimate(
         The columns that `History.waits` describes, NaN for what is not known, and ``censored``: how many of the
         arrivals still wait at the record's end.
     """
-    came = [bounds_since(each.slots, each.came_low, each.came_high, windows, level=each.level) for each in group]
+    came = [
+        bounds_since(each.slots, each.came_low, each.came_high, each.came_besides, windows, level=each.level)
+        for each in group
+    ]
     fewest, most = (np.sum([bound[side] for bound in came], axis=0) for side in (0, 1))
     bounded = all(each.bounded for each in group)
     shares = np.array(quantiles) / 100

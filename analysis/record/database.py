@@ -2,18 +2,25 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
+from typing import Final
 
 from analysis.errors import NothingObserved
 from analysis.record import query
+from analysis.record.judging import judged
 from analysis.record.series import Pool, Series
 from collector.record import RecordUnreadable
 from collector.record.database import Record as OpenRecord
+from collector.record.patterns import matches
 from collector.record.reading import reading
-from collector.record.selection import Selection
+from collector.record.selection import FIRST, LAST, Selection
 from collector.record.spool import waiting
+
+CONTEXT: Final = timedelta(days=1)
+"""How much before and after a span is looked at: twice what a total may be away for, at a poll an hour."""
 
 
 class Record:
@@ -47,6 +54,26 @@ class Record:
                 found = query.read(connection, batch, selection)
             yield found
 
+    def judged(self, selection: Selection) -> Iterator[list[Series]]:
+        """Read the series of a selection, a few pools at a time, each with its odd slots, see `judging`.
+
+        Whether the first and the last slots are odd is said by those before and after the span.
+        """
+        with self._opened() as connection:
+            chosen = query.batches(connection, selection)
+        since, until = selection.span
+        around = replace(
+            selection, since=max(since, FIRST + CONTEXT) - CONTEXT, until=min(until, LAST - CONTEXT) + CONTEXT, types=()
+        )
+        for batch in chosen:
+            with self._opened() as connection:
+                series = judged(connection, query.read(connection, batch, around)[1])
+            yield [
+                each.within(_seconds(since), _seconds(until))
+                for each in series
+                if any(matches(selection.types, name) for name in (each.type, *(name for name, _ in each.former)))
+            ]
+
     def last_slot(self) -> datetime:
         """Return the last slot that was observed, naive UTC.
 
@@ -78,6 +105,10 @@ class Record:
             raise RecordUnreadable(f"{self.database} does not exist: name the record with --db, or poll first")
         with reading(self.database, self.spool, _pass) as connection:
             yield connection
+
+
+def _seconds(instant: datetime) -> int:
+    return int(instant.replace(tzinfo=UTC).timestamp())
 
 
 def _pass(seconds: float) -> None:

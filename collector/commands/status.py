@@ -94,6 +94,7 @@ def _cells(pool: Mapping[str, Any]) -> dict[str, object]:
         "last outcome": pool["last_outcome"],
         **{window: None if share is None else f"{share:.1%}" for window, share in shares.items()},
         "failed turns (week)": _said(pool["errors_week"]) or None,
+        "odd slots (week)": _said(pool["odd_week"]) or None,
     }
 
 
