@@ -210,6 +210,8 @@ class Windows:
     begins_in: Bools
     """Whether the record begins in a window, and whether it ends in it."""
     ends_in: Bools
+    unknown_after: float
+    """The last slot at which all of the group is known, where it ends with jobs in undocumented statuses; else infinite."""
     bounded: bool
     """Whether the counts bound what came from above, in each of the group's series."""
     note: str

@@ -178,6 +178,9 @@ def _windows(members: Sequence[Member], question: Question) -> Windows | None:
     if not slots:
         return None
     first, last = min(int(each[0]) for each in slots), max(int(each[-1]) for each in slots)
+    # What was observed while the jobs' statuses were not known is a part of the record too.
+    unknown_after = min(member.known_until for member in members)
+    last = max(last, *(int(member.observed[-1]) for member in members if np.isfinite(member.known_until)), last)
     # More may have been read, for another question.
     request = question.request
     first = first if request.since is None else max(first, _seconds(request.since))
@@ -191,7 +194,8 @@ def _windows(members: Sequence[Member], question: Question) -> Windows | None:
     seen = _coverage(members, cut, (first, last))
     said |= {"history": kept, "queue": request.queue}
     bounded = all(member.bounded for member in members)
-    return Windows(cut, said, seen, cut[:, 0] < first, cut[:, 1] > last, bounded, "; ".join(notes_of(members)))
+    note = "; ".join(notes_of(members))
+    return Windows(cut, said, seen, cut[:, 0] < first, cut[:, 1] > last, unknown_after, bounded, note)
 
 
 def _coverage(members: Sequence[Member], cut: Ints, span: tuple[int, int]) -> Floats:

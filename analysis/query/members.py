@@ -45,6 +45,8 @@ class Member:
     """Those at which its counts are known."""
     intervals: Ints
     """The poll interval in force at each of these."""
+    known_until: float
+    """The last slot at which its counts are known, where it ends with jobs in undocumented statuses; else infinite."""
     kept: str
     history: str
     bounded: bool
@@ -68,7 +70,7 @@ def member_of(whole: Series, request: Request, needs: Collection[str]) -> Member
     """Return a series with what it tells; `needs` is what of `Told` will be asked for."""
     series = whole.known()
     name = f"{series.pool.name or series.pool.pool} {series.type}"
-    seen = whole.slots, whole.intervals, series.slots, series.intervals
+    seen = whole.slots, whole.intervals, series.slots, series.intervals, _known_until(whole, series)
     said = tuple(_of_answers(series))
     if len(series.slots) < 2:
         return Member(name, *seen, "silent", "silent", True, (TOO_SHORT, *said), None)
@@ -78,8 +80,18 @@ def member_of(whole: Series, request: Request, needs: Collection[str]) -> Member
     return Member(name, *seen, classes.name, classes.history, flows.bounded, (*flows.notes, *said), told)
 
 
+def _known_until(whole: Series, known: Series) -> float:
+    if not whole.undocumented:
+        return np.inf
+    last = known.slots[-1] if len(known.slots) else whole.slots[0]
+    return float(last) if last < whole.slots[-1] else np.inf
+
+
 def _of_answers(series: Series) -> Iterator[str]:
     """Return what is to be said of the answers that a series of known slots was read from."""
+    for label, slot in series.undocumented:
+        text = mark("note", "jobs are in status {label}, which no document names, since {instant}: slots left out")
+        yield text.format(label=label, instant=_instant(slot))
     for name, slot in series.former:
         yield mark("note", "called {type} until {instant}").format(type=name, instant=_instant(slot))
     for kind, slots in series.odd_slots.items():

@@ -19,7 +19,7 @@ from analysis.capacity.scenario import Wish
 from analysis.errors import RequestRefused
 from analysis.query.request import Request
 from analysis.queue import failures, observed, totals, waits
-from analysis.queue.floor import without_points
+from analysis.queue.floor import lower_bounds, without_points
 from analysis.queue.told import Told
 from analysis.trends import conclusions
 from analysis.trends.daily import daily
@@ -82,7 +82,8 @@ def _a_row_a_window(_question: Question, found: Windows) -> Columns:
 
 
 def _observed(_question: Question, found: Windows) -> Columns:
-    return as_rows(replace(found, said=without_points(found.said, found.coverage)))
+    said = without_points(found.said, found.coverage)
+    return as_rows(replace(found, said=lower_bounds(said, found.cut[:, 1] > found.unknown_after)))
 
 
 @dataclass(frozen=True)

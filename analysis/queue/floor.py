@@ -14,6 +14,7 @@ LEAST: Final = 0.5
 CARRIED: Final = 1.1
 """What conservation carries across a gap keeps its point while its upper bound is at most so many times its lower."""
 MEASURED: Final = re.compile(r"(mean|p\d+)_seconds|over_slo|(queue|running)_(mean|max)")
+COUNTED_LOW: Final = re.compile(r"(arrivals|departures|completed|finished|failed|terminated)_low")
 CONSERVED: Final = ("arrivals", "departures", "completed", "finished", "failed", "terminated")
 LAST_SEEN: Final = ("queue_start", "queue_end", "came_until", "abnormal")
 """Counts of the last slot before an instant: of a window without slots they are those of another window."""
@@ -80,3 +81,33 @@ def without_points(columns: Columns, coverage: Floats) -> Columns:
             object,
         )
     return floored
+
+
+def lower_bounds(columns: Columns, unknown: Bools) -> Columns:
+    """Leave of windows that reach beyond what is known the lower bounds alone, and say so.
+
+    Parameters
+    ----------
+    columns
+        Of an estimate, a value a window.
+    unknown
+        Which windows end after the last slot at which the counts are known, while the pool was observed on.
+
+    Returns
+    -------
+    dict
+        The same columns. A count is at least what is known of it; a wait or a share may be as little as nothing.
+    """
+    if not unknown.any():
+        return columns
+    left = dict(columns)
+    for name, values in columns.items():
+        if values is None or isinstance(values, str) or name == "note":
+            continue
+        least = np.asarray(values, float) if COUNTED_LOW.fullmatch(name) else 0.0 if "_low" in name else np.nan
+        left[name] = np.where(unknown, least, np.asarray(values, float))
+    why = mark("note", "what came later is not known: lower bounds alone")
+    notes = np.broadcast_to(np.asarray(columns["note"], object), len(unknown))
+    both = ((note, why if more else "") for note, more in zip(notes, unknown, strict=True))
+    left["note"] = np.array(["; ".join(filter(None, pair)) for pair in both], object)
+    return left

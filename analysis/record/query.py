@@ -1,17 +1,18 @@
 """The rows of some pools, read from an open record and parted by series."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
 
 from analysis.arrays import Ints
-from analysis.record.series import COUNTS, UNKNOWN, Pool, Series, read_counts
+from analysis.record.series import UNKNOWN, Pool, Series, read_counts
 from collector.record.database import Record as OpenRecord
 from collector.record.patterns import matches
 from collector.record.selection import IN_SPAN, WITH_STARTING_STATE, Selection
+from collector.record.statuses import STATUSES, UNDOCUMENTED, UNDOCUMENTED_JOBS, jobs_in
 
 # So many rows are held at a time: about 200 MB.
 BATCH: Final = 2_000_000
@@ -120,23 +121,40 @@ def read(connection: OpenRecord, chosen: list[Chosen], selection: Selection) -> 
         WHERE outcome = 'ok' AND {WITH_STARTING_STATE}""",
         selection,
     )
-    read = ", ".join(f'coalesce("{count}", {UNKNOWN}) AS "{count}"' for count in COUNTS)
+    read = ", ".join(f'coalesce({jobs_in(status)}, {UNKNOWN}) AS "{status}"' for status in STATUSES)
     items = _by_series(
         connection,
-        f"""SELECT series, slot, {read},
-            CASE WHEN other_statuses IS NULL THEN 0 ELSE list_sum(map_values(other_statuses)) END AS other
+        f"""SELECT series, slot, coalesce(total, {UNKNOWN}) AS total, {read}, {UNDOCUMENTED_JOBS} AS other
         FROM snapshots JOIN chosen USING (project, pool, type) WHERE {WITH_STARTING_STATE}""",
         selection,
     )
+    labels = _undocumented(connection, selection) if any(rows["other"].any() for rows in items.values()) else {}
     pools: list[Pool] = []
     series: list[Series] = []
     number = 0
     for each in chosen:
         pools.append(_pool(each, scrapes.get(number)))
         of_types = {type_: items.get(number + 1 + at) for at, type_ in enumerate(each.types)}
-        series += _series(pools[-1], {type_: rows for type_, rows in of_types.items() if rows is not None}, selection)
+        made = _series(pools[-1], {type_: rows for type_, rows in of_types.items() if rows is not None}, selection)
+        series += (replace(one, undocumented=labels.get(number + 1 + each.types.index(one.type), ())) for one in made)
         number += 1 + len(each.types)
     return pools, series
+
+
+def _undocumented(connection: OpenRecord, selection: Selection) -> dict[int, tuple[tuple[str, int], ...]]:
+    """Return by series the labels with jobs that no document names, and since when each is there, in seconds."""
+    labels = connection.execute(
+        f"""SELECT series, entry.key, min(epoch(slot))::BIGINT FROM (
+            SELECT series, slot, unnest(map_entries(other_statuses)) AS entry
+            FROM snapshots JOIN chosen USING (project, pool, type)
+            WHERE other_statuses IS NOT NULL AND {WITH_STARTING_STATE}
+        ) WHERE entry.value > 0 AND {UNDOCUMENTED} GROUP BY ALL ORDER BY ALL""",
+        selection.span,
+    ).fetchall()
+    by_series: dict[int, tuple[tuple[str, int], ...]] = {}
+    for series, label, first in labels:
+        by_series[series] = (*by_series.get(series, ()), (label, first))
+    return by_series
 
 
 def _by_series(connection: OpenRecord, query: str, selection: Selection) -> dict[int, dict[str, Ints]]:

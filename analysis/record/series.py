@@ -46,7 +46,8 @@ class Series:
     """The poll interval in force at each, in seconds."""
     counts: dict[str, Ints]
     """Of each of `COUNTS`: jobs at each slot, `UNKNOWN` where that was not said."""
-
+    undocumented: tuple[tuple[str, int], ...] = ()
+    """The labels with jobs that no document names, and since when each is there, in seconds."""
     odd: tuple[Run, ...] = ()
     """Slots whose counts are not to be taken as they stand."""
     former: tuple[tuple[str, int], ...] = ()
@@ -132,7 +133,7 @@ def read_counts(pool: Pool, slots: Ints, rows: dict[str, Ints], other: Ints, lis
 
     A type that was not listed has no jobs where the answer's outer total is the sum of those listed. A status that was
     not named is zero where the item's total is the sum of those named. Everything else stays unknown; no zero is made
-    of it.
+    of it. Where jobs are in a status that no document names every status is unknown.
 
     Parameters
     ----------
@@ -152,11 +153,14 @@ def read_counts(pool: Pool, slots: Ints, rows: dict[str, Ints], other: Ints, lis
     dict
         For each of `COUNTS` n counts, `UNKNOWN` where that is what they are.
     """
-    if len(slots) == len(pool.slots) and all(count.min(initial=0) >= 0 for count in rows.values()):
+    if other.any():
+        # Which status they are in is not known: they may wait, run or have ended, and no count is what it seems.
+        rows = {name: np.where((other > 0) & (name != "total"), UNKNOWN, count) for name, count in rows.items()}
+    elif len(slots) == len(pool.slots) and all(count.min(initial=0) >= 0 for count in rows.values()):
         # Listed in every slot, and nothing left out.
         return {name: rows[name] for name in COUNTS}
     place = np.searchsorted(pool.slots, slots)
-    agrees = rows["total"] == sum(np.maximum(rows[status], 0) for status in STATUSES) + other
+    agrees = rows["total"] == sum(np.maximum(rows[status], 0) for status in STATUSES)
     empty = listed == pool.totals
     counts = {}
     for name in COUNTS:

@@ -1,0 +1,87 @@
+"""Statuses that no document names: another spelling is the same status, of the jobs in another one nothing is known."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import History
+from tests.recorded import MONDAY, record_of
+from tests.reported import queue
+
+NOON: Final = MONDAY + 4 * 86_400 + 12 * 3600
+SPELLED: Final = {
+    "Queue": "queue",
+    "Pending": "PENDING",
+    "Running": "run-ning",
+    "Completed": "Comp leted",
+    "Failed": "FAILED",
+}
+
+
+def recorded(folder: Path) -> Path:
+    """Make the record of a pool of one type that is polled for a week."""
+    return record_of(folder, {("p", "a"): {"train": queue(3, days=7, load=0.6)}})
+
+
+def rename(path: Path, names: dict[str, str], since: int = 0) -> None:
+    """Let answers from an instant on, in seconds, spell statuses in another way, as the record keeps it."""
+    pairs = ", ".join(f"""{{'key': '{name}', 'value': coalesce("{status}", 0)}}""" for status, name in names.items())
+    nulls = ", ".join(f'"{status}" = NULL' for status in names)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            f"UPDATE snapshots SET other_statuses = map_from_entries([{pairs}]), {nulls} WHERE epoch(slot) >= {since}"
+        )
+
+
+def ask(path: Path, question: str, **options: Any) -> pd.DataFrame:  # noqa: ANN401 - any option
+    frame: pd.DataFrame = getattr(History(path), question)(every="1d", **options)
+    return frame
+
+
+@pytest.mark.parametrize("question", ["waits", "failures", "flows", "coverage"])
+def test_another_spelling_of_a_status_is_that_status(tmp_path: Path, question: str) -> None:
+    """Labels that differ in case, spaces, hyphens or underscores change no figure."""
+    path = recorded(tmp_path)
+    before = ask(path, question)
+    rename(path, SPELLED)
+    pd.testing.assert_frame_equal(before, ask(path, question))
+
+
+def test_of_jobs_in_an_unknown_status_nothing_is_sure(tmp_path: Path) -> None:
+    """From noon on the queue is called Queuing: earlier days stay, later ones have lower bounds alone, and a note."""
+    path = recorded(tmp_path)
+    before = ask(path, "waits")
+    rename(path, {"Queue": "Queuing"}, since=NOON)
+    after = ask(path, "waits")
+    assert list(before["window_end"]) == list(after["window_end"])
+    early = after["window_end"].dt.tz_convert(None) <= pd.Timestamp(NOON - 12 * 3600, unit="s")
+    assert 4 == early.sum()
+    figures = [name for name in before.columns if name.endswith("_seconds") and name != "interval_seconds"]
+    # An open wait of the days before may yet be of any length.
+    kept = early & after["mean_high_seconds"].notna()
+    pd.testing.assert_frame_equal(before.loc[kept, figures], after.loc[kept, figures])
+    later = after[~early]
+    assert later["mean_seconds"].isna().all()
+    assert later[[name for name in figures if "_high" in name]].isna().all(axis=None)
+    assert (later["mean_low_seconds"] == 0).all()
+    assert later["arrivals"].isna().all()
+    assert (later["arrivals_low"] <= before.loc[~early, "arrivals_high"]).all()
+    assert after["note"].str.contains("Queuing").all()
+
+
+def test_renaming_a_status_narrows_no_bound(tmp_path: Path) -> None:
+    """Whatever it is renamed to, and from whenever on: what could have been before still can."""
+    before = ask(recorded(tmp_path), "waits")
+    for number, since in enumerate(np.linspace(MONDAY + 3600, MONDAY + 6.9 * 86_400, 4).astype(int)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        path = recorded(folder)
+        rename(path, {"Queue": "Waiting", "Running": "Busy"}, since=int(since))
+        after = ask(path, "waits")
+        for low, high in (("arrivals_low", "arrivals_high"), ("mean_low_seconds", "mean_high_seconds")):
+            assert (after[low].fillna(0) <= before[low].fillna(0) + 1e-9).all()
+            assert (after[high].fillna(np.inf) >= before[high].fillna(0) - 1e-9).all()
