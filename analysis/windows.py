@@ -210,8 +210,10 @@ class Windows:
     begins_in: Bools
     """Whether the record begins in a window, and whether it ends in it."""
     ends_in: Bools
+    hidden: Bools
+    """Whether jobs were in statuses that no document names, in slots of each window."""
     unknown_after: float
-    """The last slot at which all of the group is known, where it ends with jobs in undocumented statuses; else infinite."""
+    """The last slot at which all is known, where the record ends with jobs in such statuses; else infinite."""
     bounded: bool
     """Whether the counts bound what came from above, in each of the group's series."""
     note: str

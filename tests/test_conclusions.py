@@ -27,7 +27,9 @@ def windows(**said: Floats) -> Windows:
         columns |= {f"{name}{bound}{seconds}": values.copy() for bound in ("", "_low", "_high")}
     columns |= {"failed": hundred / 10, "finished": hundred, "rate_low": hundred / 1000, "rate_high": hundred / 1000}
     no = np.zeros(DAYS, np.bool_)
-    return Windows(np.column_stack([starts, starts + DAY]), columns, np.ones(DAYS), no, no.copy(), np.inf, True, "")
+    return Windows(
+        np.column_stack([starts, starts + DAY]), columns, np.ones(DAYS), no, no.copy(), no.copy(), np.inf, True, ""
+    )
 
 
 def rows(columns: Columns) -> dict[str, dict[str, Any]]:

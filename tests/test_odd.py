@@ -1,7 +1,7 @@
 """Odd answers: counts that leave their course and come back are unknown, and what is ordinary is not taken for odd."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,63 +13,19 @@ import pandas as pd
 import pytest
 
 from analysis import History
-from analysis.record.series import COUNTS, Series
+from analysis.record.series import Series
 from collector.clock import SimulatedClock
 from collector.record.reading import reading
 from collector.record.statuses import ENDED
 from collector.status import status_of
-from tests.recorded import KEPT, MONDAY, observed, record_of, series_of
+from tests.answered import DAY, DAYS, STEP, again, emptied, queue, without
+from tests.recorded import MONDAY, record_of, series_of
 
-DAY: Final = 86_400
-STEP: Final = 300
-DAYS: Final = 14
 AT: Final = 2000
 """The number of the slot that is odd."""
 OPTIONS: Final = {"every": "1w", "slo": "15m"}
 SAID: Final = ["note", "odd_slots_fell", "odd_slots_rose", "odd_slots_open"]
 Change = Callable[[Series], Series]
-
-
-def queue(retention: float = KEPT, seed: int = 1, kept: int = 0) -> Series:
-    """Count a queue with four servers over two weeks; `kept` more jobs had completed before."""
-    draw = np.random.default_rng(seed)
-    came = np.sort(draw.uniform(-9 * DAY, DAYS * DAY, 100 * (DAYS + 9)))
-    lasts = draw.exponential(0.9 * 4 * DAY / 100, len(came))
-    free, started = np.zeros(4) - 9 * DAY, np.empty(len(came))
-    for job in range(len(came)):
-        server = int(free.argmin())
-        started[job] = max(came[job], free[server])
-        free[server] = started[job] + lasts[job]
-    outcomes = draw.choice(["Completed", "Failed", "Terminated"], len(came), p=[0.7, 0.2, 0.1]).tolist()
-    slots = MONDAY + np.arange(0, DAYS * DAY + 1, STEP)
-    series = observed(slots, came + MONDAY, started + MONDAY, started + lasts + MONDAY, outcomes, retention)
-    counts = series.counts
-    return replace(series, counts={**counts, "total": counts["total"] + kept, "Completed": counts["Completed"] + kept})
-
-
-def emptied(series: Series, slots: Iterable[int], statuses: Iterable[str] = COUNTS) -> Series:
-    """Return a series in some of whose slots some statuses hold nothing."""
-    counts = {name: count.copy() for name, count in series.counts.items()}
-    for slot in slots:
-        for status in set(statuses) - {"total"}:
-            counts[status][slot] = 0
-        counts["total"][slot] = sum(count[slot] for name, count in counts.items() if name != "total")
-    return replace(series, counts=counts)
-
-
-def again(series: Series, slot: int, earlier: int) -> Series:
-    """Return a series in which an answer that is so many slots old was served again."""
-    counts = {name: count.copy() for name, count in series.counts.items()}
-    for count in counts.values():
-        count[slot] = count[slot - earlier]
-    return replace(series, counts=counts)
-
-
-def without(series: Series, slots: Iterable[int]) -> Series:
-    """Return a series that was not observed in some slots."""
-    seen = np.setdiff1d(np.arange(len(series.slots)), list(slots))
-    counts = {name: count[seen] for name, count in series.counts.items()}
-    return replace(series, slots=series.slots[seen], intervals=series.intervals[seen], counts=counts)
 
 
 def history(folder: Path, types: Series | Mapping[str, Series]) -> History:
@@ -195,6 +151,17 @@ def test_a_queue_that_empties_and_fills_again_is_ordinary(tmp_path: Path) -> Non
     assert {} == odd(history(tmp_path / "small", series_of(slots, {"Running": small})))
     burst = np.where(np.arange(4000) == AT, 52, 2)
     assert {} == odd(history(tmp_path / "burst", series_of(slots, {"Running": burst})))
+
+
+def test_a_total_that_rises_and_comes_back_is_odd(tmp_path: Path) -> None:
+    """An answer with three times the jobs is unknown, and bounds hold that they came and were deleted."""
+    clean = queue(kept=50)
+    counts = {name: np.where(np.arange(len(count)) == AT, 3 * count, count) for name, count in clean.counts.items()}
+    dirty = history(tmp_path / "dirty", replace(clean, counts=counts))
+    assert {"rose": 1} == odd(dirty)
+    found, unknown = (of.waits(**OPTIONS) for of in (dirty, history(tmp_path / "unknown", without(clean, [AT]))))
+    assert unknown["arrivals"].to_list() == found["arrivals"].to_list()
+    assert unknown["arrivals_high"].iloc[0] + 2 * clean.counts["total"][AT] <= found["arrivals_high"].iloc[0]
 
 
 def test_what_came_back_across_a_gap_or_not_at_all_is_open(tmp_path: Path) -> None:

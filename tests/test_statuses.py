@@ -52,7 +52,7 @@ def test_another_spelling_of_a_status_is_that_status(tmp_path: Path, question: s
 
 
 def test_of_jobs_in_an_unknown_status_nothing_is_sure(tmp_path: Path) -> None:
-    """From noon on the queue is called Queuing: earlier days stay, later ones have lower bounds alone, and a note."""
+    """From noon on the queue is called Queuing: earlier days stay, later ones have bounds that hold, and a note."""
     path = recorded(tmp_path)
     before = ask(path, "waits")
     rename(path, {"Queue": "Queuing"}, since=NOON)
@@ -66,9 +66,9 @@ def test_of_jobs_in_an_unknown_status_nothing_is_sure(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(before.loc[kept, figures], after.loc[kept, figures])
     later = after[~early]
     assert later["mean_seconds"].isna().all()
-    assert later[[name for name in figures if "_high" in name]].isna().all(axis=None)
-    assert (later["mean_low_seconds"] == 0).all()
     assert later["arrivals"].isna().all()
+    assert (later["mean_low_seconds"].fillna(0) <= before.loc[~early, "mean_high_seconds"]).all()
+    assert (later["mean_high_seconds"].fillna(np.inf) >= before.loc[~early, "mean_low_seconds"]).all()
     assert (later["arrivals_low"] <= before.loc[~early, "arrivals_high"]).all()
     assert after["note"].str.contains("Queuing").all()
 
@@ -85,3 +85,16 @@ def test_renaming_a_status_narrows_no_bound(tmp_path: Path) -> None:
         for low, high in (("arrivals_low", "arrivals_high"), ("mean_low_seconds", "mean_high_seconds")):
             assert (after[low].fillna(0) <= before[low].fillna(0) + 1e-9).all()
             assert (after[high].fillna(np.inf) >= before[high].fillna(0) - 1e-9).all()
+
+
+def test_where_jobs_stay_in_an_unknown_status_lower_bounds_are_left(tmp_path: Path) -> None:
+    """Finished jobs are called Done from noon on: nothing is known from then on, and no window is left out."""
+    path = recorded(tmp_path)
+    before = ask(path, "waits")
+    rename(path, {"Completed": "Done"}, since=NOON)
+    after = ask(path, "waits")
+    assert list(before["window_end"]) == list(after["window_end"])
+    last = after.iloc[-2:]
+    assert last[["mean_seconds", "mean_high_seconds", "arrivals", "arrivals_high"]].isna().all(axis=None)
+    assert [0.0, 0.0] == last["arrivals_low"].tolist()
+    assert last["note"].str.contains("lower bounds alone").all()

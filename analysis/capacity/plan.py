@@ -129,7 +129,7 @@ def as_curve(found: Windows) -> Columns:
     said = found.said
     n = np.size(np.asarray(said.get("capacity", [0.0])))
     cut, seen, no = np.repeat(found.cut, n, axis=0), np.repeat(found.coverage, n), np.zeros(n, np.bool_)
-    return as_rows(Windows(cut, said, seen, no, no, np.inf, found.bounded, found.note))
+    return as_rows(Windows(cut, said, seen, no, no, no, np.inf, found.bounded, found.note))
 
 
 def _factors(wish: Wish, today: float) -> list[float]:

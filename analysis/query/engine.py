@@ -195,7 +195,10 @@ def _windows(members: Sequence[Member], question: Question) -> Windows | None:
     said |= {"history": kept, "queue": request.queue}
     bounded = all(member.bounded for member in members)
     note = "; ".join(notes_of(members))
-    return Windows(cut, said, seen, cut[:, 0] < first, cut[:, 1] > last, unknown_after, bounded, note)
+    hidden = np.any(
+        [np.diff(np.searchsorted(member.hidden, cut, side="right"))[:, 0] > 0 for member in members], axis=0
+    )
+    return Windows(cut, said, seen, cut[:, 0] < first, cut[:, 1] > last, hidden, unknown_after, bounded, note)
 
 
 def _coverage(members: Sequence[Member], cut: Ints, span: tuple[int, int]) -> Floats:

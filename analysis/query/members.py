@@ -45,6 +45,8 @@ class Member:
     """Those at which its counts are known."""
     intervals: Ints
     """The poll interval in force at each of these."""
+    hidden: Ints
+    """The slots at which jobs were in statuses that no document names."""
     known_until: float
     """The last slot at which its counts are known, where it ends with jobs in undocumented statuses; else infinite."""
     kept: str
@@ -70,7 +72,7 @@ def member_of(whole: Series, request: Request, needs: Collection[str]) -> Member
     """Return a series with what it tells; `needs` is what of `Told` will be asked for."""
     series = whole.known()
     name = f"{series.pool.name or series.pool.pool} {series.type}"
-    seen = whole.slots, whole.intervals, series.slots, series.intervals, _known_until(whole, series)
+    seen = whole.slots, whole.intervals, series.slots, series.intervals, whole.hidden, _known_until(whole, series)
     said = tuple(_of_answers(series))
     if len(series.slots) < 2:
         return Member(name, *seen, "silent", "silent", True, (TOO_SHORT, *said), None)

@@ -19,7 +19,7 @@ from analysis.capacity.scenario import Wish
 from analysis.errors import RequestRefused
 from analysis.query.request import Request
 from analysis.queue import failures, observed, totals, waits
-from analysis.queue.floor import lower_bounds, without_points
+from analysis.queue.floor import bounds_alone, without_points
 from analysis.queue.told import Told
 from analysis.trends import conclusions
 from analysis.trends.daily import daily
@@ -83,7 +83,8 @@ def _a_row_a_window(_question: Question, found: Windows) -> Columns:
 
 def _observed(_question: Question, found: Windows) -> Columns:
     said = without_points(found.said, found.coverage)
-    return as_rows(replace(found, said=lower_bounds(said, found.cut[:, 1] > found.unknown_after)))
+    said = bounds_alone(said, found.hidden, found.cut[:, 1] > found.unknown_after)
+    return as_rows(replace(found, said=said))
 
 
 @dataclass(frozen=True)

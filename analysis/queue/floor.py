@@ -83,29 +83,35 @@ def without_points(columns: Columns, coverage: Floats) -> Columns:
     return floored
 
 
-def lower_bounds(columns: Columns, unknown: Bools) -> Columns:
-    """Leave of windows that reach beyond what is known the lower bounds alone, and say so.
+def bounds_alone(columns: Columns, hidden: Bools, unknown: Bools) -> Columns:
+    """Leave bounds alone of windows in which jobs were in statuses that no document names.
 
     Parameters
     ----------
     columns
         Of an estimate, a value a window.
+    hidden
+        Which windows have slots with such jobs: what is known of the others tells nothing of these.
     unknown
-        Which windows end after the last slot at which the counts are known, while the pool was observed on.
+        Which windows end after the last slot at which the counts are known: of them there are lower bounds alone, and
+        say so. A count is at least what is known of it; a wait or a share may be as little as nothing.
 
     Returns
     -------
     dict
-        The same columns. A count is at least what is known of it; a wait or a share may be as little as nothing.
+        The same columns.
     """
-    if not unknown.any():
+    if not (hidden | unknown).any():
         return columns
     left = dict(columns)
     for name, values in columns.items():
-        if values is None or isinstance(values, str) or name == "note":
+        known = np.asarray(values)
+        if known.dtype.kind not in "iuf":
             continue
-        least = np.asarray(values, float) if COUNTED_LOW.fullmatch(name) else 0.0 if "_low" in name else np.nan
-        left[name] = np.where(unknown, least, np.asarray(values, float))
+        if "_low" in name:
+            left[name] = known if COUNTED_LOW.fullmatch(name) else np.where(unknown, 0.0, known)
+        else:
+            left[name] = np.where(unknown if "_high" in name else hidden | unknown, np.nan, known)
     why = mark("note", "what came later is not known: lower bounds alone")
     notes = np.broadcast_to(np.asarray(columns["note"], object), len(unknown))
     both = ((note, why if more else "") for note, more in zip(notes, unknown, strict=True))

@@ -39,7 +39,8 @@ def _samples(series: Sequence[Series]) -> dict[str, Ints] | None:
     parts = []
     for at, each in enumerate(series):
         known = each.said()
-        counts = {name: each.counts[name][known] for name in ("total", *ENDED)}
+        # The table's type is too small for sums and multiples of its largest counts.
+        counts = {name: each.counts[name][known].astype(np.int64, copy=False) for name in ("total", *ENDED)}
         number = pools.setdefault((each.pool.project, each.pool.pool), len(pools))
         parts.append(
             {

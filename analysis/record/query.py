@@ -216,4 +216,5 @@ def _series(pool: Pool, items: dict[str, dict[str, Ints]], selection: Selection)
     for type_, rows in whole.items():
         if matches(selection.types, type_):
             counts = read_counts(pool, rows["slot"], rows, rows["other"], listed)
-            yield Series(pool, type_, pool.slots, pool.intervals, counts)
+            hidden = rows["slot"][rows["other"] > 0]
+            yield Series(pool, type_, pool.slots, pool.intervals, counts, hidden)

@@ -46,6 +46,8 @@ class Series:
     """The poll interval in force at each, in seconds."""
     counts: dict[str, Ints]
     """Of each of `COUNTS`: jobs at each slot, `UNKNOWN` where that was not said."""
+    hidden: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    """The slots at which jobs were in statuses that no document names."""
     undocumented: tuple[tuple[str, int], ...] = ()
     """The labels with jobs that no document names, and since when each is there, in seconds."""
     odd: tuple[Run, ...] = ()

@@ -8,9 +8,9 @@ from collector.record.odd import find_odd
 from collector.record.selection import IN_SPAN
 from collector.record.statuses import ENDED, STATUSES
 
-_NAMED: Final = " + ".join(f'coalesce("{status}", 0)' for status in STATUSES)
+_NAMED: Final = " + ".join(f'coalesce("{status}", 0)::BIGINT' for status in STATUSES)
 _ALL_NAMED: Final = " AND ".join(f'"{status}" IS NOT NULL' for status in STATUSES)
-_ENDED: Final = " + ".join(f'coalesce("{status}", 0)' for status in ENDED)
+_ENDED: Final = " + ".join(f'coalesce("{status}", 0)::BIGINT' for status in ENDED)
 # A type that was not listed has no jobs where the answer's total is that of those listed; a status that was not named
 # has none where the item's total is that of those named. What else was left out is unknown, and no sample.
 _SAMPLES: Final = f"""CREATE OR REPLACE TEMP TABLE samples AS
@@ -27,7 +27,7 @@ _SAMPLES: Final = f"""CREATE OR REPLACE TEMP TABLE samples AS
             dense_rank() OVER (ORDER BY project, pool) AS number
         FROM (SELECT DISTINCT project, pool, type FROM items)
     )
-    SELECT series, number AS pool, epoch(slot)::BIGINT AS slot, interval, coalesce(total, 0) AS total,
+    SELECT series, number AS pool, epoch(slot)::BIGINT AS slot, interval, coalesce(total, 0)::BIGINT AS total,
         coalesce(ended, 0) AS ended, project, types.pool AS id
     FROM answers JOIN types USING (project, pool) LEFT JOIN items USING (project, pool, type, slot)
         LEFT JOIN listed USING (project, pool, slot)
