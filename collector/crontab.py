@@ -14,7 +14,6 @@ from collector.errors import ConfigError
 COLLECT: Final = "poolscope"
 REPORT: Final = "poolscope report"
 MORNING: Final = "10 6 * * *"
-LOG: Final = "collect.log"
 KEEP: Final = "90"
 WAY_VARIABLES: Final = frozenset(
     {"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"}
@@ -40,7 +39,7 @@ def crontab_line(config: Config, file: Path, python: str, now: datetime) -> str:
     ConfigError
         When cron cannot run at this interval, or a path cannot stand in a crontab.
     """
-    log = config.paths.database.with_name(LOG)
+    log = config.paths.log
     call = _call(file, python, ["collect", "--log", str(log)])
     return _line(_fields(config.collect.interval, now), call, _mark(file, COLLECT))
 

@@ -16,7 +16,7 @@ from collector.config.settings import CollectSettings
 from collector.polling.scheduler import NOT_REFUSED
 from collector.sandbox.behaviour import PROJECT_ID
 from tests.passing import TIME, PassingClock
-from tests.polling import FAST, KEYS, START, by_pool, collect, project, statistics_path
+from tests.polling import FAST, GOOD, KEYS, START, by_pool, collect, project, statistics_path
 from tests.scripted import Scripted, answer, close, hang
 from tests.test_outcomes import DATE, FINE, SIGNATURE, error, turn
 
@@ -209,3 +209,17 @@ def test_two_profiles_with_one_key_share_its_refusal(tmp_path: Path) -> None:
         result = collect(tmp_path, projects, credentials=dict.fromkeys(("default", "other"), KEYS))
         assert 2 == sum(server.requests.values())
     assert ["unauthorized"] * 6 == [scrape.outcome for scrape in result.scrapes]
+
+
+@pytest.mark.parametrize("cookie", ["SESSION=1; Path=/", "SESSION=1; Domain=127.0.0.1; HttpOnly", "a=b, c=d"])
+def test_no_cookie_is_ever_sent(tmp_path: Path, cookie: str) -> None:
+    """Whatever answers set, no request of this account or of another carries it."""
+    other = type(KEYS)("other", "OTHERKEY", "other-secret")
+    with Scripted({}, answer(200, GOOD, Set_Cookie=cookie)) as server:
+        projects = [
+            project(server.endpoint, *"abc"),
+            project(server.endpoint, *"def", name="q", credentials="other"),
+        ]
+        collect(tmp_path, projects, credentials={"default": KEYS, "other": other})
+        assert 6 == len(server.heads)
+        assert not any("\ncookie:" in head.lower() for head in server.heads)

@@ -13,7 +13,7 @@ from collector.api.client import ModelArts, Payload, Timeouts, new_clients
 from collector.api.credentials import Credential
 from collector.api.outcomes import RequestFailed
 from collector.clock import SystemClock
-from collector.sandbox.behaviour import GONE, PROJECT_ID, Behaviour, Fault
+from collector.sandbox.behaviour import CUT, GONE, PROJECT_ID, Behaviour, Fault
 from collector.sandbox.faults import EXPIRED_PEM, KINDS, is_gone, meets, read_fault
 from collector.sandbox.server import Sandbox
 from tests.passing import TIME
@@ -41,6 +41,13 @@ OUTCOMES = {
     "wrong-type": ("ok", None),
     "new-type": ("ok", None),
     "new-status": ("ok", None),
+    "wrong-encoding": ("ok", None),
+    "byte-order-mark": ("ok", None),
+    "nameless": ("ok", None),
+    "compressed": ("wrong_shape", None),
+    "unauthorized": ("unauthorized", "APIGW.0301"),
+    "forbidden": ("forbidden", "PDP.0001"),
+    "gone-in-gbk": ("gone", "ModelArts.50015001"),
 }
 
 
@@ -51,10 +58,10 @@ def behaviour(*faults: str) -> Behaviour:
 
 def test_every_kind_has_its_outcome() -> None:
     """No kind of fault goes untested."""
-    assert set(KINDS) == OUTCOMES.keys()
+    assert set(KINDS) == OUTCOMES.keys() | {CUT}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", OUTCOMES)
 def test_a_fault_is_recorded_and_costs_no_other_pool_its_sample(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
@@ -72,11 +79,13 @@ def test_a_fault_is_recorded_and_costs_no_other_pool_its_sample(
             TIME.hurried = not under_way and OUTCOMES[kind][0] == "timeout"
 
     monkeypatch.setattr(ModelArts, "show_workload_statistics", asked)
+    # Two 401 before any other answer are the key's, not the pools'.
+    odd = ODD[:1] if kind == "unauthorized" else ODD
     with Sandbox(POOLS, behaviour(f"{kind}:odd-*")) as sandbox:
-        result = collect(tmp_path, [project(sandbox.endpoint, *ODD, *WELL)], settings=TWICE)
+        result = collect(tmp_path, [project(sandbox.endpoint, *odd, *WELL)], settings=TWICE)
         assert not any("followed" in path for path in sandbox.requests)
     turns = by_pool(result)
-    expected = dict.fromkeys(ODD, OUTCOMES[kind]) | dict.fromkeys(WELL, ("ok", None))
+    expected = dict.fromkeys(odd, OUTCOMES[kind]) | dict.fromkeys(WELL, ("ok", None))
     assert expected == {pool: (turn.outcome, turn.error_code) for pool, turn in turns.items()}
     take_in(tmp_path)
     counted = rows(tmp_path / "record.duckdb", "SELECT pool, Queue FROM snapshots WHERE type = 'train' ORDER BY pool")
@@ -171,7 +180,7 @@ def test_a_skewed_clock_refuses_and_is_not_asked_again(tmp_path: Path, minutes: 
         ]
         credentials = {"default": KEYS, "other": OTHER_KEYS}
         result = collect(tmp_path, projects, SystemClock(), TWICE, credentials)
-        assert {401: 1} == skewed.statuses
+        assert {401: 2} == skewed.statuses
     assert {("skewed", "unauthorized"), ("fine", "ok")} == {(s.project, s.outcome) for s in result.scrapes}
     assert any("signature expired" in (scrape.error_msg or "") for scrape in result.scrapes)
 

@@ -104,6 +104,19 @@ def test_iam_that_fails_in_passing_costs_no_sample(tmp_path: Path) -> None:
         assert 3 == server.requests[IAM]
 
 
+@pytest.mark.parametrize(
+    "odd", [{"expires_at": "2099-01-01T00:00:00"}, {"value": "line\nbreak"}, {"value": 7}, {"given_at": None}, None]
+)
+def test_a_token_file_that_is_odd_is_none(tmp_path: Path, odd: dict[str, object] | None) -> None:
+    """An instant without a zone, a value that no header can have, nesting without end: another token is asked for."""
+    with Scripted({IAM: [given("the-first-token"), given("another-token")]}, FINE) as server:
+        tick(tmp_path, server.endpoint)
+        (file,) = tmp_path.rglob("*.tokens/*")
+        file.write_text("[" * 100_000 if odd is None else json.dumps(json.loads(file.read_text()) | odd))
+        assert {"ok"} == outcomes(tick(tmp_path, server.endpoint, timedelta(minutes=1)))
+        assert 2 == server.requests[IAM]
+
+
 def test_a_token_that_stays_refused_ends_the_use_of_the_credential(tmp_path: Path) -> None:
     """Two tokens, three refused requests, and no more; all pools bear the cause, the next poll leaves it alone."""
     refused = answer(401, b'{"error_code": "APIGW.0301", "error_msg": "decrypt token fail"}')

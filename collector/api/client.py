@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -78,6 +79,8 @@ def new_clients(concurrency: int, timeouts: Timeouts, *, loopback: bool) -> list
                 timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect),
                 limits=limits,
                 headers=HEADERS,
+                # Several accounts share a client, and a session of one is no other's business.
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             )
             for _ in range(-(-concurrency // CONNECTIONS))
         ]

@@ -91,8 +91,8 @@ def _read_faults(_context: click.Context, _option: click.Parameter, texts: Seque
     callback=_read_faults,
     multiple=True,
     metavar="KIND[:PATTERN][@SHARE]",
-    help="What goes wrong, with which pools (the listing's name is listing) and with which share of their requests; "
-    f"may be given again. KIND: {', '.join(KINDS)}.",
+    help="What goes wrong, with which pools (listing: their listing, iam: tokens) and with which share of "
+    f"their requests; may be given again. KIND: {', '.join(KINDS)}.",
 )
 @click.option("--skew", type=int, default=0, help="Minutes that its clock is ahead of this machine's.")
 @click.option("--expired-certificate", is_flag=True, help="Serve https, with a certificate that has expired.")

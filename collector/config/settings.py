@@ -45,6 +45,11 @@ class Paths:
     database: Path = Path("data/poolscope.duckdb")
     spool: Path = Path("data/spool")
 
+    @property
+    def log(self) -> Path:
+        """Where a poll from cron tells what is not well."""
+        return self.database.with_name("collect.log")
+
 
 @dataclass(frozen=True)
 class Project:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 from collector.config.settings import Config
-from collector.crontab import LOG
 from collector.doctor.findings import Finding
 from collector.polling import backoff
 from collector.record import spool
@@ -36,7 +35,7 @@ def look_at_files(config: Config) -> Iterator[Finding]:
     if backoff.is_odd(paths.spool):
         told = f"{paths.spool / backoff.FILE} is not as it was written: which credentials were refused is not known"
         yield Finding("spool", "warning", told, "remove it")
-    log = paths.database.with_name(LOG)
+    log = paths.log
     if os.path.lexists(log) and (reason := _refused(log)):
         mend = f"run chown $USER {log}, or remove it: until then what collect tells goes to cron's mail"
         yield Finding("log", "warning", f"{log} cannot be written ({reason})", mend)

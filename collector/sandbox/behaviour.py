@@ -14,6 +14,10 @@ SECRET_KEY = "this-key-opens-the-poolscope-sandbox-and-nothing-else"  # noqa: S1
 
 LISTING = "listing"
 """The name by which a fault's pattern means the listing of pools."""
+TOKENS = "iam"
+"""The name by which a fault's pattern means the giving of tokens."""
+CUT = "tls-cut"
+"""The one fault that is about connections: it serves https, and closes them before the handshake."""
 GONE = "gone"
 """The one fault that is about pools, not about answers: it holds for minutes, in the listing too."""
 
@@ -24,7 +28,7 @@ class Fault:
 
     kind: str
     pattern: str = "*"
-    """Whom it hits: pools by id or display name, and the listing by `LISTING`."""
+    """Whom it hits: pools by id or display name, the listing by `LISTING`, tokens by `TOKENS`."""
     share: float = 1.0
     """How many of their requests; of a pool that is gone how many minutes: below 1 it goes and comes back."""
 

@@ -1,5 +1,6 @@
 """What goes wrong on request: which answers meet a fault, and what it makes of them."""
 
+import codecs
 import hashlib
 import itertools
 import json
@@ -11,7 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from collector.clock import Clock
-from collector.sandbox.behaviour import GONE, Fault
+from collector.sandbox.behaviour import CUT, GONE, Fault
 from collector.sandbox.connection import Answer
 from collector.sandbox.payloads import Json
 
@@ -74,18 +75,18 @@ def spoil(
     Parameters
     ----------
     answer
-        An answer with the status 200: what is refused stays refused.
+        An answer of the status 200 or 201: what is refused stays refused.
     faults
         All that the sandbox has.
     names
-        By which what the answer is about can be meant: a pool's id and display name, or the listing's own.
+        By which what the answer is about can be meant: a pool's id and display name, or that of listing or tokens.
     request
         The number of the request among those of its path: the occasion.
     stopping
         Ends whatever takes its time.
     """
     for fault in faults:
-        if fault.kind != GONE and meets(fault, names, request):
+        if fault.kind in SPOILERS and meets(fault, names, request):
             return SPOILERS[fault.kind](answer, stopping)
     return answer
 
@@ -175,6 +176,23 @@ def _new_status(answer: Answer, _stopping: threading.Event) -> Answer:
     return replace(answer, body=json.dumps(payload).encode())
 
 
+def _encoded(encoding: str) -> Callable[[Answer, threading.Event], Answer]:
+    """Name an encoding of the body, which stays as it is."""
+    return lambda answer, _stopping: replace(answer, headers={**answer.headers, "Content-Encoding": encoding})
+
+
+def _gone_in_chinese(answer: Answer, _stopping: threading.Event) -> Answer:
+    body = json.dumps({"error_code": "ModelArts.50015001", "error_msg": "资源池不存在"}, ensure_ascii=False)
+    return Answer(404, answer.headers, body.encode("gbk"))
+
+
+def _nameless(answer: Answer, _stopping: threading.Event) -> Answer:
+    payload = json.loads(answer.body)
+    if "items" in payload:
+        payload["items"].append({"metadata": {}})
+    return replace(answer, body=json.dumps(payload).encode())
+
+
 def _statistics(payload: Json) -> Iterator[Json]:
     """Give the statistics, by whatever key; other answers have none."""
     yield from (value for key, value in payload.items() if key in ("statistics", "statics"))
@@ -185,6 +203,8 @@ SPOILERS: Mapping[str, Callable[[Answer, threading.Event], Answer]] = {
     "latency": _late,
     "throttled": _refused(429, *THROTTLED),
     "retry-after": _refused(429, *THROTTLED, Retry_After="1"),
+    "unauthorized": _refused(401, "APIGW.0301", "Incorrect IAM authentication information: x-auth-token not found"),
+    "forbidden": _refused(403, "PDP.0001", "Policy doesn't allow this action to be performed."),
     "server-error": _refused(500, "ModelArts.50005000", "Internal error."),
     "reset": lambda answer, _stopping: replace(answer, ending="reset"),
     "cut-off": _cut_off,
@@ -192,8 +212,13 @@ SPOILERS: Mapping[str, Callable[[Answer, threading.Event], Answer]] = {
     "huge": _huge,
     "garbage": lambda answer, _stopping: replace(answer, body=GARBAGE),
     "wrong-type": _wrong_type,
+    "wrong-encoding": _encoded("UTF-8"),
+    "compressed": _encoded("gzip"),
+    "byte-order-mark": lambda answer, _stopping: replace(answer, body=codecs.BOM_UTF8 + answer.body),
+    "gone-in-gbk": _gone_in_chinese,
+    "nameless": _nameless,
     "redirect": _redirected,
     "new-type": _new_type,
     "new-status": _new_status,
 }
-KINDS = (*SPOILERS, GONE)
+KINDS = (*SPOILERS, GONE, CUT)

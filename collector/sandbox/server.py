@@ -18,9 +18,9 @@ from urllib.parse import unquote
 
 from collector.clock import Clock, SystemClock
 from collector.errors import ConfigError
-from collector.sandbox.behaviour import AS_DOCUMENTED, LISTING, Behaviour
+from collector.sandbox.behaviour import AS_DOCUMENTED, CUT, LISTING, TOKENS, Behaviour
 from collector.sandbox.connection import Answer, Connection
-from collector.sandbox.faults import EXPIRED_PEM, SkewedClock, is_gone, spoil
+from collector.sandbox.faults import EXPIRED_PEM, SkewedClock, is_gone, meets, spoil
 from collector.sandbox.gateway import Gateway, Refused, Request
 from collector.sandbox.jobs import Pool
 from collector.sandbox.payloads import Json, pool_list, pool_payload, statistics_payload
@@ -64,7 +64,7 @@ class Sandbox:
     @property
     def endpoint(self) -> str:
         """The address to configure as a project's endpoint."""
-        scheme = "https" if self.behaviour.expired_certificate else "http"
+        scheme = "https" if _over_tls(self.behaviour) else "http"
         return f"{scheme}://{HOST}:{self._server.server_address[1]}"
 
     @property
@@ -107,7 +107,7 @@ class Sandbox:
                 headers["Retry-After"] = str(refusal.retry_after)
         headers["Date"] = format_datetime(self._clock.now(), usegmt=True)
         answer = Answer(status, headers, json.dumps(payload).encode())
-        if status == 200:
+        if status < 300:
             answer = spoil(answer, self.behaviour.faults, names, number, self._stopping)
         with self._counting:
             self.statuses[answer.status] += 1
@@ -120,7 +120,7 @@ class Sandbox:
             case ["", "v3", "auth", "tokens"] if request.method == "POST":
                 token, expires = self._gateway.issue_token(request)
                 headers["X-Subject-Token"] = token
-                return 201, {"token": {"expires_at": f"{expires:%Y-%m-%dT%H:%M:%S.%fZ}"}}, ()
+                return 201, {"token": {"expires_at": f"{expires:%Y-%m-%dT%H:%M:%S.%fZ}"}}, (TOKENS,)
             case ["", "v2", project, "pools"] if request.method == "GET":
                 instant = self._admit(request, project)
                 pools = [pool for pool in self._pools.values() if not self._gone(pool, instant)]
@@ -155,6 +155,10 @@ def _names(pool: Pool) -> tuple[str, ...]:
     return pool.id, pool.display_name
 
 
+def _over_tls(behaviour: Behaviour) -> bool:
+    return behaviour.expired_certificate or any(fault.kind == CUT for fault in behaviour.faults)
+
+
 class _Server(socketserver.ThreadingTCPServer):
     """A thread a connection; it knows its open connections, so that it can close them.
 
@@ -168,7 +172,9 @@ class _Server(socketserver.ThreadingTCPServer):
     def __init__(self, sandbox: Sandbox, port: int) -> None:
         self.answer = sandbox.answer
         self._tls: ssl.SSLContext | None = None
-        if sandbox.behaviour.expired_certificate:
+        self._cuts = [fault for fault in sandbox.behaviour.faults if fault.kind == CUT]
+        self._accepted = 0
+        if _over_tls(sandbox.behaviour):
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._tls.load_cert_chain(EXPIRED_PEM)
         self._open: set[socket.socket] = set()
@@ -181,6 +187,10 @@ class _Server(socketserver.ThreadingTCPServer):
             # The handshake is left to the connection's own thread, where it holds up nobody.
             connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         return connection, address
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ANN401, ARG002 - as the base class has it
+        self._accepted += 1
+        return not any(meets(fault, (CUT,), self._accepted) for fault in self._cuts)
 
     # The base class says that a request may also be a datagram with its socket; of a TCP server it never is.
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as the base class has it
