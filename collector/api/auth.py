@@ -10,6 +10,7 @@ from typing import Final
 import httpx
 
 from collector.api.credentials import REDACTED, Credential, PasswordCredential
+from collector.api.leftovers import raw_chunks
 from collector.api.outcomes import RequestFailed, error_of, outcome_of
 from collector.api.signing import DATE_FORMAT, authorization, canonical_request, signature
 from collector.api.tokens import Token, read_token, write_token
@@ -160,7 +161,7 @@ async def read_body(answered: httpx.Response, largest: int) -> bytes:
     if encoding != "identity":
         raise RequestFailed("wrong_shape", error_msg=f"content encoding {encoding!r} was not asked for")
     body = bytearray()
-    async for chunk in answered.aiter_raw():
+    async for chunk in raw_chunks(answered):
         body += chunk
         if len(body) > largest:
             raise RequestFailed("too_large", error_msg=f"more than {largest:,} bytes")

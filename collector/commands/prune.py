@@ -96,8 +96,8 @@ def _look(context: Context, instant: datetime, backup: Path | None) -> Old:
         first, last, newest = slots_of(record, instant)
         if newest is not None and instant > newest:
             raise click.BadParameter(
-                f"{instant:%Y-%m-%d %H:%M}Z is after the last slot of the record, {newest:%Y-%m-%d %H:%M}Z: nothing would"
-                " be left, name an earlier one",
+                f"{instant:%Y-%m-%d %H:%M}Z is after the last slot of the record, {newest:%Y-%m-%d %H:%M}Z: nothing"
+                " would be left, name an earlier one",
                 param_hint="--before",
             )
         missing = 0 if backup is None else lacking(record, instant, backup)
