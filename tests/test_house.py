@@ -28,7 +28,7 @@ PACKAGES = [Path(package.__file__ or "").parent for package in (collector, analy
 FILES = sorted(file for package in PACKAGES for file in package.rglob("*.py"))
 # Who may import what lies outside, besides the standard library: the rest of the house knows nothing of it.
 KEEPERS = {
-    "httpx": {f"collector/api/{name}.py" for name in ("auth", "client", "on_the_way", "proxies")},
+    "httpx": {f"collector/api/{name}.py" for name in ("auth", "client", "leftovers", "on_the_way", "proxies")},
     "duckdb": {
         "collector/storage/backups.py",
         "collector/record/database.py",

@@ -13,6 +13,7 @@ from typing import Final
 import httpx
 
 from collector.api.credentials import REDACTED, Credential, PasswordCredential
+from collector.api.leftovers import raw_chunks
 from collector.api.on_the_way import failed_on_the_way
 from collector.api.outcomes import PASSING, RequestFailed, error_of, outcome_of
 from collector.api.signing import DATE_FORMAT, authorization, canonical_request, signature
@@ -201,7 +202,7 @@ async def read_body(answered: httpx.Response, largest: int) -> bytes:
     if not COMPRESSIONS.isdisjoint(coding.strip() for coding in encoding.split(",")):
         raise RequestFailed("wrong_shape", error_msg=f"content encoding {encoding!r} was not asked for")
     body = bytearray()
-    async for chunk in answered.aiter_raw():
+    async for chunk in raw_chunks(answered):
         body += chunk
         if len(body) > largest:
             raise RequestFailed("too_large", error_msg=f"more than {largest:,} bytes")

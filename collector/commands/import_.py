@@ -1,22 +1,31 @@
 """``poolscope import``: snapshots that somebody else collected, into the record."""
 
 import asyncio
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
 import click
+import duckdb
 
 from collector.cli import Context
 from collector.console import progress, say, warn
-from collector.errors import InputRefused
+from collector.errors import InputRefused, RecordNotWritten
+from collector.record.database import connect
 from collector.record.durations import parse_duration, say_duration
+from collector.record.files import make_folder, remove, unfinished
 from collector.record.slots import naive
 from collector.storage import import_files, imports
 from collector.storage.drain import drain
-from collector.storage.lock import writing
+from collector.storage.held_folder import clear_abandoned, made_and_held
+from collector.storage.lock import writing_in_turn
 from collector.storage.opening import open_for_writing
 
 WAIT_SECONDS = 5.0
+# For a poll under way: it ends within three quarters of its interval, a minute by default.
+POLL_SECONDS = 60.0
+# What is larger waits on disk.
+MEMORY = "200MB"
 
 
 def _read_interval(_context: click.Context, _option: click.Parameter, text: str | None) -> timedelta | None:
@@ -47,8 +56,7 @@ def command(context: Context, files: tuple[Path, ...], project: str | None, inte
     for file in files:
         if not file.is_file():
             raise InputRefused(f"{file}: there is no such file")
-    with writing(context.config().paths.database):
-        imported, found = asyncio.run(_import(context, list(files), project, interval))
+    imported, found = _import(context, list(files), project, interval)
     names = ", ".join(str(file) for file in files)
     skipped = f"; {imported.already:,} slots of pools were there already" if imported.already else ""
     say(
@@ -64,21 +72,41 @@ def command(context: Context, files: tuple[Path, ...], project: str | None, inte
     )
 
 
-async def _import(
+def _import(
     context: Context, files: list[Path], project: str | None, interval: timedelta | None
 ) -> tuple[imports.Imported, timedelta]:
+    database = context.config().paths.database
+    target = database.with_name(f"{database.name}.import")
+    try:
+        make_folder(database.parent)
+        clear_abandoned(target)
+        folder = unfinished(target)
+        with made_and_held(folder), ExitStack() as stack:
+            stack.callback(remove, folder)
+            scratch = folder / "items.duckdb"
+            # On disk and without the lock: however many rows there are, polls go on while they are read and checked.
+            with connect(scratch, read_only=False) as record, progress(range(len(files)), "import") as numbers:
+                record.execute(f"SET memory_limit = '{MEMORY}'")
+                for number in numbers:
+                    import_files.read(record, files, number, project)
+                found = imports.check(record, files, interval)
+            return asyncio.run(_write(context, scratch, found)), found
+    except (OSError, duckdb.Error) as error:
+        raise RecordNotWritten(f"nothing was imported, {target.parent} cannot be written ({error})") from None
+
+
+async def _write(context: Context, scratch: Path, interval: timedelta) -> imports.Imported:
     paths, clock = context.config().paths, context.clock
-    # What waits in the spool is in the record too, and is not to be imported over.
-    drained = await drain(paths.database, paths.spool, clock, WAIT_SECONDS)
-    for path in drained.set_aside:
-        warn("set_aside", f"{path}: damaged, set aside; poolscope status names it until you remove it", file=str(path))
-    drained.require_all(paths.database, "nothing was imported, try again")
-    record = await open_for_writing(paths.database, clock, WAIT_SECONDS)
-    with record, progress([*range(len(files)), None], "import") as parts:
-        for number in parts:
-            if number is not None:
-                import_files.read(record, files, number, project)
-                continue
-            found = imports.check(record, files, interval)
-            imported = imports.write(record, naive(clock.now()), found)
-    return imported, found
+    async with writing_in_turn(paths.database, clock, POLL_SECONDS):
+        # What waits in the spool is in the record too, and is not to be imported over.
+        drained = await drain(paths.database, paths.spool, clock, WAIT_SECONDS)
+        for path in drained.set_aside:
+            warn(
+                "set_aside",
+                f"{path}: damaged, set aside; poolscope status names it until you remove it",
+                file=str(path),
+            )
+        drained.require_all(paths.database, "nothing was imported, try again")
+        with await open_for_writing(paths.database, clock, WAIT_SECONDS) as record:
+            record.execute(f"SET memory_limit = '{MEMORY}'")
+            return imports.write(record, scratch, naive(clock.now()), interval)

@@ -154,6 +154,11 @@ def _refuse(database: Path, error: duckdb.Error) -> NoReturn:
             " read: upgrade it (pip install -U duckdb), or let poolscope compact rewrite the file where the newer one"
             " is; what is polled meanwhile waits in the spool"
         ) from None
+    if "Permission denied" in message:
+        raise RecordUnreadable(
+            f"{database} may not be opened by this user, as after a run by root: give it back (sudo chown -R $USER"
+            f" {database.parent}); what is polled meanwhile waits in the spool"
+        ) from None
     mend = _mend(database)
     if "not a valid DuckDB" in message:
         raise RecordUnreadable(f"{database} is no DuckDB database: name another file in [paths], or {mend}") from None

@@ -30,6 +30,8 @@ def replacing(target: Path) -> Iterator[Path]:
         When it cannot be kept; what was in its place is there still, unless it is the folder that could not be synced.
     """
     beside = unfinished(target)
+    # Left by a process of the same number, or a link that leads elsewhere: what is written is new.
+    remove(beside)
     try:
         yield beside
         for path in (*(sorted(beside.iterdir()) if beside.is_dir() else ()), beside):
@@ -51,7 +53,7 @@ def write(target: Path, content: bytes) -> None:
         When it cannot be kept: what was there before is there still.
     """
     with replacing(target) as beside:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
 
@@ -112,7 +114,7 @@ def sync(path: Path) -> None:
 
 def remove(path: Path) -> None:
     """Remove a file, or a folder with all that is in it; nothing where there is none."""
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)

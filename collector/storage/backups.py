@@ -1,12 +1,9 @@
 """Backups: all tables as Parquet files with a manifest that says what has to be in them, and the way back."""
 
 import errno
-import fcntl
 import hashlib
 import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,9 +15,10 @@ from collector import __version__
 from collector.errors import InputRefused, RecordNotWritten
 from collector.record.columns import SINCE, TABLES, columns_at
 from collector.record.database import Record, connect
-from collector.record.files import clear_unfinished, left_unfinished, make_folder, remove, replacing, sync
+from collector.record.files import clear_unfinished, make_folder, replacing, sync
 from collector.record.paths import pattern_of, quoted
 from collector.record.schema import MIGRATIONS, migrate
+from collector.storage.held_folder import clear_abandoned, made_and_held
 from collector.storage.row_rules import refuse_wrong_rows
 
 MANIFEST: Final = "manifest.json"
@@ -56,8 +54,8 @@ def back_up(record: Record, folder: Path, now: datetime) -> Manifest:
     folder = folder.resolve()
     try:
         make_folder(folder.parent)
-        _clear_abandoned(folder)
-        with replacing(folder) as beside, _made_and_held(beside):
+        clear_abandoned(folder)
+        with replacing(folder) as beside, made_and_held(beside):
             rows = {}
             for table in TABLES:
                 file = quoted(beside / f"{table}.parquet")
@@ -217,32 +215,6 @@ def make_durable(folder: Path, manifest: Manifest) -> None:
             sync(path)
     except OSError as error:
         raise RecordNotWritten(f"{folder} cannot be made durable ({error}): nothing was deleted") from None
-
-
-@contextmanager
-def _made_and_held(folder: Path) -> Iterator[None]:
-    """Make a folder, and lock it as long as it is written to; its name may change meanwhile."""
-    folder.mkdir(mode=0o700)
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        # Where there are no locks nobody clears the folder either.
-        with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _clear_abandoned(folder: Path) -> None:
-    """Remove what killed backups left; that of a backup under way is locked."""
-    for path in left_unfinished(folder):
-        with suppress(OSError):
-            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                remove(path)
-            finally:
-                os.close(descriptor)
 
 
 def _sha256(file: Path) -> str:

@@ -19,7 +19,7 @@ from collector.clock import Clock
 from collector.errors import RecordNotWritten, RecordUnreadable
 from collector.record.columns import TABLES
 from collector.record.database import ATTACHED, Record, attach, checked_version, in_memory
-from collector.record.files import clear_unfinished, replacing
+from collector.record.files import clear_unfinished, replacing, write
 from collector.record.paths import quoted
 from collector.record.schema import MIGRATIONS
 from collector.record.slots import naive
@@ -91,7 +91,7 @@ def _noted(database: Path) -> tuple[int, datetime | None]:
 def _note(database: Path, size: int, done: datetime | None) -> None:
     # A disk that is full even so costs no more than a compaction too early.
     with suppress(OSError):
-        _size_file(database).write_text(f"{size} {done.isoformat() if done else ''}".strip(), encoding="ascii")
+        write(_size_file(database), f"{size} {done.isoformat() if done else ''}".strip().encode("ascii"))
 
 
 def compact(database: Path, clock: Clock, wait_seconds: float) -> Compacted:

@@ -19,7 +19,7 @@ MEND: Final = "mend it and import again, nothing was written"
 
 
 def read(record: Record, files: list[Path], number: int, project: str | None) -> None:
-    """Read one of the files, checked, into the temporary table `items`, which the first one makes anew.
+    """Read one of the files, checked, into the table `items`, which the first one makes.
 
     Parameters
     ----------
@@ -52,19 +52,20 @@ def read(record: Record, files: list[Path], number: int, project: str | None) ->
         others = f"list_concat({others}, list_filter([{entries}], lambda e: e.value IS NOT NULL))"
     named = columns["project"].value if "project" in columns else literal(project or "imported")
     record.execute(
-        f"""CREATE OR REPLACE TEMP TABLE taken AS SELECT {number} AS file, line, {named} AS project,
-            {", ".join(f"{columns[name].value} AS {name}" for name in REQUIRED)}, {listed}, {others} AS others
-        FROM given"""
-    )
-    record.execute(
-        f"""{"INSERT INTO items" if number else "CREATE OR REPLACE TEMP TABLE items AS"}
+        f"""{"INSERT INTO items" if number else "CREATE TABLE items AS"}
         SELECT * EXCLUDE (others), CASE WHEN len(others) > 0 THEN map_from_entries(others) END
-            ::MAP(VARCHAR, INTEGER) AS other_statuses FROM taken"""
+            ::MAP(VARCHAR, INTEGER) AS other_statuses
+        FROM (
+            SELECT {number} AS file, line, {named} AS project,
+                {", ".join(f"{columns[name].value} AS {name}" for name in REQUIRED)}, {listed}, {others} AS others
+            FROM given
+        )"""
     )
+    record.execute("DROP TABLE given")
 
 
 def _read_given(record: Record, file: Path) -> list[str]:
-    """Read a file as it is into the temporary table `given` (line, c0, c1, ...) and return its columns' names."""
+    """Read a file as it is into the table `given` (line, c0, c1, ...) and return its columns' names."""
     kind = file.suffix.lower()
     try:
         if kind == ".parquet":
@@ -89,8 +90,7 @@ def _read_given(record: Record, file: Path) -> list[str]:
         aliases = ", ".join(f"c{i}" for i in range(len(names)))
         first = 1 if kind == ".parquet" else 0
         record.execute(
-            f"CREATE OR REPLACE TEMP TABLE given AS SELECT row_number() OVER () - 1 + {first} AS line, *"
-            f" FROM {source} g({aliases})",
+            f"CREATE TABLE given AS SELECT row_number() OVER () - 1 + {first} AS line, * FROM {source} g({aliases})",
             [pattern_of(file)],
         )
         if [tuple(names)] * (1 - first) != record.execute(

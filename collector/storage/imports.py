@@ -9,9 +9,8 @@ import duckdb
 from collector import __version__
 from collector.errors import InputRefused, RecordNotWritten
 from collector.record.database import Record
-from collector.record.spooled import load
+from collector.record.paths import quoted
 from collector.record.statuses import LARGEST_COUNT, STATUSES
-from collector.storage.drain import ingest
 from collector.storage.import_columns import NO_COUNT
 from collector.storage.import_files import MEND, where
 
@@ -39,10 +38,15 @@ def check(record: Record, files: list[Path], interval: timedelta | None) -> time
     InputRefused
         When a row is there twice, a slot is not on the interval, or the slots do not tell one.
     """
-    twice = record.execute(
-        """SELECT list([file, line] ORDER BY file, line) AS places FROM items GROUP BY project, pool, type, slot
-        HAVING count(*) > 1 ORDER BY places[2] LIMIT 1"""
-    ).fetchall()
+    # To list the places of every row takes ten times the memory of counting them.
+    keys = "SELECT project, pool, type, slot FROM items GROUP BY ALL HAVING count(*) > 1"
+    twice = (
+        record.execute(f"SELECT 1 FROM ({keys}) LIMIT 1").fetchall()
+        and record.execute(
+            f"""SELECT list([file, line] ORDER BY file, line) AS places FROM items SEMI JOIN ({keys})
+        USING (project, pool, type, slot) GROUP BY project, pool, type, slot ORDER BY places[2] LIMIT 1"""
+        ).fetchall()
+    )
     if twice:
         (file, line), (again, line_again) = twice[0][0][:2]
         first = where(files[file], line)
@@ -81,11 +85,13 @@ def _spacing(record: Record) -> timedelta:
     return timedelta(microseconds=found[0][0])
 
 
-def write(record: Record, now: datetime, interval: timedelta) -> Imported:
+def write(record: Record, scratch: Path, now: datetime, interval: timedelta) -> Imported:
     """Write `items` into the tables, in one transaction; slots of pools that have their sample are left out.
 
     Parameters
     ----------
+    scratch
+        The database that holds them.
     now
         Naive UTC: the run.
 
@@ -94,9 +100,17 @@ def write(record: Record, now: datetime, interval: timedelta) -> Imported:
     RecordNotWritten
     """
     try:
+        record.execute(f"ATTACH {quoted(scratch)} AS given")
+        record.execute(
+            """CREATE TABLE given.fresh AS FROM given.items ANTI JOIN (
+                SELECT project, pool, slot FROM scrapes WHERE outcome = 'ok'
+                AND slot BETWEEN (SELECT min(slot) FROM given.items) AND (SELECT max(slot) FROM given.items)
+            ) USING (project, pool, slot)"""
+        )
         record.begin()
         imported = _write(record, now, interval)
         record.commit()
+        record.execute("CHECKPOINT")
     except duckdb.Error as error:
         raise RecordNotWritten(
             f"nothing was imported, the database could not be written ({str(error)[:300]})"
@@ -105,41 +119,44 @@ def write(record: Record, now: datetime, interval: timedelta) -> Imported:
 
 
 def _write(record: Record, now: datetime, interval: timedelta) -> Imported:
-    load(record, [])
-    record.execute(
-        """CREATE OR REPLACE TEMP TABLE fresh AS SELECT * FROM items ANTI JOIN (
-            SELECT project, pool, slot FROM scrapes WHERE outcome = 'ok'
-            AND slot BETWEEN (SELECT min(slot) FROM items) AND (SELECT max(slot) FROM items)
-        ) USING (project, pool, slot)"""
-    )
     common = [now, interval // timedelta(seconds=1)]
     record.execute(
-        """INSERT INTO spooled BY NAME SELECT 'polls' AS "table", $1 AS run, project, 'import' AS command,
-            $3 AS version, $2 AS interval_seconds, $1 AS ended_at, count(DISTINCT pool) AS pools
-        FROM fresh GROUP BY project""",
+        """INSERT INTO polls BY NAME SELECT $1 AS run, project, 'import' AS command, $3 AS version,
+            $2 AS interval_seconds, $1 AS ended_at, count(DISTINCT pool) AS pools
+        FROM given.fresh GROUP BY project""",
         [*common, __version__],
     )
     known = " + ".join(f'coalesce("{status}", 0)::BIGINT' for status in STATUSES)
     # A file's rows are taken as whole answers: the outer total is the sum of what it lists.
     record.execute(
-        f"""INSERT INTO spooled BY NAME
-        WITH summed AS (SELECT *, {known} + coalesce(list_sum(map_values(other_statuses)), 0) AS known FROM fresh)
-        SELECT 'scrapes' AS "table", $1 AS run, project, pool, slot, $2 AS interval_seconds, 'ok' AS outcome,
-            CASE WHEN bool_and(total IS NOT NULL) THEN sum(total) END AS total,
-            left(string_agg(type || ': total ' || total || ', its statuses sum to ' || known, '; ' ORDER BY file, line)
-                FILTER (total <> known), 1000) AS disagreement
-        FROM summed GROUP BY project, pool, slot""",
+        f"""CREATE TEMP VIEW summed AS
+        SELECT *, {known} + coalesce(list_sum(map_values(other_statuses)), 0) AS known FROM given.fresh"""
+    )
+    # Few answers disagree: what is said of them is put together apart, as that takes the memory of a text for each.
+    record.execute(
+        """INSERT INTO scrapes BY NAME
+        SELECT $1 AS run, project, pool, slot, $2 AS interval_seconds, 'ok' AS outcome, answers.total, disagreement
+        FROM (
+            SELECT project, pool, slot, CASE WHEN bool_and(total IS NOT NULL) THEN sum(total) END AS total
+            FROM summed GROUP BY project, pool, slot
+        ) answers LEFT JOIN (
+            SELECT project, pool, slot, left(string_agg(
+                type || ': total ' || total || ', its statuses sum to ' || known, '; ' ORDER BY file, line
+            ), 1000) AS disagreement
+            FROM summed WHERE total <> known GROUP BY project, pool, slot
+        ) USING (project, pool, slot) ORDER BY project, pool, slot""",
         common,
     )
+    # Rows of one series side by side compress best.
     record.execute(
-        """INSERT INTO spooled BY NAME SELECT 'snapshots' AS "table", $1 AS run, * EXCLUDE (file, line) FROM fresh""",
-        [now],
+        """INSERT INTO snapshots BY NAME
+        SELECT * EXCLUDE (file, line) FROM given.fresh ORDER BY project, pool, type, slot"""
     )
-    ingest(record)
-    rows, slots, pools = record.execute(
-        "SELECT count(*), count(DISTINCT slot), count(DISTINCT (project, pool)) FROM fresh"
+    rows, slots, pools, already = record.execute(
+        """SELECT (SELECT count(*) FROM given.fresh), (SELECT count(DISTINCT slot) FROM given.fresh),
+            (SELECT count(*) FROM (SELECT DISTINCT project, pool FROM given.fresh)),
+            (SELECT count(*) FROM (
+                SELECT DISTINCT project, pool, slot FROM given.items ANTI JOIN given.fresh USING (project, pool, slot)
+            ))"""
     ).fetchall()[0]
-    already = record.execute(
-        "SELECT count(DISTINCT (project, pool, slot)) FROM items ANTI JOIN fresh USING (project, pool, slot)"
-    ).fetchall()[0][0]
     return Imported(rows, slots, pools, already)

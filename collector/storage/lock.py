@@ -1,5 +1,6 @@
 """The process lock: whoever writes to a record holds it, and a second one is turned away at once."""
 
+import errno
 import fcntl
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -52,8 +53,12 @@ def holding(path: Path, doing: str) -> Iterator[None]:
     """Hold a lock of any kind, see `writing`; `doing` says what its holder does."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        _refuse_strange_folder(path.parent)
+        # A link would lead to a file of somebody else's choice, which is then written over.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise RecordNotWritten(f"{path} is a link: remove it, a lock is a file of its own") from None
         raise RecordNotWritten(f"{path} cannot be made ({error.strerror}): mend the folder or [paths]") from error
     try:
         try:
@@ -76,3 +81,18 @@ def holding(path: Path, doing: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _refuse_strange_folder(folder: Path) -> None:
+    """Refuse to write where another user could put files in our way, or could not read what we leave."""
+    owner, user = folder.stat().st_uid, os.geteuid()
+    if owner in (user, 0):
+        return
+    if user == 0:
+        raise RecordNotWritten(
+            f"{folder} is not root's, and its owner could not use what root writes there: run this as its owner"
+            f" (sudo -u '#{owner}' poolscope ...)"
+        )
+    raise RecordNotWritten(
+        f"{folder} is another user's (number {owner}): run this as its owner, or name a folder of yours in [paths]"
+    )

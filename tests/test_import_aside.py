@@ -1,0 +1,70 @@
+"""An import reads and checks beside the record: polls go on meanwhile, and nothing of it is left."""
+
+import resource
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from collector.cli import Context
+from collector.clock import SimulatedClock
+from collector.commands.import_ import command as import_
+from collector.errors import InputRefused
+from collector.storage.lock import writing
+from tests.polling import START, configure, environment, rows
+
+pytestmark = pytest.mark.floor
+RECORD = Path("data/poolscope.duckdb")
+
+
+def test_a_poll_goes_on_while_an_import_reads(tmp_path: Path) -> None:
+    """It takes the lock once all is checked, and waits for the poll that has it."""
+    configure(tmp_path, "http://127.0.0.1:9")
+    (tmp_path / "given.csv").write_text("slot,pool,type\n2026-01-15T08:00Z,a,t\n2026-01-15T08:01Z,a,t\n")
+    poll = ExitStack()
+    checked = []
+
+    class Polled(SimulatedClock):
+        """On which the poll that has the lock ends once the import waits for it."""
+
+        async def sleep(self, seconds: float) -> None:
+            checked.append(len(list((tmp_path / "data").glob(".poolscope.duckdb.import.*/items.duckdb"))))
+            poll.close()
+            await super().sleep(seconds)
+
+    with poll:
+        poll.enter_context(writing(tmp_path / RECORD))
+        context = Context({}, Polled(START), tmp_path / "poolscope.toml")
+        import_.main([str(tmp_path / "given.csv")], standalone_mode=False, obj=context)
+    assert [1] == checked
+    assert [(2,)] == rows(tmp_path / RECORD, "SELECT count(*) FROM snapshots")
+    assert [] == list((tmp_path / "data").glob(".*"))
+
+
+def test_nothing_is_left_of_an_import_that_is_refused(tmp_path: Path) -> None:
+    """Nor of one that was killed before."""
+    configure(tmp_path, "http://127.0.0.1:9")
+    (tmp_path / "data/.poolscope.duckdb.import.123.unfinished").mkdir(parents=True)
+    (tmp_path / "given.csv").write_text("slot,pool,type\nnever,a,t\n")
+    context = Context({}, SimulatedClock(START), tmp_path / "poolscope.toml")
+    with pytest.raises(InputRefused, match="line 2"):
+        import_.main([str(tmp_path / "given.csv")], standalone_mode=False, obj=context)
+    assert [] == list((tmp_path / "data").iterdir())
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
+    """A million rows of Parquet take less than 400 MiB."""
+    configure(tmp_path, "http://127.0.0.1:9")
+    with duckdb.connect() as connection:
+        connection.sql(
+            """SELECT TIMESTAMP '2026-01-01' + INTERVAL (i) MINUTE AS slot, 'pool-' || p AS pool, 'train' AS type,
+            i + p AS total, p AS "Queue", i AS "Completed" FROM range(100000) t(i), range(10) u(p) ORDER BY i"""
+        ).write_parquet(str(tmp_path / "given.parquet"))
+    words = [sys.executable, "-m", "collector", "import", "given.parquet"]
+    subprocess.run(words, cwd=tmp_path, env=environment(), check=True, stdout=subprocess.DEVNULL)
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 400 << 10
+    assert [(1_000_000,)] == rows(tmp_path / RECORD, "SELECT count(*) FROM snapshots")
