@@ -21,9 +21,16 @@ RECORD = Path("data/poolscope.duckdb")
 EVERY_SECOND = 'interval = "1s"'
 # The watch may be writing at that moment: a reader comes again, as a notebook's would.
 HOLD = """
-import duckdb, sys, tenacity
-again = tenacity.retry(wait=tenacity.wait_fixed(0.05))
-with again(duckdb.connect)(sys.argv[1], read_only=True): print("ready", flush=True); input()
+import duckdb, sys, time
+
+def opened():
+    while True:
+        try:
+            return duckdb.connect(sys.argv[1], read_only=True)
+        except duckdb.IOException:
+            time.sleep(0.05)
+
+with opened(): print("ready", flush=True); input()
 """
 LOCK = """
 import pathlib, sys

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
 from typing import Any, Final, TypeAlias, TypedDict
 from zoneinfo import ZoneInfo
 
@@ -18,6 +17,7 @@ from analysis.queue.discipline import ORDERS
 from analysis.record.series import Pool
 from analysis.windows import EVERY, first_instant, zone_of
 from collector.record.durations import DURATION, parse_duration
+from collector.record.patterns import matches
 from collector.record.selection import Selection
 
 BY: Final = ("pool,type", "pool", "type", "all")
@@ -86,7 +86,7 @@ class Request:
         """Return the order of service that is assumed of a pool."""
         order = "unknown"
         for pattern, given in self._orders():
-            if any(fnmatchcase(name, pattern) for name in (pool.pool, pool.name or pool.pool)):
+            if matches((pattern,), pool.pool, pool.name):
                 order = given
         return order
 

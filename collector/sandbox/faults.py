@@ -8,10 +8,10 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from collector.clock import Clock
+from collector.record.patterns import matches
 from collector.sandbox.behaviour import CUT, GONE, Fault
 from collector.sandbox.connection import Answer
 from collector.sandbox.payloads import Json
@@ -55,7 +55,7 @@ def read_fault(text: str) -> Fault:
 
 def meets(fault: Fault, names: tuple[str, ...], occasion: int) -> bool:
     """Whether what goes by these names meets a fault on an occasion: in every run the same ones do."""
-    if not any(fnmatchcase(name, fault.pattern) for name in names):
+    if not matches((fault.pattern,), *names):
         return False
     digest = hashlib.sha256(f"{fault.kind}\n{names}\n{occasion}".encode()).digest()
     return int.from_bytes(digest[:8]) < fault.share * 2**64
