@@ -1,23 +1,19 @@
 """``poolscope import``: snapshots that somebody else collected, into the record."""
 
 import asyncio
-from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
 import click
-import duckdb
 
 from collector.cli import Context
 from collector.console import progress, say, warn
-from collector.errors import InputRefused, RecordNotWritten
+from collector.errors import InputRefused
 from collector.record.database import connect
 from collector.record.durations import parse_duration, say_duration
-from collector.record.files import make_folder, remove, unfinished
 from collector.record.slots import naive
 from collector.storage import import_files, imports
 from collector.storage.drain import drain
-from collector.storage.held_folder import clear_abandoned, made_and_held
 from collector.storage.lock import writing_in_turn
 from collector.storage.opening import open_for_writing
 
@@ -75,24 +71,14 @@ def command(context: Context, files: tuple[Path, ...], project: str | None, inte
 def _import(
     context: Context, files: list[Path], project: str | None, interval: timedelta | None
 ) -> tuple[imports.Imported, timedelta]:
-    database = context.config().paths.database
-    target = database.with_name(f"{database.name}.import")
-    try:
-        make_folder(database.parent)
-        clear_abandoned(target)
-        folder = unfinished(target)
-        with made_and_held(folder), ExitStack() as stack:
-            stack.callback(remove, folder)
-            scratch = folder / "items.duckdb"
-            # On disk and without the lock: however many rows there are, polls go on while they are read and checked.
-            with connect(scratch, read_only=False) as record, progress(range(len(files)), "import") as numbers:
-                record.execute(f"SET memory_limit = '{MEMORY}'")
-                for number in numbers:
-                    import_files.read(record, files, number, project)
-                found = imports.check(record, files, interval)
-            return asyncio.run(_write(context, scratch, found)), found
-    except (OSError, duckdb.Error) as error:
-        raise RecordNotWritten(f"nothing was imported, {target.parent} cannot be written ({error})") from None
+    with imports.scratch_beside(context.config().paths.database) as scratch:
+        # On disk and without the lock: however many rows there are, polls go on while they are read and checked.
+        with connect(scratch, read_only=False) as record, progress(range(len(files)), "import") as numbers:
+            record.execute(f"SET memory_limit = '{MEMORY}'")
+            for number in numbers:
+                import_files.read(record, files, number, project)
+            found = imports.check(record, files, interval)
+        return asyncio.run(_write(context, scratch, found)), found
 
 
 async def _write(context: Context, scratch: Path, interval: timedelta) -> imports.Imported:

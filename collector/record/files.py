@@ -31,7 +31,8 @@ def replacing(target: Path) -> Iterator[Path]:
     """
     beside = unfinished(target)
     # Left by a process of the same number, or a link that leads elsewhere: what is written is new.
-    remove(beside)
+    with suppress(FileNotFoundError, IsADirectoryError, PermissionError):
+        beside.unlink()
     try:
         yield beside
         for path in (*(sorted(beside.iterdir()) if beside.is_dir() else ()), beside):

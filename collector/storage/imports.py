@@ -1,5 +1,7 @@
 """Snapshots from files into the record: checked whole, then written whole or not at all."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,8 +11,10 @@ import duckdb
 from collector import __version__
 from collector.errors import InputRefused, RecordNotWritten
 from collector.record.database import Record
+from collector.record.files import make_folder, remove, unfinished
 from collector.record.paths import quoted
 from collector.record.statuses import LARGEST_COUNT, STATUSES
+from collector.storage.held_folder import clear_abandoned, made_and_held
 from collector.storage.import_columns import NO_COUNT
 from collector.storage.import_files import MEND, where
 
@@ -23,6 +27,31 @@ class Imported:
     slots: int
     pools: int
     already: int
+
+
+@contextmanager
+def scratch_beside(database: Path) -> Iterator[Path]:
+    """Give a place for a database in which rows are looked at before they go into another one; nothing is left of it.
+
+    Raises
+    ------
+    RecordNotWritten
+        When it cannot be made or written there.
+    """
+    target = database.with_name(f"{database.name}.import")
+    try:
+        make_folder(target.parent)
+        clear_abandoned(target)
+        folder = unfinished(target)
+        with made_and_held(folder):
+            try:
+                yield folder / "items.duckdb"
+            finally:
+                remove(folder)
+    except (OSError, duckdb.Error) as error:
+        raise RecordNotWritten(
+            f"nothing was imported, {target.parent} cannot be written to ({str(error)[:300]})"
+        ) from None
 
 
 def check(record: Record, files: list[Path], interval: timedelta | None) -> timedelta:
