@@ -184,16 +184,18 @@ def test_a_forbidden_listing_costs_no_other_project_its_samples(tmp_path: Path) 
 
 def test_even_where_the_first_request_hangs_a_key_is_not_locked(tmp_path: Path) -> None:
     """Until an answer has proven the key at most four requests are under way: five refusals would not lock it."""
-    first, refused = threading.Lock(), threading.Event()
+    first, refused = threading.Lock(), threading.Semaphore(0)
 
     def refuse(client: socket.socket) -> None:
         if first.acquire(blocking=False):
             TIME.add(NOT_REFUSED)
-            refused.wait()
+            # Two refusals are the key's: time goes on once the poll has taken them in.
+            refused.acquire()
+            refused.acquire()
             hang(client)
         else:
             error(401, "APIGW.0301")(client)
-            refused.set()
+            refused.release()
 
     with Scripted({}, refuse) as server:
         result = collect(tmp_path, [project(server.endpoint, *(f"pool-{number}" for number in range(20)))])
