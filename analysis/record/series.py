@@ -66,11 +66,11 @@ class Series:
         return self.pool.project, self.pool.pool, self.type
 
     def said(self) -> slice | Bools:
-        """Return where the answers said every count, odd ones too."""
-        if all(count.min(initial=0) > UNKNOWN for count in self.counts.values()):
+        """Return where the answers said every count, odd ones too, and no job was in an undocumented status."""
+        if not len(self.hidden) and all(count.min(initial=0) > UNKNOWN for count in self.counts.values()):
             return slice(None)
         known: Bools = np.all([count != UNKNOWN for count in self.counts.values()], axis=0)
-        return known
+        return known & ~np.isin(self.slots, self.hidden)
 
     def within(self, since: int, until: int) -> "Series":
         """Return the slots from an instant to another, both included, in seconds."""
@@ -135,7 +135,7 @@ def read_counts(pool: Pool, slots: Ints, rows: dict[str, Ints], other: Ints, lis
 
     A type that was not listed has no jobs where the answer's outer total is the sum of those listed. A status that was
     not named is zero where the item's total is the sum of those named. Everything else stays unknown; no zero is made
-    of it. Where jobs are in a status that no document names every status is unknown.
+    of it.
 
     Parameters
     ----------
@@ -155,14 +155,12 @@ def read_counts(pool: Pool, slots: Ints, rows: dict[str, Ints], other: Ints, lis
     dict
         For each of `COUNTS` n counts, `UNKNOWN` where that is what they are.
     """
-    if other.any():
-        # Which status they are in is not known: they may wait, run or have ended, and no count is what it seems.
-        rows = {name: np.where((other > 0) & (name != "total"), UNKNOWN, count) for name, count in rows.items()}
-    elif len(slots) == len(pool.slots) and all(count.min(initial=0) >= 0 for count in rows.values()):
+    if len(slots) == len(pool.slots) and all(count.min(initial=0) >= 0 for count in rows.values()):
         # Listed in every slot, and nothing left out.
         return {name: rows[name] for name in COUNTS}
     place = np.searchsorted(pool.slots, slots)
-    agrees = rows["total"] == sum(np.maximum(rows[status], 0) for status in STATUSES)
+    # Jobs in a status that no document names may be in any of those that were left out.
+    agrees = (rows["total"] == sum(np.maximum(rows[status], 0) for status in STATUSES)) & (other == 0)
     empty = listed == pool.totals
     counts = {}
     for name in COUNTS:
