@@ -5,6 +5,7 @@ stays in the spool, and nobody writes to the old file between the copy and the c
 before the change, and has its lock just after it, is told so by `opening.open_for_writing`.)
 """
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,7 +20,7 @@ from collector.clock import Clock
 from collector.errors import RecordNotWritten, RecordUnreadable
 from collector.record.columns import TABLES
 from collector.record.database import ATTACHED, Record, attach, checked_version, in_memory
-from collector.record.files import clear_unfinished, replacing, write
+from collector.record.files import clear_unfinished, replacing
 from collector.record.paths import quoted
 from collector.record.schema import MIGRATIONS
 from collector.record.slots import naive
@@ -89,9 +90,11 @@ def _noted(database: Path) -> tuple[int, datetime | None]:
 
 
 def _note(database: Path, size: int, done: datetime | None) -> None:
-    # A disk that is full even so costs no more than a compaction too early.
-    with suppress(OSError):
-        write(_size_file(database), f"{size} {done.isoformat() if done else ''}".strip().encode("ascii"))
+    # In its place, not beside it: where there was no room for the new file there may be none for another. Half of it, or
+    # a disk that is full even so, costs no more than a compaction too early.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with suppress(OSError), os.fdopen(os.open(_size_file(database), flags, 0o600), "w", encoding="ascii") as file:
+        file.write(f"{size} {done.isoformat() if done else ''}".strip())
 
 
 def compact(database: Path, clock: Clock, wait_seconds: float) -> Compacted:
