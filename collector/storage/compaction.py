@@ -90,7 +90,7 @@ def _noted(database: Path) -> tuple[int, datetime | None]:
 
 
 def _note(database: Path, size: int, done: datetime | None) -> None:
-    # In its place, not beside it: where there was no room for the new file there may be none for another. Half of it, or
+    # In its place, not beside it: without room for the new file there may be none for another. Half of it, or
     # a disk that is full even so, costs no more than a compaction too early.
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     with suppress(OSError), os.fdopen(os.open(_size_file(database), flags, 0o600), "w", encoding="ascii") as file:
