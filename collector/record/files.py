@@ -30,8 +30,9 @@ def replacing(target: Path) -> Iterator[Path]:
         When it cannot be kept; what was in its place is there still, unless it is the folder that could not be synced.
     """
     beside = unfinished(target)
-    # Left by a process of the same number, or a link that leads elsewhere: what is written is new.
-    with suppress(FileNotFoundError, IsADirectoryError, PermissionError):
+    # Left by a process of the same number, or a link that leads elsewhere: what is written is new. What cannot be
+    # removed is told by who writes there.
+    with suppress(OSError):
         beside.unlink()
     try:
         yield beside
