@@ -47,7 +47,7 @@ KEPT: Final = ("project", "pool", "pool_name", "type", "window_start", "window_e
 def history(tmp_path_factory: pytest.TempPathFactory) -> History:
     """Return the history of a pool of three weeks."""
     folder = tmp_path_factory.mktemp("frames")
-    return History(record_of(folder, {("p", "a"): {"train": queue(1, days=21, step=1800)}}))
+    return History(record_of(folder, {("p", "a"): {"train": queue(1, days=21, step=1800)}}, interval=1800))
 
 
 def without_values(frame: pd.DataFrame) -> pd.DataFrame:
@@ -100,3 +100,14 @@ def test_answers_in_two_zones_are_told_in_one(history: History) -> None:
     shanghai = in_zone(both, ZONE)["window_start"]
     assert ZONE == str(shanghai.dt.tz)
     assert list(berlin["window_start"]) == list(shanghai[: len(berlin)])
+
+
+def test_a_table_has_room_for_lines_of_which_less_is_known(history: History) -> None:
+    """A plan in which one pool has no target: its cell is a dash."""
+    plan = history.plan(target_wait="15m")
+    without = plan.assign(pool="b", target_seconds=np.nan)
+    shown = table(pd.concat([without.iloc[:1], plan.iloc[:1]], ignore_index=True)).splitlines()
+    first, second = (line.split() for line in shown if line.startswith(("a ", "b ")))
+    assert any("target" in line and "mean wait" in line for line in shown)
+    assert "b" == first[0]
+    assert "a" == second[0]

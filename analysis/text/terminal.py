@@ -11,6 +11,7 @@ from analysis.text.units import percent, shortened
 from analysis.windows import INSTANTS, zone_of
 
 WIDTH: Final = 100
+LAST: Final = ("seen", "")
 NAME_LENGTHS: Final = (24, 18, 14, 11, 9, 7, 5)
 
 
@@ -106,9 +107,12 @@ def _said(frame: pd.DataFrame) -> tuple[list[str], list[Cells], list[str]]:
 
 def _columns(lines: list[Cells]) -> str:
     """Lay out lines of cells, headings first; these as cells too, since tabulate keeps room beside its own."""
-    headings = list(lines[0])
-    rules = ["-" * max(wcswidth(heading), *(wcswidth(line[heading]) for line in lines)) for heading in headings]
-    rows = [headings, rules, *(list(line.values()) for line in lines)]
+    # Of a pool of which less is known a line has fewer cells.
+    headings = list(dict.fromkeys(heading for line in lines for heading in line))
+    headings.sort(key=LAST.__contains__)
+    cells = [[line.get(heading, "-") for heading in headings] for line in lines]
+    rules = ["-" * max(map(wcswidth, column)) for column in zip(headings, *cells, strict=True)]
+    rows = [headings, rules, *cells]
     return tabulate(rows, tablefmt="plain", disable_numparse=True)
 
 
