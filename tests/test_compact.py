@@ -203,7 +203,7 @@ def test_watch_compacts_where_it_pays(tmp_path: Path) -> None:
     fill(tmp_path, "INSERT INTO snapshots (project, slot, type) SELECT 'p', '2026-01-05', md5(i::VARCHAR) FROM noise")
     before = content(tmp_path)["pools"]
     with Sandbox([StillPool("a")]) as sandbox:
-        configure(tmp_path, sandbox.endpoint, 'pools = ["a"]', 'interval = "1s"')
+        configure(tmp_path, sandbox.endpoint, 'pools = ["a"]', 'interval = "10s"')
         assert json.loads(poolscope(tmp_path, "status", "--json").stdout)["compacted_at"] is None
         with watching(tmp_path) as watch:
             watch.until(lambda line: line["event"] == "compacted")

@@ -19,6 +19,8 @@ from tests.scripted import Scripted, StillPool, another_process, answer
 
 RECORD = Path("data/poolscope.duckdb")
 EVERY_SECOND = 'interval = "1s"'
+MOST_LINES = 600
+"""Of a watch that never tells what is waited for."""
 # The watch may be writing at that moment: a reader comes again, as a notebook's would.
 HOLD = """
 import duckdb, sys, time
@@ -52,6 +54,7 @@ class Watch:
         while times:
             line = json.loads(self.process.stdout.readline())
             self.told.append(line)
+            assert len(self.told) < MOST_LINES, self.told[-3:]
             times -= enough(line)
 
     def end(self) -> int:
