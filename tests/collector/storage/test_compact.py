@@ -21,9 +21,9 @@ from collector.record.schema import migrate
 from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY, Behaviour
 from collector.sandbox.server import Sandbox
 from collector.storage.compaction import compaction_due
+from tests.collector.commands.test_watch import observed, watching
 from tests.polling import configure, environment, poolscope, rows
 from tests.scripted import StillPool, another_process
-from tests.test_watch import observed, watching
 
 RECORD = Path("data/poolscope.duckdb")
 HOLD = """

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.collector.api.test_outcomes import FINE
 from tests.polling import collect, configure, poolscope, project
 from tests.scripted import Scripted, answer
-from tests.test_outcomes import FINE
 
 GATEWAY = "https://gateway.nowhere.example"
 KEYS_IN_FILES = '[credentials.default]\naccess_key_file = "key"\nsecret_key_file = "key"'

@@ -11,7 +11,7 @@ import pytest
 
 from tests.polling import GUARD_SECONDS
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[3]
 
 
 def poolscope(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -11,8 +11,8 @@ import pytest
 from collector.errors import RecordNotWritten, RecordUnreadable
 from collector.record import files, spool
 from collector.storage.lock import writing
+from tests.collector.record.test_spool import RUN, SLOT, a_round
 from tests.polling import configure, environment, take_in
-from tests.test_spool import RUN, SLOT, a_round
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
 NOBODY = 65534

@@ -15,8 +15,8 @@ from collector.record.reading import reading
 from collector.storage.backups import back_up, restore
 from collector.storage.compaction import compact
 from collector.storage.drain import drain
+from tests.collector.record.test_spool import RUN, SLOT, a_round
 from tests.polling import START
-from tests.test_spool import RUN, SLOT, a_round
 
 pytestmark = pytest.mark.floor
 CLOCK = SimulatedClock(START)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from collector.errors import InputRefused
-from tests.test_import_export import GOOD, HEADER, LAST, call, csv, parquet, rows
+from tests.collector.storage.test_import_export import GOOD, HEADER, LAST, call, csv, parquet, rows
 
 NO_COUNTS = ("-1", "1.5", "true", "one", "NaN", "Infinity", "2147483648", "1e3", "1_0")
 OFF_LINES = {f"2026-01-15T08:05Z,a,train,3,{value},2": f"line 3, column Queue: '{value}'" for value in NO_COUNTS} | {

@@ -21,8 +21,8 @@ from collector.errors import InputRefused
 from collector.record.columns import TABLES
 from collector.record.schema import MIGRATIONS
 from collector.storage.lock import writing
+from tests.collector.storage.test_compact import RECORD, content, fill
 from tests.polling import START, configure, environment, poolscope, rows
-from tests.test_compact import RECORD, content, fill
 
 # All that `fill` makes but its last slot.
 EVERYTHING = ("--before", "2026-02-08T23:59")

@@ -17,8 +17,8 @@ from collector.errors import InputRefused, RecordUnreadable
 from collector.record import spool
 from collector.record.reading import reading
 from collector.sandbox.traces import read_trace
+from tests.collector.record.test_spool import RUN, SLOT, a_round
 from tests.polling import START, configure, rows, take_in
-from tests.test_spool import RUN, SLOT, a_round
 
 # What DuckDB takes for more than a name, each with a name that the pattern would fit.
 NAMES = {

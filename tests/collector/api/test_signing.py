@@ -19,7 +19,7 @@ from collector.api.signing import DATE_FORMAT, UNRESERVED, authorization, canoni
 from collector.clock import SimulatedClock
 
 VECTORS: list[dict[str, Any]] = json.loads(
-    (Path(__file__).parent / "data" / "signing_vectors.json").read_text(encoding="utf-8")
+    (Path(__file__).with_name("signing_vectors.json")).read_text(encoding="utf-8")
 )["vectors"]
 # What the client signs: a vector with more or fewer headers is not a request of ours.
 SIGNED = {"x-project-id", "x-sdk-date"}

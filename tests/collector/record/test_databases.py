@@ -14,7 +14,7 @@ from collector.record.columns import TABLES
 from collector.record.schema import MIGRATIONS
 from collector.storage.drain import drain
 from collector.storage.opening import open_for_writing
-from tests.test_store import a_round, clock, content, drained, keep, read
+from tests.collector.storage.test_store import a_round, clock, content, drained, keep, read
 
 pytestmark = pytest.mark.floor
 

@@ -15,10 +15,10 @@ from collector.clock import SimulatedClock
 from collector.config.settings import CollectSettings
 from collector.polling.scheduler import NOT_REFUSED
 from collector.sandbox.behaviour import PROJECT_ID
+from tests.collector.api.test_outcomes import DATE, FINE, SIGNATURE, error, turn
 from tests.passing import TIME, PassingClock
 from tests.polling import FAST, GOOD, KEYS, START, by_pool, collect, project, statistics_path
 from tests.scripted import Scripted, answer, close, hang
-from tests.test_outcomes import DATE, FINE, SIGNATURE, error, turn
 
 DEADLINE = timedelta(minutes=10)
 # No time-out of a request's own.

@@ -146,7 +146,7 @@ assert not {"pandas", "numba", "numpy", "scipy"} & set(sys.modules), sys.modules
 """
     done = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=Path(__file__).parent.parent,
+        cwd=Path(__file__).parents[3],
         env=environment(),
         capture_output=True,
         text=True,

@@ -17,9 +17,9 @@ from collector.errors import RecordNotWritten
 from collector.polling import backoff
 from collector.record import spool
 from collector.storage.lock import writing
+from tests.collector.api.test_outcomes import FINE
 from tests.polling import START, collect, configure, poolscope, project, rows, take_in
 from tests.scripted import Scripted
-from tests.test_outcomes import FINE
 
 NAME = "20260101T000000Z-20260101T000000.000000Z.ndjson"
 Make = Callable[[Path], object]

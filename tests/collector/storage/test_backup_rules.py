@@ -17,9 +17,9 @@ from collector.commands.backup import command as backup
 from collector.commands.restore import command as restore
 from collector.errors import InputRefused
 from collector.record import files, spool
+from tests.collector.record.test_spool import RUN, SLOT, a_round
+from tests.collector.storage.test_backup import STOPS
 from tests.polling import START, configure, environment, rows
-from tests.test_backup import STOPS
-from tests.test_spool import RUN, SLOT, a_round
 
 pytestmark = pytest.mark.floor
 

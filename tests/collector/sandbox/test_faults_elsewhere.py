@@ -7,8 +7,8 @@ import pytest
 from collector.api.credentials import PasswordCredential
 from collector.sandbox.behaviour import CUT, SECRET_KEY
 from collector.sandbox.server import Sandbox
+from tests.collector.sandbox.test_faults import ODD, POOLS, TWICE, behaviour
 from tests.polling import collect, project
-from tests.test_faults import ODD, POOLS, TWICE, behaviour
 
 
 def test_a_cut_handshake_is_tried_again(tmp_path: Path) -> None:

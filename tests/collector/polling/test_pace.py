@@ -8,9 +8,9 @@ import pytest
 
 from collector.config.settings import CollectSettings
 from collector.polling.pace import out_of_time, too_slow
+from tests.collector.api.test_outcomes import FINE
 from tests.polling import configure, poolscope
 from tests.scripted import Scripted
-from tests.test_outcomes import FINE
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from collector.clock import SimulatedClock
 from collector.errors import RecordUnreadable
 from collector.record.schema import migrate
 from collector.storage.compaction import compact
-from tests.test_compact import AFTERWARDS, RECORD
+from tests.collector.storage.test_compact import AFTERWARDS, RECORD
 
 pytestmark = pytest.mark.floor
 

@@ -13,8 +13,8 @@ from collector.record.database import connect
 from collector.record.reading import reading
 from collector.record.schema import migrate
 from collector.storage.drain import drain
+from tests.collector.record.test_spool import RUN, SLOT, a_round
 from tests.polling import START, configure, poolscope, rows
-from tests.test_spool import RUN, SLOT, a_round
 
 pytestmark = pytest.mark.floor
 
