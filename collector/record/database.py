@@ -17,8 +17,9 @@ Settings: TypeAlias = dict[str, str | bool | int | float | list[str]]
 SETTINGS: Final[Settings] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
-    # Of new files, also of those that are attached: what the oldest supported DuckDB reads, at the same size.
-    "storage_compatibility_version": "v1.2.0",
+    # Of new files, also of those that are attached: what the oldest supported DuckDB reads, at the same size. A log
+    # beside a file of an older storage does not tell which database it is of: it is taken into any other one.
+    "storage_compatibility_version": "v1.4.0",
 }
 # A poll's rows are few: starting threads would cost a tick more than they save.
 ONE_THREAD: Final[Settings] = {"threads": 1}

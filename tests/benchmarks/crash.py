@@ -62,7 +62,8 @@ HISTORY = """
 CREATE TEMP TABLE turns AS SELECT TIMESTAMP '2025-11-30' + i * INTERVAL 1 MINUTE AS slot, 'pool-' || n AS pool, i
 FROM range(3000) s(i), range(10) p(n) ORDER BY ALL;
 INSERT INTO polls (run, project, slot) SELECT DISTINCT slot, 'history', slot FROM turns;
-INSERT INTO scrapes (run, project, pool, slot, outcome) SELECT slot, 'history', pool, slot, 'ok' FROM turns;
+INSERT INTO scrapes (run, project, pool, slot, interval_seconds, outcome)
+SELECT slot, 'history', pool, slot, 60, 'ok' FROM turns;
 INSERT INTO snapshots (project, pool, type, slot, total, "Queue", "Running")
 SELECT 'history', pool, type, slot, i % 9, i // 30 % 5, i // 100 FROM turns, (VALUES ('infer'), ('train')) t(type);
 """

@@ -42,18 +42,18 @@ def test_every_file_is_written_for_the_oldest_duckdb(tmp_path: Path) -> None:
     database = tmp_path / "record.duckdb"
     spool.write(tmp_path / "spool", SLOT, RUN, a_round())
     asyncio.run(drain(database, tmp_path / "spool", CLOCK, 0.0))
-    assert "v1.2.0+" == stored_for(database)
+    assert "v1.4.0+" == stored_for(database)
     with reading(database, tmp_path / "spool", CLOCK.pause) as record:
         back_up(record, tmp_path / "kept", SLOT)
     restore(tmp_path / "kept", tmp_path / "restored.duckdb")
-    assert "v1.2.0+" == stored_for(tmp_path / "restored.duckdb")
+    assert "v1.4.0+" == stored_for(tmp_path / "restored.duckdb")
     newer = tmp_path / "newer.duckdb"
     with duckdb.connect(config={"storage_compatibility_version": "latest"}) as connection:
         connection.execute(f"ATTACH '{newer}' AS newer; ATTACH '{database}' AS old (READ_ONLY)")
         connection.execute("COPY FROM DATABASE old TO newer")
-    assert "v1.2.0+" != stored_for(newer)
+    assert "v1.4.0+" != stored_for(newer)
     assert 1 == compact(newer, CLOCK, 0.0).rows
-    assert "v1.2.0+" == stored_for(newer)
+    assert "v1.4.0+" == stored_for(newer)
 
 
 def test_a_file_of_a_newer_duckdb_is_named(tmp_path: Path) -> None:
