@@ -1,25 +1,25 @@
 """The head of a database file: which DuckDB wrote it, and whether it was cut short, which DuckDB does not notice."""
 
-import os
-import struct
 from pathlib import Path
 from typing import Final
 
 import duckdb
 
-# Three headers come before the blocks. The last two are written in turn; the newer one has the greater iteration, its
-# second number. Its fifth and sixth are how many blocks there are, and the bytes of each.
 HEADER_BYTES: Final = 4096
-HEADERS: Final = (HEADER_BYTES, 2 * HEADER_BYTES)
-NUMBERS: Final = struct.Struct("<6Q")
+"""Three headers come before the blocks."""
 # In the first one, the version of the DuckDB that made the file.
 VERSION: Final = slice(52, 84)
+SIZE: Final = """SELECT total_blocks, block_size FROM pragma_database_size()
+    WHERE database_name = coalesce($1, current_database())"""
 BLOCKS_USED: Final = """SELECT max(greatest(block_id, list_max(additional_block_ids)))
     FROM pragma_storage_info($1) WHERE persistent"""
 
 
 def written_by(database: Path) -> str:
-    """Return the version of the DuckDB that made a file, as it writes it; `unknown` where that cannot be read."""
+    """Return the version of the DuckDB that made a file, as it writes it; `unknown` where that cannot be read.
+
+    Only for a file that DuckDB does not open: to open and close it here ends every lock that this process has on it.
+    """
     try:
         with database.open("rb") as file:
             version = file.read(VERSION.stop)[VERSION].rstrip(b"\0").decode("ascii")
@@ -36,12 +36,9 @@ def missing_bytes(connection: duckdb.DuckDBPyConnection, database: Path, name: s
     name
         The database's name where it is not the connection's own.
     """
-    with database.open("rb") as file:
-        length = os.fstat(file.fileno()).st_size
-        head = file.read(3 * HEADER_BYTES)
-    if len(head) < 3 * HEADER_BYTES:
-        return 3 * HEADER_BYTES - len(head)
-    *_, blocks, block_bytes = max((NUMBERS.unpack_from(head, at) for at in HEADERS), key=lambda numbers: numbers[1])
+    # Through DuckDB and the folder: to open and close the file here would end every lock that this process has on it.
+    length = database.stat().st_size
+    blocks, block_bytes = connection.execute(SIZE, [name]).fetchall()[0]
     if length >= 3 * HEADER_BYTES + blocks * block_bytes:
         return 0
     # Blocks at the end that became free are cut away by DuckDB itself: which are used takes a look at every column.
@@ -54,4 +51,4 @@ def missing_bytes(connection: duckdb.DuckDBPyConnection, database: Path, name: s
     last = max(
         (connection.execute(BLOCKS_USED, [within + table]).fetchall()[0][0] or 0 for (table,) in tables), default=0
     )
-    return max(0, 3 * HEADER_BYTES + (int(last) + 1) * int(block_bytes) - length)
+    return max(0, 3 * HEADER_BYTES + (int(last) + 1) * block_bytes - length)
