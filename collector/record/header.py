@@ -51,4 +51,4 @@ def missing_bytes(connection: duckdb.DuckDBPyConnection, database: Path, name: s
     last = max(
         (connection.execute(BLOCKS_USED, [within + table]).fetchall()[0][0] or 0 for (table,) in tables), default=0
     )
-    return max(0, 3 * HEADER_BYTES + (int(last) + 1) * block_bytes - length)
+    return max(0, 3 * HEADER_BYTES + (int(last) + 1) * int(block_bytes) - length)
