@@ -89,13 +89,16 @@ class History:
         ``queue`` says which statuses are waiting (queue, queue+pending, queue+pending+creating), ``slo`` the limit (as
         15m) over which the share of jobs is wanted, ``order`` the order of service that the points assume (unknown:
         the pool's policy, or measured; fifo; backfill; ``pool-a*=fifo`` for some pools). The bounds hold for every one.
+        ``share`` says how many of the jobs may wait longer than ``slo`` (0.1 or 10%).
 
         Returns
         -------
         pandas.DataFrame
             A row a series, or sum of series, and window: `LABELS`, queue, arrivals with bounds, mean and p50, p90, p95
-            and p99 in seconds with bounds, the share over the limit with bounds, order, coverage, history (how finished
-            jobs are kept), method, note. A missing upper bound means that there is none.
+            and p99 in seconds with bounds, the share over the limit with bounds, verdict (over: more than ``share`` in
+            every order of service; may be over: in some; within: in none; cannot be judged), reason and judged_from
+            (why it cannot be, and from when on it can; missing where it never can), order, coverage, history (how
+            finished jobs are kept), method, note. A missing upper bound means that there is none.
         """
         return self._ask(questions.ask("waits", request_of(options)))
 

@@ -20,9 +20,14 @@ HOUR: Final = 3600
 DAY: Final = 86_400
 WEEK: Final = 7 * DAY
 WEEK_HOURS: Final = 168
-INSTANTS: Final = ("window_start", "window_end", "other_start", "other_end", "changed_at", "earliest", "latest")
+INSTANTS: Final = (
+    "window_start", "window_end", "other_start", "other_end", "changed_at", "earliest", "latest", "judged_from",
+)  # fmt: skip
 LABELS: Final = ("project", "pool", "pool_name", "type", "window_start", "window_end", "interval_seconds")
-TEXTS: Final = (*LABELS[:4], "measure", "unit", "quantile", "direction", "queue", "order", "history", "method", "note")
+TEXTS: Final = (
+    *LABELS[:4], "measure", "unit", "quantile", "direction", "queue", "order", "verdict", "reason", "history", "method",
+    "note",
+)  # fmt: skip
 Columns: TypeAlias = dict[str, NDArray[Any] | str | None]
 """What is said of windows: by column a value a window, or one for all."""
 
@@ -210,6 +215,8 @@ class Windows:
     begins_in: Bools
     """Whether the record begins in a window, and whether it ends in it."""
     ends_in: Bools
+    last: int
+    """The last slot, in seconds."""
     hidden: Bools
     """Whether jobs were in statuses that no document names, in slots of each window."""
     unknown_after: float

@@ -65,6 +65,7 @@ Exit codes:
   7  the record is older than --max-age
   8  a part of a report could not be made, the rest is there
   9  more jobs waited too long than --fail-above allows
+  10 whether they did cannot be judged of every series
   70 a defect of Poolscope: please report what it says
   130 ended by Ctrl-C
   141 whoever read the output has gone

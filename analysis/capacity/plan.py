@@ -1,6 +1,7 @@
 """What more, or less, capacity would do: the waits of the same jobs with another capacity, and what a target takes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -129,7 +130,7 @@ def as_curve(found: Windows) -> Columns:
     said = found.said
     n = np.size(np.asarray(said.get("capacity", [0.0])))
     cut, seen, no = np.repeat(found.cut, n, axis=0), np.repeat(found.coverage, n), np.zeros(n, np.bool_)
-    return as_rows(Windows(cut, said, seen, no, no, no, np.inf, found.bounded, found.note))
+    return as_rows(replace(found, cut=cut, coverage=seen, begins_in=no, ends_in=no, hidden=no))
 
 
 def _factors(wish: Wish, today: float) -> list[float]:

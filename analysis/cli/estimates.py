@@ -48,6 +48,7 @@ OUTPUT = (
 OPTIONS = (
     SINCE,
     *SELECTION,
+    click.option("--share", default="10%", show_default=True, help="So many may wait longer than --slo."),
     click.option(
         "--by", default="pool,type", show_default=True, metavar="pool,type|pool|type|all", help="What is a row."
     ),
@@ -119,7 +120,8 @@ waits = command_of(
     """Estimate how long jobs waited in the queue.
 
     Of the jobs that arrived in each window: how many, and the mean and quantiles of their waits, with bounds that hold
-    for every order of service. A window is (start, end]; weeks start on Monday.
+    for every order of service. A window is (start, end]; weeks start on Monday. With --slo a verdict says whether more
+    than --share of the jobs waited longer: over, may be over, within, or cannot be judged.
     """,
     EVERY,
     *OPTIONS,

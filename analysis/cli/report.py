@@ -17,19 +17,6 @@ if TYPE_CHECKING:
     from analysis.figures.draw import Picture
 
 
-def _share(_context: click.Context, _option: click.Parameter, text: str | None) -> float | None:
-    """Read 10% or 0.1."""
-    if text is None:
-        return None
-    try:
-        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise click.BadParameter(f"{text!r} is no share: take 10% or 0.1")
-    return share
-
-
 def _draw(wanted: "Sequence[Picture]", form: str, limit: float | None) -> Iterator[str | bytes | Exception]:
     """Draw pictures, with a progress bar on a terminal."""
     from analysis.figures.draw import draw  # noqa: PLC0415 - `poolscope --help` does without pandas and numba
@@ -55,9 +42,8 @@ def _draw(wanted: "Sequence[Picture]", form: str, limit: float | None) -> Iterat
     click.option("--keep", type=click.IntRange(1), help="Remove this folder's reports but those of so many days."),
     click.option(
         "--fail-above",
-        callback=_share,
         metavar="10%",
-        help="Exit with 9 where a larger share of a series' jobs waited longer than --slo.",
+        help="Exit with 9 where more of a series' jobs waited longer than --slo, with 10 where that cannot be judged.",
     ),
 )
 @click.pass_obj
@@ -70,17 +56,18 @@ def report(
     lang: str,
     compare: str,
     keep: int | None,
-    fail_above: float | None,
+    fail_above: str | None,
     **options: Any,  # noqa: ANN401 - a text, or several
 ) -> int:
     """Write a report for a browser, mail, or a program.
 
     What matters, every pool, every series, how collecting went, and how it was all found out. One HTML file needs
     nothing else; Markdown has its pictures in a folder beside it. The same data makes the same bytes. Exit code 8: a
-    part could not be made, which is said in its place; 9: see --fail-above.
+    part could not be made, which is said in its place; 9, 10: see --fail-above.
     """
     from analysis.query.request import Request  # noqa: PLC0415 - likewise
     from analysis.record.database import Record  # noqa: PLC0415 - `poolscope --help` does without pandas and numba
+    from analysis.report.limit import sentence  # noqa: PLC0415 - likewise
     from analysis.report.write import write_report  # noqa: PLC0415 - likewise
 
     try:
@@ -107,4 +94,6 @@ def report(
         click.echo("no font here shows Chinese, pictures have boxes: install fonts-noto-cjk or Noto Sans CJK", err=True)
     for series in written.above:
         click.echo(f"above the share allowed: {series}", err=True)
+    for left in written.unjudged:
+        click.echo(f"cannot be judged: {sentence(left)}", err=True)
     return written.exit_code

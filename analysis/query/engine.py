@@ -198,7 +198,7 @@ def _windows(members: Sequence[Member], question: Question) -> Windows | None:
     hidden = np.any(
         [np.diff(np.searchsorted(member.hidden, cut, side="right"))[:, 0] > 0 for member in members], axis=0
     )
-    return Windows(cut, said, seen, cut[:, 0] < first, cut[:, 1] > last, hidden, unknown_after, bounded, note)
+    return Windows(cut, said, seen, cut[:, 0] < first, cut[:, 1] > last, last, hidden, unknown_after, bounded, note)
 
 
 def _coverage(members: Sequence[Member], cut: Ints, span: tuple[int, int]) -> Floats:

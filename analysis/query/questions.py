@@ -18,7 +18,7 @@ from analysis.capacity.plan import PLAN, as_curve, plan
 from analysis.capacity.scenario import Wish
 from analysis.errors import RequestRefused
 from analysis.query.request import Request
-from analysis.queue import failures, observed, totals, waits
+from analysis.queue import failures, observed, totals, verdict, waits
 from analysis.queue.floor import bounds_alone, without_points
 from analysis.queue.told import Told
 from analysis.trends import conclusions
@@ -55,7 +55,7 @@ class Question:
     def columns(self) -> tuple[str, ...]:
         """The columns of its answer, after the labels."""
         limited = self.request.limit is not None
-        return tuple(name for name in KINDS[self.name].columns if limited or not name.startswith("over_slo"))
+        return tuple(name for name in KINDS[self.name].columns if limited or name not in LIMITED)
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -140,6 +140,14 @@ def _waits(question: Question, group: Sequence[Told], windows: Ints) -> Columns:
     return waits.estimate([told.waiting for told in group], windows, question.request.limit)
 
 
+def _judged(question: Question, found: Windows) -> Columns:
+    """Judge the windows by what the floor left of them."""
+    rows, limit = _observed(question, found), question.request.limit
+    if limit is None:
+        return rows
+    return rows | verdict.judge(rows, found.coverage, found.cut[:, 1], found.last, limit, question.request.allowed)
+
+
 def _quantiles(_question: Question, group: Sequence[Told], windows: Ints) -> Columns:
     return waits.estimate([told.waiting for told in group], windows, None, SHARES)
 
@@ -214,16 +222,18 @@ def _forecast(question: Question, found: Windows) -> Columns:
     return forecast(found, question.wish, question.ahead, question.rows, question.request.tz)
 
 
+LIMITED: Final = ("over_slo", "over_slo_low", "over_slo_high", *verdict.COLUMNS)
+"""Columns that there are with a limit alone."""
 MEASURES: Final = ("mean", *(f"p{share}" for share in waits.QUANTILES))
 WAITS: Final = (
     "queue", "arrivals", "arrivals_low", "arrivals_high",
     *(f"{measure}{kind}_seconds" for measure in MEASURES for kind in WAIT_BOUNDS),
-    "over_slo", "over_slo_low", "over_slo_high", "order",
+    *LIMITED, "order",
 )  # fmt: skip
 DISTRIBUTION: Final = ("share", *(f"wait{kind}_seconds" for kind in WAIT_BOUNDS), "order")
 COVERAGE: Final = (*observed.COLUMNS, "coverage", "longest_gap_seconds", "history", "note")
 KINDS: Final = {
-    "waits": Kind(("waiting",), (*WAITS, *ALWAYS), _waits, _observed),
+    "waits": Kind(("waiting",), (*WAITS, *ALWAYS), _waits, _judged),
     "distribution": Kind(("waiting",), (*DISTRIBUTION, *ALWAYS), _quantiles, _distribution),
     "failures": Kind(("ending",), (*failures.COLUMNS, *ALWAYS), _failures, _observed),
     "flows": Kind(("flows",), ("queue", *totals.COLUMNS, *ALWAYS), _flows, _observed),

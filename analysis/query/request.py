@@ -14,6 +14,7 @@ from analysis.arrays import Ints
 from analysis.errors import RequestRefused
 from analysis.queue.conservation import QUEUES
 from analysis.queue.discipline import ORDERS
+from analysis.queue.verdict import SHARE
 from analysis.record.series import Pool
 from analysis.windows import EVERY, first_instant, zone_of
 from collector.record.durations import DURATION, parse_duration
@@ -45,6 +46,7 @@ class Options(PoolOptions, total=False):
     type: Patterns
     by: str
     slo: str | timedelta | None
+    share: str | float
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class Request:
     by: str = "pool,type"
     queue: str = "queue+pending"
     slo: str | timedelta | None = None
+    share: str | float = SHARE
+    """Of the jobs, that may wait longer than ``slo``, of 1 or as 10%: a verdict is about it."""
     order: Patterns = "unknown"
     """One of `ORDERS`, or ``PATTERN=ORDER`` for the pools of a pattern; the last that fits counts."""
 
@@ -76,6 +80,7 @@ class Request:
         zone_of(self.zone)
         if self.slo is not None:
             duration_of(self.slo)
+        _ = self.allowed
 
     @property
     def tz(self) -> ZoneInfo:
@@ -99,6 +104,19 @@ class Request:
     def limit(self) -> int | None:
         """The limit on waits, in seconds."""
         return None if self.slo is None else int(duration_of(self.slo).total_seconds())
+
+    @property
+    def allowed(self) -> float:
+        """The share of the jobs that may wait longer than the limit, of 1."""
+        share = self.share
+        try:
+            if isinstance(share, str):
+                share = float(share.removesuffix("%")) / (100 if share.endswith("%") else 1)
+            if not isinstance(share, int | float) or not 0 <= share <= 1:
+                raise ValueError
+        except ValueError:
+            raise RequestRefused(f"{self.share!r} is no share: take 10% or 0.1") from None
+        return share
 
     def selection(self, last: datetime | None) -> Selection:
         """Return what to read.

@@ -70,9 +70,11 @@ class Waiting:
         until = self.empty[last] if last < len(self.empty) else np.inf
         return float(np.diff([start, *self.empty[first:last], until]).max())
 
-    def waiting_at(self, event: int) -> int:
-        """Return how many waited as an event began."""
-        return int(self.queue_before[event] if event < len(self.queue_before) else self.queue_after[-1])
+    def waiting_at(self, instants: Ints) -> Ints:
+        """Return how many waited at the last slot until each instant; at the first one before it."""
+        queue = np.append(self.queue_before, self.queue_after[-1])
+        waiting: Ints = queue[np.searchsorted(self.ends, instants, side="right")]
+        return waiting
 
 
 def _order(flows: Flows, order: str) -> tuple[str, float]:

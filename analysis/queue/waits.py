@@ -39,8 +39,8 @@ def estimate(
     Returns
     -------
     dict
-        The columns that `History.waits` describes, NaN for what is not known, and ``censored``: how many of the
-        arrivals still wait at the record's end.
+        The columns that `History.waits` describes, NaN for what is not known; ``censored``, how many of the arrivals
+        still wait at the record's end; and ``waiting``, how many wait at each window's end, whenever they came.
     """
     came = [
         bounds_since(each.slots, each.came_low, each.came_high, each.came_besides, windows, level=each.level)
@@ -75,6 +75,7 @@ def estimate(
     estimated = mark("note", "Kaplan-Meier for those that still wait")
     return columns | {
         "censored": unfinished,
+        "waiting": np.sum([each.waiting_at(windows[:, 1]) for each in group], axis=0),
         "order": order,
         "method": np.where(censored & ~np.isnan(mean), f"{method}; {estimated}", method).astype(object),
         "note": np.array([_note(*each) for each in zip(nobody, unfinished, arrivals, strict=True)], object),

@@ -29,7 +29,7 @@ def plain(report: Report) -> dict[str, Any]:
         },
         "asked": {
             "slo_seconds": request.limit,
-            "share_allowed": report.share,
+            "share_allowed": request.allowed,
             "queue": request.queue,
             **{name: _listed(getattr(request, name)) for name in ("project", "pool", "type", "order")},
         },

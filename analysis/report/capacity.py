@@ -11,7 +11,7 @@ from analysis.notes import amount
 from analysis.report.gather import POOL, Failure, Report
 from analysis.report.sections import MULTIPLES, Section
 from analysis.report.tables import Cell, Table, limit_of
-from analysis.text.cells import at_most, between
+from analysis.text.capacity import at_most, between
 from analysis.text.language import _, plural, translated
 from analysis.text.units import duration, named, number, percent
 

@@ -14,14 +14,13 @@ import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control
 
+from analysis.queue.verdict import OVER
 from analysis.stats.batches import FEWEST
 from analysis.text.cells import figure
 from analysis.text.language import _
 from analysis.text.units import duration, isolated, percent
 
 CHANCE: Final = 0.05
-SHARE: Final = 0.1
-"""Of the jobs, that may wait longer than the limit: nine of ten shall not."""
 NOTABLE: Final = 0.1
 """Of the other period's value: by less an unsure difference is not told."""
 Frames = Mapping[str, pd.DataFrame]
@@ -58,7 +57,7 @@ class Finding:
     """Why it is unsure, in the words of the estimate."""
 
 
-def findings(frames: Frames, share: float = SHARE) -> list[Finding]:
+def findings(frames: Frames, share: float) -> list[Finding]:
     """Find what matters in the frames of a report.
 
     Parameters
@@ -90,8 +89,9 @@ def _over(whole: pd.DataFrame, share: float) -> Iterator[Finding]:
     for row in _rows(whole):
         value, low, high = (row[f"over_slo{bound}"] for bound in ("", "_low", "_high"))
         # The point assumes an order of service; what holds for every order is sure.
-        if low > share or value > share:
-            yield _finding(row, "limit", "over", low > share, (value, low, high), other=share)
+        over = row["verdict"] == OVER
+        if over or value > share:
+            yield _finding(row, "limit", "over", over, (value, low, high), other=share)
 
 
 def _worse(frames: Frames) -> Iterator[Finding]:

@@ -19,10 +19,9 @@ from analysis.query.questions import Question, ask
 from analysis.query.request import Request
 from analysis.record import frames
 from analysis.record.database import Record
-from analysis.report.findings import SHARE, Finding, findings
+from analysis.report.findings import Finding, findings
 from collector.record import RecordUnreadable
 
-SCHEMA: Final = 1
 SERIES: Final = ("project", "pool", "type")
 POOL: Final = ("project", "pool")
 # Of a picture's windows: no more of them than its width shows.
@@ -45,8 +44,6 @@ class Report:
 
     request: Request
     """Of the period; ``every`` says its windows."""
-    share: float
-    """Of the jobs that may wait longer than the limit."""
     start: datetime | None
     end: datetime | None
     """UTC; None where nothing was observed."""
@@ -82,7 +79,6 @@ def gather(
     record: Record,
     request: Request,
     against: str = "previous",
-    share: float = SHARE,
     flavors: Mapping[str, int] | None = None,
 ) -> Report:
     """Ask the record all that a report says.
@@ -93,8 +89,6 @@ def gather(
         ``since`` begins the period.
     against
         The period to compare with: see `Request.periods`.
-    share
-        Of the jobs that may wait longer than the limit.
     flavors
         Cards a node, by flavor.
 
@@ -105,12 +99,12 @@ def gather(
     try:
         last = record.last_slot()
     except NothingObserved:
-        report = Report(request, share, None, None, 0.0)
+        report = Report(request, None, None, 0.0)
         report.attempts = frames.attempts(record, replace(request, since=None, until=None).selection(None))
         return report
     start, end = request.span(last)
     start, end = start.replace(tzinfo=UTC), end.replace(tzinfo=UTC)
-    report = Report(request, share, start, end, 0.0)
+    report = Report(request, start, end, 0.0)
     report.attempts = frames.attempts(record, request.selection(last))
     # Of a record that grows meanwhile every reading takes the same part.
     request = replace(request, since=start, until=end)
@@ -164,7 +158,7 @@ def gather(
     if "whole" in report.series:
         report.interval = float(report.series["whole"]["interval_seconds"].max())
     if {"whole", "compare", "changes"} <= report.series.keys():
-        report.found = _attempted("findings", lambda: findings(report.series, share), report.failed) or []
+        report.found = _attempted("findings", lambda: findings(report.series, request.allowed), report.failed) or []
     return report
 
 

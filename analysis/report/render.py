@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from analysis.figures.draw import Picture
-from analysis.report import sections, tables
+from analysis.report import sections, summary, tables
 from analysis.report.as_json import plain
 from analysis.report.capacity import outlook
 from analysis.report.gather import Failure, Report
@@ -162,9 +162,9 @@ def _content(report: Report, parts: Parts, pictures: Mapping[str, str]) -> dict[
         "language": "zh-CN" if spoken() == "zh" else spoken(),
         "made_by": MADE_BY,
         "title": title(report),
-        "period": sections.period(report),
+        "period": summary.period(report),
         "failed": report.failed,
-        "summary": sections.summary(report),
+        "summary": summary.summary(report),
         "sure": sure,
         "unsure": unsure,
         "overview": tables.overview(report),

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, Final
 
 import pandas as pd
@@ -10,16 +9,15 @@ import pandas as pd
 from analysis.figures.draw import Picture
 from analysis.report.findings import Finding, sentence
 from analysis.report.gather import POOL, SERIES, Failure, Report, part
+from analysis.report.summary import TOLD
 from analysis.report.tables import Table, changes, facts, limit_of, measure_name, measures
 from analysis.text.language import _, plural, translated
-from analysis.text.units import duration, isolated, named, percent
+from analysis.text.units import isolated, named, percent
 
 PICTURED: Final = 60
 """As many series have pictures: those that matter, and those with the most jobs."""
 MULTIPLES: Final = 12
 """As many pools are drawn beside each other."""
-TOLD: Final = 20
-"""As many findings are told of what is sure, and of what is not."""
 SUMMED: Final = 3
 """Figures of a series, that the text in a picture's place tells."""
 
@@ -35,67 +33,6 @@ class Section:
     notes: list[str] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
     failed: str = ""
-
-
-def period(report: Report) -> list[str]:
-    """Say what the report is about."""
-    if report.start is None or report.end is None:
-        return [_("Nothing has been observed yet.")]
-    zone = report.request.tz
-    start, end = (f"{instant.astimezone(zone):%Y-%m-%d %H:%M}" for instant in (report.start, report.end))
-    said = [_("From {start} to {end} ({zone}).").format(start=start, end=end, zone=zone)]
-    if "whole" not in report.series:
-        return [*said, _("Nothing was observed in this period.")]
-    whole = report.series["whole"]
-    first = whole["window_start"].min()
-    if first > report.start + timedelta(seconds=2 * report.interval):
-        said.append(_("The record begins on {start}.").format(start=f"{first:%Y-%m-%d %H:%M}"))
-    shortest, longest = duration(whole["interval_seconds"].min()), duration(whole["interval_seconds"].max())
-    polled = _("Polled every {interval}.") if shortest == longest else _("Polled every {interval} to {longest}.")
-    said.append(polled.format(interval=shortest, longest=longest))
-    if "compare" in report.series:
-        row = report.series["compare"].iloc[0]
-        none = report.series["compare"]["other"].isna().all()
-        start, end = (f"{row[name]:%Y-%m-%d %H:%M}" for name in ("other_start", "other_end"))
-        text = (
-            _("Compared with {start} to {end}, of which nothing is known.")
-            if none
-            else _("Compared with {start} to {end}.")
-        )
-        said.append(text.format(start=start, end=end))
-    return said
-
-
-def summary(report: Report) -> list[str]:
-    """Say in a line or two how it stands, before any finding."""
-    if "whole" not in report.series:
-        return [_("There are no figures: nothing was observed. What was tried is below.")]
-    said = []
-    limit = limit_of(report)
-    number_of = len(report.series_keys)
-    sure = [found for found in report.found if found.sure]
-    if not sure:
-        said.append(_("Nothing is sure to have become worse."))
-    if limit is None:
-        said.append(_("No limit on waits was given: with --slo 15m it is told who passes it."))
-    elif not any(found.kind == "limit" for found in report.found):
-        text = _("In no series did more than {share} of the jobs wait longer than {limit}.")
-        said.append(text.format(share=percent(report.share), limit=duration(limit)))
-    told = plural("{n} series was looked at.", "{n} series were looked at.", number_of).format(n=number_of)
-    said.append(told)
-    if any(found.kind == "changed" for found in report.found):
-        text = _("Of so many series about {n} would show a trend or a change by chance alone.")
-        said.append(text.format(n=f"{max(1, round(0.05 * number_of))}"))
-    left_sure, left_unsure = (sum(found.sure == sure for found in report.found) - TOLD for sure in (True, False))
-    if left_sure > 0:
-        text = plural("{n} more sure finding is left out here.", "{n} more sure findings are left out here.", left_sure)
-        said.append(text.format(n=left_sure))
-    if left_unsure > 0:
-        text = plural(
-            "{n} more unsure finding is left out here.", "{n} more unsure findings are left out here.", left_unsure
-        )
-        said.append(text.format(n=left_unsure))
-    return said
 
 
 def findings(report: Report) -> tuple[list[tuple[Finding, str]], list[tuple[Finding, str]]]:

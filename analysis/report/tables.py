@@ -57,7 +57,8 @@ def _pool_cells(report: Report, of: Mapping[str, pd.Series]) -> Iterator[Cell]:
     yield Cell(number(whole["arrivals"]) + ("" if alike else f" ({bounds})"), _sorted(whole["arrivals"]))
     yield Cell(with_bounds(whole, "mean"), _sorted(whole["mean_seconds"]))
     if limit_of(report):
-        yield Cell(share_with_bounds(whole, "over_slo"), _sorted(whole["over_slo"]))
+        share = f"{share_with_bounds(whole, 'over_slo')}: {translated(whole['verdict'])}"
+        yield Cell(share, _sorted(whole["over_slo"]))
     failures, flows = of.get("failures"), of.get("flows")
     yield (
         Cell("-")
@@ -109,6 +110,8 @@ def facts(report: Report, of: Mapping[str, pd.DataFrame]) -> Table:
         if limit_of(report):
             text = _("waited longer than {limit}").format(limit=duration(limit_of(report)))
             fact(text, percent(row["over_slo"], 1), _span(row, "over_slo", _percent), row)
+            text = _("verdict, with {share} allowed").format(share=percent(report.request.allowed))
+            fact(text, translated(row["verdict"]), translated(row["reason"]), row)
     if "failures" in of:
         row = of["failures"].iloc[-1]
         fact(_("jobs that ended"), number(row["finished"]), _span(row, "finished", number), row)

@@ -7,20 +7,19 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from analysis.errors import RequestRefused
 from analysis.figures import draw
 from analysis.query.request import Request
 from analysis.record.database import Record
 from analysis.report.files import publish, remove_older, stem
-from analysis.report.findings import SHARE
-from analysis.report.gather import Failure, Report, gather
+from analysis.report.gather import Failure, gather
+from analysis.report.limit import Unjudged, above, unjudged
 from analysis.report.render import FORMATS, Draw, Page, pages
 from analysis.text.language import LANGUAGES
 
 PART_FAILED: Final = 8
 ABOVE: Final = 9
+UNJUDGED: Final = 10
 CHINESE: Final = re.compile("[\u3400-\u9fff]")
 
 
@@ -33,13 +32,16 @@ class Written:
     failed: Sequence[Failure]
     above: Sequence[str]
     """The series of which more waited longer than the limit than was allowed: pool and type."""
+    unjudged: Sequence[Unjudged]
+    """Of whom that cannot be judged; both are empty where no share was given."""
     boxes: bool
     """Whether pictures have boxes in the place of Chinese: no font here has it."""
 
     @property
     def exit_code(self) -> int:
-        """0 all is well; 9 more waited too long than was allowed; 8 a part could not be made."""
-        return ABOVE if self.above else PART_FAILED if self.failed else 0
+        """9 more waited too long than may; 10 of some that cannot be judged; 8 a part could not be made; else 0."""
+        codes = ((self.above, ABOVE), (self.unjudged, UNJUDGED), (self.failed, PART_FAILED))
+        return next((code for told, code in codes if told), 0)
 
 
 def write_report(
@@ -51,7 +53,7 @@ def write_report(
     language: str = "en",
     forms: str = "html",
     against: str = "previous",
-    fail_above: float | None = None,
+    fail_above: str | float | None = None,
     keep: int | None = None,
     flavors: Mapping[str, int] | None = None,
 ) -> Written:
@@ -68,7 +70,7 @@ def write_report(
     against
         See `Request.periods`.
     fail_above
-        A share of 1: so many jobs of a series may wait longer than the limit.
+        A share, as `Request.share`: so many jobs of a series may wait longer than the limit.
     keep
         Reports of so many days stay, older ones of this folder go.
     flavors
@@ -86,13 +88,17 @@ def write_report(
         raise RequestRefused(
             "--fail-above is a share of the jobs that wait longer than a limit: give it with --slo 15m"
         )
-    report = gather(record, request, against, SHARE if fail_above is None else fail_above, flavors)
+    if fail_above is not None:
+        request = replace(request, share=fail_above)
+    report = gather(record, request, against, flavors)
     name = stem(report, language)
     made = pages(report, wanted, language, name, draw)
     files = publish(out, name, made)
     removed = remove_older(out, keep) if keep is not None else []
-    above = [] if fail_above is None else _above(report, fail_above)
-    return Written(files, removed, report.failed, above, boxes=any(map(_in_boxes, made)))
+    judged = fail_above is not None
+    passing = [f"{row['pool']} {row['type']}" for row in above(report)] if judged else []
+    left = unjudged(report) if judged else []
+    return Written(files, removed, report.failed, passing, left, boxes=any(map(_in_boxes, made)))
 
 
 def _in_boxes(page: Page) -> bool:
@@ -110,12 +116,3 @@ def write_first(database: Path, spool: Path, out: Path) -> list[Path]:
     record = Record(database, spool)
     drawing = partial(draw.draw, limit=request.limit)
     return list(write_report(record, replace(request, since="14d"), out, drawing).files)
-
-
-def _above(report: Report, share: float) -> list[str]:
-    """Return the series of which more jobs than a share waited too long: by the point, or by the lower bound alone."""
-    if "whole" not in report.series:
-        return []
-    whole = report.series["whole"]
-    over = whole["over_slo"].fillna(whole["over_slo_low"]).to_numpy(float)
-    return [f"{row.pool} {row.type}" for row in whole[np.nan_to_num(over) > share].itertuples()]

@@ -7,8 +7,9 @@ from typing import Final
 import pandas as pd
 
 from analysis.errors import RequestRefused
-from analysis.notes import amount
-from analysis.text.units import duration, number, percent, share_with_bounds, with_bounds
+from analysis.queue.verdict import UNJUDGED
+from analysis.text import capacity
+from analysis.text.units import duration, number, percent, said, share_with_bounds, with_bounds
 from analysis.windows import LABELS
 
 Cells = dict[str, str]
@@ -17,8 +18,15 @@ Cells = dict[str, str]
 def _waits(row: pd.Series) -> Cells:
     cells = {"jobs": number(row["arrivals"]), "mean wait": with_bounds(row, "mean")}
     if "over_slo" in row:
-        return cells | {"over the limit": share_with_bounds(row, "over_slo")}
+        return cells | {"over the limit": judged(row)}
     return cells | {"9 of 10 within": with_bounds(row, "p90")}
+
+
+def judged(row: pd.Series) -> str:
+    """Say the share over the limit with its bounds and its verdict: 12% (9%-15%) may be over."""
+    if pd.isna(row["over_slo"]) and row["verdict"] == UNJUDGED:
+        return UNJUDGED
+    return f"{share_with_bounds(row, 'over_slo')} {said(row['verdict'])}"
 
 
 def _distribution(row: pd.Series) -> Cells:
@@ -68,11 +76,6 @@ def figure(measure: str, value: float, *, signed: bool = False) -> str:
     if measure == "wait":
         return sign + duration(size)
     return sign + (f"{size:.1%}" if measure in ("over", "failures") else f"{round(size, 1) + 0.0:,.1f}")
-
-
-def said(text: str | None) -> str:
-    """Say a word, or that there is none."""
-    return text if isinstance(text, str) and text else "-"
 
 
 def interval_of(row: pd.Series, name: str, times: float = 1.0, *, signed: bool = False) -> str:
@@ -139,74 +142,6 @@ def by_hour(frame: pd.DataFrame) -> pd.DataFrame:
     return whole.assign(**{label: whole[label].replace("", None) for label in labels[:4]})
 
 
-def between(row: pd.Series, name: str) -> str:
-    """Say a number with its interval: 12.4 (10.1-14.8)."""
-    point, low, high = (row[f"{name}{bound}"] for bound in ("", "_low", "_high"))
-    if pd.isna(point):
-        return "-"
-    digits = 0 if point >= 100 else 1
-    return f"{point:,.{digits}f}" + ("" if pd.isna(low) else f" ({low:,.{digits}f}-{high:,.{digits}f})")
-
-
-def _load(row: pd.Series) -> Cells:
-    nodes = "-" if pd.isna(row["offered_nodes"]) else f"{row['offered_nodes']:.1f}/{row['nodes']:.0f}"
-    idle = [row[f"idle{when}"] for when in ("", "_night", "_weekend")]
-    return {
-        "offered": between(row, "offered"),
-        "at once": "-" if pd.isna(row["servers"]) else f"{row['servers']:,.1f}",
-        "nodes": nodes,
-        "full h": number(row["saturated_hours"]),
-        "unmet h": number(row["unmet_job_hours"]),
-        "idle/nt/wknd": "/".join(percent(share).removesuffix("%") for share in idle) + "%",
-        "runs for": duration(row["run_seconds"], row["interval_seconds"]),
-    }
-
-
-def reached(row: pd.Series, name: str) -> str:
-    """Say whether a target is reached: sure by the interval's upper end, no by its lower one."""
-    target = row["target_seconds"]
-    if pd.isna(target):
-        return ""
-    if row[f"{name}_high_seconds"] <= target:
-        return "sure"
-    if row[f"{name}_low_seconds"] > target:
-        return "no"
-    point = row[f"{name}_seconds"]
-    return "open" if pd.isna(point) else "likely" if point <= target else "unlikely"
-
-
-def _plan(row: pd.Series) -> Cells:
-    headings = {"mean": "mean wait", "p90": "9 of 10 within"}
-    # With a target the wait that it is about.
-    shown = list(headings) if pd.isna(row["target_seconds"]) else [row["quantile"]]
-    capacity = "-" if pd.isna(row["capacity"]) else f"{amount(row['capacity'])} {row['unit']}"
-    cells = {"capacity": capacity + ("*" if row["extrapolated"] > 0 else "")}
-    cells |= {headings[name]: at_most(row, name) for name in shown}
-    cells["in use"] = percent(row["utilisation"])
-    if pd.notna(row["cost_a_month"]):
-        cells["a month"] = f"{row['cost_a_month']:,.0f}"
-    return cells if pd.isna(row["target_seconds"]) else cells | {"target": reached(row, row["quantile"])}
-
-
-def at_most(row: pd.Series, name: str) -> str:
-    """Say a wait with its interval, or what it is at most where that is all there is."""
-    if pd.isna(row[f"{name}_seconds"]) and pd.notna(row[f"{name}_high_seconds"]):
-        return f"at most {duration(row[f'{name}_high_seconds'])}"
-    return with_bounds(row, name)
-
-
-def _forecast(row: pd.Series) -> Cells:
-    cells = {
-        "jobs": between(row, "arrivals"),
-        "at once": between(row, "load"),
-        "error": "-" if pd.isna(row["error"]) else f"{row['error']:.1f}",
-        "last week's": "-" if pd.isna(row["error_naive"]) else f"{row['error_naive']:.1f}",
-        "held": percent(row["covered"]),
-        "by": said(row["method"]),
-    }
-    return cells if pd.isna(row["target_seconds"]) else cells | {"passes": percent(row["pass_probability"])}
-
-
 CELLS: Final[dict[str, Callable[[pd.Series], Cells]]] = {
     "waits": _waits,
     "distribution": _distribution,
@@ -217,9 +152,9 @@ CELLS: Final[dict[str, Callable[[pd.Series], Cells]]] = {
     "changes": _changes,
     "profile": _profile,
     "compare": _compare,
-    "load": _load,
-    "plan": _plan,
-    "forecast": _forecast,
+    "load": capacity.load,
+    "plan": capacity.plan,
+    "forecast": capacity.forecast,
 }
 """What a table shows of a row besides its series and window, by heading."""
 SHAPES: Final = {"profile": by_hour}

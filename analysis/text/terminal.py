@@ -12,7 +12,7 @@ from analysis.windows import INSTANTS, zone_of
 
 WIDTH: Final = 100
 LAST: Final = ("seen", "")
-NAME_LENGTHS: Final = (24, 18, 14, 11, 9, 7, 5)
+NAME_LENGTHS: Final = (24, 18, 14, 11, 9, 7, 5, 4)
 
 
 def in_zone(frame: pd.DataFrame, zone: str | None = None) -> pd.DataFrame:

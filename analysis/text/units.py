@@ -65,6 +65,11 @@ def shortened(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[: longest // 2]}…{text[-((longest - 1) // 2) :]}"
 
 
+def said(text: str | None) -> str:
+    """Say a word, or that there is none."""
+    return text if isinstance(text, str) and text else "-"
+
+
 def number(value: float) -> str:
     """Say a number of jobs."""
     return "-" if pd.isna(value) else f"{value:,.0f}"

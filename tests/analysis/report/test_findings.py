@@ -32,7 +32,7 @@ def changed(pool: str, days: int, direction: str, measure: str = "wait") -> dict
 
 def found(rows: list[dict[str, Any]], changes: pd.DataFrame = NONE, whole: pd.DataFrame | None = None) -> list[Any]:
     frames = {"compare": pd.DataFrame(rows), "changes": changes, "whole": pd.DataFrame() if whole is None else whole}
-    return findings(frames)
+    return findings(frames, 0.1)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,8 @@ def test_a_limit_is_passed_for_every_order_or_for_one(
 ) -> None:
     """Sure by the lower bound, unsure by the point alone, and nothing where neither says so."""
     names = ("over_slo", "over_slo_low", "over_slo_high")
-    whole = pd.DataFrame([{**WHERE, "pool": "a", **dict(zip(names, share, strict=True))}])
+    verdict = "over" if share[1] > 0.1 else "may be over"
+    whole = pd.DataFrame([{**WHERE, "pool": "a", "verdict": verdict, **dict(zip(names, share, strict=True))}])
     told = found([compared("a", 0.5, "not shown")], whole=whole)
     assert [sure] * (sure is not None) == [each.sure for each in told]
     assert [text] * (sure is not None) == [sentence(each, 900) for each in told]
@@ -131,5 +132,6 @@ def test_what_is_sure_comes_first_and_the_largest_before_it() -> None:
         compared("fails", 0.001, "up", **rate),
         compared("few", np.nan, None, batches=3.0, value=9000.0),
     ]
-    whole = pd.DataFrame([{**WHERE, "pool": "over", "over_slo": 0.3, "over_slo_low": 0.2, "over_slo_high": 0.4}])
+    over = {"over_slo": 0.3, "over_slo_low": 0.2, "over_slo_high": 0.4, "verdict": "over"}
+    whole = pd.DataFrame([{**WHERE, "pool": "over", **over}])
     assert ["large", "small", "over", "fails", "few"] == [each.pool for each in found(rows, whole=whole)]

@@ -310,7 +310,8 @@ def test_a_pool_that_went_is_told(tmp_path: Path) -> None:
 def test_many_pools_are_all_told_of_and_some_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every series has its section and its row; pictures are of so many as a page can hold, which it says."""
     monkeypatch.setattr("analysis.report.sections.PICTURED", 3)
-    monkeypatch.setattr("analysis.report.sections.TOLD", 5)
+    for module in ("sections", "summary"):
+        monkeypatch.setattr(f"analysis.report.{module}.TOLD", 5)
     series = queue(7, days=3, step=3600, load=0.9)
     database = record_of(tmp_path, {("p", f"pool-{place:02}"): {"train": series} for place in range(7)})
     assert 0 == write(database, tmp_path / "out", "--slo", "15m", "--format", "html,json")

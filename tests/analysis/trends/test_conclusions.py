@@ -28,7 +28,16 @@ def windows(**said: Floats) -> Windows:
     columns |= {"failed": hundred / 10, "finished": hundred, "rate_low": hundred / 1000, "rate_high": hundred / 1000}
     no = np.zeros(DAYS, np.bool_)
     return Windows(
-        np.column_stack([starts, starts + DAY]), columns, np.ones(DAYS), no, no.copy(), no.copy(), np.inf, True, ""
+        np.column_stack([starts, starts + DAY]),
+        columns,
+        np.ones(DAYS),
+        no,
+        no.copy(),
+        DAYS * DAY,
+        no.copy(),
+        np.inf,
+        True,
+        "",
     )
 
 

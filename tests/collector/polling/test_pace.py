@@ -36,14 +36,14 @@ def test_where_the_pace_suffices_answers_are_slow() -> None:
 
 
 def test_a_poll_that_ran_out_of_time_says_which_setting(tmp_path: Path) -> None:
-    """At one request in ten seconds one of four pools fits: collect, status and doctor name requests_per_second."""
-    pace = 'interval = "1d"\ndeadline = "2s"\nrequests_per_second = 0.1'
+    """At two requests in five seconds one of four pools fits: collect, status and doctor name requests_per_second."""
+    pace = 'interval = "1d"\ndeadline = "2s"\nrequests_per_second = 0.4'
     with Scripted({}, FINE) as server:
         configure(tmp_path, server.endpoint, 'pools = ["a", "b", "c", "d"]', pace)
         done = poolscope(tmp_path, "collect")
         told = [json.loads(line) for line in done.stderr.splitlines()]
         assert 1 == done.returncode
         assert ("out_of_time", 3, 4) == (told[-1]["event"], told[-1]["unasked"], told[-1]["pools"])
-        assert "requests_per_second = 0.1 is too small for 4 pools" in told[-1]["message"]
+        assert "requests_per_second = 0.4 is too small for 4 pools" in told[-1]["message"]
         assert "requests_per_second" in poolscope(tmp_path, "status").stderr
         assert "requests_per_second" in poolscope(tmp_path, "doctor").stdout

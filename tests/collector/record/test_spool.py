@@ -127,8 +127,11 @@ def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
     """Of no length but the whole one does a file read as rows; its last newline is nothing of them."""
     whole = written(tmp_path / "spool").read_bytes()
     cut = tmp_path / "cut.ndjson"
+    # At the ends of lines, and within them.
+    ends = [place for place, byte in enumerate(whole) if byte == ord("\n")]
+    near = {end + step for end in ends for step in (-2, -1, 0, 1, 2)} & set(range(len(whole)))
     with in_memory() as connection:
-        for length in range(len(whole)):
+        for length in sorted(near | set(range(0, len(whole), 17))):
             cut.write_bytes(whole[:length])
             expected = ([cut], []) if length == len(whole) - 1 else ([], [cut])
             assert expected == load(connection, [cut])

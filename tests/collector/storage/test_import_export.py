@@ -6,14 +6,16 @@ import stat
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
-from collector.cli import poolscope
+from collector.cli import Context, poolscope
 from collector.clock import SimulatedClock
+from collector.commands import import_
 from collector.errors import InputRefused, LockHeld, RecordNotWritten, RecordUnreadable
 from collector.record import spool
 from collector.record.reading import reading
@@ -229,8 +231,11 @@ def test_a_record_in_use_is_said(tmp_path: Path) -> None:
     """Another run that writes, and another process that reads, each turn an import away with their own code."""
     file = csv(tmp_path, HEADER, GOOD, NEXT)
     call(tmp_path, "import", file)
+    # It waits a minute for a poll that is under way.
+    context = Context({}, SimulatedClock(datetime(2026, 1, 5, tzinfo=UTC)), tmp_path / "poolscope.toml")
+    again = partial(import_.command.main, [str(file)], obj=context, standalone_mode=False)
     with writing(tmp_path / "r.duckdb"), pytest.raises(LockHeld, match="another run"):
-        call(tmp_path, "import", file)
+        again()
     program = "import duckdb, sys; c = duckdb.connect(sys.argv[1], read_only=True); print(flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", program, str(tmp_path / "r.duckdb")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -238,7 +243,7 @@ def test_a_record_in_use_is_said(tmp_path: Path) -> None:
         assert reader.stdout is not None
         reader.stdout.readline()
         with pytest.raises(RecordUnreadable, match="try again"):
-            call(tmp_path, "import", file)
+            again()
         reader.communicate(b"\n")
 
 

@@ -1,0 +1,157 @@
+"""Verdicts on a limit: over, may be over, within, cannot be judged; in frames, tables, reports and exit codes alike."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import History
+from analysis.errors import RequestRefused
+from analysis.record.series import Series
+from analysis.text.terminal import table
+from tests.recorded import MONDAY, observed, record_of
+from tests.reported import content, empty_record, only, write
+
+DAY = 86_400
+LIMIT = 900
+UNJUDGED = "cannot be judged"
+TOGETHER = [3600.0 - 60 * job for job in range(30)]
+"""Waits of jobs that start together, each of them longer than the limit."""
+
+
+def jobs(waits: list[float], minutes: int, step: int = 60) -> Series:
+    """Return a job every minute, which runs for an hour; polled for so many minutes."""
+    came = MONDAY + 30 + 60 * np.arange(len(waits), dtype=np.float64)
+    started = came + np.array(waits)
+    return observed(MONDAY + np.arange(0, 60 * minutes + 1, step), came, started, started + 3600)
+
+
+def verdict_of(folder: Path, series: Series, **options: str) -> pd.Series:
+    """Return the one row of a record of one series over all of it."""
+    database = record_of(folder, {("p", "a"): {"train": series}})
+    return History(database).waits(every="all", slo="15m", **options).iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("waits", "verdict"),
+    [
+        (TOGETHER, "over"),
+        ([60.0] * 60, "within"),
+        # One of ten may have waited for the others.
+        ([60.0, 1700.0] * 12 + [60.0] * 100, "may be over"),
+    ],
+)
+def test_a_window_that_was_seen_is_judged(tmp_path: Path, waits: list[float], verdict: str) -> None:
+    """By the bounds over every order of service; then there is no reason, and no instant to wait for."""
+    row = verdict_of(tmp_path, jobs(waits, 300))
+    assert (verdict, "", True) == (row["verdict"], row["reason"], pd.isna(row["judged_from"]))
+
+
+def test_a_share_is_taken_as_a_part_or_per_cent(tmp_path: Path) -> None:
+    """The same share of jobs is over one and within another; what is no share is refused."""
+    series = jobs(TOGETHER, 300)
+    assert "over" == verdict_of(tmp_path / "a", series, share="30%")["verdict"]
+    assert "within" == verdict_of(tmp_path / "b", series, share="1")["verdict"]
+    with pytest.raises(RequestRefused, match=r"no share: take 10% or 0\.1"):
+        verdict_of(tmp_path / "c", series, share="many")
+
+
+def test_twelve_minutes_of_a_busy_pool_cannot_be_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Everybody waits still: table, report and exit code say so, who waits, and from when on it is known."""
+    database = record_of(tmp_path / "record", {("p", "a"): {"train": jobs([7200.0] * 12, 12)}})
+    frame = History(database).waits(every="all", slo="15m")
+    assert [UNJUDGED] == frame["verdict"].tolist()
+    assert ["12 of 12 jobs still waited at the end"] == frame["reason"].tolist()
+    assert [pd.Timestamp("2026-01-05 00:27", tz="UTC")] == frame["judged_from"].tolist()
+    assert UNJUDGED in table(frame)
+    words = ("--slo", "15m", "--format", "md,json", "--fail-above", "10%")
+    assert 10 == write(database, tmp_path / "out", *words)
+    assert "cannot be judged: a · train: 12 of 12 jobs still waited at the end" in capsys.readouterr().err
+    said = only(tmp_path / "out", "md")
+    assert "1 of 1 series cannot be judged by the limit" in said
+    assert "it can be judged from 2026-01-05 00:27 on" in said
+    assert "12 jobs wait in a · train" in said
+    assert "Whether anything became worse cannot be judged" in said
+    assert "In no series" not in said
+    assert "Nothing is sure" not in said
+    assert UNJUDGED == content(tmp_path / "out")["series"][0]["whole"]["verdict"]
+
+
+def test_polls_that_go_on_tell(tmp_path: Path) -> None:
+    """At the instant that was named the same jobs are judged."""
+    series = jobs([7200.0] * 12, 27)
+    row = verdict_of(tmp_path, series, until="2026-01-05T00:12")
+    assert UNJUDGED == row["verdict"]
+    # Of the jobs that had come by then.
+    whole = History(tmp_path / "record.duckdb").waits(every="1h", slo="15m").iloc[0]
+    assert "over" == whole["verdict"]
+
+
+def test_a_series_that_is_over_counts_before_one_that_cannot_be_judged(tmp_path: Path) -> None:
+    """Exit 9; within alone it is 0, and a sentence about all series is about those that were judged."""
+    over, short, fine = jobs(TOGETHER, 300), jobs([7200.0] * 12, 12), jobs([60.0] * 60, 300)
+    words = ("--slo", "15m", "--format", "md", "--fail-above", "10%")
+    records = {
+        "both": {("p", "a"): {"train": over}, ("p", "b"): {"train": short}},
+        "open": {("p", "a"): {"train": fine}, ("p", "b"): {"train": short}},
+        "fine": {("p", "a"): {"train": fine}},
+    }
+    codes = {}
+    for name, pools in records.items():
+        codes[name] = write(record_of(tmp_path / name, pools), tmp_path / name / "out", *words)
+    assert {"both": 9, "open": 10, "fine": 0} == codes
+    assert "Of the others in none more than 10%" in only(tmp_path / "open/out", "md")
+    assert "In no series did more than 10%" in only(tmp_path / "fine/out", "md")
+
+
+def test_half_of_a_window_has_to_be_seen(tmp_path: Path) -> None:
+    """A day of which an hour was seen cannot be judged, and no later poll can change that."""
+    whole = jobs([60.0] * 1400, 1440)
+    slots = np.r_[MONDAY + np.arange(0, 3600, 300), MONDAY + DAY]
+    came = MONDAY + 30 + 60 * np.arange(1400, dtype=np.float64)
+    series = observed(slots, came, came + 60, came + 3660)
+    assert "within" == verdict_of(tmp_path / "a", whole)["verdict"]
+    row = verdict_of(tmp_path / "b", series)
+    assert (UNJUDGED, "less than half of it was observed") == (row["verdict"], row["reason"])
+    assert pd.isna(row["judged_from"])
+
+
+def test_a_pool_without_jobs_is_within_and_one_without_answers_cannot_be_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where nobody came nobody waited too long; where nothing was seen nobody knows."""
+    quiet = record_of(tmp_path / "quiet", {("p", "a"): {"train": jobs([], 300)}})
+    words = ("--slo", "15m", "--format", "md", "--fail-above", "10%")
+    assert "within" == History(quiet).waits(every="all", slo="15m")["verdict"].iloc[0]
+    assert 0 == write(quiet, tmp_path / "quiet/out", *words)
+    (tmp_path / "dark").mkdir()
+    assert 10 == write(empty_record(tmp_path / "dark", failed=9), tmp_path / "dark/out", *words)
+    assert "cannot be judged: a: nothing was observed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_judged_is_true(tmp_path: Path, seed: int) -> None:
+    """Wherever the record is cut: over means that more waited too long, within that no more did."""
+    draw = np.random.default_rng(seed)
+    came = np.sort(draw.uniform(0, 3 * DAY, 180)) + MONDAY
+    lasts = draw.exponential(draw.uniform(1500, 2500), len(came))
+    free, started = np.zeros(2), np.empty(len(came))
+    for job in range(len(came)):
+        server = int(free.argmin())
+        started[job] = max(came[job], free[server])
+        free[server] = started[job] + lasts[job]
+    series = observed(MONDAY + np.arange(0, 3 * DAY + 1, 300), came, started, started + lasts)
+    history = History(record_of(tmp_path, {("p", "a"): {"train": series}}))
+    verdicts = set()
+    for cut in draw.integers(72, 864, 5).tolist():
+        last = MONDAY + 300 * cut
+        until = pd.Timestamp(last, unit="s").isoformat()
+        for _place, row in history.waits(every="6h", slo="15m", until=until, share="20%").iterrows():
+            start, end = (row[name].timestamp() for name in ("window_start", "window_end"))
+            of = (came > start) & (came <= min(end, last))
+            truth = np.mean(started[of] - came[of] > LIMIT) if of.any() else 0.0
+            assert "over" != row["verdict"] or truth > 0.2
+            assert "within" != row["verdict"] or truth <= 0.2
+            verdicts.add(row["verdict"])
+    assert {"over", "within"} <= verdicts
