@@ -14,7 +14,8 @@ from analysis.errors import NothingObserved, RequestRefused
 from analysis.query import questions
 from analysis.query.engine import answers
 from analysis.query.questions import Question
-from analysis.query.request import Options, PoolOptions, Request, request_of, seconds_of
+from analysis.query.request import Options, PoolOptions, Request, request_of
+from analysis.query.times import seconds_of
 from analysis.record import frames
 from analysis.record.database import Record
 

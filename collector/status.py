@@ -10,7 +10,7 @@ from collector.polling import backoff
 from collector.record import spool
 from collector.record.database import Record
 from collector.record.rows import AHEAD
-from collector.record.samples import count_odd
+from collector.record.samples import count_odd, undocumented
 from collector.storage.compaction import compacted_at
 
 WINDOWS: Final = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
@@ -33,6 +33,8 @@ class PoolStatus:
     disagreements_week: int
     odd_week: dict[str, int]
     """Slots in which a type's counts left their course and came back, or may have, by kind, see `odd.Run`."""
+    undocumented: dict[str, datetime]
+    """Statuses that no document names, in which jobs were in the last week, with the slot since which each is there."""
     polled: bool
     """Whether its project is configured, and the newest poll of it still asked for this pool."""
 
@@ -133,6 +135,7 @@ def _pools(record: Record, now: datetime, projects: Collection[str]) -> list[Poo
     coverage = {window: _coverage(record, now, length) for window, length in WINDOWS.items()}
     errors = {window: _errors(record, now, length) for window, length in WINDOWS.items()}
     odd = count_odd(record, now - WINDOWS["week"], now)
+    labels = undocumented(record, now - WINDOWS["week"], now)
     rows = record.execute(
         """WITH newest AS (
             -- What was imported nobody polls: it has no attempts.
@@ -161,6 +164,7 @@ def _pools(record: Record, now: datetime, projects: Collection[str]) -> list[Poo
             errors_week=errors["week"].get((project, pool), {}),
             disagreements_week=disagreements,
             odd_week=odd.get((project, pool), {}),
+            undocumented=labels.get((project, pool), {}),
             polled=polled and (not projects or project in projects),
         )
         for project, pool, last_ok, outcome, disagreements, polled in rows

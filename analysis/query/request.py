@@ -2,29 +2,27 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
-from typing import Any, Final, TypeAlias, TypedDict
+from typing import Any, Final, TypedDict
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import pandas as pd
 
 from analysis.arrays import Ints
 from analysis.errors import RequestRefused
+from analysis.query.times import Instant, duration_of, instant_of
 from analysis.queue.conservation import QUEUES
 from analysis.queue.discipline import ORDERS
 from analysis.queue.verdict import SHARE
 from analysis.record.series import Pool
-from analysis.windows import EVERY, first_instant, zone_of
-from collector.record.durations import DURATION, parse_duration
+from analysis.windows import EVERY, zone_of
+from collector.record.durations import DURATION
 from collector.record.patterns import matches
 from collector.record.selection import Selection
 
 BY: Final = ("pool,type", "pool", "type", "all")
 Patterns = str | Sequence[str]
-Instant: TypeAlias = str | datetime | date | np.datetime64 | timedelta | None
-"""ISO 8601 (without an offset in the zone that is asked for), or a duration back from the last slot; None: open."""
 
 
 class PoolOptions(TypedDict, total=False):
@@ -167,33 +165,11 @@ class Request:
         if isinstance(value, timedelta) or (isinstance(value, str) and DURATION.fullmatch(value)):
             return None if last is None else last - duration_of(value)
         try:
-            return _instant_of(value, self.tz)
+            return instant_of(value, self.tz)
         except (ValueError, OverflowError) as error:
             raise RequestRefused(
                 f"{value!r} is no instant ({error}): take 2026-01-31, 2026-01-31T08:00 or 30d"
             ) from None
-
-
-def _instant_of(value: object, zone: ZoneInfo) -> datetime:
-    """Return an instant in UTC, naive.
-
-    Raises
-    ------
-    ValueError
-        When it is none: bare numbers are not.
-    """
-    instant = value
-    if isinstance(value, str):
-        day = len(value.strip()) <= len("2026-01-31")
-        instant = (date if day else datetime).fromisoformat(value.strip())
-    elif isinstance(value, np.datetime64):
-        instant = pd.Timestamp(value)
-    if instant is pd.NaT or not isinstance(instant, date):
-        raise ValueError("neither a text in ISO 8601 nor a date or time")
-    if not isinstance(instant, datetime):
-        return datetime.fromtimestamp(first_instant(instant, zone), UTC).replace(tzinfo=None)
-    aware = instant.replace(tzinfo=zone) if instant.tzinfo is None else instant
-    return datetime.fromtimestamp(aware.timestamp(), UTC).replace(tzinfo=None)
 
 
 def request_of(options: Mapping[str, Any], *own: str, whole_pools: bool = False, **given: Any) -> Request:  # noqa: ANN401 - any field of a request
@@ -228,27 +204,3 @@ def _patterns(patterns: Patterns) -> tuple[str, ...]:
     if not isinstance(given, Sequence) or not all(isinstance(pattern, str) for pattern in given):
         raise RequestRefused(f"{patterns!r} is no pattern: give a name such as 'pool-a', 'pool-*', or a list of them")
     return tuple(pattern for each in given for pattern in each.split(",") if pattern)
-
-
-def seconds_of(value: str | timedelta) -> float:
-    """Return a duration such as ``15m`` in seconds.
-
-    Raises
-    ------
-    RequestRefused
-        When it is none, or not above zero.
-    """
-    return duration_of(value).total_seconds()
-
-
-def duration_of(value: str | timedelta) -> timedelta:
-    """Return a duration; raises as `seconds_of` does."""
-    if not isinstance(value, str | timedelta):
-        raise RequestRefused(f"{value!r} has no unit: give a length of time such as '15m', or a timedelta")
-    try:
-        duration = parse_duration(value) if isinstance(value, str) else value
-    except ValueError as error:
-        raise RequestRefused(str(error)) from None
-    if duration <= timedelta():
-        raise RequestRefused(f"{value!r} is no length of time: it has to be above zero")
-    return duration

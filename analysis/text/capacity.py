@@ -16,6 +16,7 @@ def between(row: pd.Series, name: str) -> str:
 
 
 def load(row: pd.Series) -> dict[str, str]:
+    """Return the cells of a row of `History.load`, by heading."""
     nodes = "-" if pd.isna(row["offered_nodes"]) else f"{row['offered_nodes']:.1f}/{row['nodes']:.0f}"
     idle = [row[f"idle{when}"] for when in ("", "_night", "_weekend")]
     return {
@@ -43,6 +44,7 @@ def reached(row: pd.Series, name: str) -> str:
 
 
 def plan(row: pd.Series) -> dict[str, str]:
+    """Return the cells of a row of `History.plan`, by heading."""
     headings = {"mean": "mean wait", "p90": "9 of 10 within"}
     # With a target the wait that it is about.
     shown = list(headings) if pd.isna(row["target_seconds"]) else [row["quantile"]]
@@ -63,6 +65,7 @@ def at_most(row: pd.Series, name: str) -> str:
 
 
 def forecast(row: pd.Series) -> dict[str, str]:
+    """Return the cells of a row of `History.forecast`, by heading."""
     cells = {
         "jobs": between(row, "arrivals"),
         "at once": between(row, "load"),

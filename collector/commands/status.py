@@ -78,6 +78,13 @@ def _show(status: Status) -> None:
     for project, causes in status.listing_errors.items():
         text = f"{project}: listing its pools failed in the last week: {_said(causes)}"
         warn("listing_failed", text, project=project, causes=causes)
+    for pool in status.pools:
+        for label, since in pool.undocumented.items():
+            text = (
+                f"{pool.project} {pool.pool}: jobs are in status {label}, which no document names, since {_at(since)}:"
+                " estimates leave these slots out"
+            )
+            warn("unknown_status", text, project=pool.project, pool=pool.pool, status=label, since=since)
     table("pool", [asdict(pool) for pool in status.pools], _cells)
 
 

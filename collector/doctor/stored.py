@@ -1,7 +1,7 @@
 """What the record holds: how old it is, and what the configuration lacks for it."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from collector.config.settings import Config
@@ -10,11 +10,13 @@ from collector.errors import LockHeld, RecordNotWritten
 from collector.polling.pace import too_slow
 from collector.record.database import Record
 from collector.record.durations import say_duration
+from collector.record.samples import undocumented
 from collector.record.slots import naive, slot_of
 from collector.storage.lock import writing
 from collector.storage.pools import describe, unknown_flavors
 
 MISSED_SLOTS: Final = 3
+LATELY: Final = timedelta(days=7)
 POOLS: Final = """SELECT sum(pools) FROM (
     SELECT arg_max(pools, run) AS pools FROM polls WHERE list_contains($1, project) GROUP BY project
 )"""
@@ -51,6 +53,10 @@ def look_at_record(record: Record, config: Config, now: datetime, scheduled: boo
     if slow := too_slow(config.collect, polled or 0):
         told, _, mend = slow.partition(": ")
         yield Finding("pace", "warning", told, mend)
+    for (project, pool), labels in undocumented(record, naive(now - LATELY), naive(now)).items():
+        names = ", ".join(f"{label} (since {since:%Y-%m-%d %H:%M}Z)" for label, since in labels.items())
+        told = f"{project} {pool}: jobs are in statuses that no document names: {names}"
+        yield Finding("statuses", "warning", told, "ask what they mean: estimates leave these slots out")
     pools, _ = describe(record, config.flavors)
     if unknown := unknown_flavors(pools, config.flavors):
         told = f"no cards a node for {', '.join(unknown)}"

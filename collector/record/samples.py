@@ -1,4 +1,4 @@
-"""The known counts of a span as the rule on odd answers takes them, and how many of them are odd, by pool and kind."""
+"""What the estimates leave out of the answers of a span: odd ones, by pool and kind, and jobs in unknown statuses."""
 
 from datetime import datetime
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from collector.record.database import Record
 from collector.record.odd import find_odd
 from collector.record.selection import IN_SPAN
-from collector.record.statuses import ENDED, STATUSES
+from collector.record.statuses import ENDED, STATUSES, UNDOCUMENTED
 
 _NAMED: Final = " + ".join(f'coalesce("{status}", 0)::BIGINT' for status in STATUSES)
 _ALL_NAMED: Final = " AND ".join(f'"{status}" IS NOT NULL' for status in STATUSES)
@@ -58,3 +58,20 @@ def count_odd(record: Record, since: datetime, until: datetime) -> dict[tuple[st
     for (project, pool, kind), odd in sorted(slots.items()):
         counted.setdefault((project, pool), {})[kind] = len(odd)
     return counted
+
+
+def undocumented(record: Record, since: datetime, until: datetime) -> dict[tuple[str, str], dict[str, datetime]]:
+    """Return by project and pool the statuses that no document names, of which (since, until] has jobs.
+
+    Each with the first slot at which it was there, before the span too; naive UTC.
+    """
+    found: dict[tuple[str, str], dict[str, datetime]] = {}
+    for project, pool, label, first in record.execute(
+        f"""SELECT project, pool, entry.key, min(slot) FROM (
+            SELECT project, pool, slot, unnest(map_entries(other_statuses)) AS entry
+            FROM snapshots WHERE other_statuses IS NOT NULL AND slot <= $2
+        ) WHERE entry.value > 0 AND {UNDOCUMENTED} GROUP BY ALL HAVING max(slot) > $1 ORDER BY ALL""",
+        [since, until],
+    ).fetchall():
+        found.setdefault((project, pool), {})[label] = first
+    return found

@@ -1,5 +1,6 @@
 """Statuses that no document names: another spelling is the same status, of the jobs in another one nothing is known."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,6 +10,11 @@ import pandas as pd
 import pytest
 
 from analysis import History
+from collector.clock import SimulatedClock
+from collector.config.settings import Config
+from collector.doctor.stored import look_at_record
+from collector.record.reading import reading
+from collector.status import status_of
 from tests.recorded import MONDAY, record_of
 from tests.reported import queue
 
@@ -40,6 +46,22 @@ def rename(path: Path, names: dict[str, str], since: int = 0) -> None:
 def ask(path: Path, question: str, **options: Any) -> pd.DataFrame:  # noqa: ANN401 - any option
     frame: pd.DataFrame = getattr(History(path), question)(every="1d", **options)
     return frame
+
+
+def test_status_and_doctor_name_it_and_since_when(tmp_path: Path) -> None:
+    """Of the last week; a status that differs in its spelling alone is not named."""
+    path = recorded(tmp_path)
+    rename(path, {"Queue": "Queuing", "Running": "run-ning"}, since=NOON)
+    noon, end = datetime(2026, 1, 9, 12), datetime(2026, 1, 12)
+    with reading(path, tmp_path / "spool", SimulatedClock(end.replace(tzinfo=UTC)).pause) as record:
+        (pool,) = status_of(record, path, tmp_path / "spool", end).pools
+        assert {"Queuing": noon} == pool.undocumented
+        (later,) = status_of(record, path, tmp_path / "spool", end + timedelta(days=8)).pools
+        assert {} == later.undocumented
+        found = look_at_record(record, Config(), end.replace(tzinfo=UTC), scheduled=None)
+        (told,) = [finding for finding in found if finding.what == "statuses"]
+    assert "warning" == told.severity
+    assert "p a: jobs are in statuses that no document names: Queuing (since 2026-01-09 12:00Z)" == told.told
 
 
 @pytest.mark.parametrize("question", ["waits", "failures", "flows", "coverage"])

@@ -1,0 +1,61 @@
+"""What is taken for an instant or a length of time: ISO 8601, units, Python's types, and nothing to be guessed."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import TypeAlias
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+
+from analysis.errors import RequestRefused
+from analysis.windows import first_instant
+from collector.record.durations import parse_duration
+
+Instant: TypeAlias = str | datetime | date | np.datetime64 | timedelta | None
+"""ISO 8601 (without an offset in the zone that is asked for), or a duration back from the last slot; None: open."""
+
+
+def instant_of(value: object, zone: ZoneInfo) -> datetime:
+    """Return an instant in UTC, naive.
+
+    Raises
+    ------
+    ValueError
+        When it is none: bare numbers are not.
+    """
+    instant = value
+    if isinstance(value, str):
+        day = len(value.strip()) <= len("2026-01-31")
+        instant = (date if day else datetime).fromisoformat(value.strip())
+    elif isinstance(value, np.datetime64):
+        instant = pd.Timestamp(value)
+    if instant is pd.NaT or not isinstance(instant, date):
+        raise ValueError("neither a text in ISO 8601 nor a date or time")
+    if not isinstance(instant, datetime):
+        return datetime.fromtimestamp(first_instant(instant, zone), UTC).replace(tzinfo=None)
+    aware = instant.replace(tzinfo=zone) if instant.tzinfo is None else instant
+    return datetime.fromtimestamp(aware.timestamp(), UTC).replace(tzinfo=None)
+
+
+def seconds_of(value: str | timedelta) -> float:
+    """Return a duration such as ``15m`` in seconds.
+
+    Raises
+    ------
+    RequestRefused
+        When it is none, or not above zero.
+    """
+    return duration_of(value).total_seconds()
+
+
+def duration_of(value: str | timedelta) -> timedelta:
+    """Return a duration; raises as `seconds_of` does."""
+    if not isinstance(value, str | timedelta):
+        raise RequestRefused(f"{value!r} has no unit: give a length of time such as '15m', or a timedelta")
+    try:
+        duration = parse_duration(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise RequestRefused(str(error)) from None
+    if duration <= timedelta():
+        raise RequestRefused(f"{value!r} is no length of time: it has to be above zero")
+    return duration
