@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from analysis.arrays import Floats, Ints
 from analysis.errors import NothingSelected, RequestRefused
-from analysis.query.members import Label, Member, interval_at, label_of, member_of, notes_of
+from analysis.query.members import Label, Member, interval_at, label_of, member_of, notes_of, without_parts
 from analysis.query.questions import Question
 from analysis.queue.counters import WORST_LAST
 from analysis.record.database import Record
@@ -105,9 +105,10 @@ def part(questions: Sequence[Question], series: Sequence[Series]) -> list[Column
 def rows_of(questions: Sequence[Question], label: Label, members: Sequence[Member]) -> list[Columns | None]:
     """Answer questions for the members of one group, see `part`."""
     labels = dict(zip(LABELS, label, strict=False))
+    members, left_out = without_parts(members)
     answered: list[Columns | None] = []
     for question in questions:
-        found = _windows(members, question)
+        found = _windows(members, question, left_out)
         if found is None:
             answered.append(None)
             continue
@@ -170,7 +171,7 @@ def _stacked(parts: Sequence[Columns], name: str) -> NDArray[Any]:
     return np.concatenate([np.full(np.size(np.asarray(part["window_start"])), part.get(name), kind) for part in parts])
 
 
-def _windows(members: Sequence[Member], question: Question) -> Windows | None:
+def _windows(members: Sequence[Member], question: Question, left_out: str) -> Windows | None:
     """Estimate the windows of a group; None where its pools were not observed in what is asked about."""
     slots = [member.slots for member in members if len(member.slots)]
     # Where nothing is known of any, that is what there is to say.
@@ -194,7 +195,7 @@ def _windows(members: Sequence[Member], question: Question) -> Windows | None:
     seen = _coverage(members, cut, (first, last))
     said |= {"history": kept, "queue": request.queue}
     bounded = all(member.bounded for member in members)
-    note = "; ".join(notes_of(members))
+    note = "; ".join(filter(None, (left_out, *notes_of(members))))
     hidden = np.any(
         [np.diff(np.searchsorted(member.hidden, cut, side="right"))[:, 0] > 0 for member in members], axis=0
     )

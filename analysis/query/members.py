@@ -38,6 +38,9 @@ class Member:
     """One series of a group."""
 
     name: str
+    pool: str
+    logical: bool
+    """Whether its pool is a part of another one."""
     observed: Ints
     polled_every: Ints
     """The slots at which its pool was observed, and the poll interval in force at each, in seconds."""
@@ -71,15 +74,25 @@ def label_of(series: Series, request: Request) -> Label:
 def member_of(whole: Series, request: Request, needs: Collection[str]) -> Member:
     """Return a series with what it tells; `needs` is what of `Told` will be asked for."""
     series = whole.known()
-    name = f"{series.pool.name or series.pool.pool} {series.type}"
-    seen = whole.slots, whole.intervals, series.slots, series.intervals, whole.hidden, _known_until(whole, series)
+    pool = series.pool
+    seen = (
+        f"{pool.name or pool.pool} {series.type}",
+        pool.name or pool.pool,
+        pool.logical,
+        whole.slots,
+        whole.intervals,
+        series.slots,
+        series.intervals,
+        whole.hidden,
+        _known_until(whole, series),
+    )
     said = tuple(_of_answers(series))
     if len(series.slots) < 2:
-        return Member(name, *seen, "silent", "silent", True, (TOO_SHORT, *said), None)
+        return Member(*seen, "silent", "silent", True, (TOO_SHORT, *said), None)
     flows = flows_of(series, request.queue)
     classes = flows.classes
     told = Told(flows, request.order_of(series.pool), needs)
-    return Member(name, *seen, classes.name, classes.history, flows.bounded, (*flows.notes, *said), told)
+    return Member(*seen, classes.name, classes.history, flows.bounded, (*flows.notes, *said), told)
 
 
 def _known_until(whole: Series, known: Series) -> float:
@@ -114,6 +127,16 @@ def interval_at(members: Sequence[Member], instants: Floats) -> Ints:
             last = np.searchsorted(member.observed, instants, side="right") - 1
             longest = np.maximum(longest, member.polled_every[np.maximum(last, 0)])
     return longest
+
+
+def without_parts(members: Sequence[Member]) -> tuple[Sequence[Member], str]:
+    """Leave out of a sum the pools that are a part of another one, which may count their jobs too, and say so."""
+    parts = {member.pool for member in members if member.logical}
+    others = [member for member in members if not member.logical]
+    if not (parts and others):
+        return members, ""
+    text = mark("note", "logical pools are left out, since their jobs may be counted in their parents too: {names}")
+    return others, text.format(names=", ".join(sorted(parts)))
 
 
 def notes_of(members: Sequence[Member]) -> list[str]:

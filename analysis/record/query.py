@@ -26,6 +26,7 @@ class Chosen:
     pool: str
     name: str | None
     queue_policy: str | None
+    logical: bool
     nodes: tuple[tuple[int, dict[str, int]], ...]
     types: list[str]
     """Those that were ever listed."""
@@ -37,10 +38,11 @@ def batches(connection: OpenRecord, selection: Selection) -> list[list[Chosen]]:
     told = connection.execute(
         f"""WITH told AS (
             SELECT project, pool, arg_max(name, run) AS name, arg_max(queue_policy, run) AS policy,
+                coalesce(arg_max(kind, run) = 'Logical', false) AS logical,
                 list((slot, nodes) ORDER BY run) FILTER (listed AND len(nodes) > 0) AS sized
             FROM pools GROUP BY ALL
         )
-        SELECT project, pool, name, policy, sized
+        SELECT project, pool, name, policy, coalesce(logical, false), sized
         FROM (SELECT DISTINCT project, pool FROM scrapes WHERE outcome = 'ok' AND {IN_SPAN})
         LEFT JOIN told USING (project, pool)
         ORDER BY project, pool""",
@@ -62,14 +64,14 @@ def batches(connection: OpenRecord, selection: Selection) -> list[list[Chosen]]:
     seen = {(project, pool): (count, types) for project, pool, count, types in rows}
     found: list[list[Chosen]] = []
     size = BATCH
-    for project, pool, name, policy, sized in told:
+    for project, pool, name, policy, logical, sized in told:
         if not selection.takes(project, pool, name):
             continue
         count, types = seen.get((project, pool), (0, []))
         if size + count > BATCH:
             found.append([])
             size = 0
-        found[-1].append(Chosen(project, pool, name or None, policy, _nodes(sized or ()), types))
+        found[-1].append(Chosen(project, pool, name or None, policy, logical, _nodes(sized or ()), types))
         size += count
     return found
 
@@ -198,7 +200,7 @@ def _pool(chosen: Chosen, rows: dict[str, Ints] | None) -> Pool:
     first = np.concatenate([[True], np.diff(rows["slot"]) > 0]) if len(rows["slot"]) else np.empty(0, np.bool_)
     slots, intervals, totals = (rows[column][first] for column in ("slot", "intervals", "total"))
     key = (chosen.project, chosen.pool, chosen.name, chosen.queue_policy)
-    return Pool(*key, slots, intervals, totals, chosen.nodes)
+    return Pool(*key, slots, intervals, totals, chosen.nodes, chosen.logical)
 
 
 def _series(pool: Pool, items: dict[str, dict[str, Ints]], selection: Selection) -> Iterator[Series]:

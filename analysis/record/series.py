@@ -32,6 +32,8 @@ class Pool:
     """The jobs of all types at each."""
     nodes: tuple[tuple[int, dict[str, int]], ...] = ()
     """How many nodes of each flavor it had from when on, in seconds, rising; empty where discovery has not told."""
+    logical: bool = False
+    """Whether it is a part of another pool, which may count its jobs too: no document says."""
 
 
 @dataclass(frozen=True)
