@@ -29,7 +29,6 @@ from analysis.windows import Columns, Windows, as_rows
 SHARES: Final = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 99)
 """Per cent of the jobs, of a distribution."""
 ALWAYS: Final = ("coverage", "history", "method", "note")
-WAIT_BOUNDS: Final = ("", "_low", "_high")
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Question:
     def columns(self) -> tuple[str, ...]:
         """The columns of its answer, after the labels."""
         limited = self.request.limit is not None
-        return tuple(name for name in KINDS[self.name].columns if limited or name not in LIMITED)
+        return tuple(name for name in KINDS[self.name].columns if limited or name not in waits.LIMITED)
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -158,7 +157,7 @@ def _distribution(question: Question, found: Windows) -> Columns:
     said: Columns = {"share": np.tile(np.array(SHARES) / 100, n)}
     for name in ("window_start", "window_end", "order", *ALWAYS):
         said[name] = np.repeat(np.broadcast_to(np.asarray(rows.get(name)), n), len(SHARES))
-    for kind in WAIT_BOUNDS:
+    for kind in waits.BOUNDS:
         # Of a series that is too short nothing is said.
         columns = [rows.get(f"p{share}{kind}_seconds", np.full(n, np.nan)) for share in SHARES]
         said[f"wait{kind}_seconds"] = np.column_stack([np.asarray(column, float) for column in columns]).ravel()
@@ -222,18 +221,10 @@ def _forecast(question: Question, found: Windows) -> Columns:
     return forecast(found, question.wish, question.ahead, question.rows, question.request.tz)
 
 
-LIMITED: Final = ("over_slo", "over_slo_low", "over_slo_high", *verdict.COLUMNS)
-"""Columns that there are with a limit alone."""
-MEASURES: Final = ("mean", *(f"p{share}" for share in waits.QUANTILES))
-WAITS: Final = (
-    "queue", "arrivals", "arrivals_low", "arrivals_high",
-    *(f"{measure}{kind}_seconds" for measure in MEASURES for kind in WAIT_BOUNDS),
-    *LIMITED, "order",
-)  # fmt: skip
-DISTRIBUTION: Final = ("share", *(f"wait{kind}_seconds" for kind in WAIT_BOUNDS), "order")
+DISTRIBUTION: Final = ("share", *(f"wait{kind}_seconds" for kind in waits.BOUNDS), "order")
 COVERAGE: Final = (*observed.COLUMNS, "coverage", "longest_gap_seconds", "history", "note")
 KINDS: Final = {
-    "waits": Kind(("waiting",), (*WAITS, *ALWAYS), _waits, _judged),
+    "waits": Kind(("waiting",), ("queue", *waits.COLUMNS, *ALWAYS), _waits, _judged),
     "distribution": Kind(("waiting",), (*DISTRIBUTION, *ALWAYS), _quantiles, _distribution),
     "failures": Kind(("ending",), (*failures.COLUMNS, *ALWAYS), _failures, _observed),
     "flows": Kind(("flows",), ("queue", *totals.COLUMNS, *ALWAYS), _flows, _observed),

@@ -12,12 +12,21 @@ import numpy as np
 
 from analysis.arrays import Floats, Ints
 from analysis.notes import mark
-from analysis.queue import cohorts
+from analysis.queue import cohorts, verdict
 from analysis.queue.censoring import MOST_CENSORED
 from analysis.queue.discipline import Waiting
 from analysis.windows import Columns, bounds_since
 
 QUANTILES: Final = (50, 90, 95, 99)
+BOUNDS: Final = ("", "_low", "_high")
+LIMITED: Final = (*(f"over_slo{bound}" for bound in BOUNDS), *verdict.COLUMNS)
+"""Columns that there are with a limit alone."""
+COLUMNS: Final = (
+    *(f"arrivals{bound}" for bound in BOUNDS),
+    *(f"{measure}{bound}_seconds" for measure in ("mean", *(f"p{share}" for share in QUANTILES)) for bound in BOUNDS),
+    *LIMITED,
+    "order",
+)
 
 
 def estimate(
