@@ -12,10 +12,11 @@ from typing import Final
 
 import httpx
 
-from collector.api.credentials import REDACTED, Credential, PasswordCredential
+from collector.api.credentials import Credential, PasswordCredential
 from collector.api.leftovers import raw_chunks
 from collector.api.on_the_way import failed_on_the_way
 from collector.api.outcomes import PASSING, RequestFailed, error_of, outcome_of
+from collector.api.redaction import redact
 from collector.api.signing import DATE_FORMAT, authorization, canonical_request, signature
 from collector.api.tokens import Token, read_token, write_token
 from collector.clock import Clock
@@ -96,15 +97,16 @@ class TokenAuth(Authentication):
         self._file = file
         self._asking = asyncio.Lock()
         self._token: Token | None = None
+        # One that was renewed may live on.
+        self._tokens: set[str] = set()
         self._renewed_at: float | None = None
         self._failure: RequestFailed | None = None
         self._failures = 0
         self._asked_again_at = -math.inf
 
     def redact(self, text: str) -> str:
-        """Return a text without password and token."""
-        text = self._credential.redact(text)
-        return text if self._token is None else text.replace(self._token.value, REDACTED)
+        """Return a text without the password and any token of this project."""
+        return redact(text, (self._credential.password, *self._tokens))
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """Add the token, which is asked for where there is none that lives for long enough."""
@@ -117,6 +119,8 @@ class TokenAuth(Authentication):
     async def _current(self) -> Token:
         """Return the token that is used now; `redact` knows it from then on."""
         kept = self._token = self._token or read_token(self._file, self._owner)
+        if kept is not None:
+            self._tokens.add(kept.value)
         now = self._clock.now()
         if kept is None or kept.over(now):
             self._token = await self._ask(None)
@@ -178,6 +182,7 @@ class TokenAuth(Authentication):
             )
         now = self._clock.now()
         token = Token(value, now, _expiry(body) or now + LIFE_UNSAID)
+        self._tokens.add(value)
         write_token(self._file, self._owner, token)
         return token
 

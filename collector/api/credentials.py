@@ -1,18 +1,13 @@
 """Credential profiles and the secrets behind them: from the environment, or from files only their owner can read."""
 
 import os
-import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-REDACTED = "[redacted]"
-# APIGW.0301 echoes the canonical request with "|" for newlines: the values of these headers are secrets in any text.
-SECRET_HEADERS = re.compile(
-    r"(?i)\b(x-security-token|x-auth-token|x-subject-token|authorization|signature)(\"?\s*[:=]\s*\"?)([^|\r\n\"]+)"
-)
+from collector.api.redaction import redact
 
 
 @dataclass(frozen=True)
@@ -44,7 +39,7 @@ class Credential:
 
     def redact(self, text: str) -> str:
         """Return the text without this credential's keys and without any signed header's value."""
-        return _redact(text, (self.secret_key, self.security_token, self.access_key))
+        return redact(text, (self.secret_key, self.security_token, self.access_key))
 
 
 @dataclass(frozen=True)
@@ -58,16 +53,7 @@ class PasswordCredential:
 
     def redact(self, text: str) -> str:
         """Return the text without the password and without any token that a header names."""
-        return _redact(text, (self.password,))
-
-
-def _redact(text: str, secrets: Iterable[str | None]) -> str:
-    text = SECRET_HEADERS.sub(rf"\1\2{REDACTED}", text)
-    for secret in secrets:
-        if secret:
-            # A JSON text may hold a secret with its slashes escaped.
-            text = text.replace(secret, REDACTED).replace(secret.replace("/", "\\/"), REDACTED)
-    return text
+        return redact(text, (self.password,))
 
 
 AnyCredential: TypeAlias = Credential | PasswordCredential

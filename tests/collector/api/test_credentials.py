@@ -1,13 +1,17 @@
 """Credentials: where secrets come from, which files are refused, and that no secret shows."""
 
 import json
+from collections.abc import Callable
+from html import escape
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from collector.api.credentials import REDACTED, Credential, CredentialProfile, resolve
+from collector.api.credentials import Credential, CredentialProfile, resolve
+from collector.api.redaction import REDACTED, SECRET_HEADERS, redact
 
 DEFAULT = CredentialProfile("default")
 ENVIRONMENT = {"HUAWEICLOUD_SDK_AK": "AKX", "HUAWEICLOUD_SDK_SK": "SKX"}
@@ -156,3 +160,41 @@ def test_no_secret_survives(parts: list[str]) -> None:
         assert not [
             secret for secret in (KEY.access_key, KEY.secret_key, KEY.security_token) if secret and secret in clean
         ]
+
+
+SECRET = "MIIabc0123456789/+=&<tail>%x"  # noqa: S105 - of no one
+ENCODINGS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "JSON": lambda text: json.dumps(text).replace("/", "\\/"),
+    "JSON, by numbers": lambda text: "".join(
+        letter if letter.isalnum() else f"\\u{ord(letter):04x}" for letter in text
+    ),
+    "an address": lambda text: quote(text, safe=""),
+    "HTML": escape,
+    "HTML, by numbers": lambda text: "".join(
+        letter if letter.isalnum() else f"&#{ord(letter)};" if ord(letter) % 2 else f"&#x{ord(letter):X};"
+        for letter in text
+    ),
+    "HTML within JSON": lambda text: json.dumps(escape(text)).replace("/", "\\/"),
+    "an address within an address": lambda text: quote(quote(text, safe=""), safe=""),
+    "cut": lambda text: text[:20],
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("around", ["{}", "token {} fails", "[{}, {}]", "&amp;{}%2F"])
+def test_no_secret_survives_an_encoding(encoding: str, around: str) -> None:
+    """What is left is as it was, and under no encoding a part of the secret."""
+    encoded = ENCODINGS[encoding](SECRET)
+    clean = redact(around.format(encoded, encoded), ["another", SECRET, None])
+    whole = encoded.strip('"')
+    assert around.format(encoded, encoded).replace(whole, REDACTED) == clean
+
+
+@settings(deadline=None)
+@given(st.text(), st.text(min_size=20))
+def test_what_holds_no_secret_stays_as_it_is(text: str, secret: str) -> None:
+    """Whatever looks like an encoding in it."""
+    assume(secret[:16] not in text and not SECRET_HEADERS.search(text) and "\\" not in text + secret)
+    assume(not set("%&") & set(text))
+    assert text == redact(text, [secret])

@@ -168,6 +168,29 @@ def test_a_token_is_in_no_row_and_no_other_file(tmp_path: Path) -> None:
     assert [".tokens"] == [file.parent.suffix for file in held]
 
 
+def test_an_old_token_keeps_its_value_to_itself(tmp_path: Path) -> None:
+    """After a renewal the gateway tells of the old one, in a message, in a job type and in a page: nothing keeps it."""
+    old, new = "MIIOLDTOKENVALUE0123456789abcdef/+-tail", "MIINEWTOKENVALUE0123456789abcdef/+-tail"
+    over = json.dumps({"error_code": "APIGW.0301", "error_msg": "token expires"}).encode()
+    told = json.dumps({"error_code": "APIGW.0101", "error_msg": f"decrypt token fail: {old}"}).encode()
+    page = f"<pre>{old.replace('+', '&#43;').replace('/', '&#x2F;')} {new.replace('/', '%2F')}</pre>".encode()
+    named = GOOD.replace(b'"train"', json.dumps(f"X-Auth-Token: {old}").replace("/", "\\/").encode(), 1)
+    assert named != GOOD
+    first, second, third, fourth = (statistics_path(pool.id) for pool in POOLS[:4])
+    scripts = {first: [answer(401, over), answer(200, GOOD)], second: [answer(404, told)], third: [answer(500, page)]}
+    with Scripted(
+        {IAM: [given(old), given(new)], **scripts, fourth: [answer(200, named)]}, answer(200, GOOD)
+    ) as server:
+        seen = tick(tmp_path, server.endpoint)
+    assert 2 == server.requests[IAM]
+    kept = [file.read_text() for file in tmp_path.rglob("*") if file.is_file() and ".tokens" not in str(file)]
+    for said in (*kept, str(seen)):
+        assert old[:12] not in said
+        assert new[:12] not in said
+    assert "decrypt token fail: [redacted]" in str(seen)
+    assert "X-Auth-Token: [redacted]" in {snapshot.type for snapshot in seen.snapshots}
+
+
 def test_the_command_polls_with_a_password(tmp_path: Path) -> None:
     """User and domain in the file, the password from the environment; without it exit 2 names what is missing."""
     with Sandbox(POOLS[:2], Behaviour(password=PASSWORD)) as sandbox:
