@@ -120,7 +120,8 @@ def test_a_signature(tmp_path):
 
 def configured(folder, endpoint):
     (folder / "poolscope.toml").write_text(f'[projects.p]\\nproject_id = "{{PROJECT_ID}}"\\nendpoint = "{{endpoint}}"')
-    return {{"POOLSCOPE_COLLECT__ATTEMPTS": "1"}}
+    # Not in the last moment of a slot, of which nothing is asked.
+    return {{"POOLSCOPE_COLLECT__ATTEMPTS": "1", "POOLSCOPE_COLLECT__INTERVAL": "1d"}}
 
 def test_a_token_of_the_sandbox(tmp_path):
     "an x-subject-token in the file test_a_token_of_the_sandbox0/copy"
