@@ -13,6 +13,7 @@ import pytest
 from collector.sandbox.connection import Answer
 from collector.sandbox.gateway import Request
 from collector.sandbox.server import Sandbox
+from tests.compiled import compile_once
 from tests.leaks import IN_USE, reader
 
 FOLDERS = pytest.StashKey[Path]()
@@ -87,6 +88,12 @@ def _overhear(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         patch.setattr(subprocess, "Popen", OverheardPopen)
         patch.setattr(Sandbox, "answer", lambda sandbox, request: overheard_answer(answer, sandbox, request))
         yield
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile before the workers start, where there are to be some."""
+    if session.config.getoption("numprocesses", None) and not hasattr(session.config, "workerinput"):
+        compile_once()
 
 
 @pytest.hookimpl(tryfirst=True)
