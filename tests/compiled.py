@@ -1,4 +1,4 @@
-"""What numba compiles, compiled by two processes before the workers of the tests start, each of which would do it again."""
+"""What numba compiles, compiled by two processes before the workers of the tests start, each of which does it else."""
 
 import subprocess
 import sys
