@@ -1,5 +1,18 @@
-"""``python -m collector`` is ``poolscope``."""
+"""``python -m collector``, the same as ``poolscope``: Ctrl-C ends it without a word while it loads, too."""
 
-from collector.cli import main
+import os
+import signal
+from typing import NoReturn
 
-main()
+
+def main() -> NoReturn:
+    """Load the command line, and run it."""
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    from collector import cli  # noqa: PLC0415 - this is what takes its time
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -6,6 +6,7 @@ mounted here by name alone.
 
 import importlib
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ from collector.api.credentials import AnyCredential, resolve
 from collector.clock import Clock, SystemClock
 from collector.config.settings import Config, read_config
 from collector.console import tell_in_any_encoding, warn
-from collector.errors import ConfigError, PoolscopeError
+from collector.errors import ConfigError, PoolscopeError, interrupted
 
 COMMANDS = {
     "init": "collector.commands.init",
@@ -53,6 +54,8 @@ COMMANDS = {
     "demo": "collector.commands.demo",
 }
 DEFAULT_FILE = Path("poolscope.toml")
+DEFECT = 70
+INTERRUPTED = 130
 EXIT_CODES = """\b
 Exit codes:
   0  all is well
@@ -196,6 +199,17 @@ def poolscope(ctx: click.Context, config_file: Path | None) -> None:
 
 def main() -> NoReturn:
     """Run the command that the arguments name and exit with its code."""
+    try:
+        code = _run()
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    # What comes now is too late.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Run the command, tell what ended it, and return the code to exit with."""
     # The record may hold what only its owner should see: names of pools, load, errors of an account.
     os.umask(0o077)
     tell_in_any_encoding()
@@ -203,17 +217,18 @@ def main() -> NoReturn:
         code = poolscope.main(prog_name="poolscope", standalone_mode=False)
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except PoolscopeError as error:
         warn("error", f"poolscope: {error}", exit_code=error.exit_code, message=str(error))
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        sys.exit(130)
+        return error.exit_code
+    except click.Abort:
+        return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has gone; there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
-    except Exception:  # noqa: BLE001 - Python's own code for it is 1, which says that what failed is recorded
-        traceback.print_exc()
-        sys.exit(70)
-    sys.exit(code if isinstance(code, int) else 0)
+        return 141
+    except Exception as error:  # noqa: BLE001 - Python's own code for it is 1, which says that what failed is recorded
+        if not interrupted(error):
+            traceback.print_exc()
+        return INTERRUPTED if interrupted(error) else DEFECT
+    return code if isinstance(code, int) else 0

@@ -41,3 +41,8 @@ class RecordStale(PoolscopeError):
     """The record is older than the age that was asked for."""
 
     exit_code = 7
+
+
+def interrupted(error: BaseException) -> bool:
+    """Tell whether an error is what DuckDB makes of a Ctrl-C while it runs a query."""
+    return isinstance(error, RuntimeError) and str(error) == "Query interrupted"

@@ -323,12 +323,9 @@ def test_the_tables_have_one_list() -> None:
 def test_every_exit_code_is_explained() -> None:
     """In the README and in --help: those of the errors, and those that the command line itself ends with."""
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, PoolscopeError)]
-    own = re.findall(r"sys\.exit\((\d+)\)", (ROOT / "collector/cli.py").read_text())
-    codes = (
-        {kind.exit_code for kind in kinds}
-        | {int(code) for code in own}
-        | {write.PART_FAILED, write.ABOVE, write.UNJUDGED}
-    )
+    own = re.findall(r"return (\d+)\n", (ROOT / "collector/cli.py").read_text())
+    codes = {kind.exit_code for kind in kinds} | {int(code) for code in own} | {cli.DEFECT, cli.INTERRUPTED}
+    codes |= {write.PART_FAILED, write.ABOVE, write.UNJUDGED}
     readme = (ROOT / "README.md").read_text().partition("Exit codes:")[2].partition("\n\n")[0]
     for told in (readme, cli.EXIT_CODES):
         assert codes | {0} == {int(code) for code in re.findall(r"\d+", told)}

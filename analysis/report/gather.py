@@ -20,7 +20,7 @@ from analysis.query.request import Request
 from analysis.record import frames
 from analysis.record.database import Record
 from analysis.report.findings import Finding, findings
-from collector.record import RecordUnreadable
+from collector.record import RecordUnreadable, interrupted
 
 SERIES: Final = ("project", "pool", "type")
 POOL: Final = ("project", "pool")
@@ -172,7 +172,9 @@ def _answered(record: Record, asked: Mapping[str, Question], failed: list[Failur
         found = dict(zip(asked, answers(record, list(asked.values())), strict=True))
     except (RecordUnreadable, RequestRefused):
         raise
-    except Exception:  # noqa: BLE001 - a report says what failed, whatever it was, and holds the rest
+    except Exception as error:
+        if interrupted(error):
+            raise
         found = {}
         for name, question in asked.items():
             alone = _attempted(name, partial(answers, record, [question]), failed)
@@ -184,7 +186,9 @@ def _answered(record: Record, asked: Mapping[str, Question], failed: list[Failur
 def _attempted(section: str, make: Callable[[], Any], failed: list[Failure]) -> Any:  # noqa: ANN401 - what is made
     try:
         return make()
-    except Exception as error:  # noqa: BLE001 - as above
+    except Exception as error:
+        if interrupted(error):
+            raise
         failed.append(Failure(section, f"{type(error).__name__}: {error}"))
         return None
 

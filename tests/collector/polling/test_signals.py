@@ -7,8 +7,10 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
+
 from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY
-from tests.polling import GOOD, configure, environment, rows, statistics_path
+from tests.polling import GOOD, GUARD_SECONDS, configure, environment, rows, statistics_path
 from tests.scripted import Scripted, answer
 
 RECORD = Path("data/poolscope.duckdb")
@@ -43,3 +45,70 @@ def test_a_signal_keeps_the_answers_that_came(tmp_path: Path) -> None:
     assert [(pool, "ok") for pool in "abcd"] == outcomes[:4]
     assert [("hang-1", "interrupted"), ("hang-2", "interrupted")] == outcomes[4:]
     assert [(4,)] == rows(tmp_path / RECORD, "SELECT count(*) FROM snapshots")
+
+
+AT_ONCE = "import os, signal, sys\n"
+INTERRUPT = "os.kill(os.getpid(), signal.SIGINT)\n"
+# Where Ctrl-C is pressed, as what is run before the command line is, and the words of the command.
+PRESSED = {
+    "while it loads": (
+        f"""class Loading:
+    def find_spec(self, name, *more):
+        if name == "collector.config.settings":
+            {INTERRUPT}
+sys.meta_path.insert(0, Loading())""",
+        ["status"],
+    ),
+    "in a command": (
+        f"""import collector.commands.status as command
+def status_of(*given):
+    {INTERRUPT}
+command.status_of = status_of""",
+        ["status"],
+    ),
+    "in a query": (
+        """import threading, collector.commands.export as command
+def export(record, *given):
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    record.execute("SELECT max(hash(range)) FROM range(100_000_000_000)")
+command.export = export""",
+        ["export", "--output", "out.csv"],
+    ),
+    "in a report's query": (
+        """import threading, analysis.record.database as database
+def last_slot(record):
+    import duckdb
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    duckdb.execute("SELECT max(hash(range)) FROM range(100_000_000_000)")
+database.Record.last_slot = last_slot""",
+        ["report"],
+    ),
+}
+
+
+def run(folder: Path, before: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command after a few lines of Python."""
+    program = f"{before}\nsys.argv = ['poolscope', *{words}]\nfrom collector.__main__ import main\nmain()"
+    keys = environment(HUAWEICLOUD_SDK_AK=ACCESS_KEY, HUAWEICLOUD_SDK_SK=SECRET_KEY)
+    call = [sys.executable, "-c", program]
+    return subprocess.run(
+        call, cwd=folder, env=keys, capture_output=True, text=True, check=False, timeout=GUARD_SECONDS
+    )
+
+
+@pytest.mark.parametrize("place", PRESSED)
+def test_ctrl_c_ends_a_command_without_a_word(tmp_path: Path, place: str) -> None:
+    """With 130, wherever it is met, also where DuckDB makes an error of its own of it."""
+    before, words = PRESSED[place]
+    with Scripted({}, answer(200, GOOD)) as server:
+        configure(tmp_path, server.endpoint, 'pools = ["a"]')
+        assert 0 == run(tmp_path, AT_ONCE, "collect").returncode
+        done = run(tmp_path, AT_ONCE + before, *words)
+    assert (130, "", "") == (done.returncode, done.stdout.strip(), done.stderr.strip())
+
+
+def test_ctrl_c_after_the_end_changes_nothing(tmp_path: Path) -> None:
+    """The command has told what it did, and its code stays."""
+    done = run(tmp_path, f"{AT_ONCE}import atexit\ndef late():\n    {INTERRUPT}atexit.register(late)", "--help")
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "Exit codes" in done.stdout
