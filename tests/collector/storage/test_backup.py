@@ -45,7 +45,7 @@ runpy.run_module("collector", run_name="__main__")
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return a folder with a record and its configuration."""
-    fill(tmp_path)
+    fill(tmp_path, pools=2)
     configure(tmp_path, "http://127.0.0.1:9")
     return tmp_path
 
@@ -187,7 +187,7 @@ def test_a_dry_run_tells_rows_and_span(folder: Path) -> None:
     rows_before = rows(folder / RECORD, "SELECT count(*) FROM scrapes")
     done = poolscope(folder, "prune", "--before", "2026-01-06", "--dry-run")
     told = json.loads(done.stdout)
-    assert ("would_prune", 14400) == (told["event"], told["rows"]["scrapes"])
+    assert ("would_prune", 2 * 1440) == (told["event"], told["rows"]["scrapes"])
     assert ("2026-01-05T00:00:00Z", "2026-01-05T23:59:00Z") == (told["first_slot"], told["last_slot"])
     assert rows_before == rows(folder / RECORD, "SELECT count(*) FROM scrapes")
 

@@ -47,7 +47,7 @@ FROM slots, pools_of GROUP BY ALL;
 AFTERWARDS = datetime(2026, 3, 2, tzinfo=UTC)
 
 
-def fill(folder: Path, extra: str = "") -> None:
+def fill(folder: Path, extra: str = "", pools: int = 10) -> None:
     """Make a record as years of drains leave it."""
     (folder / RECORD).parent.mkdir(exist_ok=True)
     with duckdb.connect(folder / RECORD) as connection:
@@ -57,7 +57,7 @@ def fill(folder: Path, extra: str = "") -> None:
             FROM range(35 * 1440) t(i)"""
         )
         connection.execute("CREATE TEMP VIEW noise AS FROM range(1500000) t(i)")
-        connection.execute("CREATE TEMP TABLE pools_of AS SELECT 'pool-' || n AS pool FROM range(10) t(n)")
+        connection.execute(f"CREATE TEMP TABLE pools_of AS SELECT 'pool-' || n AS pool FROM range({pools}) t(n)")
         connection.execute(FILL + extra)
 
 
@@ -169,7 +169,7 @@ def test_a_note_that_cannot_be_written_undoes_nothing(tmp_path: Path) -> None:
 
 def test_collect_compacts_where_it_pays(tmp_path: Path) -> None:
     """A file that has grown by half since the last time, and is not small; after it the next poll leaves it alone."""
-    fill(tmp_path, "INSERT INTO snapshots (project, slot, type) SELECT 'p', '2026-01-05', md5(i::VARCHAR) FROM noise")
+    fill(tmp_path, "INSERT INTO snapshots (project, slot, type) SELECT 'p', '2026-01-05', md5(i::VARCHAR) FROM noise", 1)
     assert compaction_due(tmp_path / RECORD)
     before = content(tmp_path)["pools"]
     with Sandbox([StillPool("a")]) as sandbox:
@@ -184,7 +184,7 @@ def test_collect_compacts_where_it_pays(tmp_path: Path) -> None:
 
 def test_a_compaction_that_failed_is_not_tried_at_every_poll(tmp_path: Path) -> None:
     """No room for the new file: collect says so once, polls on, and tries again when the file has grown by half."""
-    fill(tmp_path, "INSERT INTO snapshots (project, slot, type) SELECT 'p', '2026-01-05', md5(i::VARCHAR) FROM noise")
+    fill(tmp_path, "INSERT INTO snapshots (project, slot, type) SELECT 'p', '2026-01-05', md5(i::VARCHAR) FROM noise", 1)
     # A name so long that there is none for the new file beside it is as good as a full disk.
     record = (tmp_path / RECORD).rename(tmp_path / "data" / ("x" * (255 - len(".compacting.lock"))))
     paths = {"POOLSCOPE_PATHS__DATABASE": str(record)}
@@ -200,7 +200,7 @@ def test_a_compaction_that_failed_is_not_tried_at_every_poll(tmp_path: Path) -> 
 
 def test_watch_compacts_where_it_pays(tmp_path: Path) -> None:
     """Beside its slots, by a process of its own; status tells when it was."""
-    fill(tmp_path, "INSERT INTO snapshots (project, slot, type) SELECT 'p', '2026-01-05', md5(i::VARCHAR) FROM noise")
+    fill(tmp_path, "INSERT INTO snapshots (project, slot, type) SELECT 'p', '2026-01-05', md5(i::VARCHAR) FROM noise", 1)
     before = content(tmp_path)["pools"]
     with Sandbox([StillPool("a")]) as sandbox:
         configure(tmp_path, sandbox.endpoint, 'pools = ["a"]', 'interval = "10s"')
