@@ -20,6 +20,11 @@ TOGETHER = [3600.0 - 60 * job for job in range(30)]
 """Waits of jobs that start together, each of them longer than the limit."""
 
 
+@pytest.fixture(autouse=True)
+def _few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analysis.report.sections.PICTURED", 0)
+
+
 def jobs(waits: list[float], minutes: int, step: int = 60) -> Series:
     """Return a job every minute, which runs for an hour; polled for so many minutes."""
     came = MONDAY + 30 + 60 * np.arange(len(waits), dtype=np.float64)

@@ -44,6 +44,8 @@ INSERT INTO pools (run, project, pool, slot, listed, nodes) SELECT min(slot), 'p
 [{'flavor': 'f', 'count': 3, 'available': 3, 'abnormal': 0, 'creating': NULL, 'deleting': NULL}]
 FROM slots, pools_of GROUP BY ALL;
 """
+NOISE = "INSERT INTO snapshots (project, slot, type) SELECT 'p', '2026-01-05', md5(i::VARCHAR) FROM noise"
+"""Rows that do not get small: of them alone a compaction pays."""
 AFTERWARDS = datetime(2026, 3, 2, tzinfo=UTC)
 
 
@@ -169,7 +171,7 @@ def test_a_note_that_cannot_be_written_undoes_nothing(tmp_path: Path) -> None:
 
 def test_collect_compacts_where_it_pays(tmp_path: Path) -> None:
     """A file that has grown by half since the last time, and is not small; after it the next poll leaves it alone."""
-    fill(tmp_path, "INSERT INTO snapshots (project, slot, type) SELECT 'p', '2026-01-05', md5(i::VARCHAR) FROM noise", 1)
+    fill(tmp_path, NOISE, 1)
     assert compaction_due(tmp_path / RECORD)
     before = content(tmp_path)["pools"]
     with Sandbox([StillPool("a")]) as sandbox:
@@ -184,7 +186,7 @@ def test_collect_compacts_where_it_pays(tmp_path: Path) -> None:
 
 def test_a_compaction_that_failed_is_not_tried_at_every_poll(tmp_path: Path) -> None:
     """No room for the new file: collect says so once, polls on, and tries again when the file has grown by half."""
-    fill(tmp_path, "INSERT INTO snapshots (project, slot, type) SELECT 'p', '2026-01-05', md5(i::VARCHAR) FROM noise", 1)
+    fill(tmp_path, NOISE, 1)
     # A name so long that there is none for the new file beside it is as good as a full disk.
     record = (tmp_path / RECORD).rename(tmp_path / "data" / ("x" * (255 - len(".compacting.lock"))))
     paths = {"POOLSCOPE_PATHS__DATABASE": str(record)}
@@ -200,7 +202,7 @@ def test_a_compaction_that_failed_is_not_tried_at_every_poll(tmp_path: Path) -> 
 
 def test_watch_compacts_where_it_pays(tmp_path: Path) -> None:
     """Beside its slots, by a process of its own; status tells when it was."""
-    fill(tmp_path, "INSERT INTO snapshots (project, slot, type) SELECT 'p', '2026-01-05', md5(i::VARCHAR) FROM noise", 1)
+    fill(tmp_path, NOISE, 1)
     before = content(tmp_path)["pools"]
     with Sandbox([StillPool("a")]) as sandbox:
         configure(tmp_path, sandbox.endpoint, 'pools = ["a"]', 'interval = "10s"')
