@@ -13,6 +13,7 @@ from analysis.text.language import _, translated
 from analysis.text.units import isolated, named
 
 NOTHING_OBSERVED: Final = mark("note", "nothing was observed")
+NOT_ESTIMATED: Final = mark("note", "the estimate failed")
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,12 @@ def _unjudged(report: Report) -> Iterator[Unjudged]:
         waiting = 0.0 if flow is None else flow["queue_end"].iloc[-1]
         from_ = None if pd.isna(row["judged_from"]) else row["judged_from"]
         yield Unjudged(name_of(row), row["reason"], from_, 0 if pd.isna(waiting) else int(waiting))
-    seen = set() if whole is None else set(whole[list(POOL)].itertuples(index=False, name=None))
-    for key, attempts in report.attempts.groupby(list(POOL), sort=False):
-        if key not in seen:
-            yield Unjudged(named(attempts.iloc[0]), NOTHING_OBSERVED, None, 0)
+    failed = any(each.section == "whole" for each in report.failed)
+    for _key, attempts in report.attempts.groupby(list(POOL), sort=False):
+        # One that answered and has no series has no jobs.
+        reason = NOT_ESTIMATED if failed else "" if (attempts["outcome"] == "ok").any() else NOTHING_OBSERVED
+        if reason:
+            yield Unjudged(named(attempts.iloc[0]), reason, None, 0)
 
 
 def sentence(found: Unjudged) -> str:

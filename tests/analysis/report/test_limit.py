@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -130,9 +131,27 @@ def test_a_pool_without_jobs_is_within_and_one_without_answers_cannot_be_judged(
     words = ("--slo", "15m", "--format", "md", "--fail-above", "10%")
     assert "within" == History(quiet).waits(every="all", slo="15m")["verdict"].iloc[0]
     assert 0 == write(quiet, tmp_path / "quiet/out", *words)
+    with duckdb.connect(str(quiet)) as connection:
+        # Another pool answers that it has no jobs at all.
+        connection.execute("INSERT INTO scrapes BY NAME SELECT * REPLACE ('b' AS pool, 0 AS total) FROM scrapes")
+    assert 0 == write(quiet, tmp_path / "quiet/again", *words)
     (tmp_path / "dark").mkdir()
     assert 10 == write(empty_record(tmp_path / "dark", failed=9), tmp_path / "dark/out", *words)
     assert "cannot be judged: a: nothing was observed" in capsys.readouterr().err
+
+
+def test_an_estimate_that_fails_judges_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The report holds the rest, and its exit code says that the limit was not judged."""
+    database = record_of(tmp_path, {("p", "a"): {"train": jobs([60.0] * 60, 300)}})
+
+    def judge(*_args: object) -> None:
+        raise ZeroDivisionError("made to fail")
+
+    monkeypatch.setattr("analysis.queue.verdict.judge", judge)
+    assert 10 == write(database, tmp_path / "out", "--slo", "15m", "--format", "json", "--fail-above", "10%")
+    assert "cannot be judged: a: the estimate failed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("seed", range(6))
