@@ -42,7 +42,7 @@ def test_a_window_that_was_complete_stays_within_its_bounds(tmp_path: Path, seed
         early = history.waits(every="1d", slo="15m", until=until).set_index("window_start")
         complete = early[~early["note"].str.contains("the record ends in it|still waited") & (early["coverage"] > 0.5)]
         for start, before in complete.iterrows():
-            after = whole.loc[start]
+            after = whole[whole.index == start].iloc[0]
             for figure in FIGURES:
                 name, low, high = (
                     figure.format(bound) if "{}" in figure else f"{figure}{bound}" for bound in ("", "_low", "_high")
