@@ -70,7 +70,8 @@ command.status_of = status_of""",
         """import threading, collector.commands.export as command
 def export(record, *given):
     threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
-    record.execute("SELECT max(hash(range)) FROM range(100_000_000_000)")
+    while True:
+        record.execute("SELECT max(hash(range)) FROM range(10_000_000)")
 command.export = export""",
         ["export", "--output", "out.csv"],
     ),
@@ -79,7 +80,8 @@ command.export = export""",
 def last_slot(record):
     import duckdb
     threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
-    duckdb.execute("SELECT max(hash(range)) FROM range(100_000_000_000)")
+    while True:
+        duckdb.execute("SELECT max(hash(range)) FROM range(10_000_000)")
 database.Record.last_slot = last_slot""",
         ["report"],
     ),
