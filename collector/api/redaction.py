@@ -8,9 +8,10 @@ from urllib.parse import unquote
 
 REDACTED: Final = "[redacted]"
 # APIGW.0301 echoes the canonical request with "|" for newlines: the values of these headers are secrets in any text.
+# As a key of JSON a name has a value in quotes, also within a text of JSON: what is JSON stays so.
 SECRET_HEADERS: Final = re.compile(
     r"(?i)\b(x-security-token|x-auth-token|x-subject-token|authorization|signature)"
-    r"(\\?\"?\s*[:=]\s*\\?\"?)((?:[^|\r\n\"\\]|\\[^\"])+)"
+    r"(\\?\"\s*:\s*\\?\"|\s*[:=]\s*(?:\\\")?)((?:[^|\r\n\"\\]|\\[^\"])+)"
 )
 ENCODED: Final = re.compile(r"\\u[0-9a-fA-F]{4}|\\.|(?:%[0-9a-fA-F]{2})+|&#?[0-9a-zA-Z]{1,8};")
 MOST_TIMES: Final = 3

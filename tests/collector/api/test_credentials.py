@@ -198,3 +198,21 @@ def test_what_holds_no_secret_stays_as_it_is(text: str, secret: str) -> None:
     assume(secret[:16] not in text and not SECRET_HEADERS.search(text) and "\\" not in text + secret)
     assume(not set("%&") & set(text))
     assert text == redact(text, [secret])
+
+
+NAMES = st.sampled_from(["Authorization", "x-auth-token", "signature", "type", "X-Subject-Token: a", "signature="])
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), NAMES, st.text()),
+    lambda inner: st.one_of(st.lists(inner), st.dictionaries(NAMES, inner)),
+)
+
+
+@settings(deadline=None)
+@given(VALUES, st.booleans())
+def test_what_is_json_stays_so(value: object, spaced: bool) -> None:
+    """A good answer may name a header as a key, with whatever value, or within a text."""
+    text = json.dumps(value, separators=None if spaced else (",", ":"))
+    clean = json.loads(redact(text, [SECRET]))
+    assert type(value) is type(clean)
+    if isinstance(value, dict | list):
+        assert len(value) == len(clean)
