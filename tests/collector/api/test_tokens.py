@@ -173,7 +173,7 @@ def test_an_old_token_keeps_its_value_to_itself(tmp_path: Path) -> None:
     old, new = "MIIOLDTOKENVALUE0123456789abcdef/+-tail", "MIINEWTOKENVALUE0123456789abcdef/+-tail"
     over = json.dumps({"error_code": "APIGW.0301", "error_msg": "token expires"}).encode()
     told = json.dumps({"error_code": "APIGW.0101", "error_msg": f"decrypt token fail: {old}"}).encode()
-    page = f"<pre>{old.replace('+', '&#43;').replace('/', '&#x2F;')} {new.replace('/', '%2F')}</pre>".encode()
+    page = f"<pre>{old.replace('+', '&#43;').replace('/', '&#x2F;')} {old.replace('/', '%2F')}</pre>".encode()
     named = GOOD.replace(b'"train"', json.dumps(f"X-Auth-Token: {old}").replace("/", "\\/").encode(), 1)
     assert named != GOOD
     first, second, third, fourth = (statistics_path(pool.id) for pool in POOLS[:4])
