@@ -16,7 +16,6 @@ from collector.api.credentials import Credential, PasswordCredential
 from collector.api.leftovers import raw_chunks
 from collector.api.on_the_way import failed_on_the_way
 from collector.api.outcomes import PASSING, RequestFailed, error_of, outcome_of
-from collector.api.redaction import redact
 from collector.api.signing import DATE_FORMAT, authorization, canonical_request, signature
 from collector.api.tokens import Token, read_token, write_token
 from collector.clock import Clock
@@ -32,8 +31,9 @@ FIRST_PAUSE: Final = 0.5
 class Authentication(httpx.Auth):
     """How the requests of one project are authenticated."""
 
-    def redact(self, text: str) -> str:
-        """Return a text without any secret of this authentication."""
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no text of the server may hold, see `redaction.redact`."""
         raise NotImplementedError
 
     async def renew(self, asked_at: float) -> bool:  # noqa: ARG002 - what tokens need
@@ -52,9 +52,10 @@ class SignatureAuth(Authentication):
         self._project_id = project_id
         self._clock = clock
 
-    def redact(self, text: str) -> str:
-        """Return a text without keys and signed headers."""
-        return self._credential.redact(text)
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The keys."""
+        return self._credential.secrets
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Add the signed headers and the signature."""
@@ -97,16 +98,16 @@ class TokenAuth(Authentication):
         self._file = file
         self._asking = asyncio.Lock()
         self._token: Token | None = None
-        # One that was renewed may live on.
         self._tokens: set[str] = set()
         self._renewed_at: float | None = None
         self._failure: RequestFailed | None = None
         self._failures = 0
         self._asked_again_at = -math.inf
 
-    def redact(self, text: str) -> str:
-        """Return a text without the password and any token of this project."""
-        return redact(text, (self._credential.password, *self._tokens))
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The password, and every token that this project had in this poll: one that was renewed may live on."""
+        return (*self._credential.secrets, *self._tokens)
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """Add the token, which is asked for where there is none that lives for long enough."""

@@ -1,6 +1,7 @@
 """The ModelArts API of one project: one method an endpoint, payload as received, every failure under its own name."""
 
 import asyncio
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,7 +14,9 @@ from collector import __version__
 from collector.api.auth import Authentication, read_body
 from collector.api.on_the_way import failed_on_the_way
 from collector.api.outcomes import RequestFailed, error_of, outcome_of
+from collector.api.parse import parse_json
 from collector.api.proxies import proxies
+from collector.api.redaction import may_echo, redact, redact_json
 from collector.errors import ConfigError
 
 LARGEST_STATISTICS = 1 << 20
@@ -177,9 +180,7 @@ class ModelArts:
         request_id = self._header(answered, "x-request-id")
         date = answered.headers.get("date")
         if answered.status_code == httpx.codes.OK:
-            # A name in it may echo a secret, which every name becomes a row of.
-            body = self._auth.redact(body.decode("latin-1")).encode("latin-1")
-            return Payload(body, answered.status_code, request_id, date)
+            return Payload(self._without_echo(body), answered.status_code, request_id, date)
         code, message = error_of(body)
         raise RequestFailed(
             outcome_of(answered.status_code, code),
@@ -192,9 +193,21 @@ class ModelArts:
             date,
         )
 
+    def _without_echo(self, body: bytes) -> bytes:
+        """Return a good body without secrets in its names and texts, which become rows; what is no JSON is refused."""
+        secrets = self._auth.secrets
+        if not may_echo(body.decode("utf-8", errors="replace"), secrets):
+            return body
+        try:
+            return json.dumps(redact_json(parse_json(body), secrets)).encode()
+        except (ValueError, RecursionError):
+            return body
+
     def keep(self, body: bytes) -> str:
         """Return a body as it is kept beside a failure: text without secrets, at most 64 KiB."""
-        text = self._auth.redact(body[: KEPT_BODY * 4].decode("utf-8", errors="replace")).replace("\0", "\ufffd")
+        text = redact(body[: KEPT_BODY * 4].decode("utf-8", errors="replace"), self._auth.secrets).replace(
+            "\0", "\ufffd"
+        )
         return text.encode()[:KEPT_BODY].decode(errors="ignore")
 
     def clean(self, text: str | None, longest: int) -> str | None:
@@ -202,7 +215,7 @@ class ModelArts:
         if text is None:
             return None
         valid = text.encode("utf-8", errors="replace").decode().replace("\0", "\ufffd")
-        return self._auth.redact(valid)[:longest]
+        return redact(valid[: KEPT_BODY * 4], self._auth.secrets)[:longest]
 
     def _cleaned(self, failure: RequestFailed) -> RequestFailed:
         failure.error_code = self.clean(failure.error_code, LONGEST_CODE)

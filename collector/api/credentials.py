@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from collector.api.redaction import redact
-
 
 @dataclass(frozen=True)
 class CredentialProfile:
@@ -37,9 +35,10 @@ class Credential:
     secret_key: str = field(repr=False)
     security_token: str | None = field(default=None, repr=False)
 
-    def redact(self, text: str) -> str:
-        """Return the text without this credential's keys and without any signed header's value."""
-        return redact(text, (self.secret_key, self.security_token, self.access_key))
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no text may hold."""
+        return tuple(filter(None, (self.secret_key, self.security_token, self.access_key)))
 
 
 @dataclass(frozen=True)
@@ -51,9 +50,10 @@ class PasswordCredential:
     domain: str
     password: str = field(repr=False)
 
-    def redact(self, text: str) -> str:
-        """Return the text without the password and without any token that a header names."""
-        return redact(text, (self.password,))
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no text may hold."""
+        return (self.password,)
 
 
 AnyCredential: TypeAlias = Credential | PasswordCredential
