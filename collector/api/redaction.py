@@ -73,7 +73,7 @@ def _without(text: str, secret: str) -> str:
 
 
 def _places(text: str, secret: str) -> Iterator[tuple[int, int]]:
-    """Return the places where a text holds a secret, or its beginning, under any encoding: first, and after the last."""
+    """Return where a text holds a secret, or its beginning, under any encoding: the first place, and that after it."""
     decoded, starts, ends = text, list(range(len(text))), list(range(1, len(text) + 1))
     beginning = secret[:SHORTEST_CUT]
     for _ in range(MOST_TIMES + 1):

@@ -79,12 +79,12 @@ def _show(status: Status) -> None:
         text = f"{project}: listing its pools failed in the last week: {_said(causes)}"
         warn("listing_failed", text, project=project, causes=causes)
     for pool in status.pools:
-        for label, since in pool.undocumented.items():
+        for label, first_seen in pool.undocumented.items():
             text = (
-                f"{pool.project} {pool.pool}: jobs are in status {label}, which no document names, since {_at(since)}:"
-                " estimates leave these slots out"
+                f"{pool.project} {pool.pool}: jobs are in status {label}, which no document names (first seen "
+                f"{_at(first_seen)}): estimates leave these slots out"
             )
-            warn("unknown_status", text, project=pool.project, pool=pool.pool, status=label, since=since)
+            warn("unknown_status", text, project=pool.project, pool=pool.pool, status=label, first_seen=first_seen)
     table("pool", [asdict(pool) for pool in status.pools], _cells)
 
 

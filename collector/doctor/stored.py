@@ -54,7 +54,7 @@ def look_at_record(record: Record, config: Config, now: datetime, scheduled: boo
         told, _, mend = slow.partition(": ")
         yield Finding("pace", "warning", told, mend)
     for (project, pool), labels in undocumented(record, naive(now - LATELY), naive(now)).items():
-        names = ", ".join(f"{label} (since {since:%Y-%m-%d %H:%M}Z)" for label, since in labels.items())
+        names = ", ".join(f"{label} (first seen {seen:%Y-%m-%d %H:%M}Z)" for label, seen in labels.items())
         told = f"{project} {pool}: jobs are in statuses that no document names: {names}"
         yield Finding("statuses", "warning", told, "ask what they mean: estimates leave these slots out")
     pools, _ = describe(record, config.flavors)

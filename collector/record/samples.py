@@ -63,7 +63,7 @@ def count_odd(record: Record, since: datetime, until: datetime) -> dict[tuple[st
 def undocumented(record: Record, since: datetime, until: datetime) -> dict[tuple[str, str], dict[str, datetime]]:
     """Return by project and pool the statuses that no document names, of which (since, until] has jobs.
 
-    Each with the first slot at which it was there, before the span too; naive UTC.
+    Each with the slot at which it was first seen, before the span too; naive UTC.
     """
     found: dict[tuple[str, str], dict[str, datetime]] = {}
     for project, pool, label, first in record.execute(

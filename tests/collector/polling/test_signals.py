@@ -114,3 +114,11 @@ def test_ctrl_c_after_the_end_changes_nothing(tmp_path: Path) -> None:
     done = run(tmp_path, f"{AT_ONCE}import atexit\ndef late():\n    {INTERRUPT}atexit.register(late)", "--help")
     assert (0, "") == (done.returncode, done.stderr)
     assert "Exit codes" in done.stdout
+
+
+def test_a_command_in_the_background_goes_on(tmp_path: Path) -> None:
+    """A script that starts it there lets it ignore Ctrl-C, which is for what runs in front."""
+    ignoring = f"{AT_ONCE}signal.signal(signal.SIGINT, signal.SIG_IGN)\n{PRESSED['while it loads'][0]}"
+    done = run(tmp_path, ignoring, "--help")
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "Exit codes" in done.stdout

@@ -48,7 +48,7 @@ def ask(path: Path, question: str, **options: Any) -> pd.DataFrame:  # noqa: ANN
     return frame
 
 
-def test_status_and_doctor_name_it_and_since_when(tmp_path: Path) -> None:
+def test_status_and_doctor_name_it_and_when_it_was_first_seen(tmp_path: Path) -> None:
     """Of the last week; a status that differs in its spelling alone is not named."""
     path = recorded(tmp_path)
     rename(path, {"Queue": "Queuing", "Running": "run-ning"}, since=NOON)
@@ -61,7 +61,7 @@ def test_status_and_doctor_name_it_and_since_when(tmp_path: Path) -> None:
         found = look_at_record(record, Config(), end.replace(tzinfo=UTC), scheduled=None)
         (told,) = [finding for finding in found if finding.what == "statuses"]
     assert "warning" == told.severity
-    assert "p a: jobs are in statuses that no document names: Queuing (since 2026-01-09 12:00Z)" == told.told
+    assert "p a: jobs are in statuses that no document names: Queuing (first seen 2026-01-09 12:00Z)" == told.told
 
 
 @pytest.mark.parametrize("question", ["waits", "failures", "flows", "coverage"])
