@@ -135,7 +135,7 @@ def without_parts(members: Sequence[Member]) -> tuple[Sequence[Member], str]:
     others = [member for member in members if not member.logical]
     if not (parts and others):
         return members, ""
-    text = mark("note", "logical pools are left out, since their jobs may be counted in their parents too: {names}")
+    text = mark("note", "the sum lacks logical pools, whose parents may count their jobs too: {names}")
     return others, text.format(names=", ".join(sorted(parts)))
 
 

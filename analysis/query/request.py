@@ -110,7 +110,7 @@ class Request:
         try:
             if isinstance(share, str):
                 share = float(share.removesuffix("%")) / (100 if share.endswith("%") else 1)
-            if not isinstance(share, int | float) or not 0 <= share <= 1:
+            if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
                 raise ValueError
         except ValueError:
             raise RequestRefused(f"{self.share!r} is no share: take 10% or 0.1") from None

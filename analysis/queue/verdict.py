@@ -15,6 +15,7 @@ OVER: Final = mark("note", "over")
 MAY_BE_OVER: Final = mark("note", "may be over")
 WITHIN: Final = mark("note", "within")
 UNJUDGED: Final = mark("note", "cannot be judged")
+LITTLE: Final = mark("note", "less than half of it was observed")
 COLUMNS: Final = ("verdict", "reason", "judged_from")
 
 
@@ -71,7 +72,7 @@ def judge(said: Columns, coverage: Floats, ends: Ints, last: int, limit: int, sh
 
 def _reason(seen: bool, censored: float, arrivals: float, waiting: float, most: float) -> str:
     if not seen:
-        return mark("note", "less than half of it was observed")
+        return LITTLE
     if censored > 0:
         still = mark("note", "{left:.0f} of {of:.0f} jobs still waited at the end")
         return still.format(left=censored, of=arrivals)

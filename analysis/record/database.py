@@ -99,6 +99,11 @@ class Record:
         with self._opened() as connection:
             return query.attempts(connection, selection)
 
+    def unlisted(self, selection: Selection) -> list[str]:
+        """Return the projects of a selection of which no pool was ever asked, since listing them failed."""
+        with self._opened() as connection:
+            return query.unlisted(connection, selection)
+
     @contextmanager
     def _opened(self) -> Iterator[OpenRecord]:
         if not self.database.exists() and not waiting(self.spool):

@@ -103,6 +103,16 @@ def attempts(
     ]
 
 
+def unlisted(connection: OpenRecord, selection: Selection) -> list[str]:
+    """Return the projects without an attempt, see `record.Record.unlisted`."""
+    projects = connection.execute(
+        f"""SELECT DISTINCT project FROM discoveries WHERE outcome <> 'ok' AND {IN_SPAN}
+        AND project NOT IN (SELECT project FROM scrapes) ORDER BY project""",
+        selection.span,
+    ).fetchall()
+    return [project for (project,) in projects if matches(selection.projects, project)]
+
+
 def read(connection: OpenRecord, chosen: list[Chosen], selection: Selection) -> tuple[list[Pool], list[Series]]:
     """Read the slots and series of some pools."""
     # From one thread rows come in the order of the file: to bring them into it costs more than a second one gains.

@@ -55,9 +55,16 @@ class Report:
     pools: dict[str, pd.DataFrame] = field(default_factory=dict)
     """Likewise of each pool: whole, windows, failures, flows, coverage, seen; load, plan and forecast where no types
     were chosen."""
+    unlisted: list[str] = field(default_factory=list)
+    """Projects without any attempt, since their pools could not be listed."""
     attempts: pd.DataFrame = field(default_factory=pd.DataFrame)
     found: list[Finding] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
+
+    @property
+    def waits_failed(self) -> bool:
+        """Whether there are no waits because their estimate failed, and not for want of observations."""
+        return "whole" not in self.series and any(failure.section == "whole" for failure in self.failed)
 
     @cached_property
     def series_keys(self) -> list[tuple[Any, ...]]:
@@ -100,12 +107,14 @@ def gather(
         last = record.last_slot()
     except NothingObserved:
         report = Report(request, None, None, 0.0)
-        report.attempts = frames.attempts(record, replace(request, since=None, until=None).selection(None))
+        everything = replace(request, since=None, until=None).selection(None)
+        report.attempts, report.unlisted = frames.attempts(record, everything), record.unlisted(everything)
         return report
     start, end = request.span(last)
     start, end = start.replace(tzinfo=UTC), end.replace(tzinfo=UTC)
     report = Report(request, start, end, 0.0)
-    report.attempts = frames.attempts(record, request.selection(last))
+    selection = request.selection(last)
+    report.attempts, report.unlisted = frames.attempts(record, selection), record.unlisted(selection)
     # Of a record that grows meanwhile every reading takes the same part.
     request = replace(request, since=start, until=end)
     by_series = replace(request, by="pool,type")

@@ -1,4 +1,4 @@
-"""Who passes the limit on waits, and of whom that cannot be judged: for a report's words and its exit code."""
+"""Which series pass the limit on waits, and which cannot be judged: for a report's words and its exit code."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,68 +7,84 @@ from typing import Final
 import pandas as pd
 
 from analysis.notes import mark
-from analysis.queue.verdict import OVER, UNJUDGED
+from analysis.queue.floor import LEAST
+from analysis.queue.verdict import LITTLE, OVER, UNJUDGED
 from analysis.report.gather import POOL, SERIES, Report, part
 from analysis.text.language import _, translated
 from analysis.text.units import isolated, named
 
 NOTHING_OBSERVED: Final = mark("note", "nothing was observed")
+NEVER_LISTED: Final = mark("note", "its pools could not be listed")
 NOT_ESTIMATED: Final = mark("note", "the estimate failed")
 
 
 @dataclass(frozen=True)
 class Unjudged:
-    """A series, or a pool of which nothing was observed."""
+    """A series that cannot be judged, or a pool or project without any series."""
 
-    who: str
+    name: str
     reason: str
     """In English, see `language.translated`."""
-    judged_from: pd.Timestamp | None
-    waiting: int
+    judged_from: pd.Timestamp | None = None
+    waiting: int = 0
     """How many jobs wait at the end; 0 where that is not known."""
 
 
-def name_of(row: pd.Series) -> str:
-    """Return what a series is called."""
-    return f"{named(row)} · {isolated(row['type'])}"
-
-
-def above(report: Report) -> list[pd.Series]:
-    """Return the series of which more jobs than may waited too long: in every order of service, or by the point."""
+def above(report: Report) -> list[str]:
+    """Return pool and type of each series that is over the limit: in every order of service, or by its point."""
     if "whole" not in report.series:
         return []
     whole = report.series["whole"]
-    chosen = whole[(whole["verdict"] == OVER) | (whole["over_slo"] > report.request.allowed)]
-    return [row for _place, row in chosen.iterrows()]
+    over = whole[(whole["verdict"] == OVER) | (whole["over_slo"] > report.request.allowed)]
+    return [f"{row['pool']} {row['type']}" for _place, row in over.iterrows()]
 
 
 def unjudged(report: Report) -> list[Unjudged]:
-    """Return of whom it cannot be judged whether too many jobs waited too long, those with the most waiting first."""
-    return sorted(_unjudged(report), key=lambda each: -each.waiting)
+    """Return all that cannot be judged: a report without any has judged everything that it is about."""
+    return [*unjudged_series(report), *unjudged_pools(report)]
 
 
-def _unjudged(report: Report) -> Iterator[Unjudged]:
-    whole, flows = report.series.get("whole"), report.series.get("flows")
-    for _place, row in () if whole is None else whole[whole["verdict"] == UNJUDGED].iterrows():
-        flow = part(flows, SERIES, tuple(row[list(SERIES)]))
-        waiting = 0.0 if flow is None else flow["queue_end"].iloc[-1]
-        from_ = None if pd.isna(row["judged_from"]) else row["judged_from"]
-        yield Unjudged(name_of(row), row["reason"], from_, 0 if pd.isna(waiting) else int(waiting))
-    failed = any(each.section == "whole" for each in report.failed)
-    for _key, attempts in report.attempts.groupby(list(POOL), sort=False):
-        # One that answered and has no series has no jobs.
-        reason = NOT_ESTIMATED if failed else "" if (attempts["outcome"] == "ok").any() else NOTHING_OBSERVED
-        if reason:
-            yield Unjudged(named(attempts.iloc[0]), reason, None, 0)
+def unjudged_series(report: Report) -> list[Unjudged]:
+    """Return the series that cannot be judged, those with the most jobs waiting first."""
+    if "whole" not in report.series:
+        return []
+    whole = report.series["whole"]
+    series = [_series(report, row) for _place, row in whole[whole["verdict"] == UNJUDGED].iterrows()]
+    return sorted(series, key=lambda one: -one.waiting)
 
 
-def sentence(found: Unjudged) -> str:
-    """Say of whom it cannot be judged, why, and from when on it can."""
-    text = (
-        _("{who}: {reason}") if found.judged_from is None else _("{who}: {reason}; it can be judged from {instant} on")
-    )
-    return text.format(
-        who=found.who,
-        reason=translated(found.reason),
-        instant=f"{found.judged_from:%Y-%m-%d %H:%M}" if found.judged_from else "",
-    )
+def _series(report: Report, row: pd.Series) -> Unjudged:
+    flows = part(report.series.get("flows"), SERIES, tuple(row[list(SERIES)]))
+    waiting = float("nan") if flows is None else flows["queue_end"].iloc[-1]
+    judged_from = None if pd.isna(row["judged_from"]) else row["judged_from"]
+    name = f"{named(row)} · {isolated(row['type'])}"
+    return Unjudged(name, row["reason"], judged_from, 0 if pd.isna(waiting) else int(waiting))
+
+
+def unjudged_pools(report: Report) -> Iterator[Unjudged]:
+    """Return the pools and projects of which there is no series, though there may be jobs."""
+    whole = report.series.get("whole")
+    judged = set() if whole is None else set(whole[list(POOL)].itertuples(index=False, name=None))
+    for key, attempts in report.attempts.groupby(list(POOL), sort=False):
+        if key in judged:
+            continue
+        answers = attempts.loc[attempts["outcome"] == "ok", "attempts"].sum()
+        name = named(attempts.iloc[0])
+        if report.waits_failed:
+            yield Unjudged(name, NOT_ESTIMATED)
+        # A pool that answered, and has no series, has no jobs.
+        elif answers < LEAST * attempts["attempts"].sum():
+            yield Unjudged(name, LITTLE if answers else NOTHING_OBSERVED)
+    for project in report.unlisted:
+        yield Unjudged(project, NEVER_LISTED)
+    if report.attempts.empty and not report.unlisted:
+        yield Unjudged(_("the record"), NOTHING_OBSERVED)
+
+
+def sentence(one: Unjudged) -> str:
+    """Say why something cannot be judged, and from when on it can."""
+    reason = translated(one.reason)
+    if one.judged_from is None:
+        return _("{who}: {reason}").format(who=one.name, reason=reason)
+    text = _("{who}: {reason}; it can be judged from {instant} on")
+    return text.format(who=one.name, reason=reason, instant=f"{one.judged_from:%Y-%m-%d %H:%M}")

@@ -1,12 +1,12 @@
 """What a report says first: what it is about, and how it stands, in a line or two each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Final
 
-from analysis.queue.verdict import MAY_BE_OVER
-from analysis.report.gather import SERIES, Report
-from analysis.report.limit import sentence, unjudged
+from analysis.queue.verdict import MAY_BE_OVER, WITHIN
+from analysis.report.gather import Report
+from analysis.report.limit import Unjudged, sentence, unjudged_pools, unjudged_series
 from analysis.report.tables import limit_of
 from analysis.text.language import _, plural
 from analysis.text.units import duration, percent
@@ -25,7 +25,7 @@ def period(report: Report) -> list[str]:
     start, end = (f"{instant.astimezone(zone):%Y-%m-%d %H:%M}" for instant in (report.start, report.end))
     said = [_("From {start} to {end} ({zone}).").format(start=start, end=end, zone=zone)]
     if "whole" not in report.series:
-        return [*said, _("Nothing was observed in this period.")]
+        return said if report.waits_failed else [*said, _("Nothing was observed in this period.")]
     whole = report.series["whole"]
     first = whole["window_start"].min()
     if first > report.start + timedelta(seconds=2 * report.interval):
@@ -49,7 +49,8 @@ def period(report: Report) -> list[str]:
 def summary(report: Report) -> list[str]:
     """Say in a line or two how it stands, before any finding."""
     if "whole" not in report.series:
-        return [_("There are no figures: nothing was observed. What was tried is below.")]
+        nothing = _("There are no figures: nothing was observed. What was tried is below.")
+        return [_("The waits could not be estimated.") if report.waits_failed else nothing]
     number_of = len(report.series_keys)
     said = [*_worse(report, number_of), *_limit(report, number_of)]
     told = plural("{n} series was looked at.", "{n} series were looked at.", number_of).format(n=number_of)
@@ -76,8 +77,8 @@ def _worse(report: Report, number_of: int) -> Iterator[str]:
     if "compare" not in report.series:
         yield _("Whether anything became worse cannot be judged.")
         return
-    known = report.series["compare"].dropna(subset=["difference"])
-    left = number_of - len(known[list(SERIES)].drop_duplicates())
+    compare = report.series["compare"]
+    left = number_of - int((compare["measure"].eq("wait") & compare["difference"].notna()).sum())
     if not left:
         yield _("Nothing is sure to have become worse.")
     elif left == number_of:
@@ -88,37 +89,35 @@ def _worse(report: Report, number_of: int) -> Iterator[str]:
 
 
 def _limit(report: Report, number_of: int) -> Iterator[str]:
-    """Say who passes the limit, and of whom that cannot be judged; of all series only where all are judged."""
+    """Say how many series pass the limit or may, and what cannot be judged; of all series only where all are judged."""
     limit = limit_of(report)
     if limit is None:
         yield _("No limit on waits was given: with --slo 15m it is told who passes it.")
         return
-    share, told = percent(report.request.allowed), any(found.kind == "limit" for found in report.found)
-    left = unjudged(report)
-    if left:
-        text = plural(
-            "{n} of {all} series cannot be judged by the limit: {what}.",
-            "{n} of {all} series cannot be judged by the limit: {what}.",
-            len(left),
-        )
-        names = "; ".join(map(sentence, left[:NAMED]))
-        yield text.format(n=len(left), all=max(number_of, len(left)), what=names + (" …" if left[NAMED:] else ""))
-        waiting = [each for each in left if each.waiting]
-        if waiting:
-            text = plural("{n} job waits in {who}.", "{n} jobs wait in {who}.", waiting[0].waiting)
-            yield from (text.format(n=f"{each.waiting:,}", who=each.who) for each in waiting[:NAMED])
-        if not told and len(left) < number_of:
-            text = _("Of the others in none more than {share} of the jobs waited longer than {limit}.")
-            yield text.format(share=share, limit=duration(limit))
-    elif not told:
-        text = _("In no series did more than {share} of the jobs wait longer than {limit}.")
-        yield text.format(share=share, limit=duration(limit))
-    verdicts = report.series["whole"]
-    close = verdicts[(verdicts["verdict"] == MAY_BE_OVER) & ~(verdicts["over_slo"] > report.request.allowed)]
-    if len(close):
-        text = plural(
-            "Of {n} other series it may be more than {share}, in another order of service.",
-            "Of {n} other series it may be more than {share}, in another order of service.",
-            len(close),
-        )
-        yield text.format(n=len(close), share=share)
+    series, pools = unjudged_series(report), list(unjudged_pools(report))
+    if series:
+        text = _("{n} of {all} series cannot be judged by the limit: {what}.")
+        yield text.format(n=len(series), all=number_of, what=_first(series))
+    for one in series[:NAMED]:
+        if one.waiting:
+            text = plural("{n} job waits in {who}.", "{n} jobs wait in {who}.", one.waiting)
+            yield text.format(n=f"{one.waiting:,}", who=one.name)
+    if pools:
+        yield _("Nothing can be judged of {what}.").format(what=_first(pools))
+    whole = report.series["whole"]
+    within = int((whole["verdict"] == WITHIN).sum())
+    # By its point a series is a finding, which is told of.
+    may_be_over = int(((whole["verdict"] == MAY_BE_OVER) & ~(whole["over_slo"] > report.request.allowed)).sum())
+    said = {"share": percent(report.request.allowed), "limit": duration(limit), "all": number_of}
+    if within == number_of and not pools:
+        yield _("In no series did more than {share} of the jobs wait longer than {limit}.").format(**said)
+    elif within:
+        text = _("In {n} of {all} series no more than {share} of the jobs waited longer than {limit}.")
+        yield text.format(n=within, **said)
+    if may_be_over:
+        text = _("In {n} of {all} series it may be more than {share}, in another order of service.")
+        yield text.format(n=may_be_over, **said)
+
+
+def _first(left: Sequence[Unjudged]) -> str:
+    return "; ".join(map(sentence, left[:NAMED])) + (" …" if left[NAMED:] else "")

@@ -96,9 +96,8 @@ def write_report(
     files = publish(out, name, made)
     removed = remove_older(out, keep) if keep is not None else []
     judged = fail_above is not None
-    passing = [f"{row['pool']} {row['type']}" for row in above(report)] if judged else []
-    left = unjudged(report) if judged else []
-    return Written(files, removed, report.failed, passing, left, boxes=any(map(_in_boxes, made)))
+    over, open_ = (above(report), unjudged(report)) if judged else ([], [])
+    return Written(files, removed, report.failed, over, open_, boxes=any(map(_in_boxes, made)))
 
 
 def _in_boxes(page: Page) -> bool:

@@ -24,9 +24,12 @@ def _waits(row: pd.Series) -> Cells:
 
 def judged(row: pd.Series) -> str:
     """Say the share over the limit with its bounds and its verdict: 12% (9%-15%) may be over."""
-    if pd.isna(row["over_slo"]) and row["verdict"] == UNJUDGED:
+    verdict = row.get("verdict")
+    if pd.isna(row["over_slo"]) and verdict == UNJUDGED:
         return UNJUDGED
-    return f"{share_with_bounds(row, 'over_slo')} {said(row['verdict'])}"
+    # Of an answer that was joined to others some rows may have none.
+    share = share_with_bounds(row, "over_slo")
+    return f"{share} {verdict}" if isinstance(verdict, str) else share
 
 
 def _distribution(row: pd.Series) -> Cells:

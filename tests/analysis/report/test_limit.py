@@ -1,5 +1,6 @@
 """Verdicts on a limit: over, may be over, within, cannot be judged; in frames, tables, reports and exit codes alike."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -9,8 +10,14 @@ import pytest
 
 from analysis import History
 from analysis.errors import RequestRefused
+from analysis.query import questions
+from analysis.query.request import Request
+from analysis.record.database import Record
 from analysis.record.series import Series
+from analysis.report.gather import gather
+from analysis.report.summary import summary
 from analysis.text.terminal import table
+from analysis.windows import Columns, Windows
 from tests.recorded import MONDAY, observed, record_of
 from tests.reported import content, empty_record, only, write
 
@@ -107,7 +114,7 @@ def test_a_series_that_is_over_counts_before_one_that_cannot_be_judged(tmp_path:
     for name, pools in records.items():
         codes[name] = write(record_of(tmp_path / name, pools), tmp_path / name / "out", *words)
     assert {"both": 9, "open": 10, "fine": 0} == codes
-    assert "Of the others in none more than 10%" in only(tmp_path / "open/out", "md")
+    assert "In 1 of 2 series no more than 10%" in only(tmp_path / "open/out", "md")
     assert "In no series did more than 10%" in only(tmp_path / "fine/out", "md")
 
 
@@ -123,21 +130,127 @@ def test_half_of_a_window_has_to_be_seen(tmp_path: Path) -> None:
     assert pd.isna(row["judged_from"])
 
 
-def test_a_pool_without_jobs_is_within_and_one_without_answers_cannot_be_judged(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+WORDS = ("--slo", "15m", "--format", "md", "--fail-above", "10%")
+
+
+def judged(database: Path) -> tuple[int, str]:
+    """Write a report with a limit; return the exit code and what matters in it."""
+    out = database.parent / "out"
+    code = write(database, out, *WORDS)
+    return code, only(out, "md").partition("## What matters")[2].partition("##")[0]
+
+
+def ask_in_vain(database: Path, pool: str, outcome: str = "timeout") -> None:
+    """Let another pool be asked whenever the first one was; an answer that it has no jobs is the outcome ok."""
+    with duckdb.connect(str(database)) as connection:
+        connection.execute(
+            "INSERT INTO scrapes BY NAME SELECT DISTINCT ON (slot) * REPLACE (? AS pool, ? AS outcome, 0 AS total)"
+            " FROM scrapes ORDER BY slot",
+            [pool, outcome],
+        )
+
+
+def test_a_pool_without_jobs_is_within(tmp_path: Path) -> None:
+    """Whether it lists a type that has none, or nothing at all: where nobody came nobody waited too long."""
+    database = record_of(tmp_path, {("p", "a"): {"train": jobs([], 300)}})
+    assert "within" == History(database).waits(every="all", slo="15m")["verdict"].iloc[0]
+    ask_in_vain(database, "empty", "ok")
+    code, matters = judged(database)
+    assert 0 == code
+    assert "In no series did more than 10%" in matters
+
+
+def test_a_pool_that_never_answers_cannot_be_judged(tmp_path: Path) -> None:
+    """It is no series: the one that was judged is told of beside it."""
+    database = record_of(tmp_path, {("p", "a"): {"train": jobs([60.0] * 60, 300)}})
+    ask_in_vain(database, "dead")
+    code, matters = judged(database)
+    assert 10 == code
+    assert "Nothing can be judged of dead: nothing was observed." in matters
+    assert "In 1 of 1 series no more than 10% of the jobs waited longer than 15 min." in matters
+    assert "In no series" not in matters
+
+
+def test_one_empty_answer_of_many_attempts_is_no_empty_pool(tmp_path: Path) -> None:
+    """Less than half of it was observed, as of any series."""
+    database = record_of(tmp_path, {("p", "a"): {"train": jobs([60.0] * 60, 300)}})
+    ask_in_vain(database, "dark")
+    with duckdb.connect(str(database)) as connection:
+        connection.execute(
+            "UPDATE scrapes SET outcome = 'ok'"
+            " WHERE pool = 'dark' AND slot = (SELECT min(slot) + INTERVAL 1 MINUTE FROM scrapes)"
+        )
+    code, matters = judged(database)
+    assert 10 == code
+    assert "Nothing can be judged of dark: less than half of it was observed." in matters
+
+
+@pytest.mark.parametrize("failed", [0, 9])
+def test_a_record_without_answers_cannot_be_judged(
+    tmp_path: Path, failed: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Where nobody came nobody waited too long; where nothing was seen nobody knows."""
-    quiet = record_of(tmp_path / "quiet", {("p", "a"): {"train": jobs([], 300)}})
-    words = ("--slo", "15m", "--format", "md", "--fail-above", "10%")
-    assert "within" == History(quiet).waits(every="all", slo="15m")["verdict"].iloc[0]
-    assert 0 == write(quiet, tmp_path / "quiet/out", *words)
-    with duckdb.connect(str(quiet)) as connection:
-        # Another pool answers that it has no jobs at all.
-        connection.execute("INSERT INTO scrapes BY NAME SELECT * REPLACE ('b' AS pool, 0 AS total) FROM scrapes")
-    assert 0 == write(quiet, tmp_path / "quiet/again", *words)
-    (tmp_path / "dark").mkdir()
-    assert 10 == write(empty_record(tmp_path / "dark", failed=9), tmp_path / "dark/out", *words)
-    assert "cannot be judged: a: nothing was observed" in capsys.readouterr().err
+    """Whether its pools were asked in vain or nothing was asked at all."""
+    assert 10 == judged(empty_record(tmp_path, failed=failed))[0]
+    assert f"cannot be judged: {'a' if failed else 'the record'}: nothing was observed" in capsys.readouterr().err
+
+
+def test_a_project_whose_pools_were_never_listed_cannot_be_judged(tmp_path: Path) -> None:
+    """No pool of it was ever asked, so that no attempt tells of it."""
+    database = record_of(tmp_path, {("p", "a"): {"train": jobs([60.0] * 60, 300)}})
+    with duckdb.connect(str(database)) as connection:
+        connection.execute(
+            "INSERT INTO discoveries (run, project, workspace, page, slot, outcome)"
+            " SELECT slot, 'hidden', '0', 0, slot, 'forbidden' FROM scrapes"
+        )
+    code, matters = judged(database)
+    assert 10 == code
+    assert "Nothing can be judged of hidden: its pools could not be listed." in matters
+
+
+def test_what_may_be_over_is_not_said_to_be_within(tmp_path: Path) -> None:
+    """One series is within, of the other the upper bound alone is above: each is told as what it is."""
+    mixed = [60.0, 1700.0] * 6 + [60.0] * 120
+    series = {"train": jobs([60.0] * 60, 300), "infer": jobs(mixed, 300)}
+    database = record_of(tmp_path, {("p", "a"): series})
+    frame = History(database).waits(every="all", slo="15m").set_index("type")
+    assert ["may be over", "within"] == frame["verdict"].loc[["infer", "train"]].tolist()
+    assert frame["over_slo"].loc["infer"] <= 0.1
+    code, matters = judged(database)
+    assert 0 == code
+    assert "In 1 of 2 series no more than 10% of the jobs waited longer than 15 min." in matters
+    assert "In 1 of 2 series it may be more than 10%, in another order of service." in matters
+    assert "In no series" not in matters
+
+
+@pytest.mark.parametrize(
+    ("measure", "sentence"),
+    [
+        ("arrivals", "Whether anything became worse cannot be judged."),
+        ("wait", "Nothing is sure to have become worse."),
+    ],
+)
+def test_worse_is_said_of_waits_that_are_known(tmp_path: Path, measure: str, sentence: str) -> None:
+    """Of a series of which arrivals alone can be compared nothing is said to be no worse."""
+    database = record_of(tmp_path, {("p", "a"): {"train": jobs([60.0] * 60, 300)}})
+    report = gather(Record(database), Request(since="30d", slo="15m"))
+    compare = report.series["compare"]
+    assert compare["difference"].isna().all()
+    compare.loc[compare["measure"] == measure, "difference"] = 0.0
+    assert sentence in summary(report)
+
+
+def test_pools_whose_estimate_fails_leave_the_series_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part of the report could not be made: that is what the exit code says."""
+    database = record_of(tmp_path, {("p", "a"): {"train": jobs([60.0] * 60, 300)}})
+    waits = questions.KINDS["waits"]
+
+    def of_series(question: questions.Question, windows: Windows) -> Columns:
+        if question.request.by == "pool":
+            raise ZeroDivisionError("made to fail")
+        return waits.conclude(question, windows)
+
+    monkeypatch.setitem(questions.KINDS, "waits", replace(waits, conclude=of_series))
+    assert 8 == judged(database)[0]
 
 
 def test_an_estimate_that_fails_judges_nobody(
