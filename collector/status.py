@@ -34,7 +34,7 @@ class PoolStatus:
     odd_week: dict[str, int]
     """Slots in which a type's counts left their course and came back, or may have, by kind, see `odd.Run`."""
     undocumented: dict[str, datetime]
-    """Statuses that no document names, in which jobs were in the last week, with the slot at which each was first seen."""
+    """Statuses that no document names, in which jobs were in the last week, with the slot that first had each."""
     polled: bool
     """Whether its project is configured, and the newest poll of it still asked for this pool."""
 

@@ -18,6 +18,7 @@ from collector.cli import Context
 from collector.record.schema import migrate
 from tests.polling import poolscope
 from tests.recorded import MONDAY, observed
+from tests.simulated import fifo
 
 DAY = 86_400
 HOSTILE = (
@@ -36,11 +37,7 @@ def queue(seed: int, days: int = 70, changed: int | None = None, load: float = 0
     came = np.sort(draw.uniform(0, (days - 0.25) * DAY, 60 * days))
     later = came >= (days + 1 if changed is None else changed) * DAY
     lasts = draw.exponential(load * 2880.0 * np.where(later, 2.0, 1.0))
-    free, started = np.zeros(2), np.empty(len(came))
-    for job in range(len(came)):
-        server = int(free.argmin())
-        started[job] = max(came[job], free[server])
-        free[server] = started[job] + lasts[job]
+    started = fifo(came, lasts, 2)
     outcomes = np.where(draw.random(len(came)) < np.where(later, 0.5, 0.1), "Failed", "Completed").tolist()
     slots = np.arange(0, days * DAY + 1, step)
     return observed(slots + MONDAY, came + MONDAY, started + MONDAY, started + lasts + MONDAY, outcomes)

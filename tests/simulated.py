@@ -104,6 +104,12 @@ def starts_of(work: Work, servers: int, *, backfill: bool) -> Floats:
     return _starts(work.came, work.size, work.run, work.urgent, servers, backfill)
 
 
+def fifo(came: Floats, run: Floats, servers: int) -> Floats:
+    """Return when each of some jobs of one server starts, the oldest first; times in seconds."""
+    nothing = np.zeros(len(came), np.int64)
+    return starts_of(Work(came, nothing + 1, run, nothing), servers, backfill=False)
+
+
 @numba.njit(cache=True)
 def _starts(came: Floats, size: Ints, run: Floats, urgent: Ints, servers: int, backfill: bool) -> Floats:
     n = len(came)

@@ -1,8 +1,9 @@
 """Whether more jobs waited too long than may: one of four verdicts, for every reader."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.arrays import Floats, Ints
 from analysis.notes import TOO_SHORT, mark
@@ -19,15 +20,21 @@ LITTLE: Final = mark("note", "less than half of it was observed")
 COLUMNS: Final = ("verdict", "reason", "judged_from")
 
 
-def judge(said: Columns, coverage: Floats, ends: Ints, last: int, limit: int, share: float) -> Columns:
-    """Judge each window.
+def compare(point: Floats, low: Floats, high: Floats, limit: float) -> NDArray[Any]:
+    """Compare estimates with a limit: the verdict of each, of arrays of one length.
 
-    Over: for every order of service more waited longer than the limit. May be over: in the assumed order, or in another
-    one. Within: in none. Else there is no point, and the bounds leave both open.
+    Over: the lower bound is above it. Within: the upper bound is not. May be over: there is a point, and the limit lies
+    between the bounds. Else it cannot be judged. NaN is a point or bound that is not known.
+    """
+    return np.select([low > limit, high <= limit, ~np.isnan(point)], [OVER, WITHIN, MAY_BE_OVER], UNJUDGED)
+
+
+def judge(waits: Columns, coverage: Floats, ends: Ints, last: int, limit: int, share: float) -> Columns:
+    """Judge the share of the jobs that waited longer than a limit, of each window.
 
     Parameters
     ----------
-    said
+    waits
         The columns of `waits.estimate`, after the floor.
     coverage
         Of each window, in [0, 1].
@@ -43,39 +50,38 @@ def judge(said: Columns, coverage: Floats, ends: Ints, last: int, limit: int, sh
     Returns
     -------
     dict
-        ``verdict``; where that is `UNJUDGED` the ``reason``, and ``judged_from``: from when on (in seconds) polls that
-        go on can tell, NaN where none can.
+        ``verdict``, see `compare`; where a window cannot be judged the ``reason``, and ``judged_from``: from when on
+        (in seconds) polls that go on can tell, NaN where none can.
     """
     n = len(ends)
-    if "over_slo" not in said:
-        unjudged = np.full(n, UNJUDGED, object)
-        return {"verdict": unjudged, "reason": np.full(n, TOO_SHORT, object), "judged_from": np.full(n, np.nan)}
-    value, low, high = (np.asarray(said[f"over_slo{end}"], float) for end in ("", "_low", "_high"))
+    if "over_slo" not in waits:
+        verdicts, reasons = np.full(n, UNJUDGED, object), np.full(n, TOO_SHORT, object)
+        return {"verdict": verdicts, "reason": reasons, "judged_from": np.full(n, np.nan)}
+    point, low, high = (np.asarray(waits[f"over_slo{bound}"], float) for bound in ("", "_low", "_high"))
     waiting, censored, arrivals, most = (
-        np.asarray(said[name], float) for name in ("waiting", "censored", "arrivals", "arrivals_high")
+        np.asarray(waits[name], float) for name in ("waiting", "censored", "arrivals", "arrivals_high")
     )
-    seen = enough(coverage)
-    # Where nobody came, those who came before tell nothing of it.
-    quiet = seen & (most == 0) & (waiting == 0)
-    verdicts = np.select(
-        [low > share, (high <= share) | quiet, ~np.isnan(value)], [OVER, WITHIN, MAY_BE_OVER], UNJUDGED
-    ).astype(object)
-    open_ = verdicts == UNJUDGED
-    reasons = [
-        _reason(*each) if unjudged else ""
-        for unjudged, *each in zip(open_, seen, censored, arrivals, waiting, most, strict=True)
-    ]
-    # Whoever still waits has passed the limit by then, or has left.
-    from_ = np.where(open_ & seen & (censored > 0) & (ends + limit > last), last + limit, np.nan)
-    return {"verdict": verdicts, "reason": np.array(reasons, object), "judged_from": from_}
+    observed = enough(coverage)
+    verdicts = compare(point, low, high, share).astype(object)
+    # Without arrivals there is no share. Where nobody waits either, nobody waited too long.
+    verdicts[observed & (most == 0) & (waiting == 0)] = WITHIN
+    unjudged = verdicts == UNJUDGED
+    reasons = np.full(n, "", object)
+    for window in np.flatnonzero(unjudged):
+        reasons[window] = _reason(
+            observed[window], censored[window], arrivals[window], waiting[window], none=most[window] == 0
+        )
+    # By then every job that waits now has left, or has waited for longer than the limit.
+    soon = unjudged & observed & (censored > 0) & (ends + limit > last)
+    return {"verdict": verdicts, "reason": reasons, "judged_from": np.where(soon, last + limit, np.nan)}
 
 
-def _reason(seen: bool, censored: float, arrivals: float, waiting: float, most: float) -> str:
-    if not seen:
+def _reason(observed: bool, censored: float, arrivals: float, waiting: float, *, none: bool) -> str:
+    if not observed:
         return LITTLE
     if censored > 0:
         still = mark("note", "{left:.0f} of {of:.0f} jobs still waited at the end")
         return still.format(left=censored, of=arrivals)
-    if most == 0 and waiting > 0:
+    if none and waiting > 0:
         return mark("note", "no arrivals, and {waiting:.0f} jobs that came before still wait").format(waiting=waiting)
     return mark("note", "what came of the jobs is not known")

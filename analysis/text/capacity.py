@@ -1,8 +1,10 @@
 """What a table of a terminal shows of how full pools are, of plans and of forecasts."""
 
+import numpy as np
 import pandas as pd
 
 from analysis.notes import amount
+from analysis.queue.verdict import compare
 from analysis.text.units import duration, number, percent, said, with_bounds
 
 
@@ -30,17 +32,12 @@ def load(row: pd.Series) -> dict[str, str]:
     }
 
 
-def reached(row: pd.Series, name: str) -> str:
-    """Say whether a target is reached: sure by the interval's upper end, no by its lower one."""
-    target = row["target_seconds"]
-    if pd.isna(target):
+def judged(row: pd.Series, name: str) -> str:
+    """Return the verdict on the target of a plan's wait; nothing where it has none."""
+    if pd.isna(row["target_seconds"]):
         return ""
-    if row[f"{name}_high_seconds"] <= target:
-        return "sure"
-    if row[f"{name}_low_seconds"] > target:
-        return "no"
-    point = row[f"{name}_seconds"]
-    return "open" if pd.isna(point) else "likely" if point <= target else "unlikely"
+    point, low, high = (np.array([row[f"{name}{bound}_seconds"]], float) for bound in ("", "_low", "_high"))
+    return str(compare(point, low, high, row["target_seconds"])[0])
 
 
 def plan(row: pd.Series) -> dict[str, str]:
@@ -54,7 +51,7 @@ def plan(row: pd.Series) -> dict[str, str]:
     cells["in use"] = percent(row["utilisation"])
     if pd.notna(row["cost_a_month"]):
         cells["a month"] = f"{row['cost_a_month']:,.0f}"
-    return cells if pd.isna(row["target_seconds"]) else cells | {"target": reached(row, row["quantile"])}
+    return cells if pd.isna(row["target_seconds"]) else cells | {"target": judged(row, row["quantile"])}
 
 
 def at_most(row: pd.Series, name: str) -> str:

@@ -118,7 +118,7 @@ class TokenAuth(Authentication):
         yield request
 
     async def _current(self) -> Token:
-        """Return the token that is used now; `redact` knows it from then on."""
+        """Return the token that is used now, which no text of the server may hold from then on."""
         kept = self._token = self._token or read_token(self._file, self._owner)
         if kept is not None:
             self._tokens.add(kept.value)

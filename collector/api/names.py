@@ -30,16 +30,16 @@ class Loop(asyncio.SelectorEventLoop):
         super().__init__()
         self._look_ups: dict[tuple[object, ...], tuple[float, asyncio.Future[Any]]] = {}
 
-    async def getaddrinfo(  # the base class's signature
+    async def getaddrinfo(
         self,
-        host: Any,  # noqa: ANN401
-        port: Any,  # noqa: ANN401
+        host: Any,  # noqa: ANN401 - as the base class has it
+        port: Any,  # noqa: ANN401 - likewise
         *,
         family: int = 0,
-        type: int = 0,  # noqa: A002
+        type: int = 0,  # noqa: A002 - likewise
         proto: int = 0,
         flags: int = 0,
-    ) -> Any:  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401 - likewise
         """Look a name up, or wait for whoever began with it less than half a minute ago."""
         question = (host, port, family, type, proto, flags)
         began, look_up = self._look_ups.get(question, (0.0, None))

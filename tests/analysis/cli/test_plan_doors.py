@@ -90,7 +90,7 @@ def test_what_a_terminal_shows_of_a_plan(database: Path, folder: Path) -> None:
     busy = told[told["pool"] == "busy"]
     assert "8 nodes" in busy["capacity"].tolist()
     assert "7 nodes*" in busy["capacity"].tolist()
-    assert {"no", "sure"} <= set(busy["target"])
+    assert {"over", "within"} <= set(busy["target"])
     roomy = told[told["pool"] != "busy"]
     assert roomy["capacity"].str.contains("jobs at once").all()
     assert roomy["mean wait"].str.startswith("at most").all()

@@ -9,6 +9,7 @@ import pytest
 from analysis import History
 from analysis.windows import DAY
 from tests.recorded import KEPT, MONDAY, observed, record_of
+from tests.simulated import fifo
 
 FIGURES = ("arrivals", "mean{}_seconds", "p50{}_seconds", "p90{}_seconds", "over_slo")
 
@@ -18,11 +19,7 @@ def history_of(folder: Path, seed: int, retention: float) -> History:
     draw = np.random.default_rng(seed)
     came = np.sort(draw.uniform(0, 14 * DAY, 900)) + MONDAY
     lasts = draw.exponential(draw.uniform(1200, 2600), len(came))
-    free, started = np.zeros(2), np.empty(len(came))
-    for job in range(len(came)):
-        server = int(free.argmin())
-        started[job] = max(came[job], free[server])
-        free[server] = started[job] + lasts[job]
+    started = fifo(came, lasts, 2)
     slots = MONDAY + np.arange(0, 14 * DAY + 1, 300)
     kept = slots[draw.random(len(slots)) > 0.03]
     return History(

@@ -20,6 +20,7 @@ from analysis.text.terminal import table
 from analysis.windows import Columns, Windows
 from tests.recorded import MONDAY, observed, record_of
 from tests.reported import content, empty_record, only, write
+from tests.simulated import fifo
 
 DAY = 86_400
 LIMIT = 900
@@ -273,11 +274,7 @@ def test_what_is_judged_is_true(tmp_path: Path, seed: int) -> None:
     draw = np.random.default_rng(seed)
     came = np.sort(draw.uniform(0, 3 * DAY, 180)) + MONDAY
     lasts = draw.exponential(draw.uniform(1500, 2500), len(came))
-    free, started = np.zeros(2), np.empty(len(came))
-    for job in range(len(came)):
-        server = int(free.argmin())
-        started[job] = max(came[job], free[server])
-        free[server] = started[job] + lasts[job]
+    started = fifo(came, lasts, 2)
     series = observed(MONDAY + np.arange(0, 3 * DAY + 1, 300), came, started, started + lasts)
     history = History(record_of(tmp_path, {("p", "a"): {"train": series}}))
     verdicts = set()
