@@ -74,8 +74,7 @@ def classify(series: Series) -> Classes:
         return Classes(dict.fromkeys(ENDED, "silent"), None, ())
     falling = [status for status in ENDED if (np.diff(counts[status]) < 0).any()]
     rolling = [status for status in falling if _falls(counts[status]) > _deletions(counts[status])]
-    step = int(np.median(np.diff(series.slots)))
-    retention = find_retention(series.slots, [counts[status] for status in rolling], step) if rolling else None
+    retention = find_retention(series.slots, [counts[s] for s in rolling], _steps(series)) if rolling else None
     if retention is not None:
         # Where the others roll a few falls are no deletions.
         rolling = [s for s in falling if s in rolling or explains(series.slots, counts[s], retention)]
@@ -103,6 +102,13 @@ def classify(series: Series) -> Classes:
     if "capped" in by_status.values():
         notes.append(mark("note", "a ceiling hides what ends while it is reached"))
     return Classes(by_status, retention, tuple(notes))
+
+
+def _steps(series: Series) -> list[int]:
+    """Return how far apart slots are, in seconds: over the whole record as a rule, and in its stretches."""
+    intervals, times = np.unique(series.intervals, return_counts=True)
+    longest_first = intervals[np.argsort(-intervals * times)]
+    return list(dict.fromkeys([int(np.median(np.diff(series.slots))), *longest_first.tolist()]))
 
 
 def _falls(count: Ints) -> int:

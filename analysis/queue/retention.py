@@ -5,6 +5,7 @@ the retention. With R known, N(t) = E(t) + N(t - R) gives all of it, step by ste
 ended in the R before it is known, and that no number of ends is ever negative.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,7 +35,7 @@ class Ends:
     high: Floats
 
 
-def find_retention(slots: Ints, counts: list[Ints], step: int) -> int | None:
+def find_retention(slots: Ints, counts: list[Ints], steps: Iterable[int]) -> int | None:
     """Return the retention, in seconds, that explains the falls of terminal counts; None where none does.
 
     Parameters
@@ -43,25 +44,28 @@ def find_retention(slots: Ints, counts: list[Ints], step: int) -> int | None:
         Seconds.
     counts
         Of each status that is thought to roll.
-    step
-        The usual distance of the slots, in seconds.
+    steps
+        How far apart slots are in stretches of the record, in seconds. The first by which a retention is found counts:
+        what lies further apart than a step is not seen by it, and what is closer together is.
     """
     total: Ints = np.sum(counts, axis=0)
-    changes = _on_grid(slots, total, step)
-    echoes = {delay: _echo(changes, delay) for delay in _candidates(changes, step)}
-    for delay in sorted((delay for delay, echo in echoes.items() if echo >= ECHO), key=lambda delay: -echoes[delay]):
-        if explains(slots, total, delay * step):
-            return delay * step
+    for step in steps:
+        changes = _on_grid(slots, total, step)
+        echoes = {delay: _echo(changes, delay) for delay in _candidates(changes, step)}
+        likely = (delay for delay, echo in echoes.items() if echo >= ECHO)
+        for delay in sorted(likely, key=lambda delay: -echoes[delay]):
+            if explains(slots, total, delay * step):
+                return delay * step
     return None
 
 
 def _on_grid(slots: Ints, total: Ints, step: int) -> Floats:
-    """Return the change of a count in each interval of the usual length; NaN where there is a gap."""
-    length = np.diff(slots)
-    grid = (slots - slots[0]) // step
-    changes = np.full(int(grid[-1]) + 1, np.nan)
-    usual = (length == step) & ((slots[1:] - slots[0]) % step == 0)
-    changes[grid[1:][usual]] = np.diff(total)[usual]
+    """Return the change of a count in each step, counted from 1970; NaN where it has not a slot at either end."""
+    on = slots % step == 0
+    grid = slots[on] // step
+    changes = np.full(int(grid[-1] - grid[0]) + 1 if len(grid) else 1, np.nan)
+    whole = np.diff(grid) == 1
+    changes[(grid[1:] - grid[:1])[whole]] = np.diff(total[on])[whole]
     return changes
 
 

@@ -37,7 +37,7 @@ def _read_interval(_context: click.Context, _option: click.Parameter, text: str 
 @click.command("import")
 @click.argument("files", metavar="FILE...", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("--project", help="The project of all rows; by default the file's column project, else 'imported'.")
-@click.option("--interval", callback=_read_interval, metavar="5m", help="By default the slots' most frequent spacing.")
+@click.option("--interval", callback=_read_interval, metavar="5m", help="By default as far apart as slots are.")
 @click.pass_obj
 def command(context: Context, files: tuple[Path, ...], project: str | None, interval: timedelta | None) -> None:
     """Take in snapshots from files.
@@ -54,23 +54,25 @@ def command(context: Context, files: tuple[Path, ...], project: str | None, inte
             raise InputRefused(f"{file}: there is no such file")
     imported, found = _import(context, list(files), project, interval)
     names = ", ".join(str(file) for file in files)
+    usual, *others = map(say_duration, found)
+    apart = f"{usual}, in places every {' and '.join(others[:3])}" if others else usual
     skipped = f"; {imported.already:,} slots of pools were there already" if imported.already else ""
     say(
         "imported",
         f"{names}: {imported.rows:,} rows of {imported.pools:,} pools in {imported.slots:,} slots, "
-        f"one every {say_duration(found)}{skipped}",
+        f"one every {apart}{skipped}",
         files=[str(file) for file in files],
         rows=imported.rows,
         pools=imported.pools,
         slots=imported.slots,
         already=imported.already,
-        interval_seconds=int(found.total_seconds()),
+        interval_seconds=int(found[0].total_seconds()),
     )
 
 
 def _import(
     context: Context, files: list[Path], project: str | None, interval: timedelta | None
-) -> tuple[imports.Imported, timedelta]:
+) -> tuple[imports.Imported, list[timedelta]]:
     with imports.scratch_beside(context.config().paths.database) as scratch:
         # On disk and without the lock: however many rows there are, polls go on while they are read and checked.
         with connect(scratch, read_only=False) as record, progress(range(len(files)), "import") as numbers:
@@ -78,10 +80,10 @@ def _import(
             for number in numbers:
                 import_files.read(record, files, number, project)
             found = imports.check(record, files, interval)
-        return asyncio.run(_write(context, scratch, found)), found
+        return asyncio.run(_write(context, scratch)), found
 
 
-async def _write(context: Context, scratch: Path, interval: timedelta) -> imports.Imported:
+async def _write(context: Context, scratch: Path) -> imports.Imported:
     paths, clock = context.config().paths, context.clock
     async with writing_in_turn(paths.database, clock, POLL_SECONDS):
         # What waits in the spool is in the record too, and is not to be imported over.
@@ -95,4 +97,4 @@ async def _write(context: Context, scratch: Path, interval: timedelta) -> import
         drained.require_all(paths.database, "nothing was imported, try again")
         with await open_for_writing(paths.database, clock, WAIT_SECONDS) as record:
             record.execute(f"SET memory_limit = '{MEMORY}'")
-            return imports.write(record, scratch, naive(clock.now()), interval)
+            return imports.write(record, scratch, naive(clock.now()))

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 import duckdb
 
@@ -54,18 +55,32 @@ def scratch_beside(database: Path) -> Iterator[Path]:
         ) from None
 
 
-def check(record: Record, files: list[Path], interval: timedelta | None) -> timedelta:
-    """Check what the rows of `items` are to each other, and find the interval.
+# Where polls are lost at random most are still one interval apart. The spacings on one side of a slot tell it where so
+# many of them, from the shortest but for one stray poll, are alike.
+_BESIDE: Final = 24
+_FEW: Final = 12
+_SHORTEST: Final = 0.05
+_MOST: Final = 0.6
+
+
+def check(record: Record, files: list[Path], interval: timedelta | None) -> list[timedelta]:
+    """Check what the rows of `items` are to each other, and find the interval in force at each slot.
 
     Parameters
     ----------
     interval
-        Between slots; None takes the most frequent spacing of all distinct slots.
+        Between slots; None takes what the spacings beside a slot agree on, and where they do not the most frequent one
+        of all.
+
+    Returns
+    -------
+    list
+        The intervals, the most frequent first. Which is whose is in the table `intervals`: by project and slot.
 
     Raises
     ------
     InputRefused
-        When a row is there twice, a slot is not on the interval, or the slots do not tell one.
+        When a row is there twice, a slot is not on its interval, or the slots do not tell one.
     """
     # To list the places of every row takes ten times the memory of counting them.
     keys = "SELECT project, pool, type, slot FROM items GROUP BY ALL HAVING count(*) > 1"
@@ -82,16 +97,16 @@ def check(record: Record, files: list[Path], interval: timedelta | None) -> time
         raise InputRefused(
             f"{where(files[again], line_again)}: the same project, pool, type and slot as in {first}: {MEND}"
         )
-    found = interval or _spacing(record)
+    found = _find_intervals(record, interval)
     off = record.execute(
-        "SELECT file, line, slot FROM items WHERE epoch_us(slot) % $1 <> 0 ORDER BY ALL LIMIT 1",
-        [found // timedelta(microseconds=1)],
+        """SELECT file, line, slot, seconds FROM items JOIN intervals USING (project, slot)
+        WHERE epoch_us(slot) % (seconds * 1_000_000) <> 0 ORDER BY ALL LIMIT 1"""
     ).fetchall()
     if off:
-        file, line, slot = off[0]
+        file, line, slot, seconds = off[0]
         raise InputRefused(
             f"{where(files[file], line)}, column slot: {slot}Z is no multiple of the interval of"
-            f" {found.total_seconds():g} s, counted from 1970: name the right one with --interval"
+            f" {seconds} s, counted from 1970: name the right one with --interval"
         )
     large = record.execute(
         "SELECT min(file), min(line), sum(total) AS whole FROM items GROUP BY project, pool, slot"
@@ -103,7 +118,43 @@ def check(record: Record, files: list[Path], interval: timedelta | None) -> time
     return found
 
 
-def _spacing(record: Record) -> timedelta:
+def _find_intervals(record: Record, interval: timedelta | None) -> list[timedelta]:
+    record.execute(
+        """CREATE TABLE spacings AS
+        SELECT project, slot, epoch_us(slot) - epoch_us(lag(slot) OVER (PARTITION BY project ORDER BY slot)) AS spacing
+        FROM (SELECT DISTINCT project, slot FROM items)"""
+    )
+    usual = interval // timedelta(microseconds=1) if interval else _most_frequent(record)
+    record.execute(
+        f"""CREATE TABLE intervals AS
+        WITH beside AS (
+            SELECT *, quantile_disc(spacing, [{_SHORTEST}, {_MOST}]) OVER earlier AS earlier,
+                quantile_disc(spacing, [{_SHORTEST}, {_MOST}]) OVER later AS later,
+                count(*) OVER earlier > {_FEW} AS many_earlier, count(*) OVER later > {_FEW} AS many_later
+            FROM spacings WINDOW
+                earlier AS (PARTITION BY project ORDER BY slot ROWS BETWEEN {_BESIDE} PRECEDING AND CURRENT ROW),
+                later AS (PARTITION BY project ORDER BY slot ROWS BETWEEN CURRENT ROW AND {_BESIDE} FOLLOWING)
+        ), alike AS (
+            SELECT project, slot, spacing,
+                CASE WHEN many_earlier AND earlier[1] = earlier[2] THEN earlier[1] END AS earlier,
+                CASE WHEN many_later AND later[1] = later[2] THEN later[1] END AS later
+            FROM beside
+        ), told AS (
+            -- Where they differ it is the side on which spacings are as the slot's own.
+            SELECT project, slot, CASE WHEN spacing = later THEN later ELSE coalesce(earlier, later) END AS spacing
+            FROM alike
+        )
+        SELECT project, slot, CASE WHEN $2 AND spacing % 1_000_000 = 0 AND epoch_us(slot) % spacing = 0 THEN spacing
+            ELSE $1 END // 1_000_000 AS seconds
+        FROM told""",
+        [usual, interval is None],
+    )
+    found = record.execute("SELECT seconds FROM intervals GROUP BY ALL ORDER BY count(*) DESC, seconds").fetchall()
+    return [timedelta(seconds=seconds) for (seconds,) in found]
+
+
+def _most_frequent(record: Record) -> int:
+    """Return the most frequent spacing of the slots of all projects, in microseconds."""
     found = record.execute(
         """SELECT epoch_us(after) - epoch_us(slot) AS spacing FROM (
             SELECT slot, lead(slot) OVER (ORDER BY slot) AS after FROM (SELECT DISTINCT slot FROM items)
@@ -111,10 +162,10 @@ def _spacing(record: Record) -> timedelta:
     ).fetchall()
     if not found or found[0][0] % 1_000_000:
         raise InputRefused("the slots do not tell how far apart polls were: name it with --interval, such as 5m")
-    return timedelta(microseconds=found[0][0])
+    return int(found[0][0])
 
 
-def write(record: Record, scratch: Path, now: datetime, interval: timedelta) -> Imported:
+def write(record: Record, scratch: Path, now: datetime) -> Imported:
     """Write `items` into the tables, in one transaction; slots of pools that have their sample are left out.
 
     Parameters
@@ -137,7 +188,7 @@ def write(record: Record, scratch: Path, now: datetime, interval: timedelta) -> 
             ) USING (project, pool, slot)"""
         )
         record.begin()
-        imported = _write(record, now, interval)
+        imported = _write(record, now)
         record.commit()
         record.execute("CHECKPOINT")
     except duckdb.Error as error:
@@ -147,13 +198,12 @@ def write(record: Record, scratch: Path, now: datetime, interval: timedelta) -> 
     return imported
 
 
-def _write(record: Record, now: datetime, interval: timedelta) -> Imported:
-    common = [now, interval // timedelta(seconds=1)]
+def _write(record: Record, now: datetime) -> Imported:
     record.execute(
-        """INSERT INTO polls BY NAME SELECT $1 AS run, project, 'import' AS command, $3 AS version,
-            $2 AS interval_seconds, $1 AS ended_at, count(DISTINCT pool) AS pools
-        FROM given.fresh GROUP BY project""",
-        [*common, __version__],
+        """INSERT INTO polls BY NAME SELECT $1 AS run, project, 'import' AS command, $2 AS version,
+            mode(seconds) AS interval_seconds, $1 AS ended_at, count(DISTINCT pool) AS pools
+        FROM given.fresh JOIN given.intervals USING (project, slot) GROUP BY project""",
+        [now, __version__],
     )
     known = " + ".join(f'coalesce("{status}", 0)::BIGINT' for status in STATUSES)
     # A file's rows are taken as whole answers: the outer total is the sum of what it lists.
@@ -164,17 +214,17 @@ def _write(record: Record, now: datetime, interval: timedelta) -> Imported:
     # Few answers disagree: what is said of them is put together apart, as that takes the memory of a text for each.
     record.execute(
         """INSERT INTO scrapes BY NAME
-        SELECT $1 AS run, project, pool, slot, $2 AS interval_seconds, 'ok' AS outcome, answers.total, disagreement
+        SELECT $1 AS run, project, pool, slot, seconds AS interval_seconds, 'ok' AS outcome, answers.total, disagreement
         FROM (
             SELECT project, pool, slot, CASE WHEN bool_and(total IS NOT NULL) THEN sum(total) END AS total
             FROM summed GROUP BY project, pool, slot
-        ) answers LEFT JOIN (
+        ) answers JOIN given.intervals USING (project, slot) LEFT JOIN (
             SELECT project, pool, slot, left(string_agg(
                 type || ': total ' || total || ', its statuses sum to ' || known, '; ' ORDER BY file, line
             ), 1000) AS disagreement
             FROM summed WHERE total <> known GROUP BY project, pool, slot
         ) USING (project, pool, slot) ORDER BY project, pool, slot""",
-        common,
+        [now],
     )
     # Rows of one series side by side compress best.
     record.execute(

@@ -262,3 +262,11 @@ def test_the_commands_as_a_user_calls_them(tmp_path: Path) -> None:
     assert 0 == run("export", "--output", "out.parquet").returncode
     assert 0o600 == stat.S_IMODE((tmp_path / "out.parquet").stat().st_mode)
     assert 2 == run("export", "--output", "out.parquet", "--since", "soon").returncode
+
+
+def test_the_first_poll_that_is_missing_changes_no_interval(tmp_path: Path) -> None:
+    """Polls five minutes apart, of which the second is missing, or every second one for half an hour."""
+    minutes = [0, *range(10, 300, 5), *range(300, 330, 10), *range(330, 500, 5)]
+    lines = [f"{SLOT + timedelta(minutes=minute)}Z,a,x,3,1,2" for minute in minutes]
+    call(tmp_path, "import", csv(tmp_path, HEADER, *lines))
+    assert [(300,)] == rows(tmp_path, "SELECT DISTINCT interval_seconds FROM scrapes")
