@@ -72,7 +72,9 @@ def times(axes: Axes, frame: pd.DataFrame, *, labelled: bool = True, seen: bool 
     """Make x the time from the first window to the last, in their own zone, with the coverage below."""
     bounds = edges(frame)
     zone = frame["window_start"].dt.tz
-    axes.set_xlim(bounds[0], bounds[-1])
+    # A record of one slot has a window of no length: the time that its poll stands for is shown.
+    alone = frame["interval_seconds"].iloc[-1] / DAY if bounds[0] == bounds[-1] else 0
+    axes.set_xlim(bounds[0] - alone, bounds[-1])
     dates(axes, zone, 8)
     axes.tick_params(axis="x", pad=9, labelbottom=labelled)
     if labelled:

@@ -5,18 +5,29 @@ import re
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from matplotlib import pyplot as plt
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 from analysis import History, readable
 from analysis.cli.notebooks import shipped
 from analysis.errors import RequestRefused
 from tests.polling import GUARD_SECONDS, poolscope
-from tests.recorded import record_of
+from tests.recorded import MONDAY, record_of, series_of
 from tests.reported import queue, small_demo
 
 NOTEBOOKS = shipped()
 PUBLIC = {"analysis", "analysis.cli.notebooks", "analysis.figures.sheets", "matplotlib.pyplot"}
+
+
+class Shell(InteractiveShell):
+    """What runs cells in this process; figures are shown in no window."""
+
+    def enable_gui(self, gui: str | None = None) -> None:
+        """Do without."""
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +53,31 @@ def test_it_runs_from_first_to_last_cell(file: Path, demo: Path) -> None:
     kinds = {kind for cell in cells for output in cell.outputs for kind in output.get("data", {})}
     assert {"text/html", "image/png"} <= kinds
     assert [] == [output for cell in cells for output in cell.outputs if output.output_type == "stream"]
+
+
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
+@pytest.mark.parametrize("record", ["an hour", "one slot", "no queue", "nothing but a queue", "one pool", "one gap"])
+def test_it_runs_on_odd_records(file: Path, record: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On too little, on pools that never queue, or where nothing is told of a pool: every cell runs all the same."""
+    odd = {
+        "an hour": lambda: {"train": queue(2, days=1).within(MONDAY + 36_000, MONDAY + 39_600)},
+        "one slot": lambda: {"train": series_of([MONDAY], {"Queue": [3], "Running": [2]})},
+        "no queue": lambda: {"train": queue(3, days=8, step=1800, load=0.01)},
+        "nothing but a queue": lambda: {"train": series_of(MONDAY + 300 * np.arange(600), {"Queue": np.arange(600)})},
+        "one pool": lambda: {"train": queue(4, days=15, step=1800)},
+        "one gap": lambda: {"train": series_of([MONDAY, MONDAY + 3 * 86_400], {"Queue": [0, 4], "Completed": [0, 90]})},
+    }[record]()
+    database = record_of(tmp_path, {("p", "a"): odd})
+    monkeypatch.chdir(tmp_path)
+    shell = Shell(config=Config({"HistoryManager": {"enabled": False}}))
+    try:
+        for cell in json.loads(file.read_text(encoding="utf-8"))["cells"]:
+            if cell["cell_type"] == "code":
+                code = "".join(cell["source"]).replace("DATABASE = None", f"DATABASE = {str(database)!r}")
+                shell.run_cell(code).raise_error()
+        assert [database] == list(tmp_path.iterdir())
+    finally:
+        plt.close("all")
 
 
 @pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
