@@ -4,17 +4,20 @@ A file is read whole or not at all: every line is JSON of the columns' types, th
 many rows follow as it says, each of a known table. A file that a drain took away meanwhile is no damage.
 """
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Final
 
 import duckdb
 
 from collector.record.columns import COLUMNS, TABLES, create_table
 from collector.record.database import Record
-from collector.record.paths import pattern_of, text_of
-from collector.record.spool import FORMAT
+from collector.record.paths import pattern_of
+from collector.record.spool import FORMAT, SUFFIX
 
 HEADER: Final = {"table": "VARCHAR", "format": "INTEGER", "lines": "INTEGER"}
 ALL_COLUMNS: Final = {name: kind for columns in COLUMNS.values() for name, kind in columns.items()}
@@ -30,7 +33,7 @@ def load(
     Parameters
     ----------
     columns
-        Those of the tables that are wanted, with their types; besides them `spooled` has `table` and `filename`.
+        Those of the tables that are wanted, with their types; besides them `spooled` has `table`.
 
     Returns
     -------
@@ -43,12 +46,12 @@ def load(
         When it is not for a file that nothing can be read (the memory or the disk is full).
     """
     columns = HEADER | dict(columns)
-    connection.execute(create_table("spooled", columns | {"filename": "VARCHAR"}))
+    connection.execute(create_table("spooled", columns))
     if not files:
         return [], []
     try:
         _read(connection, files, columns)
-    except (duckdb.Error, ValueError):
+    except (duckdb.Error, ValueError, OSError):
         # One damaged file keeps all from being read together: each is tried alone.
         readable: list[Path] = []
         unreadable: list[Path] = []
@@ -57,9 +60,9 @@ def load(
                 _read(connection, [file], columns)
             except DAMAGED:
                 unreadable.append(file)
-            except duckdb.IOException:
+            except (duckdb.IOException, OSError) as error:
                 if os.access(file, os.R_OK):
-                    raise
+                    raise duckdb.IOException(str(error)) from None
                 # Where it is not there at all, a drain has taken it in meanwhile.
                 unreadable += [file] if file.exists() else []
             else:
@@ -73,28 +76,56 @@ def _read(connection: Record, files: list[Path], columns: Mapping[str, str]) -> 
 
     Raises
     ------
-    duckdb.Error, ValueError
-        When one is not as it was written.
+    duckdb.Error, ValueError, OSError
+        When one is not as it was written, or cannot be read.
     """
     struct = ", ".join(f"'{name}': '{kind}'" for name, kind in columns.items())
     # Straight into `spooled`: a table in memory takes a block a column, however few its rows are.
     connection.begin()
     try:
-        connection.execute(
-            f"INSERT INTO spooled SELECT * FROM read_json($1, columns = {{{struct}}},"
-            " format = 'newline_delimited', filename = true, hive_partitioning = false)",
-            [[pattern_of(file) for file in files]],
-        )
-        whole = connection.execute(
-            f"""SELECT count(*) FROM (SELECT filename FROM spooled WHERE list_contains($1, filename) GROUP BY filename
-            HAVING count(*) FILTER ("table" = 'spool' AND format = {FORMAT}) = 1 AND max(lines) = count(*) - 1
-            AND max(lines) = count(*) FILTER ("table" IN $2))""",
-            [[text_of(file) for file in files], list(TABLES)],
+        with _as_one(files) as (file, lines):
+            rows = connection.execute(
+                f"INSERT INTO spooled SELECT * FROM read_json($1, columns = {{{struct}}},"
+                " format = 'newline_delimited', hive_partitioning = false)",
+                [pattern_of(file)],
+            ).fetchall()[0][0]
+        headers = connection.execute("""DELETE FROM spooled WHERE "table" = 'spool'""").fetchall()[0][0]
+        strange = connection.execute(
+            """SELECT count(*) FROM spooled WHERE "table" IS NULL OR NOT list_contains($1, "table")""", [list(TABLES)]
         ).fetchall()[0][0]
-        if whole != len(files):
-            raise ValueError("a file has not as many lines as were written")
-        connection.execute("""DELETE FROM spooled WHERE "table" = 'spool'""")
+        if headers != len(files) or rows != lines or strange:
+            raise ValueError("a file has not the rows that were written")
     except BaseException:
         connection.rollback()
         raise
     connection.commit()
+
+
+@contextmanager
+def _as_one(files: list[Path]) -> Iterator[tuple[Path, int]]:
+    """Give the files as one, with its number of lines: DuckDB takes as long for each as for a thousand rows.
+
+    Raises
+    ------
+    ValueError, OSError
+        When a file has not as many lines as were written, or cannot be read.
+    """
+    if len(files) == 1:
+        yield files[0], _count_lines(files[0].read_bytes())
+        return
+    lines = 0
+    with NamedTemporaryFile(suffix=SUFFIX) as gathered:
+        for file in files:
+            text = file.read_bytes()
+            lines += _count_lines(text)
+            gathered.write(text.removesuffix(b"\n") + b"\n")
+        gathered.flush()
+        yield Path(gathered.name), lines
+
+
+def _count_lines(text: bytes) -> int:
+    lines = text.removesuffix(b"\n").count(b"\n")
+    header = {"table": "spool", "format": FORMAT, "lines": lines}
+    if text.partition(b"\n")[0] != json.dumps(header, separators=(",", ":")).encode():
+        raise ValueError("a file has not as many lines as were written")
+    return 1 + lines
