@@ -9,6 +9,7 @@ import duckdb
 
 from collector.errors import RecordNotWritten, RecordUnreadable
 from collector.record.header import missing_bytes, written_by
+from collector.record.memory import limits
 from collector.record.paths import database_at, quoted
 from collector.record.schema import version_of
 
@@ -54,7 +55,7 @@ def in_memory() -> Record:
 
 
 def _open(database: str, settings: Settings, *, read_only: bool) -> Record:
-    connection = duckdb.connect(database, read_only=read_only, config=settings)
+    connection = duckdb.connect(database, read_only=read_only, config=settings | limits())
     connection.execute("SET TimeZone = 'UTC'")
     return connection
 
@@ -122,7 +123,7 @@ def attach(connection: Record, database: Path, sleep: Callable[[float], None], w
 
 @contextmanager
 def refusing_damage(database: Path) -> Iterator[None]:
-    """Refuse a database whose damage only a query finds, as one where opening it does.
+    """Refuse a database whose damage only a query finds, as one where opening it does; and one that needs too much.
 
     Raises
     ------
@@ -130,6 +131,11 @@ def refusing_damage(database: Path) -> Iterator[None]:
     """
     try:
         yield
+    except (duckdb.OutOfMemoryException, MemoryError):
+        raise RecordUnreadable(
+            f"{database} and its spool take more memory than this process may use: raise its limit (ulimit -v, or that"
+            " of its container)"
+        ) from None
     except duckdb.Error as error:
         if any(sign in str(error) for sign in SIGNS_OF_DAMAGE):
             _refuse(database, error)

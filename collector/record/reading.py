@@ -43,10 +43,7 @@ def reading(
         When the database is not one to be read, or another process writes to it for longer than the wait.
     """
     with in_memory() as connection, refusing_damage(database):
-        # Each thread would hold a part of its own while it reads them.
-        connection.execute("SET threads = 1")
         load(connection, waiting(spool_folder))
-        connection.execute("RESET threads")
         there: dict[str, dict[str, str]] = {}
         if database.exists():
             attach(connection, database, sleep, wait_seconds)

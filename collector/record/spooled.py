@@ -51,6 +51,8 @@ def load(
         return [], []
     try:
         _read(connection, files, columns)
+    except duckdb.OutOfMemoryException:
+        raise
     except (duckdb.Error, ValueError, OSError):
         # One damaged file keeps all from being read together: each is tried alone.
         readable: list[Path] = []

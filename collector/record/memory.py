@@ -1,0 +1,28 @@
+"""The memory that DuckDB may take where the process may not have what the machine has."""
+
+import os
+import resource
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+SHARE: Final = 0.4
+"""Of the address space that is left: what a query takes besides DuckDB's own account, and stacks, is in it too."""
+
+
+def limits() -> dict[str, str | bool | int | float | list[str]]:
+    """Return DuckDB's settings under a limit of address space (``ulimit -v``); none where there is no such limit.
+
+    What a machine or a control group has, DuckDB finds itself. Beyond this limit it does not refuse but ends the
+    process, as each of its threads needs room of its own.
+    """
+    allowed = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if allowed == resource.RLIM_INFINITY:
+        return {}
+    taken = 0
+    with suppress(OSError, ValueError):
+        taken = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    found = {"memory_limit": f"{max(int(SHARE * (allowed - taken)), 0)}B", "threads": 1}
+    return found | ({} if duckdb.__version__.startswith("1.") else {"async_threads": 0})
