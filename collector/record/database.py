@@ -55,7 +55,7 @@ def in_memory() -> Record:
 
 
 def _open(database: str, settings: Settings, *, read_only: bool) -> Record:
-    connection = duckdb.connect(database, read_only=read_only, config=settings | limits())
+    connection = duckdb.connect(database, read_only=read_only, config={**settings, **limits()})
     connection.execute("SET TimeZone = 'UTC'")
     return connection
 

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import numpy as np
@@ -69,7 +70,7 @@ def test_it_runs_on_odd_records(file: Path, record: str, tmp_path: Path, monkeyp
     }[record]()
     database = record_of(tmp_path, {("p", "a"): odd})
     monkeypatch.chdir(tmp_path)
-    shell = Shell(config=Config({"HistoryManager": {"enabled": False}}))
+    shell: Any = Shell(config=Config({"HistoryManager": {"enabled": False}}))  # type: ignore[no-untyped-call]
     try:
         for cell in json.loads(file.read_text(encoding="utf-8"))["cells"]:
             if cell["cell_type"] == "code":
