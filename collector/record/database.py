@@ -30,7 +30,9 @@ ATTACHED: Final = "record"
 # The second one is the log of another database, which was moved away without it.
 SIGNS_OF_A_BAD_LOG: Final = ("Corrupt WAL file", "WAL does not match database file")
 SIGN_OF_A_NEWER_DUCKDB: Final = "created with a newer version of DuckDB"
-NO_LOCKS: Final = "locks are not supported"
+# With who has it; where the file system has no locks there is the reason instead.
+SIGN_OF_A_LOCK: Final = "Conflicting lock is held"
+SIGN_OF_NO_LOCKS: Final = "Could not set lock"
 SIGNS_OF_DAMAGE: Final = ("Corrupt database file", "Could not read enough bytes")
 
 Record: TypeAlias = duckdb.DuckDBPyConnection
@@ -145,12 +147,12 @@ def refusing_damage(database: Path) -> Iterator[None]:
 def _refuse(database: Path, error: duckdb.Error) -> NoReturn:
     """Raise what an error on opening means, with its mend."""
     message = str(error).split("See also")[0].strip()
-    if NO_LOCKS in message:
-        raise RecordNotWritten(
-            f"{database} lies on a file system without locks (fcntl): name a folder on a local disk in [paths]"
-        ) from None
-    if "Could not set lock" in message:
+    if SIGN_OF_A_LOCK in message:
         raise Locked(database, message) from None
+    if SIGN_OF_NO_LOCKS in message:
+        raise RecordNotWritten(
+            f"{database} lies on a file system without locks ({message}): name a folder on a local disk in [paths]"
+        ) from None
     if any(sign in message for sign in SIGNS_OF_A_BAD_LOG):
         raise LogDamaged(
             f"{database} has a write-ahead log that cannot be taken in ({message[:200]}): the next poll sets it aside"

@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from collector.clock import SimulatedClock
+from collector.errors import RecordNotWritten
 from collector.record.database import attach, connect, in_memory
 from collector.record.schema import migrate
 from tests.polling import START
@@ -55,3 +56,17 @@ def test_nobody_writes_to_a_database_that_is_open(
     with holding(database):
         assert not writes(database)
     assert writes(database)
+
+
+@pytest.mark.parametrize("reason", ["No locks available", "Function not implemented", "File locks are not supported"])
+def test_a_file_system_without_locks_is_not_taken_for_a_holder(
+    database: Path, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    """As DuckDB says it where fcntl fails (ENOLCK, ENOSYS, ENOTSUP): waiting does not help, another folder does."""
+
+    def refuse(*_: object, **_named: object) -> None:
+        raise duckdb.IOException(f'IO Error: Could not set lock on file "{database}": {reason}. See also https://x')
+
+    monkeypatch.setattr(duckdb, "connect", refuse)
+    with pytest.raises(RecordNotWritten, match=f"without locks .*{reason}.*name a folder on a local disk"):
+        connect(database, read_only=False)
