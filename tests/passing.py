@@ -36,6 +36,11 @@ class Time:
         except RuntimeError:
             return  # The poll has ended.
 
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody wants time to pass."""
+        return bool(self._wanted)
+
     def leaps(self, waits_seconds: float | None) -> bool:
         """Add what is to pass where a poll waits, and return whether that was anything."""
         with suppress(IndexError):
@@ -89,6 +94,9 @@ class Idle(selectors.DefaultSelector):
         """Return what is ready; nothing where time has passed instead."""
         ready = super().select(0)
         waits = timeout is None or timeout > 0
+        if not ready and waits and self._passing.wanted:
+            # What was sent before that was wanted may have come since.
+            ready = super().select(0)
         if ready or not waits or self._passing.leaps(timeout):
             return ready
         return super().select(timeout)
