@@ -29,7 +29,9 @@ def events(done: subprocess.CompletedProcess[str], event: str) -> list[dict[str,
 
 
 def test_demo_collects_every_slot_of_every_pool(tmp_path: Path) -> None:
-    """A day at half-hour steps is 49 slots of four pools, all observed, and nothing lies outside --out."""
+    """A day at half-hour steps is 49 slots of four pools, all observed; a spool of others in --out stays as it is."""
+    (tmp_path / "out" / "spool").mkdir(parents=True)
+    (tmp_path / "out" / "spool" / "acknowledged.ndjson").write_text("a poll")
     done = poolscope(tmp_path, "demo", "--days", "1", "--step", "30m", "--out", "out")
     assert (0, "") == (done.returncode, done.stderr)
     pools = events(done, "pool")
@@ -41,19 +43,16 @@ def test_demo_collects_every_slot_of_every_pool(tmp_path: Path) -> None:
         assert [("demo",)] == record.execute("SELECT DISTINCT command FROM polls").fetchall()
     again = poolscope(tmp_path, "demo", "--days", "1", "--step", "30m", "--out", "out")
     assert pools == events(again, "pool")
+    assert "a poll" == (tmp_path / "out" / "spool" / "acknowledged.ndjson").read_text()
 
 
 def test_demo_touches_nothing_that_is_not_its_own(tmp_path: Path) -> None:
-    """A spool beside it stays, and a configuration that it did not write ends it with 2 before anything."""
-    (tmp_path / "data" / "spool").mkdir(parents=True)
-    (tmp_path / "data" / "spool" / "acknowledged.ndjson").write_text("a poll")
-    done = poolscope(tmp_path, "demo", "--days", "1", "--step", "12h", "--out", "data")
-    assert 0 == done.returncode, done.stderr
-    assert "a poll" == (tmp_path / "data" / "spool" / "acknowledged.ndjson").read_text()
+    """A configuration that it did not write ends it with 2 before anything."""
     (tmp_path / "poolscope.toml").write_text("[collect]\n")
     done = poolscope(tmp_path, "demo", "--days", "1", "--step", "12h", "--out", ".")
     assert 2 == done.returncode
     assert "--out" in done.stderr
+    assert ["poolscope.toml"] == [path.name for path in tmp_path.iterdir()]
     assert "[collect]\n" == (tmp_path / "poolscope.toml").read_text()
 
 

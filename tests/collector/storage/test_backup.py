@@ -45,7 +45,7 @@ runpy.run_module("collector", run_name="__main__")
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return a folder with a record and its configuration."""
-    fill(tmp_path, pools=2)
+    fill(tmp_path)
     configure(tmp_path, "http://127.0.0.1:9")
     return tmp_path
 

@@ -49,7 +49,7 @@ NOISE = "INSERT INTO snapshots (project, slot, type) SELECT 'p', '2026-01-05', m
 AFTERWARDS = datetime(2026, 3, 2, tzinfo=UTC)
 
 
-def fill(folder: Path, extra: str = "", pools: int = 10) -> None:
+def fill(folder: Path, extra: str = "", pools: int = 2) -> None:
     """Make a record as years of drains leave it."""
     (folder / RECORD).parent.mkdir(exist_ok=True)
     with duckdb.connect(folder / RECORD) as connection:
@@ -73,7 +73,7 @@ def content(folder: Path) -> dict[str, list[tuple[int, int]]]:
 
 def test_a_compacted_record_holds_the_same_rows_in_less_room(tmp_path: Path) -> None:
     """Every row of every table, sorted within its month, in a smaller file; a second time changes nothing."""
-    fill(tmp_path)
+    fill(tmp_path, pools=5)
     configure(tmp_path, "http://127.0.0.1:9")
     before, size = content(tmp_path), (tmp_path / RECORD).stat().st_size
     for _ in range(2):
@@ -123,7 +123,7 @@ os._exit(0)
 @pytest.mark.slow
 def test_killed_at_random_points_beside_polls_nothing_is_lost(tmp_path: Path) -> None:
     """Ten compactions are killed, polls run beside them: what was there is there, and each slot of the polls once."""
-    fill(tmp_path)
+    fill(tmp_path, pools=10)
     chance = random.Random(5)
     before = content(tmp_path)["snapshots"]
     keys = {"HUAWEICLOUD_SDK_AK": ACCESS_KEY, "HUAWEICLOUD_SDK_SK": SECRET_KEY}
