@@ -1,6 +1,8 @@
 """Tokens between two ticks: one owner-only file each, and how long a token is used."""
 
 import json
+import os
+import stat
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -37,6 +39,8 @@ def token_file(database: Path, profile: str, project: str) -> Path:
 
 def read_token(file: Path, owner: str) -> Token | None:
     """Return the token that a file keeps for an owner; None where it keeps none, or another's."""
+    if not _only_ours(file.parent):
+        return None
     try:
         kept = json.loads(files.read_small(file))
         if kept["owner"] != owner:
@@ -51,9 +55,20 @@ def read_token(file: Path, owner: str) -> Token | None:
 
 
 def write_token(file: Path, owner: str, token: Token) -> None:
-    """Keep a token, readable by its owner only; where that cannot be done the next tick asks for another."""
+    """Keep a token, where its owner alone can; where that cannot be done the next tick asks for another."""
     kept = {"owner": owner, "value": token.value}
     kept |= {"given_at": token.given_at.isoformat(), "expires_at": token.expires_at.isoformat()}
     with suppress(OSError):
         files.make_folder(file.parent)
-        files.write(file, json.dumps(kept).encode())
+        if _only_ours(file.parent):
+            files.write(file, json.dumps(kept).encode())
+
+
+def _only_ours(folder: Path) -> bool:
+    """Return whether nobody else can put files into a folder, or has put a link or a folder of theirs in its place."""
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    closed = not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and closed

@@ -1,6 +1,7 @@
 """IAM tokens by password: asked for once, kept between ticks for their owner only, renewed in time and once on 401."""
 
 import json
+import os
 import re
 import stat
 from dataclasses import replace
@@ -24,6 +25,7 @@ LIFE = timedelta(hours=10)
 IAM = "/v3/auth/tokens"
 SERVED = Behaviour(password=PASSWORD, token_life=LIFE)
 FINE = answer(200, GOOD)
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
 POOLS = [StillPool(f"pool-{number}") for number in range(12)]
 
 
@@ -115,6 +117,25 @@ def test_a_token_file_that_is_odd_is_none(tmp_path: Path, odd: dict[str, object]
         file.write_text("[" * 100_000 if odd is None else json.dumps(json.loads(file.read_text()) | odd))
         assert {"ok"} == outcomes(tick(tmp_path, server.endpoint, timedelta(minutes=1)))
         assert 2 == server.requests[IAM]
+
+
+@pytest.mark.parametrize("theirs", ["open to all", "a link", pytest.param("another's", marks=AS_ROOT)])
+def test_a_folder_of_tokens_that_others_can_write_to_is_not_used(tmp_path: Path, theirs: str) -> None:
+    """Nothing is put into it, and no token in it is sent: one is asked for in every poll."""
+    folder = tmp_path / "record.duckdb.tokens"
+    folder.mkdir(0o700)
+    if theirs == "open to all":
+        folder.chmod(0o777)
+    elif theirs == "a link":
+        folder.rename(tmp_path / "elsewhere").chmod(0o700)
+        folder.symlink_to(tmp_path / "elsewhere")
+    else:
+        os.chown(folder, 65534, 65534)
+    with Scripted({IAM: [given("the-first-token"), given("another-token")]}, FINE) as server:
+        for minutes in (0, 1):
+            assert {"ok"} == outcomes(tick(tmp_path, server.endpoint, timedelta(minutes=minutes)))
+        assert 2 == server.requests[IAM]
+    assert [] == list(folder.iterdir())
 
 
 def test_a_token_that_stays_refused_ends_the_use_of_the_credential(tmp_path: Path) -> None:
