@@ -178,7 +178,8 @@ def _coverage(record: Record, now: datetime, window: timedelta) -> dict[tuple[st
     """
     rows = record.execute(
         """WITH known AS (
-            SELECT project, pool, epoch(min(slot))::BIGINT AS first, arg_max(interval_seconds, run)::BIGINT AS interval
+            SELECT project, pool, epoch(min(slot))::BIGINT AS first,
+                arg_max(interval_seconds, (run, slot))::BIGINT AS interval
             FROM scrapes WHERE outcome <> $3 GROUP BY ALL
         ), seen AS (
             SELECT DISTINCT project, pool, slot, interval_seconds FROM scrapes

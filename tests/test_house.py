@@ -33,6 +33,7 @@ KEEPERS = {
         "collector/storage/backups.py",
         "collector/record/database.py",
         "collector/record/header.py",
+        "collector/record/memory.py",
         "collector/storage/compaction.py",
         "collector/record/spooled.py",
         "collector/storage/drain.py",

@@ -10,6 +10,7 @@ import pandas as pd
 from analysis.errors import RequestRefused
 from analysis.history import History
 from analysis.text.terminal import in_zone, table
+from collector.record.database import in_memory
 from collector.record.files import replacing
 from collector.record.paths import text_of
 
@@ -82,8 +83,7 @@ def _replace(output: Path, make: Callable[[Path], object]) -> None:
 
 
 def _write_parquet(frame: pd.DataFrame, file: Path) -> None:
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with in_memory() as connection:
         # Columns without a single text would be of no type.
         kinds = {name: "string" for name in frame.columns if frame[name].dtype == object}
         connection.register("frame", frame.astype(kinds))

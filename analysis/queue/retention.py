@@ -60,10 +60,11 @@ def find_retention(slots: Ints, counts: list[Ints], steps: Iterable[int]) -> int
 
 
 def _on_grid(slots: Ints, total: Ints, step: int) -> Floats:
-    """Return the change of a count in each step, counted from 1970; NaN where it has not a slot at either end."""
-    on = slots % step == 0
+    """Return the change of a count in each step between where most slots are; NaN where one of the two is not there."""
+    phases, times = np.unique(slots % step, return_counts=True)
+    on = slots % step == phases[times.argmax()]
     grid = slots[on] // step
-    changes = np.full(int(grid[-1] - grid[0]) + 1 if len(grid) else 1, np.nan)
+    changes = np.full(int(grid[-1] - grid[0]) + 1, np.nan)
     whole = np.diff(grid) == 1
     changes[(grid[1:] - grid[:1])[whole]] = np.diff(total[on])[whole]
     return changes

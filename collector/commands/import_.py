@@ -9,8 +9,9 @@ import click
 from collector.cli import Context
 from collector.console import progress, say, warn
 from collector.errors import InputRefused
-from collector.record.database import connect
+from collector.record.database import Record, connect
 from collector.record.durations import parse_duration, say_duration
+from collector.record.memory import memory_settings
 from collector.record.slots import naive
 from collector.storage import import_files, imports
 from collector.storage.drain import drain
@@ -55,7 +56,7 @@ def command(context: Context, files: tuple[Path, ...], project: str | None, inte
     imported, found = _import(context, list(files), project, interval)
     names = ", ".join(str(file) for file in files)
     usual, *others = map(say_duration, found)
-    apart = f"{usual}, in places every {' and '.join(others[:3])}" if others else usual
+    apart = f"{usual}, in places every {' or '.join(others)}" if others else usual
     skipped = f"; {imported.already:,} slots of pools were there already" if imported.already else ""
     say(
         "imported",
@@ -67,6 +68,7 @@ def command(context: Context, files: tuple[Path, ...], project: str | None, inte
         slots=imported.slots,
         already=imported.already,
         interval_seconds=int(found[0].total_seconds()),
+        other_intervals_seconds=[int(other.total_seconds()) for other in found[1:]],
     )
 
 
@@ -76,11 +78,17 @@ def _import(
     with imports.scratch_beside(context.config().paths.database) as scratch:
         # On disk and without the lock: however many rows there are, polls go on while they are read and checked.
         with connect(scratch, read_only=False) as record, progress(range(len(files)), "import") as numbers:
-            record.execute(f"SET memory_limit = '{MEMORY}'")
+            _limit(record)
             for number in numbers:
                 import_files.read(record, files, number, project)
             found = imports.check(record, files, interval)
         return asyncio.run(_write(context, scratch)), found
+
+
+def _limit(record: Record) -> None:
+    """Let a record take no more memory than an import needs, where it may take any."""
+    if not memory_settings():
+        record.execute(f"SET memory_limit = '{MEMORY}'")
 
 
 async def _write(context: Context, scratch: Path) -> imports.Imported:
@@ -96,5 +104,5 @@ async def _write(context: Context, scratch: Path) -> imports.Imported:
             )
         drained.require_all(paths.database, "nothing was imported, try again")
         with await open_for_writing(paths.database, clock, WAIT_SECONDS) as record:
-            record.execute(f"SET memory_limit = '{MEMORY}'")
+            _limit(record)
             return imports.write(record, scratch, naive(clock.now()))

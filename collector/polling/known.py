@@ -10,7 +10,7 @@ from collector.errors import RecordNotWritten, RecordUnreadable
 from collector.polling.discovery import DiscoveredPool, Known
 from collector.record import spool
 from collector.record.columns import COLUMNS, SINCE
-from collector.record.database import Record, checked_version, connect, in_memory, refusing_damage
+from collector.record.database import Record, checked_version, connect, in_memory, refusing_damage, within_memory
 from collector.record.rows import AHEAD
 from collector.record.spooled import load
 
@@ -59,10 +59,13 @@ def _listed(connection: Record, slot: datetime, discovery_interval: timedelta) -
 
 
 def _spooled(files: list[Path], slot: datetime, discovery_interval: timedelta) -> Known:
-    """Return what spool files know; the drain sets aside what is damaged, and says so."""
+    """Return what spool files know; the drain sets aside what is damaged, and says so.
+
+    Nothing where it is too much for the memory: a poll goes on, and of what it samples twice the first counts.
+    """
     if not files:
         return Known(set())
-    with in_memory() as connection:
+    with suppress(RecordUnreadable), within_memory(files[0].parent), in_memory() as connection:
         connection.execute("SET threads = 1")
         load(connection, files, LOOKED_AT)
         for table in ("polls", "scrapes"):
@@ -75,6 +78,7 @@ def _spooled(files: list[Path], slot: datetime, discovery_interval: timedelta) -
         ).fetchall()
         sampled = set(connection.execute(SAMPLED, [slot]).fetchall())
         return Known(sampled, _by_project(newest), _listed(connection, slot, discovery_interval))
+    return Known(set())
 
 
 def _by_project(named: Iterable[tuple[str, str, str]]) -> dict[str, list[DiscoveredPool]]:

@@ -9,7 +9,7 @@ import duckdb
 
 from collector.errors import RecordNotWritten, RecordUnreadable
 from collector.record.header import missing_bytes, written_by
-from collector.record.memory import limits
+from collector.record.memory import memory_settings
 from collector.record.paths import database_at, quoted
 from collector.record.schema import version_of
 
@@ -33,6 +33,8 @@ SIGN_OF_A_NEWER_DUCKDB: Final = "created with a newer version of DuckDB"
 # With who has it; where the file system has no locks there is the reason instead.
 SIGN_OF_A_LOCK: Final = "Conflicting lock is held"
 SIGN_OF_NO_LOCKS: Final = "Could not set lock"
+# Of other kinds of errors too, where a log is taken in.
+SIGNS_OF_LITTLE_MEMORY: Final = ("failed to pin block", "failed to allocate", "Allocation failure", "bad allocation")
 SIGNS_OF_DAMAGE: Final = ("Corrupt database file", "Could not read enough bytes")
 
 Record: TypeAlias = duckdb.DuckDBPyConnection
@@ -57,7 +59,7 @@ def in_memory() -> Record:
 
 
 def _open(database: str, settings: Settings, *, read_only: bool) -> Record:
-    connection = duckdb.connect(database, read_only=read_only, config={**settings, **limits()})
+    connection = duckdb.connect(database, read_only=read_only, config={**settings, **memory_settings()})
     connection.execute("SET TimeZone = 'UTC'")
     return connection
 
@@ -125,7 +127,7 @@ def attach(connection: Record, database: Path, sleep: Callable[[float], None], w
 
 @contextmanager
 def refusing_damage(database: Path) -> Iterator[None]:
-    """Refuse a database whose damage only a query finds, as one where opening it does; and one that needs too much.
+    """Refuse a database whose damage only a query finds, as one where opening it does.
 
     Raises
     ------
@@ -133,15 +135,32 @@ def refusing_damage(database: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (duckdb.OutOfMemoryException, MemoryError):
-        raise RecordUnreadable(
-            f"{database} and its spool take more memory than this process may use: raise its limit (ulimit -v, or that"
-            " of its container)"
-        ) from None
     except duckdb.Error as error:
         if any(sign in str(error) for sign in SIGNS_OF_DAMAGE):
             _refuse(database, error)
         raise
+
+
+@contextmanager
+def within_memory(database: Path) -> Iterator[None]:
+    """Refuse what takes more memory than the process may use, or more disk than there is to spill to.
+
+    Raises
+    ------
+    RecordUnreadable
+    """
+    try:
+        yield
+    except (duckdb.OutOfMemoryException, MemoryError) as error:
+        raise _too_large(database, str(error)) from None
+
+
+def _too_large(database: Path, message: str) -> RecordUnreadable:
+    reason = (message.splitlines() or ["no memory"])[0]
+    return RecordUnreadable(
+        f"{database} and its spool take more memory than this process may use ({reason[:200]}): raise its limit"
+        " (ulimit -v, or that of its container), and see that the disk is not full"
+    )
 
 
 def _refuse(database: Path, error: duckdb.Error) -> NoReturn:
@@ -168,6 +187,8 @@ def _refuse(database: Path, error: duckdb.Error) -> NoReturn:
             f"{database} may not be opened by this user, as after a run by root: give it back (sudo chown -R $USER"
             f" {database.parent}); what is polled meanwhile waits in the spool"
         ) from None
+    if isinstance(error, duckdb.OutOfMemoryException) or any(sign in message for sign in SIGNS_OF_LITTLE_MEMORY):
+        raise _too_large(database, message) from None
     mend = _mend(database)
     if "not a valid DuckDB" in message:
         raise RecordUnreadable(f"{database} is no DuckDB database: name another file in [paths], or {mend}") from None

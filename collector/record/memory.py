@@ -10,9 +10,11 @@ import duckdb
 
 SHARE: Final = 0.4
 """Of the address space that is left: what a query takes besides DuckDB's own account, and stacks, is in it too."""
+LEAST: Final = 48 << 20
+"""Bytes: a file of JSON alone is read in blocks of 32 MiB."""
 
 
-def limits() -> dict[str, str | int]:
+def memory_settings() -> dict[str, str | int]:
     """Return DuckDB's settings under a limit of address space (``ulimit -v``); none where there is no such limit.
 
     What a machine or a control group has, DuckDB finds itself. Beyond this limit it does not refuse but ends the
@@ -24,5 +26,5 @@ def limits() -> dict[str, str | int]:
     taken = 0
     with suppress(OSError, ValueError):
         taken = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    found: dict[str, str | int] = {"memory_limit": f"{max(int(SHARE * (allowed - taken)), 0)}B", "threads": 1}
+    found: dict[str, str | int] = {"memory_limit": f"{max(int(SHARE * (allowed - taken)), LEAST)}B", "threads": 1}
     return found | ({} if duckdb.__version__.startswith("1.") else {"async_threads": 0})

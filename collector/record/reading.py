@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Final
 
 from collector.record.columns import COLUMNS, columns_at, create_table
-from collector.record.database import ATTACHED, Record, attach, checked_version, in_memory, refusing_damage
+from collector.record.database import (
+    ATTACHED,
+    Record,
+    attach,
+    checked_version,
+    in_memory,
+    refusing_damage,
+    within_memory,
+)
 from collector.record.merging import KEYS, changes, new_rows, new_snapshots, winners
 from collector.record.spool import waiting
 from collector.record.spooled import load
@@ -40,9 +48,10 @@ def reading(
     Raises
     ------
     RecordUnreadable
-        When the database is not one to be read, or another process writes to it for longer than the wait.
+        When the database is not one to be read, another process writes to it for longer than the wait, or what is
+        asked takes more memory than there is.
     """
-    with in_memory() as connection, refusing_damage(database):
+    with within_memory(database), in_memory() as connection, refusing_damage(database):
         load(connection, waiting(spool_folder))
         there: dict[str, dict[str, str]] = {}
         if database.exists():

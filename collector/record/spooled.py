@@ -7,9 +7,9 @@ many rows follow as it says, each of a known table. A file that a drain took awa
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import TemporaryFile
 from typing import Final
 
 import duckdb
@@ -17,7 +17,7 @@ import duckdb
 from collector.record.columns import COLUMNS, TABLES, create_table
 from collector.record.database import Record
 from collector.record.paths import pattern_of
-from collector.record.spool import FORMAT, SUFFIX
+from collector.record.spool import FORMAT
 
 HEADER: Final = {"table": "VARCHAR", "format": "INTEGER", "lines": "INTEGER"}
 ALL_COLUMNS: Final = {name: kind for columns in COLUMNS.values() for name, kind in columns.items()}
@@ -47,30 +47,35 @@ def load(
     """
     columns = HEADER | dict(columns)
     connection.execute(create_table("spooled", columns))
-    if not files:
-        return [], []
+    return _load(connection, files, columns) if files else ([], [])
+
+
+def _load(connection: Record, files: list[Path], columns: Mapping[str, str]) -> tuple[list[Path], list[Path]]:
     try:
         _read(connection, files, columns)
     except duckdb.OutOfMemoryException:
         raise
-    except (duckdb.Error, ValueError, OSError):
-        # One damaged file keeps all from being read together: each is tried alone.
-        readable: list[Path] = []
-        unreadable: list[Path] = []
-        for file in files:
-            try:
-                _read(connection, [file], columns)
-            except DAMAGED:
-                unreadable.append(file)
-            except (duckdb.IOException, OSError) as error:
-                if os.access(file, os.R_OK):
-                    raise duckdb.IOException(str(error)) from None
-                # Where it is not there at all, a drain has taken it in meanwhile.
-                unreadable += [file] if file.exists() else []
-            else:
-                readable.append(file)
+    except (duckdb.Error, ValueError, OSError) as error:
+        if len(files) == 1:
+            return [], _damaged(files[0], error)
+        # One damaged file keeps all from being read together: it is looked for in either half.
+        half = len(files) // 2
+        parts = [_load(connection, part, columns) for part in (files[:half], files[half:])]
+        readable, unreadable = ([file for part in parts for file in part[kind]] for kind in (0, 1))
         return readable, unreadable
     return files, []
+
+
+def _damaged(file: Path, error: Exception) -> list[Path]:
+    """Return a file that could not be read, where that is for its content; raise the error where it is not."""
+    if isinstance(error, DAMAGED):
+        return [file]
+    if not isinstance(error, duckdb.IOException | OSError):
+        raise error
+    if os.access(file, os.R_OK):
+        raise duckdb.IOException(str(error)) from None
+    # Where it is not there at all, a drain has taken it in meanwhile.
+    return [file] if file.exists() else []
 
 
 def _read(connection: Record, files: list[Path], columns: Mapping[str, str]) -> None:
@@ -85,11 +90,11 @@ def _read(connection: Record, files: list[Path], columns: Mapping[str, str]) -> 
     # Straight into `spooled`: a table in memory takes a block a column, however few its rows are.
     connection.begin()
     try:
-        with _as_one(files) as (file, lines):
+        with _as_one(files) as (sources, lines):
             rows = connection.execute(
                 f"INSERT INTO spooled SELECT * FROM read_json($1, columns = {{{struct}}},"
                 " format = 'newline_delimited', hive_partitioning = false)",
-                [pattern_of(file)],
+                [sources],
             ).fetchall()[0][0]
         headers = connection.execute("""DELETE FROM spooled WHERE "table" = 'spool'""").fetchall()[0][0]
         strange = connection.execute(
@@ -104,25 +109,33 @@ def _read(connection: Record, files: list[Path], columns: Mapping[str, str]) -> 
 
 
 @contextmanager
-def _as_one(files: list[Path]) -> Iterator[tuple[Path, int]]:
+def _as_one(files: list[Path]) -> Iterator[tuple[list[str], int]]:
     """Give the files as one, with its number of lines: DuckDB takes as long for each as for a thousand rows.
+
+    Where there is no room for that it is the files themselves.
 
     Raises
     ------
     ValueError, OSError
         When a file has not as many lines as were written, or cannot be read.
     """
-    if len(files) == 1:
-        yield files[0], _count_lines(files[0].read_bytes())
-        return
     lines = 0
-    with NamedTemporaryFile(suffix=SUFFIX) as gathered:
+    with ExitStack() as stack:
+        gathered = None
+        if len(files) > 1:
+            with suppress(OSError):
+                gathered = stack.enter_context(TemporaryFile())
         for file in files:
             text = file.read_bytes()
             lines += _count_lines(text)
-            gathered.write(text.removesuffix(b"\n") + b"\n")
-        gathered.flush()
-        yield Path(gathered.name), lines
+            if gathered is not None:
+                try:
+                    gathered.write(text.removesuffix(b"\n") + b"\n")
+                    gathered.flush()
+                except OSError:
+                    gathered = None
+        # It has no name, so that nothing is left of it, however this process ends.
+        yield [pattern_of(file) for file in files] if gathered is None else [f"/dev/fd/{gathered.fileno()}"], lines
 
 
 def _count_lines(text: bytes) -> int:

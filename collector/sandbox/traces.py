@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 
 from collector.errors import InputRefused
+from collector.record.database import in_memory
 from collector.record.paths import pattern_of
 from collector.record.statuses import ENDED
 from collector.sandbox.jobs import KEPT_FOR_EVER, Counts, Job, Ledger
@@ -89,8 +90,7 @@ def _jobs(file: Path) -> list[Job]:
     if not file.is_file():
         raise InputRefused(f"{file}: there is no such file; --trace takes a Parquet file with one row a job")
     try:
-        with duckdb.connect() as connection:
-            connection.execute("SET TimeZone = 'UTC'")
+        with in_memory() as connection:
             described = connection.execute(
                 "DESCRIBE SELECT * FROM read_parquet($1, hive_partitioning = false)", [pattern_of(file)]
             ).fetchall()

@@ -55,12 +55,10 @@ def scratch_beside(database: Path) -> Iterator[Path]:
         ) from None
 
 
-# Where polls are lost at random most are still one interval apart. The spacings on one side of a slot tell it where so
-# many of them, from the shortest but for one stray poll, are alike.
-_BESIDE: Final = 24
-_FEW: Final = 12
-_SHORTEST: Final = 0.05
-_MOST: Final = 0.6
+_DOZEN: Final = 12
+"""Times that a spacing is there; of rarer ones no interval is made."""
+_AT_ONCE: Final = 6
+"""Slots within which an interval shows: of so many spacings one is an interval long, where polls are lost at random."""
 
 
 def check(record: Record, files: list[Path], interval: timedelta | None) -> list[timedelta]:
@@ -69,8 +67,8 @@ def check(record: Record, files: list[Path], interval: timedelta | None) -> list
     Parameters
     ----------
     interval
-        Between slots; None takes what the spacings beside a slot agree on, and where they do not the most frequent one
-        of all.
+        Between slots; None takes the shortest spacing until a slot, or from it on, whichever is longer: where polls are
+        further apart for a while and then as close as before, some were lost.
 
     Returns
     -------
@@ -125,28 +123,20 @@ def _find_intervals(record: Record, interval: timedelta | None) -> list[timedelt
         FROM (SELECT DISTINCT project, slot FROM items)"""
     )
     usual = interval // timedelta(microseconds=1) if interval else _most_frequent(record)
+    in_order = "PARTITION BY project ORDER BY slot"
     record.execute(
         f"""CREATE TABLE intervals AS
-        WITH beside AS (
-            SELECT *, quantile_disc(spacing, [{_SHORTEST}, {_MOST}]) OVER earlier AS earlier,
-                quantile_disc(spacing, [{_SHORTEST}, {_MOST}]) OVER later AS later,
-                count(*) OVER earlier > {_FEW} AS many_earlier, count(*) OVER later > {_FEW} AS many_later
-            FROM spacings WINDOW
-                earlier AS (PARTITION BY project ORDER BY slot ROWS BETWEEN {_BESIDE} PRECEDING AND CURRENT ROW),
-                later AS (PARTITION BY project ORDER BY slot ROWS BETWEEN CURRENT ROW AND {_BESIDE} FOLLOWING)
-        ), alike AS (
-            SELECT project, slot, spacing,
-                CASE WHEN many_earlier AND earlier[1] = earlier[2] THEN earlier[1] END AS earlier,
-                CASE WHEN many_later AND later[1] = later[2] THEN later[1] END AS later
-            FROM beside
-        ), told AS (
-            -- Where they differ it is the side on which spacings are as the slot's own.
-            SELECT project, slot, CASE WHEN spacing = later THEN later ELSE coalesce(earlier, later) END AS spacing
-            FROM alike
+        WITH common AS (
+            SELECT spacing FROM spacings WHERE spacing % 1_000_000 = 0 GROUP BY spacing HAVING count(*) >= {_DOZEN}
+        ), shortest AS (
+            SELECT project, slot, greatest(min(common.spacing) OVER until, min(common.spacing) OVER onwards) AS spacing
+            FROM spacings LEFT JOIN common USING (spacing) WINDOW
+                until AS ({in_order} ROWS BETWEEN UNBOUNDED PRECEDING AND {_AT_ONCE} FOLLOWING),
+                onwards AS ({in_order} ROWS BETWEEN {_AT_ONCE} PRECEDING AND UNBOUNDED FOLLOWING)
         )
-        SELECT project, slot, CASE WHEN $2 AND spacing % 1_000_000 = 0 AND epoch_us(slot) % spacing = 0 THEN spacing
-            ELSE $1 END // 1_000_000 AS seconds
-        FROM told""",
+        SELECT project, slot,
+            CASE WHEN $2 AND epoch_us(slot) % spacing = 0 THEN spacing ELSE $1 END // 1_000_000 AS seconds
+        FROM shortest""",
         [usual, interval is None],
     )
     found = record.execute("SELECT seconds FROM intervals GROUP BY ALL ORDER BY count(*) DESC, seconds").fetchall()
@@ -201,8 +191,11 @@ def write(record: Record, scratch: Path, now: datetime) -> Imported:
 def _write(record: Record, now: datetime) -> Imported:
     record.execute(
         """INSERT INTO polls BY NAME SELECT $1 AS run, project, 'import' AS command, $2 AS version,
-            mode(seconds) AS interval_seconds, $1 AS ended_at, count(DISTINCT pool) AS pools
-        FROM given.fresh JOIN given.intervals USING (project, slot) GROUP BY project""",
+            first(seconds ORDER BY slots DESC, seconds) AS interval_seconds, $1 AS ended_at, any_value(pools) AS pools
+        FROM (SELECT project, count(DISTINCT pool) AS pools FROM given.fresh GROUP BY project) JOIN (
+            SELECT project, seconds, count(*) AS slots FROM given.intervals SEMI JOIN given.fresh USING (project, slot)
+            GROUP BY project, seconds
+        ) USING (project) GROUP BY project""",
         [now, __version__],
     )
     known = " + ".join(f'coalesce("{status}", 0)::BIGINT' for status in STATUSES)

@@ -10,6 +10,7 @@ import pytest
 
 from collector.clock import SimulatedClock
 from collector.errors import RecordUnreadable
+from collector.polling.known import read_known
 from collector.record import database, spool
 from collector.record.reading import reading
 from collector.record.rows import PolledRows, Scrape, Snapshot
@@ -60,16 +61,40 @@ def test_little_address_space_is_enough(folder: Path) -> None:
 
 
 def test_too_little_memory_is_named_and_nothing_is_lost(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reading is refused; the drain leaves the polls where they are, and takes them in once there is enough."""
+    """Reading is refused; a poll goes on without what the spool knows; the drain leaves the polls where they are."""
     record, spooled = folder / "data" / "record.duckdb", folder / "data" / "spool"
     waiting = spool.waiting(spooled)
-    asyncio.run(drain(record, spooled.with_name("none"), CLOCK, 0.0))
     with monkeypatch.context() as little:
-        little.setattr(database, "limits", lambda: {"memory_limit": "8MB", "temp_directory": ""})
+        little.setattr(database, "memory_settings", lambda: {"memory_limit": "8MB", "temp_directory": ""})
         with pytest.raises(RecordUnreadable, match="raise its limit"), reading(record, spooled, CLOCK.pause):
             pass
-        with pytest.raises(RecordUnreadable, match="raise its limit"):
-            asyncio.run(drain(record, spooled, CLOCK, 0.0))
+        assert set() == read_known(record, spooled, SLOT, timedelta(hours=1)).sampled
+        told = asyncio.run(drain(record, spooled, CLOCK, 0.0))
+        assert (0, True) == (told.files, "memory" in (told.waits_because or ""))
     assert waiting == spool.waiting(spooled)
     assert POLLS == asyncio.run(drain(record, spooled, CLOCK, 0.0)).files
     assert [] == spool.waiting(spooled)
+
+
+def test_a_log_that_is_too_large_for_the_memory_is_no_damage(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever moved the database away would lose what the log holds: it is read once there is memory."""
+    record = folder / "record.duckdb"
+    fill = """
+import duckdb, os, sys
+connection = duckdb.connect(sys.argv[1], config={"storage_compatibility_version": "v1.4.0"})
+connection.execute("SET wal_autocheckpoint = '1TB'")
+connection.execute("CREATE TABLE mine (text VARCHAR)")
+connection.execute("CHECKPOINT")
+# Fewer rows than are written to the file itself before they are committed.
+connection.execute("INSERT INTO mine SELECT repeat(md5(i::VARCHAR), 8) FROM range(100_000) t(i)")
+os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", fill, str(record)], check=True, timeout=GUARD_SECONDS)
+    assert record.with_name("record.duckdb.wal").exists()
+    with monkeypatch.context() as little:
+        little.setattr(database, "memory_settings", lambda: {"memory_limit": "8MB", "temp_directory": ""})
+        with pytest.raises(RecordUnreadable, match="raise its limit") as refused:
+            database.connect(record, read_only=False)
+    assert "move it away" not in str(refused.value)
+    with database.connect(record, read_only=False) as whole:
+        assert [(100_000,)] == whole.execute("SELECT count(*) FROM mine").fetchall()
