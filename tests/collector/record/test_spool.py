@@ -137,6 +137,20 @@ def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
             assert expected == load(connection, [cut])
 
 
+@pytest.mark.parametrize("header", [b"[" * 499, b"1", b'"spool"', b'{"table": "spool", "format": 1, "lines": "2"}'])
+def test_a_header_is_json_of_its_own(tmp_path: Path, header: bytes) -> None:
+    """However it is spaced; another value, one that is nested without end or of another type is damage."""
+    written(tmp_path / "spool")
+    (whole,) = spool.waiting(tmp_path / "spool")
+    rows_ = whole.read_bytes().partition(b"\n")[2]
+    spaced = tmp_path / "spaced.ndjson"
+    spaced.write_bytes(b'{ "lines": %d, "table": "spool",  "format": 1 }\n' % rows_.count(b"\n") + rows_)
+    odd = tmp_path / "odd.ndjson"
+    odd.write_bytes(header + b"\n" + rows_)
+    with in_memory() as connection:
+        assert ([spaced], [odd]) == load(connection, [spaced, odd])
+
+
 def test_cut_files_are_set_aside(tmp_path: Path) -> None:
     """A drain takes the good file in and puts every cut one out of the way, under its name and with its bytes.
 
