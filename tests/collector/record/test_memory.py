@@ -44,9 +44,9 @@ def polled(at: datetime) -> PolledRows:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no limit of address space is kept")
 def test_little_address_space_is_enough(folder: Path) -> None:
-    """DuckDB alone would want 700 MiB for its threads, and would end the process where it does not get them."""
+    """DuckDB 2 alone would want more for its threads, and would end the process where it does not get them."""
     configure(folder, "http://127.0.0.1:9")
-    limited = f"ulimit -v 400000; exec {sys.executable} -m collector export --output out.csv"
+    limited = f"ulimit -v 700000; exec {sys.executable} -m collector export --output out.csv"
     done = subprocess.run(
         ["sh", "-c", limited],
         cwd=folder,
