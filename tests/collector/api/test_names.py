@@ -11,6 +11,7 @@ import pytest
 
 from collector.api.names import run
 from collector.clock import SystemClock
+from collector.config.settings import CollectSettings
 from collector.polling.discovery import Known
 from collector.polling.sessions import open_sessions
 from collector.polling.slot import collect_slot
@@ -48,9 +49,7 @@ def name_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[NameServer]:
     server.may_answer.set()
 
 
-def poll(folder: Path, endpoint: str, pools: int, attempts: int = 1) -> PolledRows:
-    settings = replace(SOON, attempts=attempts)
-
+def poll(folder: Path, endpoint: str, pools: int, settings: CollectSettings) -> PolledRows:
     async def one_poll() -> PolledRows:
         asked = (project(endpoint, *(f"pool-{number}" for number in range(pools))),)
         clock = SystemClock()
@@ -62,7 +61,7 @@ def poll(folder: Path, endpoint: str, pools: int, attempts: int = 1) -> PolledRo
 
 def test_a_silent_name_server_holds_up_no_poll(tmp_path: Path, name_server: NameServer) -> None:
     """Twelve pools time out, the poll ends while the look-up goes on, and there was only one; the setting is named."""
-    seen = poll(tmp_path, "https://modelarts.nowhere.example", 12)
+    seen = poll(tmp_path, "https://modelarts.nowhere.example", 12, SOON)
     assert (1, 0) == (len(name_server.asked), name_server.answered)
     assert {"timeout"} == {scrape.outcome for scrape in seen.scrapes}
     assert all("connect_timeout" in (scrape.error_msg or "") for scrape in seen.scrapes)
@@ -73,6 +72,6 @@ def test_a_name_that_there_is_not_is_asked_for_at_every_attempt(tmp_path: Path, 
     """What failed is not kept: the next attempt may go better; the failure says what the resolver said."""
     name_server.failure = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
     name_server.may_answer.set()
-    (scrape,) = poll(tmp_path, "https://modelarts.nowhere.example", 1, attempts=2).scrapes
+    (scrape,) = poll(tmp_path, "https://modelarts.nowhere.example", 1, replace(FAST, attempts=2)).scrapes
     assert ("unreachable", 2, 2) == (scrape.outcome, scrape.attempts, len(name_server.asked))
     assert "Temporary failure in name resolution" in (scrape.error_msg or "")
