@@ -67,8 +67,8 @@ def write_token(file: Path, owner: str, token: Token) -> None:
 def _only_ours(folder: Path) -> bool:
     """Return whether nobody else can put files into a folder, or has put a link or a folder of theirs in its place."""
     try:
-        found = folder.lstat()
+        status = folder.lstat()
     except OSError:
         return False
-    closed = not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and closed
+    closed = not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and closed

@@ -11,7 +11,7 @@ from collector.console import progress, say, warn
 from collector.errors import InputRefused
 from collector.record.database import Record, connect
 from collector.record.durations import parse_duration, say_duration
-from collector.record.memory import memory_settings
+from collector.record.memory import memory_allowed
 from collector.record.slots import naive
 from collector.storage import import_files, imports
 from collector.storage.drain import drain
@@ -22,7 +22,7 @@ WAIT_SECONDS = 5.0
 # For a poll under way: it ends within three quarters of its interval, a minute by default.
 POLL_SECONDS = 60.0
 # What is larger waits on disk.
-MEMORY = "200MB"
+MEMORY = 200_000_000
 
 
 def _read_interval(_context: click.Context, _option: click.Parameter, text: str | None) -> timedelta | None:
@@ -53,9 +53,9 @@ def command(context: Context, files: tuple[Path, ...], project: str | None, inte
     for file in files:
         if not file.is_file():
             raise InputRefused(f"{file}: there is no such file")
-    imported, found = _import(context, list(files), project, interval)
+    imported, intervals = _import(context, list(files), project, interval)
     names = ", ".join(str(file) for file in files)
-    usual, *others = map(say_duration, found)
+    usual, *others = map(say_duration, intervals)
     apart = f"{usual}, in places every {' or '.join(others)}" if others else usual
     skipped = f"; {imported.already:,} slots of pools were there already" if imported.already else ""
     say(
@@ -67,8 +67,8 @@ def command(context: Context, files: tuple[Path, ...], project: str | None, inte
         pools=imported.pools,
         slots=imported.slots,
         already=imported.already,
-        interval_seconds=int(found[0].total_seconds()),
-        other_intervals_seconds=[int(other.total_seconds()) for other in found[1:]],
+        interval_seconds=int(intervals[0].total_seconds()),
+        other_intervals_seconds=[int(other.total_seconds()) for other in intervals[1:]],
     )
 
 
@@ -81,14 +81,13 @@ def _import(
             _limit(record)
             for number in numbers:
                 import_files.read(record, files, number, project)
-            found = imports.check(record, files, interval)
-        return asyncio.run(_write(context, scratch)), found
+            intervals = imports.check(record, files, interval)
+        return asyncio.run(_write(context, scratch)), intervals
 
 
 def _limit(record: Record) -> None:
-    """Let a record take no more memory than an import needs, where it may take any."""
-    if not memory_settings():
-        record.execute(f"SET memory_limit = '{MEMORY}'")
+    """Let a record take no more memory than an import needs, or than the process may use."""
+    record.execute(f"SET memory_limit = '{min(MEMORY, memory_allowed() or MEMORY)}B'")
 
 
 async def _write(context: Context, scratch: Path) -> imports.Imported:

@@ -14,17 +14,27 @@ LEAST: Final = 48 << 20
 """Bytes: a file of JSON alone is read in blocks of 32 MiB."""
 
 
-def memory_settings() -> dict[str, str | int]:
-    """Return DuckDB's settings under a limit of address space (``ulimit -v``); none where there is no such limit.
+def memory_allowed() -> int | None:
+    """Return how many bytes DuckDB may take under a limit of address space (``ulimit -v``); None without such a limit.
 
-    What a machine or a control group has, DuckDB finds itself. Beyond this limit it does not refuse but ends the
-    process, as each of its threads needs room of its own.
+    What a machine or a control group has, DuckDB finds itself.
     """
     allowed = resource.getrlimit(resource.RLIMIT_AS)[0]
     if allowed == resource.RLIM_INFINITY:
-        return {}
+        return None
     taken = 0
     with suppress(OSError, ValueError):
         taken = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    found: dict[str, str | int] = {"memory_limit": f"{max(int(SHARE * (allowed - taken)), LEAST)}B", "threads": 1}
-    return found | ({} if duckdb.__version__.startswith("1.") else {"async_threads": 0})
+    return max(int(SHARE * (allowed - taken)), LEAST)
+
+
+def memory_settings() -> dict[str, str | int]:
+    """Return DuckDB's settings under a limit of address space; none where there is no such limit.
+
+    Each of its threads needs room of its own: where there is none it does not refuse but ends the process.
+    """
+    allowed = memory_allowed()
+    if allowed is None:
+        return {}
+    settings: dict[str, str | int] = {"memory_limit": f"{allowed}B", "threads": 1}
+    return settings | ({} if duckdb.__version__.startswith("1.") else {"async_threads": 0})

@@ -55,10 +55,10 @@ def scratch_beside(database: Path) -> Iterator[Path]:
         ) from None
 
 
-_DOZEN: Final = 12
-"""Times that a spacing is there; of rarer ones no interval is made."""
-_AT_ONCE: Final = 6
-"""Slots within which an interval shows: of so many spacings one is an interval long, where polls are lost at random."""
+_FEWEST_SPACINGS: Final = 12
+"""A spacing that occurs less often is no interval."""
+_NEARBY: Final = 6
+"""Slots: where polls are lost at random, one of so many spacings is still an interval long."""
 
 
 def check(record: Record, files: list[Path], interval: timedelta | None) -> list[timedelta]:
@@ -95,7 +95,7 @@ def check(record: Record, files: list[Path], interval: timedelta | None) -> list
         raise InputRefused(
             f"{where(files[again], line_again)}: the same project, pool, type and slot as in {first}: {MEND}"
         )
-    found = _find_intervals(record, interval)
+    intervals = _find_intervals(record, interval)
     off = record.execute(
         """SELECT file, line, slot, seconds FROM items JOIN intervals USING (project, slot)
         WHERE epoch_us(slot) % (seconds * 1_000_000) <> 0 ORDER BY ALL LIMIT 1"""
@@ -113,7 +113,7 @@ def check(record: Record, files: list[Path], interval: timedelta | None) -> list
     if large:
         file, line, whole = large[0]
         raise InputRefused(f"{where(files[file], line)}, column total: {whole} in one pool and slot {NO_COUNT}: {MEND}")
-    return found
+    return intervals
 
 
 def _find_intervals(record: Record, interval: timedelta | None) -> list[timedelta]:
@@ -127,20 +127,21 @@ def _find_intervals(record: Record, interval: timedelta | None) -> list[timedelt
     record.execute(
         f"""CREATE TABLE intervals AS
         WITH common AS (
-            SELECT spacing FROM spacings WHERE spacing % 1_000_000 = 0 GROUP BY spacing HAVING count(*) >= {_DOZEN}
+            SELECT spacing FROM spacings WHERE spacing % 1_000_000 = 0
+            GROUP BY spacing HAVING count(*) >= {_FEWEST_SPACINGS}
         ), shortest AS (
             SELECT project, slot, greatest(min(common.spacing) OVER until, min(common.spacing) OVER onwards) AS spacing
             FROM spacings LEFT JOIN common USING (spacing) WINDOW
-                until AS ({in_order} ROWS BETWEEN UNBOUNDED PRECEDING AND {_AT_ONCE} FOLLOWING),
-                onwards AS ({in_order} ROWS BETWEEN {_AT_ONCE} PRECEDING AND UNBOUNDED FOLLOWING)
+                until AS ({in_order} ROWS BETWEEN UNBOUNDED PRECEDING AND {_NEARBY} FOLLOWING),
+                onwards AS ({in_order} ROWS BETWEEN {_NEARBY} PRECEDING AND UNBOUNDED FOLLOWING)
         )
         SELECT project, slot,
             CASE WHEN $2 AND epoch_us(slot) % spacing = 0 THEN spacing ELSE $1 END // 1_000_000 AS seconds
         FROM shortest""",
         [usual, interval is None],
     )
-    found = record.execute("SELECT seconds FROM intervals GROUP BY ALL ORDER BY count(*) DESC, seconds").fetchall()
-    return [timedelta(seconds=seconds) for (seconds,) in found]
+    by_frequency = "SELECT seconds FROM intervals GROUP BY ALL ORDER BY count(*) DESC, seconds"
+    return [timedelta(seconds=seconds) for (seconds,) in record.execute(by_frequency).fetchall()]
 
 
 def _most_frequent(record: Record) -> int:
