@@ -15,6 +15,7 @@ from analysis.query import questions
 from analysis.query.engine import answers
 from analysis.query.questions import Question
 from analysis.query.request import Options, PoolOptions, Request, request_of
+from analysis.query.targets import Targets, targets_of
 from analysis.query.times import seconds_of
 from analysis.record import frames
 from analysis.record.database import Record
@@ -234,8 +235,9 @@ class History:
         factor: float | None = None,
         demand: float = 1.0,
         target_wait: str | timedelta | None = None,
-        quantile: str = "mean",
+        quantile: str | None = None,
         price_per_node_hour: float | None = None,
+        targets: Targets | None = None,
         **options: Unpack[PoolOptions],
     ) -> pd.DataFrame:
         """Tell what more, or less, capacity would have done to the waits of the jobs that came.
@@ -250,9 +252,13 @@ class History:
         demand
             Jobs for one that came.
         target_wait
-            As 15m: also the smallest capacity that reaches it, by ``quantile`` (mean or p90).
+            As 15m: also the smallest capacity that reaches it, by ``quantile`` (mean, which is usual, or p90).
         price_per_node_hour
             Also what it costs.
+        targets
+            What pools are for where it is not said here, by pattern of their ids or names, as ``{"*": {"wait": "15m"},
+            "pool-vision*": {"wait": "1h", "spare_nodes": 2}}``: wait, quantile, price_per_node_hour, currency,
+            spare_nodes. The last pattern that fits goes first.
 
         Returns
         -------
@@ -260,8 +266,10 @@ class History:
             A row a pool and capacity: the labels and `plan.PLAN`, which describes them.
         """
         target = None if target_wait is None else seconds_of(target_wait)
-        wish = Wish(capacity, add, factor, demand, target, quantile, price_per_node_hour)
-        own = ("capacity", "add", "factor", "demand", "target_wait", "quantile", "price_per_node_hour")
+        wish = Wish(
+            capacity, add, factor, demand, target, quantile, price_per_node_hour, targets=targets_of(targets or {})
+        )
+        own = ("capacity", "add", "factor", "demand", "target_wait", "quantile", "price_per_node_hour", "targets")
         return self._ask(questions.ask_plan(request_of(options, *own, whole_pools=True), wish))
 
     def forecast(
@@ -269,7 +277,8 @@ class History:
         horizon: str | None = None,
         every: str = "1w",
         target_wait: str | timedelta | None = None,
-        quantile: str = "mean",
+        quantile: str | None = None,
+        targets: Targets | None = None,
         **options: Unpack[PoolOptions],
     ) -> pd.DataFrame:
         """Forecast arrivals and load by hour of the week, and when a pool passes a target with today's capacity.
@@ -281,7 +290,7 @@ class History:
             and 1 for which the record suffices.
         every
             ``1w`` or ``1h``: a row's window.
-        target_wait, quantile
+        target_wait, quantile, targets
             As in `plan`: what growth the pool takes until it passes the target, and how probable that is by week.
 
         Returns
@@ -289,9 +298,10 @@ class History:
         pandas.DataFrame
             A row a pool and window ahead: the labels and `forecast.FORECAST`, which describes them.
         """
-        wish = Wish(target=None if target_wait is None else seconds_of(target_wait), quantile=quantile)
+        target = None if target_wait is None else seconds_of(target_wait)
+        wish = Wish(target=target, quantile=quantile, targets=targets_of(targets or {}))
         ahead = None if horizon is None else weeks_of(horizon)
-        request = request_of(options, "horizon", "target_wait", "quantile", whole_pools=True, every=every)
+        request = request_of(options, "horizon", "target_wait", "quantile", "targets", whole_pools=True, every=every)
         return self._ask(questions.ask_forecast(request, wish, ahead))
 
     def several(self, names: Sequence[str], **options: Unpack[Options]) -> dict[str, pd.DataFrame]:

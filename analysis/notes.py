@@ -21,3 +21,7 @@ def amount(value: float) -> str:
 
 
 TOO_SHORT: Final = mark("note", "fewer than two slots with known counts")
+GOOD: Final = mark("note", "good")
+WEAK: Final = mark("note", "weak")
+NONE: Final = mark("note", "none")
+"""How sure the figures of a row are: as their intervals say; less, for a reason; nothing is said."""

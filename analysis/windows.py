@@ -25,8 +25,8 @@ INSTANTS: Final = (
 )  # fmt: skip
 LABELS: Final = ("project", "pool", "pool_name", "type", "window_start", "window_end", "interval_seconds")
 TEXTS: Final = (
-    *LABELS[:4], "measure", "unit", "quantile", "direction", "queue", "order", "verdict", "reason", "history", "method",
-    "note",
+    *LABELS[:4], "measure", "unit", "flavor", "currency", "quantile", "direction", "queue", "order", "verdict",
+    "confidence", "reason", "history", "method", "note",
 )  # fmt: skip
 Columns: TypeAlias = dict[str, NDArray[Any] | str | None]
 """What is said of windows: by column a value a window, or one for all."""

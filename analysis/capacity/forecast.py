@@ -1,5 +1,6 @@
 """What the next weeks bring, when a pool passes a target with today's capacity, and what growth it can take."""
 
+from dataclasses import replace
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -45,6 +46,9 @@ def forecast(found: Windows, wish: Wish, ahead: int | None, every: str, zone: Zo
         Whose hours of the week.
     """
     said = found.said
+    if "target" in said:
+        # That of the pool.
+        wish = replace(wish, target=float(np.asarray(said["target"], float)[0]))
     if "arrivals" not in said:
         return _nothing(found, wish, str(np.asarray(said["note"])))
     whole = ~found.begins_in & ~found.ends_in

@@ -28,6 +28,8 @@ MOST_STEPS: Final = 66
 def hourly(group: Sequence[Told], windows: Ints, wish: Wish, queue: str) -> Columns:
     """Return the jobs that came in each hour, and what growth the pool takes."""
     said: Columns = {"arrivals": arrivals_of([each.flows for each in group], windows)}
+    if wish.target is not None:
+        said["target"] = np.array([wish.target])
     seen = counted([each.flows for each in group], queue)
     if len(seen.slots) < 2:
         return {"note": TOO_SHORT}
@@ -40,7 +42,7 @@ def hourly(group: Sequence[Told], windows: Ints, wish: Wish, queue: str) -> Colu
         went = went_of(nodes, recent)
         observed = observed_of(group, np.array([(recent.slots[0], recent.slots[-1])]))
         ensemble = Ensemble(recent, observed, float(np.median(np.diff(recent.slots))), went)
-        said["growth"] = _growth(ensemble, QUANTILES.index(wish.quantile), wish.target)
+        said["growth"] = _growth(ensemble, QUANTILES.index(wish.measure), wish.target)
         said["changed"] = np.array([went is not None])
     return said
 

@@ -1,16 +1,19 @@
 """What was counted of a pool, over all its types: its queue, who came to it and left it, and who was busy."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from analysis.arrays import Ints
+from analysis.capacity.patience import give_ups
 from analysis.queue.conservation import QUEUES, Flows
 from analysis.queue.levels import GAP, level_of
 from analysis.windows import between
 
+FEWEST: Final = 50
+"""Jobs of a type that tell how it waits."""
 BUSY: Final = ("Running", "Creating", "Pending", "Terminating")
 
 
@@ -25,13 +28,21 @@ class Counted:
     """n: jobs that wait, and jobs that have left the queue and hold capacity."""
     arrivals: Ints
     """n - 1: of each interval."""
+    gave_up: Ints
+    """n - 1: jobs that left the queue by giving up, by a model, see `patience`."""
     unseen: float = 1.0
     """Where the API keeps no finished jobs: jobs in truth for one that was seen, by a model; else 1."""
+    hazard: float = 0.0
+    """How often a job that waits gives up, a second."""
+    returned: int = 0
+    """At least so many of who came had run before."""
+    by_type: tuple[float, ...] = ()
+    """The mean wait of the jobs of each type with enough of them, in seconds, by Little's law."""
 
     @property
     def starts(self) -> Ints:
-        """N - 1: jobs that left the queue; those too that gave up, as if they had run for no time."""
-        return np.maximum(self.arrivals - np.diff(self.queue), 0)
+        """N - 1: jobs that left the queue to run."""
+        return np.maximum(self.arrivals - np.diff(self.queue), 0) - self.gave_up
 
     @property
     def ends(self) -> Ints:
@@ -73,7 +84,8 @@ class Counted:
     def since(self, instant: int) -> "Counted":
         """Return what was counted from an instant on; all where hardly anything was."""
         first = min(int(np.searchsorted(self.slots, instant)), max(len(self.slots) - 2, 0))
-        return Counted(self.slots[first:], self.queue[first:], self.busy[first:], self.arrivals[first:], self.unseen)
+        kept = {name: getattr(self, name)[first:] for name in ("slots", "queue", "busy", "arrivals", "gave_up")}
+        return replace(self, **kept)
 
 
 def counted(group: Sequence[Flows], queue: str) -> Counted:
@@ -88,8 +100,22 @@ def counted(group: Sequence[Flows], queue: str) -> Counted:
     jobs = np.sum([each.jobs for each in busy], axis=0)
     seen = sum(int(each.arrivals.sum()) for each in group)
     unseen = sum(float(each.arrivals.sum()) * each.unseen for each in group) / seen if seen else 1.0
-    whole = Counted(slots, waiting.jobs, jobs, arrivals, unseen)
+    hazard, gave_up = _give_ups(group, slots, waiting.jobs, jobs)
+    gave_up = np.minimum(gave_up, np.maximum(arrivals - np.diff(waiting.jobs), 0))
+    by_type = tuple(
+        float(np.trapezoid(each.queue, each.series.slots)) / n for each in group if (n := each.arrivals.sum()) >= FEWEST
+    )
+    returned = sum(each.returned for each in group)
+    whole = Counted(slots, waiting.jobs, jobs, arrivals, gave_up, unseen, hazard, returned, by_type)
     # Of a type that had jobs when it was first listed nothing is known before.
     active = (*QUEUES[queue], *statuses)
     late = [int(each.series.slots[0]) for each in group if any(each.series.counts[status][0] > 0 for status in active)]
     return whole.since(max(late, default=int(slots[0]) if len(slots) else 0))
+
+
+def _give_ups(group: Sequence[Flows], slots: Ints, queue: Ints, busy: Ints) -> tuple[float, Ints]:
+    """Return how often a job that waits gives up, and how many did in each interval; none where that is not told."""
+    told = [(each.series.slots, each.ended["Terminated"].point) for each in group if each.ended]
+    terminated = np.sum([between(own, point, slots) for own, point in told], axis=0) if told else np.zeros(len(slots))
+    waited, ran = ((of[1:] + of[:-1]) / 2 * np.diff(slots) for of in (queue, busy))
+    return give_ups(np.diff(np.rint(terminated)).astype(np.int64), waited, ran, slots)

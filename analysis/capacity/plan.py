@@ -7,30 +7,36 @@ from typing import Final
 
 import numpy as np
 
-from analysis.arrays import Floats, Ints
-from analysis.capacity.caveats import MOST, notes_of
+from analysis.arrays import Bools, Floats, Ints
+from analysis.capacity.caveats import MOST, confidence_of, notes_of
 from analysis.capacity.ensemble import Effect, Ensemble, Observed
 from analysis.capacity.nodes import Nodes, nodes_of
 from analysis.capacity.occupancy import Counted, counted
+from analysis.capacity.parts import Parts
 from analysis.capacity.replicas import FEWEST_QUEUED, Capacity
 from analysis.capacity.scenario import QUANTILES, Wish
-from analysis.notes import TOO_SHORT, mark
+from analysis.capacity.use import servers_of
+from analysis.notes import NONE, TOO_SHORT, WEAK, mark
 from analysis.queue import waits
 from analysis.queue.told import Told
+from analysis.queue.verdict import MAY_BE_OVER, OVER, UNJUDGED, WITHIN, compare
 from analysis.stats.search import smallest
 from analysis.windows import Columns, Windows, as_rows
 
 WAITS: Final = tuple(f"{name}{bound}_seconds" for name in QUANTILES for bound in ("", "_low", "_high"))
 PLAN: Final = (
-    "capacity", "unit", "factor", "demand", *WAITS, "utilisation", "extrapolated", "target_seconds", "quantile",
-    "needed", "needed_low", "needed_high", "cost_a_month", "run_seconds", "run_spread_low", "run_spread_high",
-    "coverage", "history", "method", "note",
+    "capacity", "unit", "factor", "demand", *WAITS, "utilisation", "utilisation_high", "extrapolated", "target_seconds",
+    "quantile", "verdict", "needed", "needed_low", "needed_high", "spare_nodes",
+    "flavor", "price_per_node_hour", "cost_a_month", "currency", "run_seconds", "run_spread_low",
+    "run_spread_high", "confidence", "reason", "coverage", "history", "method", "note",
 )  # fmt: skip
 """capacity: in nodes where discovery told them, else in jobs at once (unit); factor: as a multiple of today's. Waits:
-of the jobs that came, with 90 % intervals. utilisation: how much of the capacity is busy on average. extrapolated:
-whether there is more load on the capacity than was ever seen. needed: the smallest capacity that reaches the target,
-which is about quantile (mean, p90), by the point and by the interval's ends. cost_a_month: of 730 hours. run_seconds:
-by Little's law; run_spread: the standard deviation of run times over their mean, as far as it was varied."""
+of the jobs that came, with 90 % intervals. utilisation: how much of the capacity runs on average, and at most, see
+`use`. extrapolated: whether there is more load on the capacity than was ever seen. verdict: on the target, see
+`verdict.compare`. needed: the smallest capacity that reaches the target, which is about quantile (mean, p90), by the
+point and by the interval's ends, without spare_nodes, to have beyond it. flavor: of its nodes, where these are of one.
+cost_a_month: of 730 hours. run_seconds: by Little's law; run_spread: the standard deviation of run times over their
+mean, as far as it was varied. confidence: good, weak or none, with the reason."""
 CURVE: Final = (0.8, 1.5)
 LEAST_MORE: Final = 3
 POINTS: Final = 15
@@ -64,9 +70,10 @@ def plan(group: Sequence[Told], windows: Ints, wish: Wish, queue: str) -> Column
         return _nothing(wish, TOO_SHORT if len(seen.slots) < 2 else mark("note", "no arrivals"))
     nodes = nodes_of(group[0].flows.series.pool, {}, int(seen.slots[-1]))
     went = went_of(nodes, seen)
-    ensemble = Ensemble(seen, observed_of(group, windows), float(np.median(np.diff(seen.slots))), went)
     there = nodes is not None and nodes.nodes[-1] > 0
     today, unit = (nodes.nodes[-1], "nodes") if nodes is not None and there else (_servers(seen), "jobs at once")
+    interval = float(np.median(np.diff(seen.slots)))
+    ensemble = Ensemble(seen, observed_of(group, windows), interval, went, None if there else today)
     factors = _factors(wish, today)
     points, low, high = _falling(factors, [ensemble.effect(factor, wish.demand) for factor in factors])
     rows: Columns = {}
@@ -79,12 +86,16 @@ def plan(group: Sequence[Told], windows: Ints, wish: Wish, queue: str) -> Column
     price = np.nan if unit != "nodes" or wish.price_per_node_hour is None else wish.price_per_node_hour
     # As multiples of today's capacity, the most that there ever was.
     most = 1.0 if went is None else float(went.at(seen.slots).max())
+    used = _used(ensemble, windows)
+    extrapolated = wish.demand * most / factor > 1 + 1e-9
     single = {
         "demand": wish.demand,
         "target_seconds": np.nan if wish.target is None else wish.target,
         "needed": needed[0],
         "needed_low": needed[1],
         "needed_high": needed[2],
+        "spare_nodes": wish.spare_nodes,
+        "price_per_node_hour": price,
         "run_seconds": seen.run_seconds,
         "run_spread_low": ensemble.spreads[0],
         "run_spread_high": ensemble.spreads[1],
@@ -92,24 +103,53 @@ def plan(group: Sequence[Told], windows: Ints, wish: Wish, queue: str) -> Column
     return (
         rows
         | {name: np.full(n, value) for name, value in single.items()}
+        | {f"utilisation{bound}": np.minimum(of * wish.demand / factor, 1.0) for bound, of in used.items()}
         | {
             "capacity": factor * today,
             "unit": unit,
             "factor": factor,
-            "utilisation": ensemble.utilisation * wish.demand / factor,
-            "extrapolated": (wish.demand * most / factor > 1 + 1e-9).astype(float),
-            "quantile": wish.quantile,
+            "extrapolated": extrapolated.astype(float),
+            "quantile": wish.measure,
+            "flavor": next(iter(nodes.flavors)) if nodes is not None and len(nodes.flavors) == 1 else "",
+            "currency": wish.currency,
             "cost_a_month": factor * today * price * MONTH_HOURS,
             "method": mark("note", "replay") if ensemble.queued else mark("note", "upper bound"),
-            "note": np.array(["; ".join(notes_of(ensemble, nodes, wish, needed, high))] * n, object),
+            "note": np.array(["; ".join(notes_of(ensemble, nodes, wish, needed))] * n, object),
         }
+        | _judged(ensemble, wish, factor, (points, low, high), extrapolated)
     )
+
+
+def _judged(
+    ensemble: Ensemble, wish: Wish, factor: Floats, bounds: tuple[Floats, Floats, Floats], extrapolated: Bools
+) -> Columns:
+    """Tell of each capacity whether it reaches the target, and how sure that is: what rests on little is never sure."""
+    about = QUANTILES.index(wish.measure)
+    point, low, high = (of[:, about] for of in bounds)
+    # What was seen proves it, whatever replicas say: today's waits, and that with more nobody waits longer.
+    today = (factor == 1.0) & (wish.demand == 1.0) & ensemble.complete.all() & (ensemble.went is None)
+    at_most = np.array([ensemble.seen_alone(each, wish.demand).high[about] for each in factor])
+    proven = today | (at_most <= (-np.inf if wish.target is None else wish.target))
+    sure = confidence_of(ensemble, proven, bounds[2], extrapolated)
+    if wish.target is None:
+        return {**sure, "verdict": np.full(len(factor), "", object)}
+    verdicts = compare(point, low, high, wish.target).astype(object)
+    weak = (sure["confidence"] == WEAK) & np.isin(verdicts, [OVER, WITHIN])
+    return {**sure, "verdict": np.where(weak, np.where(np.isnan(point), UNJUDGED, MAY_BE_OVER), verdicts)}
 
 
 def _nothing(wish: Wish, note: str) -> Columns:
     """Say that nothing can be said, and why."""
     target = np.array([np.nan if wish.target is None else wish.target])
-    return {"quantile": wish.quantile, "target_seconds": target, "note": np.array([note], object)}
+    verdict = "" if wish.target is None else UNJUDGED
+    return {
+        "quantile": wish.measure,
+        "target_seconds": target,
+        "verdict": verdict,
+        "confidence": NONE,
+        "reason": note,
+        "note": np.array([note], object),
+    }
 
 
 def observed_of(group: Sequence[Told], windows: Ints) -> Observed:
@@ -123,6 +163,17 @@ def observed_of(group: Sequence[Told], windows: Ints) -> Observed:
     if np.asarray(said["censored"], float)[0]:
         points[QUANTILES.index("mean")] = np.nan
     return Observed(points, low, high)
+
+
+def _used(ensemble: Ensemble, windows: Ints) -> dict[str, float]:
+    """Return how much of today's capacity runs on average, and at most; nothing where too little was seen."""
+    seen = ensemble.seen
+    if ensemble.lacking:
+        return {"": np.nan, "_high": np.nan}
+    running = seen.busy_seconds / max(float(seen.slots[-1] - seen.slots[0]), 1.0)
+    servers = servers_of(seen, windows[:1], Parts(seen, windows[:1]), ensemble.went)
+    share, most = servers.used(np.array([running]))
+    return {"": float(share[0]), "_high": float(most[0])}
 
 
 def as_curve(found: Windows) -> Columns:
@@ -171,7 +222,7 @@ def _needed(ensemble: Ensemble, wish: Wish, today: float) -> tuple[float, float,
     """
     if wish.target is None:
         return np.nan, np.nan, np.nan
-    target, measure = wish.target, QUANTILES.index(wish.quantile)
+    target, measure = wish.target, QUANTILES.index(wish.measure)
     first, last = min(1 - int(np.ceil(today)), 0), int(np.ceil((MOST - 1) * today))
     known: dict[int, Effect] = {}
 
@@ -182,6 +233,9 @@ def _needed(ensemble: Ensemble, wish: Wish, today: float) -> tuple[float, float,
 
     found, near = {}, 0
     for name in ("points", "low", "high"):
+        if name == "points" and ensemble.lacking:
+            found[name] = np.nan
+            continue
         step = smallest(partial(reaches, name=name), near, first, last)
         near = near if step is None else step
         found[name] = np.nan if step is None else today + step

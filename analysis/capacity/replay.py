@@ -1,4 +1,4 @@
-"""Jobs replayed through a pool of another capacity: when each would have started."""
+"""Jobs replayed through a pool of another capacity: when each would have left the queue, and whether to run."""
 
 import heapq
 from typing import Final
@@ -6,21 +6,31 @@ from typing import Final
 import numba
 import numpy as np
 
-from analysis.arrays import Floats, Ints
+from analysis.arrays import Bools, Floats, Ints
 
 FOREVER: Final = np.inf
 
 
 @numba.njit(cache=True, nogil=True)
 def replay(
-    came: Floats, ran: Floats, kind: Ints, widths: Ints, running: int, changes: Floats, capacity: Ints, *, passing: bool
-) -> Floats:
-    """Return when each job starts.
+    came: Floats,
+    ran: Floats,
+    patience: Floats,
+    kind: Ints,
+    widths: Ints,
+    running: int,
+    changes: Floats,
+    capacity: Ints,
+    *,
+    passing: bool,
+) -> tuple[Floats, Bools]:
+    """Return when each job leaves the queue, and whether it starts then; else it gives up.
 
     Parameters
     ----------
-    came, ran, kind
-        Of each job, in the order of arrival: when it comes, for how long it runs, and which of the widths it has.
+    came, ran, patience, kind
+        Of each job, in the order of arrival: when it comes, for how long it runs, for how long it waits before it gives
+        up, and which of the widths it has.
     widths
         How much of the capacity a job of each kind takes.
     running
@@ -32,7 +42,7 @@ def replay(
         Whether a job that fits starts before an older one that does not.
     """
     n, kinds = len(came), len(widths)
-    starts = np.full(n, FOREVER)
+    left, starts = came + patience, np.zeros(n, np.bool_)
     # A queue for each kind, as linked lists: whoever passes, within a kind it is first in first out.
     follower = np.full(n, -1)
     head, last = np.full(kinds, -1), np.full(kinds, -1)
@@ -40,16 +50,17 @@ def replay(
     ends.pop()
     free, change = capacity[0], 1
     for job in range(running):
-        starts[job] = came[job]
+        left[job], starts[job] = came[job], True
         heapq.heappush(ends, (came[job] + ran[job], job))
         free -= widths[kind[job]]
-    arrival, waiting = running, 0
-    while arrival < n or waiting > 0:
+    arrival = running
+    while arrival < n or head.max() >= 0:
         now = came[arrival] if arrival < n else FOREVER
         if len(ends) > 0:
             now = min(now, ends[0][0])
         if change < len(changes):
             now = min(now, changes[change])
+        now = min(now, _gives_up(head, left))
         if now == FOREVER:
             break
         while change < len(changes) and changes[change] <= now:
@@ -64,19 +75,36 @@ def replay(
             else:
                 follower[last[of]] = arrival
             last[of] = arrival
-            waiting += 1
             arrival += 1
-        while waiting > 0:
+        while True:
+            _drop(head, follower, left, now)
             chosen = _first(head, widths, free, passing)
             if chosen < 0 or widths[chosen] > free:
                 break
             job = head[chosen]
             head[chosen] = follower[job]
             free -= widths[chosen]
-            waiting -= 1
-            starts[job] = now
+            left[job], starts[job] = now, True
             heapq.heappush(ends, (now + ran[job], job))
-    return starts
+    return left, starts
+
+
+@numba.njit(cache=True, nogil=True)
+def _gives_up(head: Ints, left: Floats) -> float:
+    """Return when the next of those who are first of their kind gives up: who does behind them is in nobody's way."""
+    now = FOREVER
+    for job in head:
+        if job >= 0:
+            now = min(now, left[job])
+    return now
+
+
+@numba.njit(cache=True, nogil=True)
+def _drop(head: Ints, follower: Ints, left: Floats, now: float) -> None:
+    """Take who gave up out of the front of the queues."""
+    for of in range(len(head)):
+        while head[of] >= 0 and left[head[of]] <= now:
+            head[of] = follower[head[of]]
 
 
 @numba.njit(cache=True, nogil=True)

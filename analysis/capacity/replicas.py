@@ -4,13 +4,13 @@ Sizes of jobs, the order of service and which job ran how long are not in the co
 its capacity is calibrated so that as much waiting comes of it as was seen, and it counts by how alike its counts are.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 
-from analysis.arrays import Floats, Ints
+from analysis.arrays import Bools, Floats, Ints
 from analysis.capacity.jobs import PAIRINGS, Jobs, Scaled, rebuild
 from analysis.capacity.occupancy import Counted
 from analysis.capacity.replay import replay
@@ -24,6 +24,10 @@ SIZES: Final = (
     {1: 0.6, 4: 0.25, 16: 0.15},
 )
 """How many jobs have which size, in units of capacity: from all alike to a few that take as much as sixteen others."""
+WHOLE: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
+"""How many jobs may take all that others ever took together, where that is needed to explain"""
+UNEVEN: Final = 0.4
+"""that who runs while others wait spreads by so much of their mean."""
 SEED: Final = 20
 # Of who ran while others waited; capacity is sought up to so many times that.
 MOST_TIMES: Final = 64
@@ -74,8 +78,11 @@ class Replica:
     found: dict[tuple[int, bool], Floats] = field(default_factory=dict)
     went: Capacity | None = None
 
-    def starts(self, capacity: int, *, as_it_went: bool) -> Floats:
-        """Return when each job starts with a capacity; `as_it_went` scales it as the record's own changed."""
+    def leaves(self, capacity: int, *, as_it_went: bool) -> tuple[Floats, Bools]:
+        """Return when each job leaves the queue with a capacity, and whether it starts.
+
+        `as_it_went` scales the capacity as the record's own changed.
+        """
         capacity = max(capacity, int(self.widths[-1]))
         changes, levels = np.array([-np.inf]), np.array([capacity])
         if as_it_went and self.went is not None:
@@ -83,7 +90,8 @@ class Replica:
             levels = np.maximum(np.rint(capacity * self.went.levels).astype(np.int64), int(self.widths[-1]))
             levels[self.went.levels == 0] = 0
         jobs = self.jobs
-        return replay(jobs.came, jobs.ran, self.kind, self.widths, jobs.running, changes, levels, passing=self.passing)
+        of = jobs.came, jobs.ran, jobs.patience, self.kind, self.widths, jobs.running
+        return replay(*of, changes, levels, passing=self.passing)
 
     def fits(self, capacity: float) -> bool:
         """Tell whether the largest of its jobs would ever run."""
@@ -106,9 +114,9 @@ class Replica:
         key = (capacity, as_it_went)
         if key not in self.found:
             jobs = self.jobs
-            starts = self.starts(capacity, as_it_went=as_it_went)
-            waited = starts - jobs.came
-            seen = np.clip(np.minimum(starts, self.until) - jobs.came, 0.0, None).sum()
+            left, _ = self.leaves(capacity, as_it_went=as_it_went)
+            waited = left - jobs.came
+            seen = np.clip(np.minimum(left, self.until) - jobs.came, 0.0, None).sum()
             mine = waited[jobs.running + jobs.waiting :]
             rank = max(int(np.ceil(0.9 * len(mine))) - 1, 0)
             ninth = np.partition(mine, rank)[rank] if len(mine) else 0.0
@@ -132,12 +140,12 @@ class Replica:
 
     def counts(self, capacity: float, slots: Ints) -> tuple[Ints, Ints]:
         """Return who waits and who runs at each slot."""
-        starts = self.starts(round(capacity), as_it_went=True)
-        ends = np.sort(starts + self.jobs.ran)
-        came, started, ended = (
-            np.searchsorted(each, slots, side="right") for each in (self.jobs.came, np.sort(starts), ends)
+        left, starts = self.leaves(round(capacity), as_it_went=True)
+        started, ended = left[starts], (left + self.jobs.ran)[starts]
+        came, gone, begun, done = (
+            np.searchsorted(np.sort(each), slots, side="right") for each in (self.jobs.came, left, started, ended)
         )
-        return came - started, started - ended
+        return came - gone, begun - done
 
     @property
     def mean_width(self) -> float:
@@ -176,8 +184,25 @@ class Explained:
 
 def candidates(seen: Counted, went: Capacity | None) -> Iterator[Replica]:
     """Return a replica for each pairing of starts with ends, sizes of jobs, and order of service."""
-    pairings = [rebuild(seen, pairing, SEED) for pairing in PAIRINGS]
-    for shares in SIZES:
+    meanwhile, most = seen.busy[seen.queue > 0], int(seen.busy.max())
+    whole = most > 1 and float(meanwhile.std()) > UNEVEN * float(meanwhile.mean())
+    sizes = (*SIZES, *({1: 1 - share, most: share} for share in WHOLE)) if whole else SIZES
+    yield from _replicas(seen, sizes, went, longest=False)
+
+
+def longest(seen: Counted, *, alike: bool) -> Iterator[Replica]:
+    """Return replicas of a pool that hardly queued, whose jobs run for as long as they can have.
+
+    What came and ended between two polls was not seen to run: it is nobody's capacity. `alike`: all of one size.
+    """
+    yield from _replicas(seen, SIZES[:1] if alike else SIZES, None, longest=True)
+
+
+def _replicas(
+    seen: Counted, sizes: Sequence[dict[int, float]], went: Capacity | None, *, longest: bool
+) -> Iterator[Replica]:
+    pairings = [rebuild(seen, pairing, SEED, longest=longest) for pairing in PAIRINGS]
+    for shares in sizes:
         widths = np.array(list(shares), np.int64)
         random = np.random.default_rng(SEED)
         # As many jobs in every pairing, which share their sizes.

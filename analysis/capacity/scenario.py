@@ -1,10 +1,12 @@
 """What a plan is asked: another capacity, another demand, the wait to be reached, and what a node costs."""
 
 import math
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from analysis.errors import RequestRefused
+from collector.record.patterns import matches
 
 MOST_DEMAND: Final = 20
 QUANTILES: Final = ("mean", "p90")
@@ -24,9 +26,15 @@ class Wish:
     """Jobs for one that came."""
     target: float | None = None
     """The wait to be reached, in seconds."""
-    quantile: str = "mean"
-    """One of `QUANTILES`: which wait the target is about."""
+    quantile: str | None = None
+    """One of `QUANTILES`: which wait the target is about; the mean where nobody says."""
     price_per_node_hour: float | None = None
+    currency: str = ""
+    spare_nodes: int = 0
+    """To have beyond what the target takes."""
+    targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What pools are for, by pattern of their ids or names, for what is not said above: wait (in seconds),
+    quantile, price_per_node_hour, currency, spare_nodes. The last pattern that fits goes first."""
 
     def __post_init__(self) -> None:
         given = {name: getattr(self, name) for name in ("capacity", "add", "factor")}
@@ -43,8 +51,34 @@ class Wish:
                 raise RequestRefused(f"{name} cannot be {value:g}: with nothing nothing runs; give more than zero")
         if self.demand > MOST_DEMAND:
             raise RequestRefused(f"demand cannot be {self.demand:g}: at most {MOST_DEMAND} jobs for one that came")
-        if self.quantile not in QUANTILES:
+        if self.quantile not in (None, *QUANTILES):
             raise RequestRefused(f"quantile cannot be {self.quantile!r}: take one of {', '.join(QUANTILES)}")
+
+    @property
+    def aims(self) -> bool:
+        """Whether any pool has a target."""
+        return self.target is not None or any("wait" in told for told in self.targets.values())
+
+    def of(self, pool: str, name: str | None) -> "Wish":
+        """Return what is asked of one pool, by its id and name."""
+        told: dict[str, Any] = {}
+        for pattern, values in self.targets.items():
+            if matches((pattern,), pool, name):
+                told |= values
+        return replace(
+            self,
+            target=told.get("wait") if self.target is None else self.target,
+            quantile=self.quantile or told.get("quantile"),
+            price_per_node_hour=self.price_per_node_hour or told.get("price_per_node_hour"),
+            currency=self.currency or told.get("currency", ""),
+            spare_nodes=self.spare_nodes or told.get("spare_nodes", 0),
+            targets={},
+        )
+
+    @property
+    def measure(self) -> str:
+        """Which wait the target is about."""
+        return self.quantile or QUANTILES[0]
 
     def factor_of(self, today: float) -> float | None:
         """Return the capacity asked for as a multiple of today's; None where a curve is.

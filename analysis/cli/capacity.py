@@ -5,13 +5,11 @@ import click
 from analysis.cli.estimates import OUTPUT, POOLS, SINCE, command_of
 
 TARGET = (
-    click.option("--target-wait", metavar="15m", help="The wait that is to be reached."),
+    click.option("--target-wait", metavar="15m", help="The wait to be reached; that of [targets] by default."),
     click.option(
         "--quantile",
-        default="mean",
-        show_default=True,
         type=click.Choice(["mean", "p90"]),
-        help="Which wait that is: the mean, or what nine in ten do not exceed.",
+        help="Which wait that is: the mean, which is usual, or what nine in ten do not exceed.",
     ),
 )
 
@@ -27,7 +25,7 @@ load = command_of(
     *POOLS,
     click.option("--by", default="pool", show_default=True, metavar="pool|all", help="What is a row."),
     *OUTPUT,
-    flavors=True,
+    configured=("flavors",),
 )
 plan = command_of(
     "plan",
@@ -42,10 +40,16 @@ plan = command_of(
     click.option("--factor", type=float, metavar="1.2", help="So many times today's."),
     click.option("--demand", type=float, default=1.0, metavar="1.3", help="So many jobs for one that came."),
     *TARGET,
-    click.option("--price-per-node-hour", type=float, metavar="PRICE", help="Also what it costs a month of 730 hours."),
+    click.option(
+        "--price-per-node-hour",
+        type=float,
+        metavar="PRICE",
+        help="Also what it costs a month of 730 hours; that of [targets] by default.",
+    ),
     SINCE,
     *POOLS,
     *OUTPUT,
+    configured=("targets",),
 )
 forecast = command_of(
     "forecast",
@@ -60,4 +64,5 @@ forecast = command_of(
     SINCE,
     *POOLS,
     *OUTPUT,
+    configured=("targets",),
 )

@@ -1,6 +1,6 @@
 """``poolscope waits`` and the other estimates and trends: on a terminal or in a file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,10 +88,10 @@ def options_of(*options: Decorator) -> Decorator:
     return add
 
 
-def command_of(name: str, text: str, *options_: Decorator, flavors: bool = False) -> click.Command:
+def command_of(name: str, text: str, *options_: Decorator, configured: Sequence[str] = ()) -> click.Command:
     """Make the command of an estimate: the options are the keywords of `History`'s method of the same name.
 
-    With `flavors` it also takes these, from the configuration.
+    It also takes the values of the configuration that are named.
     """
 
     @click.pass_obj
@@ -105,9 +105,12 @@ def command_of(name: str, text: str, *options_: Decorator, flavors: bool = False
     ) -> None:
         from analysis.cli.output import answer  # noqa: PLC0415 - `poolscope --help` does without pandas and numba
 
-        if flavors:
-            options["flavors"] = context.read_config()[0].flavors
+        config, problems = context.read_config()
+        options |= {each: getattr(config, each) for each in configured}
         try:
+            # What else is wrong there is no matter of an estimate.
+            if wrong := [each for each in problems if configured and each.startswith(tuple(configured))]:
+                raise RequestRefused("; ".join(wrong))
             click.echo(answer(name, *record_of(context, db), options, format_, output), nl=False)
         except (RecordUnreadable, RequestRefused) as error:
             raise Refused(error) from None

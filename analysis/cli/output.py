@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis.errors import RequestRefused
 from analysis.history import History
+from analysis.text.answer import answers
 from analysis.text.terminal import in_zone, table
 from collector.record.database import in_memory
 from collector.record.files import replacing
@@ -39,7 +40,12 @@ def answer(
     RecordUnreadable, RequestRefused
     """
     frame = getattr(History(database, spool), estimate)(**options)
-    return write(frame, format_, output, lambda: table(frame))
+
+    def shown() -> str:
+        first = list(answers(frame)) if estimate == "plan" else []
+        return "\n".join([*first, *([""] if first else []), table(frame)])
+
+    return write(frame, format_, output, shown)
 
 
 def write(frame: pd.DataFrame, format_: str, output: Path | None, show: Callable[[], str]) -> str:

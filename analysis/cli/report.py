@@ -70,7 +70,11 @@ def report(
     from analysis.report.limit import sentence  # noqa: PLC0415 - likewise
     from analysis.report.write import write_report  # noqa: PLC0415 - likewise
 
+    config, problems = context.read_config()
     try:
+        # What else is wrong there is no matter of a report.
+        if wrong := [each for each in problems if each.startswith(("flavors", "targets"))]:
+            raise RequestRefused("; ".join(wrong))
         request = Request(**options)
         written = write_report(
             Record(*record_of(context, db)),
@@ -82,7 +86,8 @@ def report(
             against=compare,
             fail_above=fail_above,
             keep=keep,
-            flavors=context.read_config()[0].flavors,
+            flavors=config.flavors,
+            targets=config.targets,
         )
     except (RecordUnreadable, RequestRefused) as error:
         raise Refused(error) from None

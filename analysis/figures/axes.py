@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import tzinfo
+from textwrap import fill
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -43,6 +44,8 @@ STEPS: Final = (
 TICKS: Final = 6
 FEW: Final = 16
 """Points of a line; each has a dot."""
+LINE: Final = 50
+"""Letters of a line of text within axes."""
 ROOM: Final = 1.1
 """Of an axis, above the largest value."""
 STRIP: Final = 0.035
@@ -122,9 +125,10 @@ def seen_as(share: float) -> dict[str, Any]:
     return {"facecolor": PAPER, "edgecolor": "none", "hatch": "////", "hatchcolor": RED, "linewidth": 0}
 
 
-def nothing(axes: Axes) -> Axes:
-    """Say that there is nothing to draw."""
-    axes.text(0.5, 0.5, _("nothing is known"), ha="center", transform=axes.transAxes)
+def nothing(axes: Axes, reason: str = "") -> Axes:
+    """Say that there is nothing to draw, and why."""
+    said = "\n".join([_("nothing is known"), *fill(reason, LINE).splitlines()])
+    axes.text(0.5, 0.5, said, ha="center", va="center", transform=axes.transAxes)
     axes.set(xticks=[], yticks=[])
     return axes
 

@@ -23,7 +23,8 @@ from analysis.figures.axes import (
     numbers,
     times,
 )
-from analysis.text.language import _
+from analysis.notes import GOOD, NONE
+from analysis.text.language import _, translated
 from analysis.text.units import duration, named, shortened
 from analysis.windows import MINUTE
 
@@ -57,8 +58,9 @@ def cost(frame: pd.DataFrame, axes: Axes) -> Axes:
 
 
 def _against(frame: pd.DataFrame, axes: Axes, at: np.ndarray) -> None:
-    if np.isnan(at).all():
-        nothing(axes)
+    none = (frame["confidence"] == NONE).all()
+    if np.isnan(at).all() or none:
+        nothing(axes, translated(str(frame["reason"].iloc[0])) if none else "")
         return
     name = str(frame["quantile"].iloc[0])
     point, low, high = (frame[f"{name}{bound}_seconds"].to_numpy(float) for bound in ("", "_low", "_high"))
@@ -67,7 +69,12 @@ def _against(frame: pd.DataFrame, axes: Axes, at: np.ndarray) -> None:
     # Of what is far worse than today only where it begins is shown.
     top = ROOM * float(np.nanmax([*high[today], *(4 * point[today]), target, MINUTE]))
     top = min(top, ROOM * float(np.nanmax([*high, target, MINUTE])))
+    unsure = (frame["confidence"] != GOOD).to_numpy()
     axes.fill_between(at, low, high, color=BLUE, alpha=0.25, linewidth=0, label=_("90 % interval"))
+    if unsure.any():
+        axes.fill_between(
+            at, low, high, where=unsure, facecolor="none", edgecolor=RED, hatch="///", linewidth=0, label=_("not sure")
+        )
     label = _waited(frame)
     axes.plot(at, point, "o-", color=BLUE, markersize=3, label=label)
     beyond = frame["extrapolated"].to_numpy(float) > 0

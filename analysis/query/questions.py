@@ -53,14 +53,14 @@ class Question:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of its answer, after the labels."""
-        limited = self.request.limit is not None
+        limited = self.name != "waits" or self.request.limit is not None
         return tuple(name for name in KINDS[self.name].columns if limited or name not in waits.LIMITED)
 
     @property
     def needs(self) -> tuple[str, ...]:
         """What of `Told` it takes."""
         # Waits are replayed for a target alone.
-        without = ("waiting",) if self.name == "forecast" and self.wish.target is None else ()
+        without = ("waiting",) if self.name == "forecast" and not self.wish.aims else ()
         return tuple(name for name in KINDS[self.name].needs if name not in without)
 
     def estimate(self, group: Sequence[Told], windows: Ints) -> Columns:
@@ -206,7 +206,13 @@ def _load(question: Question, group: Sequence[Told], windows: Ints) -> Columns:
 
 
 def _plan(question: Question, group: Sequence[Told], windows: Ints) -> Columns:
-    return plan(group, windows, question.wish, question.request.queue)
+    return plan(group, windows, _wish(question, group), question.request.queue)
+
+
+def _wish(question: Question, group: Sequence[Told]) -> Wish:
+    """Return what is asked of the pool of a group."""
+    pool = group[0].flows.series.pool
+    return question.wish.of(pool.pool, pool.name)
 
 
 def _curve(_question: Question, found: Windows) -> Columns:
@@ -214,7 +220,7 @@ def _curve(_question: Question, found: Windows) -> Columns:
 
 
 def _arrivals(question: Question, group: Sequence[Told], windows: Ints) -> Columns:
-    return hourly(group, windows, question.wish, question.request.queue)
+    return hourly(group, windows, _wish(question, group), question.request.queue)
 
 
 def _forecast(question: Question, found: Windows) -> Columns:

@@ -62,6 +62,8 @@ class Flows:
     unseen: float
     """Where nothing is kept: jobs in truth for one that was seen, by a model; else 1."""
     notes: tuple[str, ...]
+    returned: int = 0
+    """At least so many of the arrivals came back to the queue, or were deleted with others."""
 
     @property
     def bounded(self) -> bool:
@@ -128,7 +130,9 @@ def flows_of(series: Series, queue: str) -> Flows:
         notes.append(note.format(jobs=back[-1]))
     besides = series.besides()
     arrivals_most = arrivals_most + np.diff(besides)
-    return Flows(series, classes, waiting, arrivals, arrivals_most, low, high, besides, ended, 1.0, tuple(notes))
+    return Flows(
+        series, classes, waiting, arrivals, arrivals_most, low, high, besides, ended, 1.0, tuple(notes), int(back[-1])
+    )
 
 
 def _sum(ended: dict[str, Ended], what: str) -> Ints:

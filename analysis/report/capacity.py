@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 
 from analysis.figures.draw import Picture
-from analysis.notes import amount
+from analysis.notes import GOOD, NONE, WEAK, amount
 from analysis.report.gather import POOL, Failure, Report
 from analysis.report.sections import MULTIPLES, Section
 from analysis.report.tables import Cell, Table, limit_of
-from analysis.text.capacity import at_most, between
+from analysis.text.answer import answers
+from analysis.text.capacity import at_once, between, idle, in_use, nodes_used, wait
 from analysis.text.language import _, plural, translated
 from analysis.text.units import duration, named, number, percent
 
@@ -28,6 +29,7 @@ def outlook(report: Report, *, pictured: bool) -> Section | None:
     makers = {"load": _load, "plan": _plan, "forecast": _forecast}
     try:
         section.tables = [makers[name](report, frame) for name, frame in frames.items()]
+        section.answers = list(answers(frames["plan"])) if "plan" in frames else []
         section.notes = list(_notes(list(frames.values())))
         if pictured and "plan" in frames:
             section.pictures = list(_pictures(frames["plan"]))
@@ -43,7 +45,7 @@ def _about(report: Report) -> str:
         (
             _("What the same jobs would have waited with another capacity, with 90 % intervals."),
             _("Sizes of jobs and how their run times spread are not counted: the intervals hold them."),
-            _("A star marks more load on the capacity than was ever seen."),
+            _("A star marks more load on the capacity than was ever seen, a question mark figures that are not sure."),
         )
     )
     if limit is None:
@@ -62,25 +64,23 @@ def _load(_report: Report, frame: pd.DataFrame) -> Table:
     rows = []
     for name, part in _rows(frame):
         row = part.iloc[-1]
-        nodes = "-" if pd.isna(row["offered_nodes"]) else f"{row['offered_nodes']:.1f} / {row['nodes']:.0f}"
-        hours = "-" if pd.isna(row["saturated_hours"]) else f"{row['saturated_hours']:.0f}"
-        idle = " / ".join(percent(row[each]) for each in ("idle", "idle_night", "idle_weekend"))
         texts = (
-            between(row, "offered"), between(row, "servers"), nodes, hours, number(row["unmet_job_hours"]), idle,
+            between(row, "offered"), at_once(row), nodes_used(row), number(row["queued_hours"]),
+            number(row["unmet_job_hours"]), in_use(row), idle(row),
             duration(row["run_seconds"], row["interval_seconds"]), percent(row["coverage"]),
         )  # fmt: skip
         rows.append([name, *map(Cell, texts)])
     headings = (
         _("pool"), _("load (jobs at once)"), _("at once while others wait"), _("nodes used / there"),
-        _("hours a week with a queue"), _("job-hours waited"), _("idle: all / nights / weekends"), _("a job runs"),
-        _("seen"),
+        _("hours a week with a queue"), _("job-hours waited"), _("in use"), _("idle: all / nights / weekends"),
+        _("a job runs"), _("seen"),
     )  # fmt: skip
     return Table(_("How full the pools are, with 95 % intervals"), headings, rows)
 
 
-def _plan(report: Report, frame: pd.DataFrame) -> Table:
+def _plan(_report: Report, frame: pd.DataFrame) -> Table:
     rows = []
-    limited = limit_of(report) is not None
+    limited = bool(frame["target_seconds"].notna().any())
     for name, part in _rows(frame):
         cells = [name]
         cells += [Cell(_needed(part.iloc[0]))] if limited else []
@@ -93,10 +93,10 @@ def _plan(report: Report, frame: pd.DataFrame) -> Table:
             if away.notna().any():
                 shown[factor] = left.loc[away.idxmin()]
         cells += [Cell(_step(shown[each]) if each in shown else "-") for each in MORE]
-        rows.append(cells)
+        rows.append([*cells, Cell(_sure(part))])
     abouts = [_("about {share}").format(share=percent(factor)) for factor in MORE]
     abouts[MORE.index(1.0)] = _("today")
-    headings = [_("pool"), *([_("the target takes")] if limited else []), *abouts]
+    headings = [_("pool"), *([_("the target takes")] if limited else []), *abouts, _("how sure")]
     captions = {
         "mean": _("Capacity, in nodes or where these are not known in jobs at once, and the mean wait"),
         "p90": _("Capacity, in nodes or where these are not known in jobs at once, and what 9 of 10 waited at most"),
@@ -107,33 +107,42 @@ def _plan(report: Report, frame: pd.DataFrame) -> Table:
 
 
 def _step(row: pd.Series) -> str:
-    mark = "*" if row["extrapolated"] else ""
-    return f"{amount(row['capacity'])}{mark}: {at_most(row, str(row['quantile']))}"
+    star, doubt = "*" if row["extrapolated"] else "", " ?" if row["confidence"] == WEAK else ""
+    return f"{amount(row['capacity'])}{star}: {wait(row, str(row['quantile']))}{doubt}"
+
+
+def _sure(part: pd.DataFrame) -> str:
+    """Say how sure a pool's plan is where it is least, and why not more."""
+    row = max((row for _number, row in part.iterrows()), key=lambda row: [GOOD, WEAK, NONE].index(row["confidence"]))
+    word = translated(str(row["confidence"]))
+    return _("{name}: {text}").format(name=word, text=translated(row["reason"])) if row["reason"] else word
 
 
 def _needed(row: pd.Series) -> str:
     if pd.notna(row["needed"]):
         low, high = (row[f"needed_{bound}"] for bound in ("low", "high"))
         most = amount(high) if pd.notna(high) else _("not known")
-        return f"{amount(row['needed'])} ({amount(low)}-{most})"
-    return _("at most {capacity}").format(capacity=amount(row["needed_high"])) if pd.notna(row["needed_high"]) else "-"
+        return f"{amount(row['needed'])} ({amount(low)}-{most})" + (" ?" if row["confidence"] == WEAK else "")
+    if pd.notna(row["needed_high"]):
+        return _("at most {number}").format(number=amount(row["needed_high"]))
+    return _("at least {number}").format(number=amount(row["needed_low"])) if pd.notna(row["needed_low"]) else "-"
 
 
-def _forecast(report: Report, frame: pd.DataFrame) -> Table:
-    rows = []
+def _forecast(_report: Report, frame: pd.DataFrame) -> Table:
+    rows, limited = [], bool(frame["target_seconds"].notna().any())
     for name, part in _rows(frame):
         first, last = part.iloc[0], part.iloc[-1]
         errors = "-" if pd.isna(last["error"]) else f"{last['error']:.2f} / {last['error_naive']:.2f}"
         texts = [between(first, "arrivals"), between(last, "arrivals"), f"{last['weeks_ahead']:.0f}", errors]
         texts[2] = "-" if pd.isna(last["weeks_ahead"]) else texts[2]
-        if limit_of(report) is not None:
+        if limited:
             texts += [between(last, "growth"), percent(last["pass_probability"])]
         rows.append([name, *map(Cell, texts)])
     headings = [
         _("pool"), _("jobs in the next week"), _("in the last one foreseen"), _("weeks ahead"),
         _("error / that of last week again"),
     ]  # fmt: skip
-    if limit_of(report) is not None:
+    if limited:
         headings += [_("demand it takes (times)"), _("chance of more than that")]
     return Table(_("What comes, with 90 % intervals"), headings, rows)
 

@@ -17,6 +17,7 @@ from analysis.query import questions
 from analysis.query.engine import answers
 from analysis.query.questions import Question, ask
 from analysis.query.request import Request
+from analysis.query.targets import Targets, targets_of
 from analysis.record import frames
 from analysis.record.database import Record
 from analysis.report.findings import Finding, findings
@@ -87,6 +88,7 @@ def gather(
     request: Request,
     against: str = "previous",
     flavors: Mapping[str, int] | None = None,
+    targets: Targets | None = None,
 ) -> Report:
     """Ask the record all that a report says.
 
@@ -98,6 +100,8 @@ def gather(
         The period to compare with: see `Request.periods`.
     flavors
         Cards a node, by flavor.
+    targets
+        What pools are for, where the request has no limit; see `Targets`.
 
     Raises
     ------
@@ -146,7 +150,9 @@ def gather(
         "coverage": ask("coverage", replace(of_pool, every="all")),
         "seen": ask("coverage", of_pool),
     }
-    wish = Wish(target=request.limit, quantile="mean" if request.slo is None else "p90")
+    wish = Wish(
+        target=request.limit, quantile=None if request.slo is None else "p90", targets=targets_of(targets or {})
+    )
     if not request.type:
         # The types of a pool share its capacity.
         asked_of_pools["load"] = questions.ask_load(replace(of_pool, every="all"), flavors or {})

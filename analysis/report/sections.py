@@ -29,6 +29,7 @@ class Section:
     name: str
     title: str
     about: str
+    answers: list[str] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)

@@ -10,6 +10,7 @@ from typing import Final
 from analysis.errors import RequestRefused
 from analysis.figures import draw
 from analysis.query.request import Request
+from analysis.query.targets import Targets
 from analysis.record.database import Record
 from analysis.report.files import publish, remove_older, stem
 from analysis.report.gather import Failure, gather
@@ -56,6 +57,7 @@ def write_report(
     fail_above: str | float | None = None,
     keep: int | None = None,
     flavors: Mapping[str, int] | None = None,
+    targets: Targets | None = None,
 ) -> Written:
     """Write a report.
 
@@ -75,6 +77,8 @@ def write_report(
         Reports of so many days stay, older ones of this folder go.
     flavors
         Cards a node, by flavor.
+    targets
+        What pools are for, where the request has no limit; see `Targets`.
 
     Raises
     ------
@@ -90,7 +94,7 @@ def write_report(
         )
     if fail_above is not None:
         request = replace(request, share=fail_above)
-    report = gather(record, request, against, flavors)
+    report = gather(record, request, against, flavors, targets)
     name = stem(report, language)
     made = pages(report, wanted, language, name, draw)
     files = publish(out, name, made)

@@ -1,10 +1,9 @@
 """What a table of a terminal shows of how full pools are, of plans and of forecasts."""
 
-import numpy as np
 import pandas as pd
 
 from analysis.notes import amount
-from analysis.queue.verdict import compare
+from analysis.text.language import _
 from analysis.text.units import duration, number, percent, said, with_bounds
 
 
@@ -14,30 +13,51 @@ def between(row: pd.Series, name: str) -> str:
     if pd.isna(point):
         return "-"
     digits = 0 if point >= 100 else 1
-    return f"{point:,.{digits}f}" + ("" if pd.isna(low) else f" ({low:,.{digits}f}-{high:,.{digits}f})")
+    said, least, most = (f"{value:,.{digits}f}" for value in (point, low, high))
+    # An interval without width says nothing.
+    return said if pd.isna(low) or least == most else f"{said} ({least}-{most})"
 
 
 def load(row: pd.Series) -> dict[str, str]:
     """Return the cells of a row of `History.load`, by heading."""
-    nodes = "-" if pd.isna(row["offered_nodes"]) else f"{row['offered_nodes']:.1f}/{row['nodes']:.0f}"
-    idle = [row[f"idle{when}"] for when in ("", "_night", "_weekend")]
     return {
         "offered": between(row, "offered"),
-        "at once": "-" if pd.isna(row["servers"]) else f"{row['servers']:,.1f}",
-        "nodes": nodes,
-        "full h": number(row["saturated_hours"]),
+        "at once": at_once(row),
+        "nodes": nodes_used(row),
+        "queue h": number(row["queued_hours"]),
         "unmet h": number(row["unmet_job_hours"]),
-        "idle/nt/wknd": "/".join(percent(share).removesuffix("%") for share in idle) + "%",
+        "idle/nt/wknd": idle(row),
         "runs for": duration(row["run_seconds"], row["interval_seconds"]),
     }
 
 
-def judged(row: pd.Series, name: str) -> str:
-    """Return the verdict on the target of a plan's wait; nothing where it has none."""
-    if pd.isna(row["target_seconds"]):
-        return ""
-    point, low, high = (np.array([row[f"{name}{bound}_seconds"]], float) for bound in ("", "_low", "_high"))
-    return str(compare(point, low, high, row["target_seconds"])[0])
+def at_once(row: pd.Series) -> str:
+    """Say how many jobs a pool runs at once, or at least."""
+    if pd.isna(row["servers"]) and pd.notna(row["servers_low"]):
+        return f"≥{row['servers_low']:,.1f}"
+    return between(row, "servers")
+
+
+def nodes_used(row: pd.Series) -> str:
+    """Say how many nodes the load takes, or at most, of how many there are."""
+    used, most = (row[f"offered_nodes{bound}"] for bound in ("", "_high"))
+    if pd.isna(most):
+        return "-"
+    return f"{f'≤{most:.1f}' if pd.isna(used) else f'{used:.1f}'}/{row['nodes']:.0f}"
+
+
+def idle(row: pd.Series) -> str:
+    """Say what share of a pool is idle, of all time, nights and weekends, or at least."""
+    names = ("idle", "idle_night", "idle_weekend")
+    known = "" if pd.notna(row["idle"]) else "_low"
+    shares = "/".join(percent(row[f"{name}{known}"]).removesuffix("%") for name in names) + "%"
+    return shares if not known or pd.isna(row["idle_low"]) else f"≥{shares}"
+
+
+def in_use(row: pd.Series) -> str:
+    """Say what share of a capacity runs on average, or at most."""
+    share, most = row["utilisation"], row["utilisation_high"]
+    return percent(share) if pd.notna(share) or pd.isna(most) else f"≤{percent(most)}"
 
 
 def plan(row: pd.Series) -> dict[str, str]:
@@ -47,18 +67,23 @@ def plan(row: pd.Series) -> dict[str, str]:
     shown = list(headings) if pd.isna(row["target_seconds"]) else [row["quantile"]]
     capacity = "-" if pd.isna(row["capacity"]) else f"{amount(row['capacity'])} {row['unit']}"
     cells = {"capacity": capacity + ("*" if row["extrapolated"] > 0 else "")}
-    cells |= {headings[name]: at_most(row, name) for name in shown}
-    cells["in use"] = percent(row["utilisation"])
+    cells |= {headings[name]: wait(row, name) for name in shown}
+    cells["in use"] = in_use(row)
     if pd.notna(row["cost_a_month"]):
         cells["a month"] = f"{row['cost_a_month']:,.0f}"
-    return cells if pd.isna(row["target_seconds"]) else cells | {"target": judged(row, row["quantile"])}
+    if pd.notna(row["target_seconds"]):
+        cells["target"] = str(row["verdict"])
+    return cells | {"sure": str(row["confidence"])}
 
 
-def at_most(row: pd.Series, name: str) -> str:
-    """Say a wait with its interval, or what it is at most where that is all there is."""
-    if pd.isna(row[f"{name}_seconds"]) and pd.notna(row[f"{name}_high_seconds"]):
-        return f"at most {duration(row[f'{name}_high_seconds'])}"
-    return with_bounds(row, name)
+def wait(row: pd.Series, name: str) -> str:
+    """Say a wait with its interval, or what it is at most or at least where that is all there is."""
+    point, low, high = (row[f"{name}{bound}_seconds"] for bound in ("", "_low", "_high"))
+    if pd.notna(point):
+        return with_bounds(row, name)
+    if pd.notna(high):
+        return _("at most {number}").format(number=duration(high))
+    return _("at least {number}").format(number=duration(low)) if low >= row["interval_seconds"] else "-"
 
 
 def forecast(row: pd.Series) -> dict[str, str]:

@@ -99,9 +99,10 @@ def _said(frame: pd.DataFrame) -> tuple[list[str], list[Cells], list[str]]:
         if not same:
             line["from"] = _window(row)
         line |= CELLS[estimate](row)
-        lines.append(
-            line | {"seen": percent(row["coverage"]), "note": row["note"] if isinstance(row["note"], str) else ""}
-        )
+        # Why a figure is not sure comes first.
+        notes = (row["reason"] if "confidence" in row.index else "", row["note"])
+        said = "; ".join(dict.fromkeys(note for note in notes if isinstance(note, str) and note))
+        lines.append(line | {"seen": percent(row["coverage"]), "note": said})
     return heading, lines, labels
 
 

@@ -11,7 +11,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from collector.api.credentials import CredentialProfile
-from collector.config.values import COLLECT, CREDENTIALS, FLAVORS, LOOPBACK, NAMED_SECTIONS, PATHS, PROJECTS, SECTIONS
+from collector.config.values import (
+    COLLECT,
+    CREDENTIALS,
+    FLAVORS,
+    LOOPBACK,
+    NAMED_SECTIONS,
+    PATHS,
+    PROJECTS,
+    SECTIONS,
+    TARGETS,
+)
 
 PREFIX = "POOLSCOPE_"
 SECRET_KEYS = {"access_key", "secret_key", "security_token", "ak", "sk", "password", "token", "secret"}
@@ -84,6 +94,9 @@ class Config:
     projects: tuple[Project, ...] = ()
     flavors: Mapping[str, int] = field(default_factory=dict)
     """Cards a node, by flavor."""
+    targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What the pools are for, by pattern of pool ids or names, ``*`` first: wait, quantile, price_per_node_hour,
+    currency, spare_nodes. A later pattern's values go before those of an earlier one."""
 
 
 class _Reader:
@@ -171,7 +184,18 @@ def read_config(file: Path | None, environment: Mapping[str, str], folder: Path)
         profiles[name] = CredentialProfile(name, **reader.section(f"credentials.{name}", table, CREDENTIALS))
     projects = [_project(name, table, profiles, reader) for name, table in tree.get("projects", {}).items()]
     flavors = reader.section("flavors", tree.get("flavors", {}), dict.fromkeys(tree.get("flavors", {}), FLAVORS))
-    return Config(settings, paths, profiles, tuple(projects), flavors), reader.problems
+    targets = _targets(tree.get("targets", {}), reader)
+    return Config(settings, paths, profiles, tuple(projects), flavors, targets), reader.problems
+
+
+def _targets(table: Mapping[str, Any], reader: _Reader) -> dict[str, dict[str, Any]]:
+    """Read what all pools are for, and what those of each pattern are."""
+    everywhere = {key: value for key, value in table.items() if not isinstance(value, dict)}
+    targets = {"*": reader.section("targets", everywhere, TARGETS)}
+    for pattern, of in table.items():
+        if isinstance(of, dict):
+            targets[pattern] = reader.section(f'targets."{pattern}"', of, TARGETS)
+    return {pattern: of for pattern, of in targets.items() if of}
 
 
 def _project(

@@ -83,6 +83,22 @@ def _rate(value: object) -> float:
     return rate
 
 
+def _price(value: object) -> float:
+    try:
+        price = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else 0.0
+    except (ValueError, OverflowError):
+        price = 0.0
+    if not 0 < price < float("inf"):
+        raise ValueError("a price above 0 is expected")
+    return price
+
+
+def _quantile(value: object) -> str:
+    if value not in ("mean", "p90"):
+        raise ValueError("mean or p90 is expected")
+    return str(value)
+
+
 def _endpoint(value: object) -> str:
     text = _text(value).rstrip("/")
     try:
@@ -156,7 +172,14 @@ PROJECTS: dict[str, Callable[[object], Any]] = {
     "exclude": _texts,
     "credentials": _text,
 }
+TARGETS: dict[str, Callable[[object], Any]] = {
+    "wait": _duration,
+    "quantile": _quantile,
+    "price_per_node_hour": _price,
+    "currency": _text,
+    "spare_nodes": whole(0, 100_000),
+}
 FLAVORS = whole(1, 4096)
 """Cards a node; the keys are the flavors' own names."""
-SECTIONS = {"collect": COLLECT, "paths": PATHS}
+SECTIONS = {"collect": COLLECT, "paths": PATHS, "targets": TARGETS}
 NAMED_SECTIONS = {"credentials": CREDENTIALS, "projects": PROJECTS}

@@ -23,8 +23,9 @@ def test_of_a_pool_that_is_known(tmp_path: Path) -> None:
     assert row["run_seconds"] == pytest.approx(work.run.mean(), rel=0.02)
     assert row["run_low_seconds"] < HOUR < row["run_high_seconds"]
     assert row["running_mean"] == pytest.approx(offered, rel=0.02)
-    assert row["running_share"] == pytest.approx(row["running_mean"] / 8)
-    assert row["idle"] == pytest.approx(1 - row["running_share"])
+    assert row["utilisation"] == pytest.approx(row["running_mean"] / 8)
+    assert row["idle"] == pytest.approx(1 - row["utilisation"])
+    assert "at least" not in row["note"]
     assert row["offered_nodes"] == pytest.approx(2 * row["offered"])
     assert row["offered_cards"] == pytest.approx(16 * row["offered"])
     waited = (starts_of(work, 8, backfill=False) - work.came).sum() / HOUR
@@ -54,7 +55,7 @@ def test_hours_with_a_queue_and_idle_nights(tmp_path: Path) -> None:
     running = np.where(day, 4, np.where(weekday < 5, 1, 0)).astype(int)
     series = series_of(slots, {"Running": running, "Queue": day.astype(int)})
     row = History(record_of(tmp_path, {("p", "a"): {"train": series}})).load(zone="Asia/Kolkata").iloc[0]
-    assert row["saturated_hours"] == pytest.approx(30, abs=0.5)
+    assert row["queued_hours"] == pytest.approx(30, abs=0.5)
     assert 4 == row["servers"]
     assert row["idle_weekend"] > 0.98
     assert row["idle_night"] == pytest.approx(1 - 5 / 7 / 4, abs=0.02)
@@ -90,7 +91,7 @@ def test_over_all_pools_loads_are_summed(tmp_path: Path) -> None:
     for name in ("offered", "servers", "running_mean", "unmet_job_hours"):
         assert whole[name] == pytest.approx(each[name].sum())
     assert whole["offered_low"] > each["offered_low"].sum()
-    assert np.isnan(whole["saturated_hours"])
+    assert np.isnan(whole["queued_hours"])
     with pytest.raises(RequestRefused, match="by cannot be 'type' here"):
         history.load(by="type")
 
@@ -99,7 +100,33 @@ def test_a_pool_without_a_queue_has_room_for_all_who_ran(tmp_path: Path) -> None
     """Its servers are at least the most that ran, without an interval, and the note says so."""
     work = work_of(Scenario(servers=8, load=0.4, spread=1.0, mean=HOUR, days=14), 2)
     row = history_of(tmp_path, work, 64, 14).load().iloc[0]
-    assert row["servers"] == row["servers_most"] > 0
-    assert np.isnan(row["servers_low"])
-    assert "hardly anybody queued" in row["note"]
-    assert 0 == row["saturated_hours"] == row["unmet_job_hours"]
+    assert row["servers_low"] == row["servers_most"] > 0
+    assert np.isnan(row["servers"])
+    assert np.isnan(row["idle"])
+    assert row["idle_low"] == pytest.approx(1 - row["running_mean"] / row["servers_most"])
+    assert "may run more at once" in row["note"]
+    assert 0 == row["queued_hours"] == row["unmet_job_hours"]
+
+
+def test_large_jobs_that_wait_beside_free_capacity_make_no_pool_full(tmp_path: Path) -> None:
+    """Jobs of half the pool wait while few run: servers are at least so many, what is in use at most, as in truth."""
+    of = Scenario(servers=16, load=0.45, spread=1.0, mean=HOUR, days=28, sizes="four")
+    work = work_of(of, 4)
+    history = history_of(tmp_path, work, 16, 28, nodes=[(FIRST, 16)])
+    row, plan = history.load().iloc[0], history.plan(add=0).iloc[0]
+    truth = float((work.size * work.run).sum() / (16 * 28 * DAY))
+    assert np.isnan([row["servers"], row["utilisation"], row["idle"], row["offered_nodes"]]).all()
+    assert row["utilisation_high"] >= truth
+    assert row["idle_low"] <= 1 - truth
+    assert row["offered_nodes_high"] >= 16 * truth
+    assert plan["utilisation_high"] == pytest.approx(row["utilisation_high"], rel=0.01)
+    assert np.isnan(plan["utilisation"])
+
+
+def test_a_pool_that_ran_nothing_is_not_full(tmp_path: Path) -> None:
+    """Three wait for a week, and nothing runs: there is a queue, and nothing is known of what the pool can run."""
+    slots = MONDAY + np.arange(0, 7 * 86_400 + 1, 300)
+    series = series_of(slots, {"Queue": np.full(len(slots), 3)})
+    row = History(record_of(tmp_path, {("p", "a"): {"train": series}})).load().iloc[0]
+    assert row["queued_hours"] == pytest.approx(168)
+    assert np.isnan([row["servers"], row["utilisation"], row["utilisation_high"], row["idle_low"]]).all()

@@ -76,7 +76,7 @@ def test_a_day_without_nodes_is_no_hold(tmp_path: Path) -> None:
     history = History(record_of(tmp_path, {POOL: {"train": counts_of(work, starts, 28)}}, {POOL: nodes}))
     row, truth = history.plan(add=0).iloc[0], wait_of(work, 8, backfill=False)[0]
     assert row["mean_low_seconds"] <= truth <= row["mean_high_seconds"]
-    assert "while little ran" not in row["note"]
+    assert "while little ran" not in row["reason"]
     assert row["mean_seconds"] < history.waits(every="all", by="pool")["mean_seconds"].iloc[0] / 3
 
 
@@ -147,7 +147,8 @@ def test_less_than_the_largest_job_takes_has_no_upper_bound(tmp_path: Path) -> N
     history = history_of(tmp_path, work_of(of, 2), 16, 28, nodes=nodes_at((-1, 16)))
     row = history.plan(capacity=1).iloc[0]
     assert np.isnan(row["mean_high_seconds"])
-    assert "large jobs, as there may be, would never have run" in row["note"]
+    assert "weak" == row["confidence"]
+    assert "large jobs, as there may be, would never have run" in row["reason"]
 
 
 def test_a_target_below_what_polls_show_is_not_called_reached(tmp_path: Path) -> None:
@@ -195,7 +196,9 @@ def test_a_gap_is_told_where_waiting_lies_in_it(tmp_path: Path) -> None:
     full = series.slots[np.argmax(series.counts["Queue"])]
     kept = (series.slots <= full) | (series.slots > full + 3 * DAY)
     cut = series_of(series.slots[kept], {name: count[kept] for name, count in series.counts.items() if name != "total"})
-    assert "lies in gaps" in History(record_of(tmp_path, {POOL: {"train": cut}})).plan(add=1)["note"].iloc[0]
+    row = History(record_of(tmp_path, {POOL: {"train": cut}})).plan(add=1).iloc[0]
+    assert "weak" == row["confidence"]
+    assert "lies in gaps" in row["reason"]
 
 
 def test_a_small_pool_has_todays_wait_under_today(tmp_path: Path) -> None:

@@ -104,8 +104,9 @@ def test_who_waits_while_nothing_runs_waits_for_something_else(tmp_path: Path, m
     history = History(record_of(tmp_path, {POOL: {"train": counts_of(quiet, starts, 29)}}))
     told = history.plan(factor=3)
     row = told.iloc[-1]
-    assert "more capacity may not end it" in row["note"]
-    share = float(row["note"].partition("% of all waiting")[0].rpartition(" ")[2]) / 100
+    assert "weak" == row["confidence"]
+    assert "more capacity may not end it" in row["reason"]
+    share = float(row["reason"].partition("% of all waiting")[0].rpartition(" ")[2]) / 100
     assert share > 0.3
     assert row["mean_high_seconds"] > 0.95 * share * told["mean_seconds"].iloc[0]
     # Were all of it for want of capacity, more would end more.

@@ -72,7 +72,9 @@ def test_a_replay_is_what_a_scheduler_does(sizes: str, *, backfill: bool) -> Non
     widths = np.unique(work.size)
     kind = np.searchsorted(widths, work.size)
     always, servers = np.array([-np.inf]), np.array([16])
-    started = replay(work.came, work.run, kind, widths, 0, always, servers, passing=backfill)
+    patience = np.full(len(work.came), np.inf)
+    started, ran = replay(work.came, work.run, patience, kind, widths, 0, always, servers, passing=backfill)
+    assert ran.all()
     assert (started > work.came).mean() > 0.2
     np.testing.assert_allclose(started, starts_of(work, 16, backfill=backfill))
 

@@ -277,3 +277,14 @@ def test_no_text_breaks_the_reader(tmp_path_factory: pytest.TempPathFactory, tex
     file = tmp_path_factory.mktemp("config") / "poolscope.toml"
     file.write_text(text, encoding="utf-8")
     assert isinstance(read_config(file, {}, file.parent), tuple)
+
+
+def test_targets_are_of_all_pools_and_of_patterns(tmp_path: Path) -> None:
+    """Those of all come first, then each pattern's own; the environment goes before the file."""
+    file = tmp_path / "poolscope.toml"
+    file.write_text('[targets]\nwait = "15m"\n[targets."vision*"]\nwait = "1h"\nspare_nodes = 2\n')
+    config, problems = read_config(file, {"POOLSCOPE_TARGETS__QUANTILE": "p90"}, tmp_path)
+    assert not [each for each in problems if each.startswith("targets")]
+    wanted = {"*": {"wait": timedelta(minutes=15), "quantile": "p90"}}
+    assert wanted | {"vision*": {"wait": timedelta(hours=1), "spare_nodes": 2}} == config.targets
+    assert ["*", "vision*"] == list(config.targets)

@@ -1,0 +1,57 @@
+"""What pools are for, as somebody says it: the wait to be reached, what a node costs, how many to have to spare."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+from analysis.capacity.scenario import QUANTILES
+from analysis.errors import RequestRefused
+from analysis.query.times import seconds_of
+
+Targets: TypeAlias = Mapping[str, Mapping[str, Any]]
+"""By pattern of pools' ids or names: wait, quantile, price_per_node_hour, currency, spare_nodes."""
+
+
+def _quantile(value: Any) -> str:  # noqa: ANN401 - it is checked here
+    if value not in QUANTILES:
+        raise RequestRefused(f"quantile cannot be {value!r}: take one of {', '.join(QUANTILES)}")
+    return str(value)
+
+
+def _above(least: float) -> Callable[[Any], float]:
+    def read(value: Any) -> float:  # noqa: ANN401 - it is checked here
+        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if not number or value < least:
+            raise RequestRefused(f"{value!r} is no number of at least {least:g}")
+        return float(value)
+
+    return read
+
+
+READERS: Final[dict[str, Callable[[Any], Any]]] = {
+    "wait": seconds_of,
+    "quantile": _quantile,
+    "price_per_node_hour": _above(0),
+    "currency": str,
+    "spare_nodes": _above(0),
+}
+
+
+def targets_of(told: Targets) -> dict[str, dict[str, Any]]:
+    """Return targets with their waits in seconds.
+
+    Raises
+    ------
+    RequestRefused
+        When a value cannot be what it is said to be.
+    """
+    read: dict[str, dict[str, Any]] = {}
+    for pattern, values in told.items():
+        for name, value in values.items():
+            if name not in READERS:
+                raise RequestRefused(f"targets of {pattern!r}: there is no {name!r}; take one of {', '.join(READERS)}")
+            try:
+                read.setdefault(pattern, {})[name] = READERS[name](value)
+            except RequestRefused as error:
+                raise RequestRefused(f"targets of {pattern!r}, {name}: {error}") from None
+    return read

@@ -1,0 +1,168 @@
+"""How sure plans are: what is refused below the floor, what jobs do that no replica does, and verdicts that follow."""
+
+from dataclasses import replace
+from datetime import UTC, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import History
+from tests.planned import FIRST, POOL, history_of, markov
+from tests.recorded import MONDAY, observed, record_of
+from tests.schedulers import OUTCOMES, stays_of
+from tests.simulated import DAY, HOUR, STEP, Floats, Scenario, Work, fifo, wait_of, work_of
+
+
+def recorded(folder: Path, work: Work, servers: int, days: int, *, by_type: bool = False, **rules: object) -> History:
+    """Record what a scheduler with more rules made of some jobs; `by_type` parts the urgent from the others."""
+    stays = stays_of(work, servers, **rules)  # type: ignore[arg-type]  # keywords of its own
+    slots = MONDAY + np.arange(0, days * int(DAY) + 1, STEP)
+    outcomes, urgent = np.array(OUTCOMES)[stays.outcome], work.urgent[stays.job]
+    types = {"notebook": urgent == 0, "train": urgent == 1} if by_type else {"train": urgent >= 0}
+    came, left, ended = (MONDAY + of for of in (stays.came, stays.left, stays.ended))
+    series = {
+        name: observed(slots, came[mine], left[mine], ended[mine], outcomes[mine].tolist())
+        for name, mine in types.items()
+    }
+    return History(record_of(folder, {POOL: series}, {POOL: [(FIRST, servers)]}))
+
+
+def inside(row: pd.Series, truth: float, name: str = "mean") -> bool:
+    low, high = (row[f"{name}_{bound}_seconds"] for bound in ("low", "high"))
+    return bool(low - 1 <= truth <= high + 1)
+
+
+@pytest.mark.parametrize("minutes", [20, 60, 180])
+def test_too_short_a_record_has_lower_bounds_alone(minutes: int, tmp_path: Path) -> None:
+    """A queue still waits at its end: no upper bound, no point, no use, nothing sure, and how much more it takes."""
+    work = markov(2, 8, 1.3, HOUR, 2)
+    since = FIRST.replace(tzinfo=UTC) + timedelta(hours=20)
+    history = history_of(tmp_path, work, 8, 2, nodes=[(FIRST, 8)])
+    told = history.plan(target_wait="5m", since=since, until=since + timedelta(minutes=minutes))
+    assert told["mean_high_seconds"].isna().all()
+    assert told[["mean_seconds", "utilisation", "utilisation_high", "needed", "needed_high"]].isna().all(axis=None)
+    assert (told["confidence"] == "none").all()
+    assert told["reason"].str.contains("too little was seen").all()
+    assert told["reason"].str.contains("days more are needed").all()
+    assert "within" not in set(told["verdict"])
+    started = fifo(work.came, work.run, 8)
+    mine = (work.came > 20 * HOUR) & (work.came <= 20 * HOUR + minutes * 60)
+    truth = float((started - work.came)[mine].mean())
+    today = told[np.isclose(told["factor"], 1)].iloc[0]
+    assert today["mean_low_seconds"] <= truth
+    assert (told.loc[told["factor"] > 1, "mean_low_seconds"] == 0).all()
+
+
+def test_a_short_record_without_anybody_left_tells_what_was_seen(tmp_path: Path) -> None:
+    """Three hours of a pool that keeps up: today's waits are those of `waits`, and no longer with more capacity."""
+    history = history_of(tmp_path, markov(3, 16, 0.5, HOUR, 1), 16, 1, nodes=[(FIRST, 16)])
+    until = FIRST.replace(tzinfo=UTC) + timedelta(hours=3)
+    seen = history.waits(every="all", by="pool", until=until).iloc[0]
+    told = history.plan(until=until, target_wait="1h")
+    today, more, fewer = (told[np.sign(told["factor"].round(9) - 1) == side] for side in (0, 1, -1))
+    assert today["mean_high_seconds"].iloc[0] == pytest.approx(seen["mean_high_seconds"])
+    assert more["mean_high_seconds"].to_numpy() == pytest.approx(seen["mean_high_seconds"])
+    assert fewer["mean_high_seconds"].isna().all()
+    assert (told["confidence"] == "none").all()
+
+
+def patient(n: int, kind: str, mean: float) -> Floats:
+    """Draw how long each of some jobs would wait, in seconds."""
+    random = np.random.default_rng(9)
+    kinds = {"exponential": random.exponential(1, n), "fixed": np.ones(n)}
+    drawn: Floats = mean * kinds[kind]
+    return drawn
+
+
+@pytest.mark.parametrize("kind", ["exponential", "fixed"])
+@pytest.mark.parametrize("other", [6, 10])
+def test_jobs_that_give_up_do_so_with_another_capacity_too(kind: str, other: int, tmp_path: Path) -> None:
+    """More give up with less: the truth is in the interval and near the point, and the note tells of them."""
+    work = markov(1, 8, 1.15, HOUR, 21)
+    patience = patient(len(work.came), kind, HOUR)
+    history = recorded(tmp_path, work, 8, 21, patience=patience)
+    told = history.plan(capacity=other)
+    row = told[told["capacity"] == other].iloc[0]
+    truth = float(stays_of(work, other, patience=patience).mean_and_ninth[0])
+    assert inside(row, truth)
+    # Where all are alike who leaves first is the oldest: that is one of several things that replicas assume.
+    assert abs(row["mean_seconds"] - truth) <= (0.35 if kind == "exponential" else 0.8) * max(truth, STEP)
+    assert "gave up in the queue" in row["note"]
+
+
+def test_jobs_that_are_terminated_while_they_run_did_not_give_up(tmp_path: Path) -> None:
+    """One in five is stopped by its user at a random time of its run: nobody gave up, the truth is inside."""
+    work = markov(4, 8, 0.9, HOUR, 28)
+    random = np.random.default_rng(5)
+    stopped = random.random(len(work.came)) < 0.2
+    ran = np.where(stopped, work.run * random.random(len(work.came)), work.run)
+    work = replace(work, run=ran)
+    started = fifo(work.came, work.run, 8)
+    slots = MONDAY + np.arange(0, 28 * int(DAY) + 1, STEP)
+    outcomes = np.where(stopped, "Terminated", "Completed").tolist()
+    series = observed(slots, MONDAY + work.came, MONDAY + started, MONDAY + started + ran, outcomes)
+    row = History(record_of(tmp_path, {POOL: {"train": series}}, {POOL: [(FIRST, 8)]})).plan(capacity=7).iloc[0]
+    assert "gave up" not in row["note"]
+    assert inside(row, float(wait_of(work, 7, backfill=False)[0]))
+
+
+def test_jobs_that_were_not_seen_to_run_are_no_capacity(tmp_path: Path) -> None:
+    """Bursts that end between two polls, nodes not known: so few at once may wait for hours, and nothing is sure."""
+    came = np.sort(np.concatenate([np.full(200, day * DAY + 10 * HOUR + 10) for day in range(14)]))
+    run = np.full(len(came), 60.0)
+    slots = MONDAY + np.arange(0, 14 * int(DAY) + 1, STEP)
+    series = observed(slots, MONDAY + came, MONDAY + came, MONDAY + came + run)
+    told = History(record_of(tmp_path, {POOL: {"train": series}})).plan(target_wait="15m")
+    assert (told["unit"] == "jobs at once").all()
+    for _number, row in told.iterrows():
+        truth = float((fifo(came, run, int(row["capacity"])) - came).mean())
+        assert row["mean_high_seconds"] >= truth
+        assert row["verdict"] != "within" or truth <= 900
+
+
+def test_jobs_as_large_as_the_pool_are_told_from_jobs_that_are_held(tmp_path: Path) -> None:
+    """They wait until all is free, and the others behind them: a few more nodes end most of it, and the plan knows."""
+    of = Scenario(servers=16, load=0.45, spread=1.0, mean=HOUR, days=28)
+    work = work_of(of, 4)
+    large = np.random.default_rng(2).random(len(work.came)) < 0.02
+    work = replace(work, size=np.where(large, 16, work.size))
+    row = history_of(tmp_path, work, 16, 28, nodes=[(FIRST, 16)]).plan(capacity=20).iloc[-1]
+    assert inside(row, float(wait_of(work, 20, backfill=False)[0]))
+    assert "while little ran" not in row["reason"]
+
+
+def test_jobs_that_came_back_to_the_queue_make_a_plan_weak(tmp_path: Path) -> None:
+    """Urgent ones take the nodes of others: the interval is wider, and the reason says why."""
+    random = np.random.default_rng(7)
+    work = markov(6, 8, 0.9, 2 * HOUR, 28)
+    work = replace(work, urgent=(random.random(len(work.came)) < 0.7).astype(np.int64))
+    history = recorded(tmp_path, work, 8, 28, by_type=True, requeue="resume")
+    told = history.plan(target_wait="15m", capacity=10)
+    assert (told.loc[told["factor"] > 1, "confidence"] == "weak").all()
+    row = told.iloc[-1]
+    assert "came back to the queue" in row["reason"]
+    assert row["verdict"] in ("may be over", "cannot be judged")
+    assert inside(row, float(stays_of(work, 10, requeue="resume").mean_and_ninth[0]))
+
+
+def test_no_use_is_above_all_of_it(tmp_path: Path) -> None:
+    """With less capacity than the load takes all of it is in use, and never more."""
+    told = history_of(tmp_path, markov(8, 8, 0.95, HOUR, 28), 8, 28, nodes=[(FIRST, 8)]).plan()
+    assert told["utilisation"].iloc[0] == 1.0
+    assert (told["utilisation"] <= 1).all()
+    assert told["utilisation"].iloc[-1] < 0.8
+
+
+def test_what_was_seen_is_sure_however_unlike_the_counts_are(tmp_path: Path) -> None:
+    """Held jobs make replicas unlike: today's waits stay good, and more capacity within what today's are."""
+    work = markov(9, 8, 0.8, HOUR, 28)
+    started = fifo(work.came, work.run, 8)
+    started = np.where(np.arange(len(started)) % 100 == 0, np.maximum(started, work.came + 2 * HOUR), started)
+    slots = MONDAY + np.arange(0, 29 * int(DAY) + 1, STEP)
+    series = observed(slots, MONDAY + work.came, MONDAY + started, MONDAY + started + work.run)
+    told = History(record_of(tmp_path, {POOL: {"train": series}}, {POOL: [(FIRST, 8)]})).plan(target_wait="12h")
+    more = told[told["factor"] >= 1]
+    assert (more["verdict"] == "within").all()
+    assert (more["confidence"] == "good").all()
