@@ -126,7 +126,7 @@ class Ensemble:
             weights += list(counts[chosen] / counts[chosen].sum())
             beside += [waited * share / jobs] * len(chosen)
             replicas = [replicas[number] for number in chosen]
-            if not share and min(each.distance for each in made) <= UNLIKE:
+            if not share and min(each.distance for each in made) <= 2 * UNLIKE:
                 # Large jobs explain that others wait while few run; not that they do while none does.
                 self.held_share = self._held(0.0)
         self._weights = np.array(weights)

@@ -24,7 +24,7 @@ SIZES: Final = (
     {1: 0.6, 4: 0.25, 16: 0.15},
 )
 """How many jobs have which size, in units of capacity: from all alike to a few that take as much as sixteen others."""
-WHOLE: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
+WHOLE: Final = np.geomspace(0.0005, 0.6, 48)
 """How many jobs may take all that others ever took together, where that is needed to explain"""
 UNEVEN: Final = 0.4
 """that who runs while others wait spreads by so much of their mean."""
@@ -77,6 +77,8 @@ class Replica:
     """The record's end."""
     found: dict[tuple[int, bool], Floats] = field(default_factory=dict)
     went: Capacity | None = None
+    last: dict[int, tuple[Floats, Bools]] = field(default_factory=dict)
+    """The last replays as it went, by capacity: one of them is looked at again."""
 
     def leaves(self, capacity: int, *, as_it_went: bool) -> tuple[Floats, Bools]:
         """Return when each job leaves the queue with a capacity, and whether it starts.
@@ -111,10 +113,13 @@ class Replica:
         return between
 
     def _waits(self, capacity: int, as_it_went: bool) -> Floats:
-        key = (capacity, as_it_went)
+        # Of a capacity that did not change both are one.
+        key = (capacity, as_it_went and self.went is not None)
         if key not in self.found:
             jobs = self.jobs
-            left, _ = self.leaves(capacity, as_it_went=as_it_went)
+            left, starts = self.leaves(capacity, as_it_went=as_it_went)
+            if as_it_went:
+                self.last = {**dict(list(self.last.items())[-1:]), capacity: (left, starts)}
             waited = left - jobs.came
             seen = np.clip(np.minimum(left, self.until) - jobs.came, 0.0, None).sum()
             mine = waited[jobs.running + jobs.waiting :]
@@ -123,27 +128,27 @@ class Replica:
             self.found[key] = np.array([mine.mean() if len(mine) else 0.0, ninth, seen])
         return self.found[key]
 
+    def waited(self, capacity: int) -> float:
+        """Return all waiting until the record's end with a capacity as it went, in seconds."""
+        return float(self._waits(capacity, as_it_went=True)[2])
+
     def calibrate(self, waited_seconds: float, near: int) -> float:
         """Return the capacity with which as much waiting comes of it as was seen; `near` is where to begin."""
         widest = int(self.widths[-1])
         most = max(MOST_TIMES * near, widest + 1)
-        found = smallest(
-            lambda capacity: bool(self._waits(capacity, as_it_went=True)[2] <= waited_seconds), near, widest + 1, most
-        )
+        found = smallest(lambda capacity: self.waited(capacity) <= waited_seconds, near, widest + 1, most)
         high = most if found is None else found
         low = high - 1
-        below, above, wanted = (
-            np.log1p(seconds)
-            for seconds in (self._waits(low, as_it_went=True)[2], self._waits(high, as_it_went=True)[2], waited_seconds)
-        )
+        below, above, wanted = (np.log1p(seconds) for seconds in (self.waited(low), self.waited(high), waited_seconds))
         return low + float(np.clip((below - wanted) / (below - above), 0.0, 1.0)) if below > above else float(low)
 
     def counts(self, capacity: float, slots: Ints) -> tuple[Ints, Ints]:
         """Return who waits and who runs at each slot."""
-        left, starts = self.leaves(round(capacity), as_it_went=True)
-        started, ended = left[starts], (left + self.jobs.ran)[starts]
+        left, starts = self.last.get(round(capacity)) or self.leaves(round(capacity), as_it_went=True)
+        events = self.jobs.came, left, left[starts], (left + self.jobs.ran)[starts]
+        # What happened until each slot, without sorting it.
         came, gone, begun, done = (
-            np.searchsorted(np.sort(each), slots, side="right") for each in (self.jobs.came, left, started, ended)
+            np.cumsum(np.bincount(np.searchsorted(slots, each), minlength=len(slots) + 1))[:-1] for each in events
         )
         return came - gone, begun - done
 
@@ -162,12 +167,13 @@ class Replica:
 
     def of(self, scaled: Scaled) -> "Replica":
         """Return it with its jobs scaled to another demand."""
-        return replace(self, jobs=scaled.jobs, kind=self.kind[scaled.like], found={})
+        return replace(self, jobs=scaled.jobs, kind=self.kind[scaled.like], found={}, last={})
 
     def explain(self, seen: Counted, waited_seconds: float) -> "Explained":
         """Calibrate it to what was counted of a pool, of which so much waiting is for want of capacity."""
         capacity = self.calibrate(waited_seconds, int(seen.busy[seen.queue > 0].mean() * self.mean_width) + 1)
         away = likeness(*self.counts(capacity, seen.slots)) - likeness(seen.queue, seen.busy)
+        self.last = {}
         few = np.sqrt(1 + FEW_QUEUED / seen.queued)
         return Explained(self, capacity, float(np.sqrt(np.square(away / ALIKE).sum()) / few))
 
@@ -184,10 +190,28 @@ class Explained:
 
 def candidates(seen: Counted, went: Capacity | None) -> Iterator[Replica]:
     """Return a replica for each pairing of starts with ends, sizes of jobs, and order of service."""
+    pairings = [rebuild(seen, pairing, SEED) for pairing in PAIRINGS]
+    yield from _of_sizes(pairings, SIZES, seen, went)
     meanwhile, most = seen.busy[seen.queue > 0], int(seen.busy.max())
-    whole = most > 1 and float(meanwhile.std()) > UNEVEN * float(meanwhile.mean())
-    sizes = (*SIZES, *({1: 1 - share, most: share} for share in WHOLE)) if whole else SIZES
-    yield from _replicas(seen, sizes, went, longest=False)
+    if most > 1 and float(meanwhile.std()) > UNEVEN * float(meanwhile.mean()):
+        for jobs in pairings:
+            for passing in (False, True):
+                yield _with_whole(jobs, np.array([1, most]), passing, seen, went)
+
+
+def _with_whole(jobs: Jobs, widths: Ints, passing: bool, seen: Counted, went: Capacity | None) -> Replica:
+    """Return a replica in which so many jobs take all of its capacity as make as much waiting as was seen."""
+    drawn = np.random.default_rng(SEED).random(len(jobs.came))
+
+    def of(step: int) -> Replica:
+        kind = (drawn < WHOLE[step]).astype(np.int64)
+        return Replica(jobs, kind, widths, passing, float(seen.slots[-1]), went=went)
+
+    def enough(step: int) -> bool:
+        return of(step).waited(int(widths[-1])) >= seen.waited_seconds
+
+    last = len(WHOLE) - 1
+    return of(smallest(enough, last // 2, 0, last) or last)
 
 
 def longest(seen: Counted, *, alike: bool) -> Iterator[Replica]:
@@ -195,13 +219,13 @@ def longest(seen: Counted, *, alike: bool) -> Iterator[Replica]:
 
     What came and ended between two polls was not seen to run: it is nobody's capacity. `alike`: all of one size.
     """
-    yield from _replicas(seen, SIZES[:1] if alike else SIZES, None, longest=True)
+    pairings = [rebuild(seen, pairing, SEED, longest=True) for pairing in PAIRINGS]
+    yield from _of_sizes(pairings, SIZES[:1] if alike else SIZES, seen, None)
 
 
-def _replicas(
-    seen: Counted, sizes: Sequence[dict[int, float]], went: Capacity | None, *, longest: bool
+def _of_sizes(
+    pairings: Sequence[Jobs], sizes: Sequence[dict[int, float]], seen: Counted, went: Capacity | None
 ) -> Iterator[Replica]:
-    pairings = [rebuild(seen, pairing, SEED, longest=longest) for pairing in PAIRINGS]
     for shares in sizes:
         widths = np.array(list(shares), np.int64)
         random = np.random.default_rng(SEED)

@@ -217,12 +217,12 @@ def test_a_small_pool_has_todays_wait_under_today(tmp_path: Path) -> None:
 
 
 def test_a_figure_of_nothing_says_so(tmp_path: Path) -> None:
-    """No arrivals: neither a line nor a zero."""
+    """No arrivals: neither a line nor a zero, and why."""
     empty = history_of(tmp_path, chosen(markov(1, 4, 0.5, HOUR, 7), np.zeros(0, int)), 4, 7).plan(target_wait="15m")
     with sheets.styled():
         axes = figures.plan(empty, Figure().subplots())
     assert [] == list(axes.lines)
-    assert ["nothing is known"] == [text.get_text() for text in axes.texts]
+    assert ["nothing is known\nno arrivals"] == [text.get_text() for text in axes.texts]
 
 
 def test_a_demand_beyond_reason_is_refused(tmp_path: Path) -> None:
