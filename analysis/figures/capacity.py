@@ -69,14 +69,13 @@ def _against(frame: pd.DataFrame, axes: Axes, at: np.ndarray) -> None:
     # Of what is far worse than today only where it begins is shown.
     top = ROOM * float(np.nanmax([*high[today], *(4 * point[today]), target, MINUTE]))
     top = min(top, ROOM * float(np.nanmax([*high, target, MINUTE])))
-    unsure = (frame["confidence"] != GOOD).to_numpy()
     axes.fill_between(at, low, high, color=BLUE, alpha=0.25, linewidth=0, label=_("90 % interval"))
-    if unsure.any():
-        axes.fill_between(
-            at, low, high, where=unsure, facecolor="none", edgecolor=RED, hatch="///", linewidth=0, label=_("not sure")
-        )
     label = _waited(frame)
     axes.plot(at, point, "o-", color=BLUE, markersize=3, label=label)
+    unsure = (frame["confidence"] != GOOD).to_numpy() & np.isfinite(point)
+    if unsure.any():
+        said = _("not sure")
+        axes.plot(at[unsure], point[unsure], "o", color=RED, markerfacecolor="none", markersize=8, label=said, zorder=4)
     beyond = frame["extrapolated"].to_numpy(float) > 0
     if beyond.any() and len(at) > 1:
         edge = at[~beyond].min() if (~beyond).any() else at.max()

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from analysis.figures.draw import Picture
-from analysis.notes import GOOD, NONE, WEAK, amount
+from analysis.notes import GOOD, WEAK, amount
 from analysis.report.gather import POOL, Failure, Report
 from analysis.report.sections import MULTIPLES, Section
 from analysis.report.tables import Cell, Table, limit_of
-from analysis.text.answer import answers
+from analysis.text.answer import answers, nearest
 from analysis.text.capacity import at_once, between, idle, in_use, nodes_used, wait
 from analysis.text.language import _, plural, translated
 from analysis.text.units import duration, named, number, percent
@@ -29,7 +29,8 @@ def outlook(report: Report, *, pictured: bool) -> Section | None:
     makers = {"load": _load, "plan": _plan, "forecast": _forecast}
     try:
         section.tables = [makers[name](report, frame) for name, frame in frames.items()]
-        section.answers = list(answers(frames["plan"])) if "plan" in frames else []
+        if "plan" in frames:
+            section.answers = [*answers(frames["plan"]), *_doubts(frames["plan"])]
         section.notes = list(_notes(list(frames.values())))
         if pictured and "plan" in frames:
             section.pictures = list(_pictures(frames["plan"]))
@@ -83,7 +84,8 @@ def _plan(_report: Report, frame: pd.DataFrame) -> Table:
     limited = bool(frame["target_seconds"].notna().any())
     for name, part in _rows(frame):
         cells = [name]
-        cells += [Cell(_needed(part.iloc[0]))] if limited else []
+        cells += [Cell(_needed(nearest(part)))] if limited else []
+        cells += [Cell(translated(str(nearest(part)["confidence"])))]
         shown: dict[float, pd.Series] = {}
         for factor in sorted(MORE, key=lambda each: abs(each - 1)):
             # The nearest that was replayed, once, and on the same side of today's.
@@ -93,10 +95,10 @@ def _plan(_report: Report, frame: pd.DataFrame) -> Table:
             if away.notna().any():
                 shown[factor] = left.loc[away.idxmin()]
         cells += [Cell(_step(shown[each]) if each in shown else "-") for each in MORE]
-        rows.append([*cells, Cell(_sure(part))])
+        rows.append(cells)
     abouts = [_("about {share}").format(share=percent(factor)) for factor in MORE]
     abouts[MORE.index(1.0)] = _("today")
-    headings = [_("pool"), *([_("the target takes")] if limited else []), *abouts, _("how sure")]
+    headings = [_("pool"), *([_("the target takes")] if limited else []), _("how sure"), *abouts]
     captions = {
         "mean": _("Capacity, in nodes or where these are not known in jobs at once, and the mean wait"),
         "p90": _("Capacity, in nodes or where these are not known in jobs at once, and what 9 of 10 waited at most"),
@@ -111,11 +113,14 @@ def _step(row: pd.Series) -> str:
     return f"{amount(row['capacity'])}{star}: {wait(row, str(row['quantile']))}{doubt}"
 
 
-def _sure(part: pd.DataFrame) -> str:
-    """Say how sure a pool's plan is where it is least, and why not more."""
-    row = max((row for _number, row in part.iterrows()), key=lambda row: [GOOD, WEAK, NONE].index(row["confidence"]))
-    word = translated(str(row["confidence"]))
-    return _("{name}: {text}").format(name=word, text=translated(row["reason"])) if row["reason"] else word
+def _doubts(frame: pd.DataFrame) -> Iterator[str]:
+    """Say why figures have a question mark, of pools whose answers do not say it."""
+    for _key, part in frame.groupby(list(POOL), sort=False):
+        reasons = dict.fromkeys(reason for each in part["reason"] for reason in str(each).split("; ") if reason)
+        told = pd.notna(part["target_seconds"].iloc[0]) and nearest(part)["confidence"] != GOOD
+        if reasons and not told:
+            doubt = "; ".join(map(translated, reasons))
+            yield _("{pool}, where there is a question mark: {doubt}").format(pool=named(part.iloc[0]), doubt=doubt)
 
 
 def _needed(row: pd.Series) -> str:

@@ -22,13 +22,13 @@ def answers(frame: pd.DataFrame) -> Iterator[str]:
         As `History.plan` returned it; pools without a target are left out.
     """
     aimed = frame[frame["target_seconds"].notna()]
-    rows = [(_nearest(part), _today(part)) for _key, part in aimed.groupby(["project", "pool"], sort=False)]
+    rows = [(nearest(part), _today(part)) for _key, part in aimed.groupby(["project", "pool"], sort=False)]
     for row, today in rows:
         yield _of_pool(row, today)
     yield from _across(rows)
 
 
-def _nearest(part: pd.DataFrame) -> pd.Series:
+def nearest(part: pd.DataFrame) -> pd.Series:
     """Return the row of a pool's plan that is nearest to what it needs, today's where that is not known."""
     wanted = part["needed"].iloc[0]
     away = (part["capacity"] - wanted).abs() if pd.notna(wanted) else (part["factor"] - 1).abs()
@@ -114,8 +114,8 @@ def _balance(flavor: str, gives: dict[str, int], lacks: dict[str, int]) -> str:
 
     buy = sum(lacks.values()) - sum(gives.values())
     if not lacks:
-        text = _("{flavor}: no pool is known to lack nodes; could be given away: {gives}")
+        text = _("Nodes of {flavor}: no pool is known to lack any; to spare: {gives}")
         return text.format(flavor=flavor, gives=listed(gives) or _("none"))
-    text = _("{flavor}: lacking: {lacks}; could be given: {gives}; {net}")
+    text = _("Nodes of {flavor}: lacking: {lacks}; to spare: {gives}; {net}")
     net = plural("{n} node to buy", "{n} nodes to buy", buy).format(n=buy) if buy > 0 else _("nothing to buy")
     return text.format(flavor=flavor, lacks=listed(lacks), gives=listed(gives) or _("none"), net=net)

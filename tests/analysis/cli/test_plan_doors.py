@@ -137,7 +137,7 @@ def test_pools_of_one_flavor_are_weighed_against_each_other(tmp_path: Path) -> N
     lacks, gives = float(short["needed"]) - 8, 24 - float(ample["needed_high"])
     assert lacks > 0
     assert gives > 0
-    assert f"lacking: short {lacks:.0f}; could be given: ample {gives:.0f}" in last
+    assert f"lacking: short {lacks:.0f}; to spare: ample {gives:.0f}" in last
     assert ("nothing to buy" in last) == (lacks <= gives)
 
 
