@@ -272,6 +272,16 @@ class History:
         own = ("capacity", "add", "factor", "demand", "target_wait", "quantile", "price_per_node_hour", "targets")
         return self._ask(questions.ask_plan(request_of(options, *own, whole_pools=True), wish))
 
+    def check(self, **options: Unpack[PoolOptions]) -> pd.DataFrame:
+        """Hold plans against what happened: what one from before nodes changed said, and the waits from then on.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a pool and change of nodes: the labels and `check.CHECK`, which describes them.
+        """
+        return self._ask(questions.ask_check(request_of(options, whole_pools=True)))
+
     def forecast(
         self,
         horizon: str | None = None,

@@ -83,9 +83,15 @@ class Counted:
 
     def since(self, instant: int) -> "Counted":
         """Return what was counted from an instant on; all where hardly anything was."""
-        first = min(int(np.searchsorted(self.slots, instant)), max(len(self.slots) - 2, 0))
-        kept = {name: getattr(self, name)[first:] for name in ("slots", "queue", "busy", "arrivals", "gave_up")}
-        return replace(self, **kept)
+        return self._part(min(int(np.searchsorted(self.slots, instant)), max(len(self.slots) - 2, 0)), len(self.slots))
+
+    def between(self, start: int, end: int) -> "Counted":
+        """Return what was counted from one instant to another."""
+        return self._part(*np.searchsorted(self.slots, [start, end + 1]).tolist())
+
+    def _part(self, first: int, last: int) -> "Counted":
+        slots = {name: getattr(self, name)[first:last] for name in ("slots", "queue", "busy")}
+        return replace(self, **slots, arrivals=self.arrivals[first : last - 1], gave_up=self.gave_up[first : last - 1])
 
 
 def counted(group: Sequence[Flows], queue: str) -> Counted:

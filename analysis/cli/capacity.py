@@ -46,6 +46,7 @@ plan = command_of(
         metavar="PRICE",
         help="Also what it costs a month of 730 hours; that of [targets] by default.",
     ),
+    click.option("--check", is_flag=True, help="What plans from before nodes changed said, beside what happened."),
     SINCE,
     *POOLS,
     *OUTPUT,

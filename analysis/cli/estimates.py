@@ -33,6 +33,7 @@ POOLS = (
         help="The order of service that points assume, of all or some pools; bounds hold for any.",
     ),
 )
+SELECTED = ("since", "until", "zone", "project", "pool", "queue", "order")
 SELECTION = (
     *POOLS,
     click.option("--type", multiple=True, metavar="PATTERN", help="Only these job types."),
@@ -106,16 +107,27 @@ def command_of(name: str, text: str, *options_: Decorator, configured: Sequence[
         from analysis.cli.output import answer  # noqa: PLC0415 - `poolscope --help` does without pandas and numba
 
         config, problems = context.read_config()
-        options |= {each: getattr(config, each) for each in configured}
+        asked = name
         try:
+            if options.pop("check", False):
+                asked, options = "check", _selection(options)
+            options |= {each: getattr(config, each) for each in configured if asked == name}
             # What else is wrong there is no matter of an estimate.
             if wrong := [each for each in problems if configured and each.startswith(tuple(configured))]:
                 raise RequestRefused("; ".join(wrong))
-            click.echo(answer(name, *record_of(context, db), options, format_, output), nl=False)
+            click.echo(answer(asked, *record_of(context, db), options, format_, output), nl=False)
         except (RecordUnreadable, RequestRefused) as error:
             raise Refused(error) from None
 
     return click.command(name, help=text)(options_of(*options_)(run))
+
+
+def _selection(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that select, of those of a plan that is to be checked."""
+    wishes = {name: value for name, value in options.items() if name not in SELECTED}
+    if given := [name for name, value in wishes.items() if value not in (None, 1.0)]:
+        raise RequestRefused(f"--check asks what happened: {given[0].replace('_', '-')} cannot be said beside it")
+    return {name: value for name, value in options.items() if name in SELECTED}
 
 
 waits = command_of(

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from analysis.arrays import Ints
+from analysis.capacity.check import CHECK, check
 from analysis.capacity.forecast import FORECAST, forecast
 from analysis.capacity.headroom import hourly
 from analysis.capacity.load import LOAD, saturation
@@ -118,6 +119,11 @@ def ask_plan(request: Request, wish: Wish) -> Question:
     return Question("plan", _of_pools(replace(request, every="all", by="pool")), wish=wish)
 
 
+def ask_check(request: Request) -> Question:
+    """Ask what plans from before nodes changed said of what came after."""
+    return Question("check", _of_pools(replace(request, every="all", by="pool")))
+
+
 def ask_forecast(request: Request, wish: Wish, ahead: int | None) -> Question:
     """Ask what the next weeks bring, of whole pools; as many as the record tells where `ahead` is None."""
     if request.every not in ("1h", "1w"):
@@ -219,6 +225,10 @@ def _curve(_question: Question, found: Windows) -> Columns:
     return as_curve(found)
 
 
+def _check(question: Question, group: Sequence[Told], _windows: Ints) -> Columns:
+    return check(group, question.request.queue)
+
+
 def _arrivals(question: Question, group: Sequence[Told], windows: Ints) -> Columns:
     return hourly(group, windows, _wish(question, group), question.request.queue)
 
@@ -241,6 +251,7 @@ KINDS: Final = {
     "profile": Kind(("waiting", "queued"), PROFILE, _hours, _profile),
     "load": Kind(("flows",), LOAD, _load),
     "plan": Kind(("waiting", "flows"), PLAN, _plan, _curve),
+    "check": Kind(("waiting", "flows"), CHECK, _check, _curve),
     "forecast": Kind(("waiting", "flows"), FORECAST, _arrivals, _forecast),
 }
 """By the name of the method of `History` that asks it."""

@@ -76,6 +76,20 @@ def plan(row: pd.Series) -> dict[str, str]:
     return cells | {"sure": str(row["confidence"])}
 
 
+def check(row: pd.Series) -> dict[str, str]:
+    """Return the cells of a row of `History.check`, by heading."""
+    changed = "-" if pd.isna(row["changed_at"]) else f"{row['changed_at']:%Y-%m-%d %H:%M}"
+    seen = row.rename({f"seen_mean{bound}_seconds": f"was{bound}_seconds" for bound in ("", "_low", "_high")})
+    return {
+        "changed": changed,
+        "nodes": "-" if pd.isna(row["capacity"]) else f"{row['nodes_before']:.0f} to {row['capacity']:.0f}",
+        "demand": "-" if pd.isna(row["demand"]) else f"{row['demand']:.2f}",
+        "plan: mean wait": wait(row, "mean"),
+        "happened": wait(seen, "was"),
+        "sure": str(row["confidence"]),
+    }
+
+
 def wait(row: pd.Series, name: str) -> str:
     """Say a wait with its interval, or what it is at most or at least where that is all there is."""
     point, low, high = (row[f"{name}{bound}_seconds"] for bound in ("", "_low", "_high"))

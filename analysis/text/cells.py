@@ -157,12 +157,14 @@ CELLS: Final[dict[str, Callable[[pd.Series], Cells]]] = {
     "compare": _compare,
     "load": capacity.load,
     "plan": capacity.plan,
+    "check": capacity.check,
     "forecast": capacity.forecast,
 }
 """What a table shows of a row besides its series and window, by heading."""
 SHAPES: Final = {"profile": by_hour}
 """What brings a frame into the shape of its table."""
 MARKS: Final = {
+    "check": "nodes_before",
     "plan": "extrapolated",
     "forecast": "pass_probability",
     "load": "offered",

@@ -166,3 +166,22 @@ def test_what_was_seen_is_sure_however_unlike_the_counts_are(tmp_path: Path) -> 
     more = told[told["factor"] >= 1]
     assert (more["verdict"] == "within").all()
     assert (more["confidence"] == "good").all()
+
+
+def test_a_plan_is_held_against_what_happened(tmp_path: Path) -> None:
+    """Eight nodes for four weeks, then ten: a plan from before told the waits that were seen with ten."""
+    work = markov(5, 8, 0.93, HOUR, 56)
+    stays = stays_of(work, 8, capacity=[(28 * DAY, 10)])
+    slots = MONDAY + np.arange(0, 56 * int(DAY) + 1, STEP)
+    series = observed(slots, MONDAY + stays.came, MONDAY + stays.left, MONDAY + stays.ended)
+    nodes = {POOL: [(FIRST, 8), (FIRST + timedelta(days=28), 10)]}
+    history = History(record_of(tmp_path, {POOL: {"train": series}}, nodes))
+    (row,) = (row for _number, row in history.check().iterrows())
+    assert (8, 10) == (row["nodes_before"], row["capacity"])
+    assert row["changed_at"] == pd.Timestamp(FIRST + timedelta(days=28), tz="UTC")
+    after = stays.came > 28 * DAY
+    assert row["seen_mean_seconds"] == pytest.approx(stays.waits[after].mean(), rel=0.1, abs=60)
+    assert row["mean_low_seconds"] <= row["seen_mean_seconds"] <= row["mean_high_seconds"]
+    assert row["demand"] == pytest.approx(1, abs=0.1)
+    none = History(record_of(tmp_path / "none", {POOL: {"train": series}}, {POOL: [(FIRST, 8)]})).check().iloc[0]
+    assert "no change of nodes was seen" in none["reason"]

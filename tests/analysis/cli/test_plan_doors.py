@@ -141,6 +141,13 @@ def test_pools_of_one_flavor_are_weighed_against_each_other(tmp_path: Path) -> N
     assert ("nothing to buy" in last) == (lacks <= gives)
 
 
+def test_a_plan_can_be_checked(database: Path, folder: Path) -> None:
+    """Of a pool whose nodes never changed that is said, a row a pool."""
+    shown = poolscope(folder, "plan", "--check", "--db", str(database)).stdout
+    assert "no change of nodes was seen with a day before and after it" in shown
+    assert "nodes are not known" in shown
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [
@@ -186,6 +193,7 @@ def test_capacity_of_configured_flavors_is_told_in_cards(database: Path, folder:
         (("plan", "--add", "-8", "--pool", "busy"), "nothing would be left"),
         (("plan", "--add", "two"), "is not a valid float"),
         (("plan", "--type", "train"), "No such option"),
+        (("plan", "--check", "--add", "1"), "add cannot be said beside it"),
         (("forecast", "--horizon", "soon"), "horizon cannot be 'soon'"),
         (("forecast", "--every", "1d"), "a forecast is by 1h or 1w"),
         (("load", "--by", "type"), "take pool or all"),
