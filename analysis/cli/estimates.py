@@ -124,8 +124,9 @@ def command_of(name: str, text: str, *options_: Decorator, configured: Sequence[
 
 def _selection(options: dict[str, Any]) -> dict[str, Any]:
     """Return the options that select, of those of a plan that is to be checked."""
-    wishes = {name: value for name, value in options.items() if name not in SELECTED}
-    if given := [name for name, value in wishes.items() if value not in (None, 1.0)]:
+    usual = {"demand": 1.0}
+    wishes = {name: value for name, value in options.items() if name not in SELECTED and value is not None}
+    if given := [name for name, value in wishes.items() if value != usual.get(name)]:
         raise RequestRefused(f"--check asks what happened: {given[0].replace('_', '-')} cannot be said beside it")
     return {name: value for name, value in options.items() if name in SELECTED}
 

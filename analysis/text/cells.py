@@ -9,6 +9,7 @@ import pandas as pd
 from analysis.errors import RequestRefused
 from analysis.queue.verdict import UNJUDGED
 from analysis.text import capacity
+from analysis.text.language import _
 from analysis.text.units import duration, number, percent, said, share_with_bounds, with_bounds
 from analysis.windows import LABELS
 
@@ -67,10 +68,16 @@ def _coverage(row: pd.Series) -> Cells:
 SAYS: Final = {"wait": "mean wait", "over": "over limit", "arrivals": "jobs a day", "failures": "failing"}
 DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTH: Final = 30
+SHARES: Final = ("over", "failures")
+UNSEEN: Final = 0.0005
+"""A difference of shares, which no digit shows."""
 
 
 def figure(measure: str, value: float, *, signed: bool = False) -> str:
-    """Say a measure's value: a duration, a share or a number, a question mark for none; a difference with its sign."""
+    """Say a measure's value: a duration, a share or a number, a question mark for none; a difference with its sign.
+
+    That of shares is in points of a hundred, of which there are no more.
+    """
     if math.isnan(value):
         return "?"
     sign = "" if not signed else "-" if value < 0 else "+"
@@ -78,7 +85,9 @@ def figure(measure: str, value: float, *, signed: bool = False) -> str:
     size = abs(value) if signed else max(value, 0.0)
     if measure == "wait":
         return sign + duration(size)
-    return sign + (f"{size:.1%}" if measure in ("over", "failures") else f"{round(size, 1) + 0.0:,.1f}")
+    if measure not in SHARES:
+        return sign + f"{round(size, 1) + 0.0:,.1f}"
+    return sign + _("{number} pt").format(number=f"{100 * min(size, 1.0):.1f}") if signed else f"{size:.1%}"
 
 
 def interval_of(row: pd.Series, name: str, times: float = 1.0, *, signed: bool = False) -> str:
@@ -89,8 +98,11 @@ def interval_of(row: pd.Series, name: str, times: float = 1.0, *, signed: bool =
     text = figure(row["measure"], point, signed=signed)
     if pd.isna(low) and pd.isna(high):
         return text
+    if signed and row["measure"] in SHARES and max(abs(low), abs(high)) < UNSEEN:
+        return _("under {number}").format(number=figure(row["measure"], 2 * UNSEEN, signed=True).removeprefix("+"))
     least, most = (figure(row["measure"], bound, signed=signed) for bound in (low, high))
-    return f"{text} ({least}..{most})"
+    # An interval without width says nothing.
+    return text if least == most else f"{text} ({least}..{most})"
 
 
 def _trend(row: pd.Series) -> Cells:

@@ -112,7 +112,7 @@ def test_sentences_have_figures_intervals_and_coverage() -> None:
     rate |= {"difference_low": 0.05, "difference_high": 0.15}
     (fails,) = found([compared("a", 0.001, "up", measure="failures", **rate)])
     assert (
-        "a · train: the failure rate rose to 20.0% from 10.0%, a difference of +10.0% (+5.0% to +15.0%); 98% seen"
+        "a · train: the failure rate rose to 20.0% from 10.0%, a difference of +10.0 pt (+5.0 pt to +15.0 pt); 98% seen"
     ) == sentence(fails, None)
     open_ = compared("a", 0.001, "up", value_high=np.nan, difference_high=np.nan)
     assert "rose to 30 min (25 min or more) from 10 min, a difference of +20 min (+5 min to ?)" in sentence(
