@@ -181,7 +181,9 @@ def as_curve(found: Windows) -> Columns:
     said = found.said
     n = np.size(np.asarray(said.get("capacity", [0.0])))
     cut, seen, no = np.repeat(found.cut, n, axis=0), np.repeat(found.coverage, n), np.zeros(n, np.bool_)
-    return as_rows(replace(found, cut=cut, coverage=seen, begins_in=no, ends_in=no, hidden=no))
+    rows = as_rows(replace(found, cut=cut, coverage=seen, begins_in=no, ends_in=no, hidden=no))
+    # Of what nothing could be estimated nothing is sure.
+    return {"confidence": NONE, "reason": rows["note"]} | rows
 
 
 def _factors(wish: Wish, today: float) -> list[float]:

@@ -21,7 +21,7 @@ from tests.recorded import MONDAY, record_of, series_of
 from tests.reported import queue, small_demo
 
 NOTEBOOKS = shipped()
-PUBLIC = {"analysis", "analysis.cli.notebooks", "analysis.figures.sheets", "matplotlib.pyplot"}
+PUBLIC = {"analysis", "analysis.cli.notebooks", "analysis.figures.sheets", "matplotlib.pyplot", "pandas"}
 
 
 class Shell(InteractiveShell):

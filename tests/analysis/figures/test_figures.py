@@ -298,7 +298,7 @@ def test_figures_read_compute_and_save_nothing() -> None:
         source = Path(module.__file__ or "").read_text(encoding="utf-8")
         assert {"analysis.figures.axes", "analysis.text.language", "analysis.text.units", "analysis.windows"} == set(
             re.findall(r"^from (analysis[.\w]*)", source, re.MULTILINE)
-        ) - {"analysis.figures.capacity"}
+        ) - {"analysis.figures.capacity", "analysis.notes"}
 
 
 def test_a_font_that_came_later_is_found(tmp_path: Path) -> None:

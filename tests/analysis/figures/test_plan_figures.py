@@ -26,7 +26,7 @@ def planned(low: float, *, target: float = 600.0) -> pd.DataFrame:
         {"project": "p", "pool": "a", "pool_name": None, "capacity": capacity, "unit": "nodes", "factor": capacity / 8}
         | {"quantile": "mean", "target_seconds": target, "extrapolated": (capacity < 8).astype(float)}
         | {"mean_seconds": mean, "mean_low_seconds": mean * low, "mean_high_seconds": mean / low}
-        | {"cost_a_month": capacity * 1000}
+        | {"cost_a_month": capacity * 1000, "confidence": "good", "reason": ""}
     )
 
 
@@ -56,6 +56,19 @@ def test_a_plan_of_a_pool_that_never_queued_has_a_band_alone(axes: Axes) -> None
     figures.plan(frame, axes)
     assert all(np.isnan(np.asarray(line.get_ydata(), float)).all() for line in axes.lines)
     assert any(isinstance(each, FillBetweenPolyCollection) for each in axes.collections)
+
+
+def test_what_is_not_sure_has_a_mark_and_what_is_nothing_its_reason(axes: Axes) -> None:
+    """A ring around each weak point; of a plan without any confidence the reason alone."""
+    frame = planned(0.5)
+    frame["confidence"] = np.where(frame["capacity"] < 8, "weak", "good")
+    figures.plan(frame, axes)
+    (rings,) = [line for line in axes.lines if line.get_label() == "not sure"]
+    assert [6.0, 7.0] == list(np.asarray(rings.get_xdata()))
+    with sheets.styled():
+        empty = figures.plan(frame.assign(confidence="none", reason="too little was seen"), Figure().subplots())
+    assert ["nothing is known\ntoo little was seen"] == [text.get_text() for text in empty.texts]
+    assert [] == list(empty.lines)
 
 
 def test_a_forecast_is_drawn_in_its_interval(axes: Axes) -> None:
