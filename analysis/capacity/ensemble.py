@@ -15,7 +15,9 @@ LEVEL: Final = 0.90
 # What replicas leave out, on either side, in logarithms: a share of what they say, and something for any change at all.
 # Chosen on 120 simulated pools so that nine in ten truths lie inside; others judge it, see tests/benchmarks/plans.py.
 LEFT_OUT: Final = (0.1, 0.05)
-# Beside these where jobs came back to the queue: nobody knows what they lost, and who goes first.
+# Beside these of waits that have not all ended: by how the jobs that still wait will run, for a share that is unseen.
+TO_COME: Final = 0.4
+# Likewise where jobs came back to the queue: nobody knows what they lost, and who goes first.
 RETURNS: Final = (0.2, 0.2)
 # Fewer of who came back than this share are nothing.
 RETURNED: Final = 0.01
@@ -187,6 +189,9 @@ class Ensemble:
             )
             least -= unlike * (LEFT_OUT[0] * abs(least) + LEFT_OUT[1])
             most += unlike * (LEFT_OUT[0] * abs(most) + LEFT_OUT[1])
+            if not self.complete[measure]:
+                to_come = TO_COME * (1 - min(self.observed.low[measure] / max(base.points[measure], 1.0), 1.0))
+                least, most = least - to_come, most + to_come
             if self.returns and not same:
                 least, most = least - RETURNS[0] * abs(least) - RETURNS[1], most + RETURNS[0] * abs(most) + RETURNS[1]
             middle, least, most = (
