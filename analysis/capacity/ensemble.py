@@ -149,6 +149,12 @@ class Ensemble:
         return float(min(each.distance for each in self._explained))
 
     @property
+    def to_come(self) -> float:
+        """Which share of the waiting of the jobs that came was still to come as the record ended."""
+        all_of_it = float(self._base.points[0]) * float(self.seen.arrivals.sum())
+        return max(1 - self.seen.waited_seconds / max(all_of_it, 1.0), 0.0)
+
+    @property
     def returns(self) -> bool:
         """Whether jobs came back to the queue, as where some pre-empt others: no replica has that."""
         return self.seen.returned > RETURNED * float(self.seen.arrivals.sum())
@@ -190,8 +196,7 @@ class Ensemble:
             least -= unlike * (LEFT_OUT[0] * abs(least) + LEFT_OUT[1])
             most += unlike * (LEFT_OUT[0] * abs(most) + LEFT_OUT[1])
             if not self.complete[measure]:
-                to_come = TO_COME * (1 - min(self.observed.low[measure] / max(base.points[measure], 1.0), 1.0))
-                least, most = least - to_come, most + to_come
+                least, most = least - TO_COME * self.to_come, most + TO_COME * self.to_come
             if self.returns and not same:
                 least, most = least - RETURNS[0] * abs(least) - RETURNS[1], most + RETURNS[0] * abs(most) + RETURNS[1]
             middle, least, most = (
