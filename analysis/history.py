@@ -258,7 +258,7 @@ class History:
         targets
             What pools are for where it is not said here, by pattern of their ids or names, as ``{"*": {"wait": "15m"},
             "pool-vision*": {"wait": "1h", "spare_nodes": 2}}``: wait, quantile, price_per_node_hour, currency,
-            spare_nodes. The last pattern that fits goes first.
+            spare_nodes, lead_time. The last pattern that fits goes first.
 
         Returns
         -------

@@ -22,6 +22,7 @@ WEEK: Final = 7 * DAY
 WEEK_HOURS: Final = 168
 INSTANTS: Final = (
     "window_start", "window_end", "other_start", "other_end", "changed_at", "earliest", "latest", "judged_from",
+    "may_pass_from", "passes_from", "order_by",
 )  # fmt: skip
 LABELS: Final = ("project", "pool", "pool_name", "type", "window_start", "window_end", "interval_seconds")
 TEXTS: Final = (

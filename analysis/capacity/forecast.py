@@ -12,23 +12,28 @@ from analysis.arrays import Floats
 from analysis.capacity.forecasters import FORECASTERS, LEVEL, Judged, filled, judge, weeks_needed, within
 from analysis.capacity.scenario import Wish
 from analysis.errors import RequestRefused
-from analysis.notes import mark
+from analysis.notes import GOOD, NONE, WEAK, mark
 from analysis.windows import WEEK, WEEK_HOURS, Columns, Windows
 
 FORECAST: Final = (
     "weeks_ahead", "arrivals", "arrivals_low", "arrivals_high", "load", "load_low", "load_high", "error", "error_naive",
     "covered", "folds", "target_seconds", "growth", "growth_low", "growth_high", "pass_probability",
-    "coverage", "history", "method", "note",
+    "may_pass_from", "passes_from", "order_by", "confidence", "reason", "coverage", "history", "method", "note",
 )  # fmt: skip
 """arrivals: jobs of the window, with 90 % intervals; load: these times how long jobs run, in jobs at once. error: mean
 absolute error of an hour's jobs in weeks that did not choose the method; error_naive: that of last week over again;
 covered: the share of those hours in the intervals; folds: forecasts that judged it. growth: the demand, over that of
 the last weeks, up to which today's capacity reaches the target, with a 90 % interval; pass_probability: that of a week
-with more. method: what forecasts."""
+with more. may_pass_from, passes_from: when the first week begins whose probability is at least one in ten, one in two;
+missing where none is; order_by: the lead time before the former. confidence: good, weak or none, with the reason.
+method: what forecasts."""
 USUAL: Final = (4, 2, 1)
 """Weeks ahead."""
 SEEN: Final = 0.5
 """An hour of which less was seen is taken for unseen."""
+MAY: Final = 0.1
+LIKELY: Final = 0.5
+"""Chances of a week with more than today's capacity takes, from which on that is told."""
 FEW_COVERED: Final = 0.8
 """Of the hours inside their intervals, below which that is told."""
 
@@ -48,7 +53,8 @@ def forecast(found: Windows, wish: Wish, ahead: int | None, every: str, zone: Zo
     said = found.said
     if "target" in said:
         # That of the pool.
-        wish = replace(wish, target=float(np.asarray(said["target"], float)[0]))
+        target, lead = (float(np.asarray(said[name], float)[0]) for name in ("target", "lead"))
+        wish = replace(wish, target=target, lead_time=lead)
     if "arrivals" not in said:
         return _nothing(found, wish, str(np.asarray(said["note"])))
     whole = ~found.begins_in & ~found.ends_in
@@ -81,6 +87,8 @@ def _nothing(found: Windows, wish: Wish, note: str) -> Columns:
         "history": found.said.get("history"),
         "method": "",
         "target_seconds": np.array([np.nan if wish.target is None else wish.target]),
+        "confidence": NONE,
+        "reason": note,
         "note": np.array(["; ".join(filter(None, (note, *_of_growth(wish, found.said), found.note)))], object),
     } | _growth_columns(found.said, 1)
 
@@ -113,7 +121,7 @@ def _rows(
         start = end + np.arange(ahead * WEEK_HOURS) * length
         lead = np.repeat(np.arange(1, ahead + 1), WEEK_HOURS)
         points, (low, high) = expected.ravel(), (each.ravel() for each in within(expected, judged.hourly))
-    n = len(start)
+    n, passes = len(start), _passes(expected.sum(axis=1), judged, said)
     at_once = float(np.asarray(said["run_seconds"], float)[0]) / length
     growth = _growth_columns(said, n)
     rows: Columns = {
@@ -132,13 +140,14 @@ def _rows(
         "folds": np.full(n, float(judged.folds)),
         "target_seconds": np.full(n, np.nan if wish.target is None else wish.target),
         **growth,
-        "pass_probability": _passes(expected.sum(axis=1), judged, said)[lead - 1],
+        "pass_probability": passes[lead - 1],
+        **_dates(passes, end, wish, n),
+        "confidence": WEAK if _distrust(judged) else GOOD,
+        "reason": _distrust(judged),
         "coverage": np.full(n, float(found.coverage.mean())),
         "history": said["history"],
         "method": judged.name,
-        "note": np.array(
-            ["; ".join(filter(None, (_distrust(judged), *_of_growth(wish, said), found.note)))] * n, object
-        ),
+        "note": np.array(["; ".join(filter(None, (*_of_growth(wish, said), found.note)))] * n, object),
     }
     return rows
 
@@ -151,6 +160,8 @@ def _distrust(judged: Judged) -> str:
 
 
 def _of_growth(wish: Wish, said: Columns) -> list[str]:
+    if "lacking" in said:
+        return [str(said["lacking"])]
     notes = []
     growth = np.asarray(said.get("growth", np.full(3, np.nan)), float)
     if wish.target is not None and np.isfinite(growth).all():
@@ -166,6 +177,17 @@ def _of_growth(wish: Wish, said: Columns) -> list[str]:
     if "changed" in said and np.asarray(said["changed"]).any():
         notes.append(mark("note", "nodes changed in between: today's number is taken for all of the time"))
     return notes
+
+
+def _dates(passes: Floats, end: int, wish: Wish, n: int) -> Columns:
+    """Return from when on today's capacity may fall short, and by when to order, in seconds."""
+    from_: dict[str, float] = {}
+    for name, share in (("may_pass_from", MAY), ("passes_from", LIKELY)):
+        first = np.flatnonzero(passes >= share)
+        from_[name] = float(end + first[0] * WEEK) if len(first) else np.nan
+    # Without a lead time nothing is to be ordered ahead.
+    from_["order_by"] = from_["may_pass_from"] - wish.lead_time if wish.lead_time else np.nan
+    return {name: np.full(n, instant) for name, instant in from_.items()}
 
 
 def _passes(sums: Floats, judged: Judged, said: Columns) -> Floats:

@@ -29,7 +29,7 @@ def hourly(group: Sequence[Told], windows: Ints, wish: Wish, queue: str) -> Colu
     """Return the jobs that came in each hour, and what growth the pool takes."""
     said: Columns = {"arrivals": arrivals_of([each.flows for each in group], windows)}
     if wish.target is not None:
-        said["target"] = np.array([wish.target])
+        said |= {"target": np.array([wish.target]), "lead": np.array([wish.lead_time])}
     seen = counted([each.flows for each in group], queue)
     if len(seen.slots) < 2:
         return {"note": TOO_SHORT}
@@ -42,6 +42,9 @@ def hourly(group: Sequence[Told], windows: Ints, wish: Wish, queue: str) -> Colu
         went = went_of(nodes, recent)
         observed = observed_of(group, np.array([(recent.slots[0], recent.slots[-1])]))
         ensemble = Ensemble(recent, observed, float(np.median(np.diff(recent.slots))), went)
+        if ensemble.lacking:
+            said["lacking"] = ensemble.lacking
+            return said
         said["growth"] = _growth(ensemble, QUANTILES.index(wish.measure), wish.target)
         said["changed"] = np.array([went is not None])
     return said

@@ -32,9 +32,11 @@ class Wish:
     currency: str = ""
     spare_nodes: int = 0
     """To have beyond what the target takes."""
+    lead_time: float = 0.0
+    """From an order to nodes, in seconds."""
     targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """What pools are for, by pattern of their ids or names, for what is not said above: wait (in seconds),
-    quantile, price_per_node_hour, currency, spare_nodes. The last pattern that fits goes first."""
+    quantile, price_per_node_hour, currency, spare_nodes, lead_time. The last pattern that fits goes first."""
 
     def __post_init__(self) -> None:
         given = {name: getattr(self, name) for name in ("capacity", "add", "factor")}
@@ -72,6 +74,7 @@ class Wish:
             price_per_node_hour=self.price_per_node_hour or told.get("price_per_node_hour"),
             currency=self.currency or told.get("currency", ""),
             spare_nodes=self.spare_nodes or told.get("spare_nodes", 0),
+            lead_time=self.lead_time or told.get("lead_time", 0.0),
             targets={},
         )
 

@@ -9,12 +9,14 @@ import pandas as pd
 
 from analysis.errors import RequestRefused
 from analysis.history import History
-from analysis.text.answer import answers
+from analysis.text.answer import answers, foreseen
 from analysis.text.terminal import in_zone, table
 from collector.record.database import in_memory
 from collector.record.files import replacing
 from collector.record.paths import text_of
 
+FIRST: Final = {"plan": answers, "forecast": foreseen}
+"""What is said before the table of an estimate."""
 FORMATS: Final = ("table", "csv", "json", "parquet")
 # What a spreadsheet would take for a formula.
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -42,7 +44,7 @@ def answer(
     frame = getattr(History(database, spool), estimate)(**options)
 
     def shown() -> str:
-        first = list(answers(frame)) if estimate == "plan" else []
+        first = list(FIRST[estimate](frame)) if estimate in FIRST else []
         return "\n".join([*first, *([""] if first else []), table(frame)])
 
     return write(frame, format_, output, shown)

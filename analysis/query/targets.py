@@ -9,7 +9,7 @@ from analysis.errors import RequestRefused
 from analysis.query.times import seconds_of
 
 Targets: TypeAlias = Mapping[str, Mapping[str, Any]]
-"""By pattern of pools' ids or names: wait, quantile, price_per_node_hour, currency, spare_nodes."""
+"""By pattern of pools' ids or names: wait, quantile, price_per_node_hour, currency, spare_nodes, lead_time."""
 
 
 def _quantile(value: Any) -> str:  # noqa: ANN401 - it is checked here
@@ -34,6 +34,7 @@ READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "price_per_node_hour": _above(0),
     "currency": str,
     "spare_nodes": _above(0),
+    "lead_time": seconds_of,
 }
 
 

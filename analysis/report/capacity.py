@@ -11,7 +11,7 @@ from analysis.notes import GOOD, WEAK, amount
 from analysis.report.gather import POOL, Failure, Report
 from analysis.report.sections import MULTIPLES, Section
 from analysis.report.tables import Cell, Table, limit_of
-from analysis.text.answer import answers, nearest
+from analysis.text.answer import answers, foreseen, nearest
 from analysis.text.capacity import at_once, between, idle, in_use, nodes_used, wait
 from analysis.text.language import _, plural, translated
 from analysis.text.units import duration, named, number, percent
@@ -31,6 +31,8 @@ def outlook(report: Report, *, pictured: bool) -> Section | None:
         section.tables = [makers[name](report, frame) for name, frame in frames.items()]
         if "plan" in frames:
             section.answers = [*answers(frames["plan"]), *_doubts(frames["plan"])]
+        if "forecast" in frames:
+            section.answers += foreseen(frames["forecast"])
         section.notes = list(_notes(list(frames.values())))
         if pictured and "plan" in frames:
             section.pictures = list(_pictures(frames["plan"]))

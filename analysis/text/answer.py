@@ -1,4 +1,4 @@
-"""The answer of a plan in sentences: what each pool needs for its target, and what all of them need together."""
+"""The answers of plans and forecasts in sentences: what pools need for their targets, and until when they have it."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -26,6 +26,41 @@ def answers(frame: pd.DataFrame) -> Iterator[str]:
     for row, today in rows:
         yield _of_pool(row, today)
     yield from _across(rows)
+
+
+def foreseen(frame: pd.DataFrame) -> Iterator[str]:
+    """Say until when today's capacity of each pool suffices for its target, and by when to order more.
+
+    Parameters
+    ----------
+    frame
+        As `History.forecast` returned it; pools without a target are left out.
+    """
+    aimed = frame[frame["target_seconds"].notna()]
+    for _key, part in aimed.groupby(["project", "pool"], sort=False):
+        row = part.iloc[-1]
+        yield (
+            _doubted(row, _until(row))
+            if row["confidence"] != NONE
+            else _("{name}: {text}").format(name=named(row), text=translated(str(row["reason"])))
+        )
+
+
+def _until(row: pd.Series) -> str:
+    pool = named(row)
+    if pd.isna(row["pass_probability"]):
+        return _("{pool}: until when today's capacity suffices is not known").format(pool=pool)
+    if pd.isna(row["may_pass_from"]):
+        text = _("{pool}: today's capacity suffices until {end} at least, which is as far as is foreseen")
+        return text.format(pool=pool, end=f"{row['window_end']:%Y-%m-%d}")
+    text = _("{pool}: from {date} on today's capacity may fall short (1 in 10)")
+    said = text.format(pool=pool, date=f"{row['may_pass_from']:%Y-%m-%d}")
+    if pd.notna(row["passes_from"]):
+        text = _("{said}, from {date} on it is more likely to than not")
+        said = text.format(said=said, date=f"{row['passes_from']:%Y-%m-%d}")
+    if pd.notna(row["order_by"]):
+        said = _("{said}; order by {date}").format(said=said, date=f"{row['order_by']:%Y-%m-%d}")
+    return said
 
 
 def nearest(part: pd.DataFrame) -> pd.Series:

@@ -109,5 +109,6 @@ def forecast(row: pd.Series) -> dict[str, str]:
         "last week's": "-" if pd.isna(row["error_naive"]) else f"{row['error_naive']:.1f}",
         "held": percent(row["covered"]),
         "by": said(row["method"]),
+        "sure": str(row["confidence"]),
     }
     return cells if pd.isna(row["target_seconds"]) else cells | {"passes": percent(row["pass_probability"])}

@@ -96,7 +96,7 @@ class Config:
     """Cards a node, by flavor."""
     targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """What the pools are for, by pattern of pool ids or names, ``*`` first: wait, quantile, price_per_node_hour,
-    currency, spare_nodes. A later pattern's values go before those of an earlier one."""
+    currency, spare_nodes, lead_time. A later pattern's values go before those of an earlier one."""
 
 
 class _Reader:

@@ -178,6 +178,7 @@ TARGETS: dict[str, Callable[[object], Any]] = {
     "price_per_node_hour": _price,
     "currency": _text,
     "spare_nodes": whole(0, 100_000),
+    "lead_time": _duration,
 }
 FLAVORS = whole(1, 4096)
 """Cards a node; the keys are the flavors' own names."""

@@ -71,7 +71,7 @@ def test_a_command_answers_as_the_method_does(
         told.append(capsys.readouterr())
     assert ["", ""] == [each.err for each in told]
     # The answer of a plan comes first, in sentences.
-    table_ = told[0].out.partition("\n\n")[2] if command == "plan" else told[0].out
+    table_ = told[0].out.rpartition("\n\n")[2]
     assert max(len(line) for line in table_.splitlines() if line[1:2] != ":") <= 100
     rows = json.loads(told[1].out)
     assert [*frame.columns] == [*rows[0]]
@@ -139,6 +139,21 @@ def test_pools_of_one_flavor_are_weighed_against_each_other(tmp_path: Path) -> N
     assert gives > 0
     assert f"lacking: short {lacks:.0f}; to spare: ample {gives:.0f}" in last
     assert ("nothing to buy" in last) == (lacks <= gives)
+
+
+def test_a_forecast_says_first_until_when_capacity_suffices(database: Path, folder: Path) -> None:
+    """A pool that passes its target is short at once, to be ordered for the lead time before; another suffices."""
+    file = folder / "poolscope.toml"
+    file.write_text(file.read_text() + '[targets]\nwait = "10m"\nlead_time = "30d"\n')
+    told = History(database).forecast(targets={"*": {"wait": "10m", "lead_time": "30d"}})
+    short = told[told["pool"] == "busy"].iloc[-1]
+    assert short["order_by"] == short["may_pass_from"] - timedelta(days=30)
+    lines = poolscope(folder, "forecast", "--db", str(database)).stdout.splitlines()
+    said = next(line for line in lines if line.startswith("busy:"))
+    assert f"from {short['may_pass_from']:%Y-%m-%d} on today's capacity may fall short" in said
+    assert said.endswith(f"order by {short['order_by']:%Y-%m-%d}")
+    roomy = next(line for line in lines if line.startswith("a pool"))
+    assert "is not known" in roomy or "suffices until" in roomy
 
 
 def test_a_plan_can_be_checked(database: Path, folder: Path) -> None:
