@@ -56,8 +56,9 @@ def test_nothing_is_left_of_an_import_that_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
-    """A million rows of Parquet take less than 400 MiB."""
+@pytest.mark.parametrize("limit", ["unlimited", "8000000"])
+def test_memory_does_not_grow_with_the_rows(limit: str, tmp_path: Path) -> None:
+    """A million rows of Parquet take less than 400 MiB, also where the process may have gigabytes of address space."""
     configure(tmp_path, "http://127.0.0.1:9")
     with duckdb.connect() as connection:
         connection.sql(
@@ -70,7 +71,17 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
         "atexit.register(lambda: print(pathlib.Path('/proc/self/status').read_text(), file=sys.stderr))\n"
         "runpy.run_module('collector', run_name='__main__')"
     )
-    words = [sys.executable, "-c", program, "import", "given.parquet"]
+    words = [
+        "sh",
+        "-c",
+        f'ulimit -v {limit}; exec "$@"',
+        "sh",
+        sys.executable,
+        "-c",
+        program,
+        "import",
+        "given.parquet",
+    ]
     done = subprocess.run(words, cwd=tmp_path, env=environment(), check=True, capture_output=True, text=True)
     (kib,) = re.findall(r"VmHWM:\s+(\d+) kB", done.stderr)
     assert int(kib) < 400 << 10
