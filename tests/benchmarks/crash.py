@@ -1,24 +1,27 @@
-"""Kill who polls, compacts and restores at random points, again and again, and count what is lost; run it by hand.
+"""Kill collect, watch, compact, restore, import, prune and backup at random points, and count what is lost; by hand.
 
     python tests/benchmarks/crash.py [--kills 200] [--seed 1]
 
-Beside those that are killed a second collector polls the same slots under the same lock, one process holds the file at
-random, for reading and for writing, and one reads the record and checks it (`crash_lives`). After each kill the record
-is read: every acknowledged slot is there once, and every row of its history; or the restored database is whole or not
-there. Every twentieth kill begins another record, one in four of them without a history, so that the making of the
-database is killed, too. It ends with 1 where anything is lost, twice or half written.
+A record lives through twenty kills of three of them. Beside those a collector polls the same slots under the same lock;
+in every fourth record one process holds the file at random, for reading and for writing, and one reads the record and
+checks it (`crash_lives`). After each kill the record is read (`crash_record`): every acknowledged slot is there once,
+and so is every row that is not polled; an import is there whole and once, or not at all; a pruned row is gone only
+where its backup has it; a backup or a restored database is whole, or not there. One record in four begins without a
+history, so that the making of the database is killed, too. It ends with 1 where anything is lost, twice or half
+written.
 """
 
 import argparse
 import asyncio
 import multiprocessing
 import random
+import re
 import shutil
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -29,11 +32,12 @@ import duckdb
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from collector.clock import SystemClock
+from collector.config.settings import Paths
 from collector.record import spool
-from collector.record.columns import TABLES
 from collector.record.files import UNFINISHED
+from collector.record.paths import quoted
 from collector.record.schema import migrate
-from collector.sandbox.behaviour import Behaviour
+from collector.sandbox.behaviour import PROJECT_ID, Behaviour
 from collector.sandbox.server import Sandbox
 from collector.sandbox.simulated import simulated_pools
 from collector.storage.backups import back_up
@@ -41,36 +45,66 @@ from collector.storage.compaction import compact
 from collector.storage.drain import drain
 from collector.storage.lock import writing
 from tests.benchmarks import crash_lives as lives
-from tests.benchmarks.crash_lives import START, Content, Life, content, look
-from tests.benchmarks.whole import faults_of, kinds_of, slots_of
+from tests.benchmarks.crash_record import (
+    OLD,
+    START,
+    Content,
+    Life,
+    OldHours,
+    content,
+    faults_in,
+    look,
+    look_at_backups,
+    look_at_restored,
+    old_hours,
+)
+from tests.benchmarks.ticks import CONFIG
+from tests.benchmarks.whole import PROJECT, kinds_of, slots_of
 
 POOLS = 3
 KILLS_A_RECORD = 20
-LONGEST_PAUSE_SECONDS = 0.4
+KINDS_A_RECORD = 3
+"""Of more kinds at once most would wait for each other."""
+LONGEST_PAUSE_SECONDS = 0.8
 WAIT_SECONDS = 10.0
-KILLED = {"poll": lives.poll, "compact": lives.compact_it, "restore": lives.restore_it}
-BESIDE = (lives.poll, lives.hold, lives.read)
-LEFT_BEHIND = {
-    "poll": ("spool/*.ndjson", f"spool/*{UNFINISHED}", f".record.duckdb.*{UNFINISHED}", "record.duckdb.wal"),
-    "compact": (f".record.duckdb.*{UNFINISHED}",),
-    "restore": (f"restored/.record.duckdb.*{UNFINISHED}", "restored/record.duckdb"),
+KILLED = {
+    "collect": lives.collect_it,
+    "watch": lives.watch_it,
+    "compact": lives.compact_it,
+    "restore": lives.restore_it,
+    "import": lives.import_it,
+    "prune": lives.prune_it,
+    "backup": lives.back_up_it,
 }
-TOLD = ("drained", "turned-away", "compacted", "restored", "read")
+READERS = (lives.hold, lives.read)
+WITH_READERS = 0.25
+LEFT_BEHIND = ("spool/*.ndjson", "record.duckdb.wal", "restored/record.duckdb")
+TOLD = ("drained", "spooled", "turned-away", "compacted", "restored", "imported", "pruned", "backed-up", "read")
 OUR_FILES = {f"record.duckdb{end}" for end in ("", ".lock", ".compacted", ".compacting.lock")}
 NO_HISTORY = 0.25
-HISTORY = """
+HISTORY = f"""
 CREATE TEMP TABLE turns AS SELECT TIMESTAMP '2025-11-30' + i * INTERVAL 1 MINUTE AS slot, 'pool-' || n AS pool, i
-FROM range(3000) s(i), range(10) p(n) ORDER BY ALL;
-INSERT INTO polls (run, project, slot) SELECT DISTINCT slot, 'history', slot FROM turns;
+FROM range(1600) s(i), range(10) p(n) ORDER BY ALL;
+CREATE TEMP TABLE old AS SELECT TIMESTAMP '{OLD}' + i * INTERVAL 1 MINUTE AS slot, pool, i
+FROM turns WHERE pool < 'pool-3' ORDER BY ALL;
+INSERT INTO polls (run, project, slot)
+SELECT DISTINCT slot, 'history', slot FROM turns UNION ALL SELECT DISTINCT slot, 'old', slot FROM old;
 INSERT INTO scrapes (run, project, pool, slot, interval_seconds, outcome)
-SELECT slot, 'history', pool, slot, 60, 'ok' FROM turns;
+SELECT slot, 'history', pool, slot, 60, 'ok' FROM turns UNION ALL SELECT slot, 'old', pool, slot, 60, 'ok' FROM old;
 INSERT INTO snapshots (project, pool, type, slot, total, "Queue", "Running")
-SELECT 'history', pool, type, slot, i % 9, i // 30 % 5, i // 100 FROM turns, (VALUES ('infer'), ('train')) t(type);
+SELECT 'history', pool, type, slot, i % 9, i // 30 % 5, i // 100 FROM turns, (VALUES ('infer'), ('train')) t(type)
+UNION ALL SELECT 'old', pool, 'train', slot, i % 7, i // 20 % 5, i // 50 FROM old;
 """
-"""Weeks before the first poll, over the end of a month: enough for each step of a compaction to take a while."""
+"""A day before the first poll, over the end of a month: enough for each step of a compaction to take a while."""
+GIVEN = """
+SELECT TIMESTAMP '2025-10-01' + i * INTERVAL 1 MINUTE AS slot, 'pool-' || n AS pool, 'train' AS type,
+    i % 8 + n AS total, i % 8 AS "Queue", n AS "Running"
+FROM range(1000) s(i), range(3) p(n) ORDER BY ALL
+"""
+"""What is imported."""
 CONTEXT = multiprocessing.get_context("forkserver")
 # A process is there in milliseconds, with all that it needs.
-CONTEXT.set_forkserver_preload([lives.__name__])
+CONTEXT.set_forkserver_preload(["tests.benchmarks.crash"])
 
 
 @dataclass
@@ -78,6 +112,7 @@ class Figures:
     """What was seen over all records."""
 
     kills: Counter[str] = field(default_factory=Counter)
+    with_readers: int = 0
     left_behind: Counter[str] = field(default_factory=Counter)
     """How often a kill left what."""
     told: Counter[str] = field(default_factory=Counter)
@@ -86,13 +121,17 @@ class Figures:
     faults: list[str] = field(default_factory=list)
 
 
-def make_history(folder: Path) -> Content:
-    """Make a record with a history, and a backup of it."""
+def make_history(folder: Path) -> tuple[tuple[int, int], Content, OldHours]:
+    """Make a record with a history, a backup of it, and a file to import; return what is in the file and the record."""
     with duckdb.connect(folder / "history.duckdb") as record:
         migrate(record, 0, "test")
         record.execute(HISTORY)
         back_up(record, folder / "backup", datetime.now(UTC))
-        return content(record)
+        record.execute(f"COPY ({GIVEN}) TO {quoted(folder / 'import.csv')}")
+        counts = ", ".join(f'"{name}"::INTEGER' for name in ("total", "Queue", "Running"))
+        query = f"SELECT count(*), bit_xor(hash(pool, type, slot, {counts})) FROM ({GIVEN})"
+        rows, checksum = record.execute(query).fetchall()[0]
+        return (rows, checksum), content(record), old_hours(record)
 
 
 def start(target: Callable[[Life], None], life: Life) -> ForkServerProcess:
@@ -103,10 +142,12 @@ def start(target: Callable[[Life], None], life: Life) -> ForkServerProcess:
 
 
 @contextmanager
-def company(life: Life, figures: Figures) -> Iterator[dict[str, ForkServerProcess]]:
+def company(
+    life: Life, kinds: Sequence[str], readers: Sequence[Callable[[Life], None]], figures: Figures
+) -> Iterator[dict[str, ForkServerProcess]]:
     """Start everybody, hand out those that are to be killed, and let nobody live on."""
-    beside = [start(target, life) for target in BESIDE]
-    killed = {name: start(target, life) for name, target in KILLED.items()}
+    beside = [start(target, life) for target in (lives.collect_it, *readers)]
+    killed = {kind: start(KILLED[kind], life) for kind in kinds}
     try:
         yield killed
         figures.faults += [f"{life.folder}: {each} ended" for each in beside if not each.is_alive()]
@@ -119,35 +160,46 @@ def company(life: Life, figures: Figures) -> Iterator[dict[str, ForkServerProces
 def crash(life: Life, kills: int, chance: random.Random, figures: Figures) -> None:
     """Let one record live through so many kills, and note what is wrong with it after each and in the end."""
     folder = life.folder
-    with company(life, figures) as killed:
+    kinds = chance.sample(list(KILLED), KINDS_A_RECORD)
+    readers = READERS if chance.random() < WITH_READERS else ()
+    with company(life, kinds, readers, figures) as killed:
         for _ in range(kills):
             time.sleep(chance.uniform(0, LONGEST_PAUSE_SECONDS))  # a kill at a random point of somebody's life
-            name = chance.choice(list(KILLED))
-            if not killed[name].is_alive():
-                figures.faults.append(f"{folder}: {name} ended by itself, with {killed[name].exitcode}")
-            killed[name].kill()
-            killed[name].join()
-            figures.kills[name] += 1
-            figures.left_behind.update(pattern for pattern in LEFT_BEHIND[name] if any(folder.glob(pattern)))
-            faults = look_at_restored(life) if name == "restore" else asyncio.run(look(life, WAIT_SECONDS))
-            figures.faults += [f"{folder}: after {name} was killed: {fault}" for fault in faults]
-            killed[name] = start(KILLED[name], life)
-        while not life.acknowledged():
+            kind = chance.choice(kinds)
+            if not killed[kind].is_alive():
+                figures.faults.append(f"{folder}: {kind} ended by itself, with {killed[kind].exitcode}")
+            killed[kind].kill()
+            killed[kind].join()
+            figures.kills[kind] += 1
+            figures.with_readers += bool(readers)
+            figures.left_behind.update(f"{kind}: {left}" for left in left_by(killed[kind].pid, folder))
+            figures.faults += [f"{folder}: after {kind} was killed: {fault}" for fault in look_after(kind, life)]
+            killed[kind] = start(KILLED[kind], life)
+        while not life.acknowledged().slots:
             time.sleep(LONGEST_PAUSE_SECONDS)  # on a busy machine all may be killed before the first slot is
     figures.told.update({word: len(life.told(word)) for word in TOLD})
     figures.faults += [f"{folder}: {fault}" for fault in (*life.told("fault"), *last_look(life, figures))]
 
 
-def look_at_restored(life: Life) -> list[str]:
-    """Return what is wrong with what a killed restore left: nothing where there is no database."""
-    if not life.restored.exists():
-        return []
-    with duckdb.connect(life.restored, read_only=True) as record:
-        return [] if content(record) == life.backed_up else ["the restored database is not whole"]
+def left_by(process: int | None, folder: Path) -> set[str]:
+    """Return what a killed process left, names without numbers; and what may be of others: whole files that wait."""
+    files = {path for path in folder.rglob(f".*{UNFINISHED}") if f".{process}." in path.name}
+    files |= {path for pattern in LEFT_BEHIND for path in folder.glob(pattern)}
+    return {re.sub("[0-9]+[0-9TZ.-]*", "*", str(path.relative_to(folder))) for path in files}
+
+
+def look_after(kind: str, life: Life) -> list[str]:
+    """Return what is wrong once a process of this kind was killed."""
+    if kind == "restore":
+        return look_at_restored(life)
+    if kind == "backup":
+        return look_at_backups(life, f"backup-{len(life.told('backed-up')) + 1}")
+    faults = look_at_backups(life, f"prune-{len(life.told('pruned')) + 1}") if kind == "prune" else []
+    return faults + look(life, WAIT_SECONDS)
 
 
 def last_look(life: Life, figures: Figures) -> list[str]:
-    """Drain and compact what everybody has left; return what is wrong with the tables themselves."""
+    """Drain, end what was killed, and compact; return what is wrong with the tables themselves, and with backups."""
     with writing(life.database):
         spool.clear_unfinished(life.spool)
         drained = asyncio.run(drain(life.database, life.spool, SystemClock(), WAIT_SECONDS))
@@ -155,35 +207,41 @@ def last_look(life: Life, figures: Figures) -> list[str]:
         return [f"the last drain left {drained.waits_because or drained.set_aside}"]
     acknowledged = life.acknowledged()
     if not life.database.exists():
-        return ["there is no database"] if acknowledged else []
+        return ["there is no database"]
+    for work in (lives.import_once, lives.back_up_once, lives.prune_once, lives.restore_once):
+        work(life)
     compact(life.database, SystemClock(), WAIT_SECONDS)
     with duckdb.connect(life.database, read_only=True) as record:
         stored = slots_of(record)
-        figures.acknowledged += len(acknowledged)
+        figures.acknowledged += len(acknowledged.slots)
         figures.stored += len(stored)
-        faults = faults_of(record, acknowledged, set(life.expected))
-        if content(record) != life.history:
-            faults.append("the history is not what it was")
+        faults = faults_in(record, life, life.acknowledged())
+    faults += look_at_backups(life, "[!.]*") + look_at_restored(life)
     left = sorted(file.name for file in (*life.folder.glob("record.duckdb*"), *life.spool.iterdir()))
-    return faults + [f"{name} is left" for name in left if name not in OUR_FILES]
+    left = [name for name in left if name not in OUR_FILES] + [
+        file.name for file in life.folder.rglob(f".*{UNFINISHED}*")
+    ]
+    return faults + [f"{name} is left" for name in left]
 
 
 def kill_often(kills: int, seed: int, folder: Path) -> Figures:
     """Spread so many kills over fresh records in a folder."""
     chance = random.Random(seed)
     figures = Figures()
-    backed_up = make_history(folder)
+    given = make_history(folder)
     pools = simulated_pools(POOLS)
     expected = frozenset(kinds_of(pools, START))
     while left := kills - figures.kills.total():
         record = folder / str(figures.kills.total())
         record.mkdir()
-        history = dict.fromkeys(TABLES, (0, 0))
-        if chance.random() >= NO_HISTORY:
+        has_history = chance.random() >= NO_HISTORY
+        if has_history:
             shutil.copy(folder / "history.duckdb", record / "record.duckdb")
-            history = backed_up
         with Sandbox(pools, Behaviour(time="requests")) as sandbox:
-            life = Life(record, sandbox.endpoint, time.monotonic(), expected, history, backed_up)
+            life = Life(record, sandbox.endpoint, time.monotonic(), expected, *given, has_history)
+            paths = Paths(life.database, life.spool)
+            text = CONFIG.format(paths=paths, project=PROJECT, project_id=PROJECT_ID, endpoint=sandbox.endpoint)
+            (record / "poolscope.toml").write_text(text, encoding="utf-8")
             crash(life, min(KILLS_A_RECORD, left), chance, figures)
         shutil.rmtree(record)
     return figures
@@ -199,6 +257,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         figures = kill_often(options.kills, options.seed, Path(folder))
     print(f"{figures.kills.total()} kills in {time.monotonic() - began:.0f} s: {counted(figures.kills)}")
+    print(f"{figures.with_readers} of them beside readers")
     print(f"meanwhile: {counted(figures.told)}")
     print(f"found after a kill: {counted(figures.left_behind)}")
     print(f"{figures.acknowledged} slots acknowledged, {figures.stored} stored")

@@ -1,118 +1,88 @@
 """The processes of the campaign of kills: each does one thing with a record for ever, and tells what it has done.
 
-Killed are pollers, compactors and restorers; who holds the file, and who reads the record and checks it, lives on.
+All but compactions and restores are the real commands. Who holds the file, and who reads the record and checks it, is
+never killed.
 """
 
 import asyncio
+import io
+import json
 import multiprocessing
 import random
 import sys
 import time
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout, suppress
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import click
 import duckdb
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from collector.api.credentials import Credential
-from collector.clock import SimulatedClock, SystemClock
-from collector.config.settings import CollectSettings, Project
-from collector.errors import LockHeld, PoolscopeError, RecordUnreadable
-from collector.polling.known import read_known
-from collector.polling.sessions import open_sessions
-from collector.polling.slot import collect_slot
-from collector.record import spool
-from collector.record.columns import TABLES
-from collector.record.database import Record
-from collector.record.reading import reading
-from collector.record.slots import naive, slot_of
-from collector.sandbox.behaviour import ACCESS_KEY, PROJECT_ID, SECRET_KEY
+from collector.cli import Context
+from collector.clock import Clock, SimulatedClock, SystemClock
+from collector.commands import backup, collect, import_, prune, watch
+from collector.errors import InputRefused, LockHeld, PoolscopeError, RecordUnreadable
+from collector.record.slots import naive
 from collector.storage.backups import restore
 from collector.storage.compaction import compact
-from collector.storage.drain import drain
-from collector.storage.lock import writing
-from tests.benchmarks.whole import PROJECT, Kind, faults_of
+from tests.benchmarks.crash_record import START, Life, look, pruned_before
+from tests.benchmarks.ticks import KEYS
 
-START = datetime(2026, 1, 5, tzinfo=UTC)
 STEP = timedelta(minutes=1)
-SLOT_SECONDS = 0.05
+SLOT_SECONDS = 0.25
 """How long a minute of the pollers takes: they poll the same slots, as two crontabs do."""
 FREE_SECONDS = 0.05
-Content = dict[str, tuple[int, int]]
-"""Rows and checksum of each table."""
 
 
-@dataclass(frozen=True)
-class Life:
-    """What a process is told: where the record lies, whom to ask, and what has to be in it."""
+class Slots(SimulatedClock):
+    """A clock that stands still while a slot is polled: an answer that came after the slot's end would not count."""
 
-    folder: Path
-    endpoint: str
-    began: float
-    expected: frozenset[Kind]
-    """What every slot holds."""
-    history: Content
-    """What is in the record beside what is polled."""
-    backed_up: Content
+    def __init__(self, life: Life) -> None:
+        super().__init__(START)
+        self._began = life.began
+        self.move()
 
-    @property
-    def database(self) -> Path:
-        """The record."""
-        return self.folder / "record.duckdb"
+    async def sleep(self, seconds: float) -> None:
+        """Sleep for a tenth of the seconds: who waits for the file waits, but not for many slots."""
+        self.pause(seconds)
+        await asyncio.sleep(seconds / 10)
 
-    @property
-    def spool(self) -> Path:
-        """Its spool."""
-        return self.folder / "spool"
+    def move(self) -> None:
+        """Move on to the slot that it is."""
+        self._moved = time.monotonic()
+        self.move_to(START + (self._moved - self._began) // SLOT_SECONDS * STEP)
 
-    @property
-    def restored(self) -> Path:
-        """What the backup is made into."""
-        return self.folder / "restored" / "record.duckdb"
-
-    @property
-    def backup(self) -> Path:
-        """The backup, which all records share."""
-        return self.folder.parent / "backup"
-
-    def tell(self, word: str, what: object = "") -> None:
-        """Note what has been done: one line in one write, which a kill leaves whole or out."""
-        with (self.folder / "told").open("ab", buffering=0) as file:
-            file.write(f"{word} {what}\n".encode())
-
-    def told(self, word: str) -> list[str]:
-        """Return what was told under a word."""
-        with suppress(FileNotFoundError):
-            lines = (self.folder / "told").read_text(encoding="utf-8").splitlines()
-            return [what for told, _, what in (line.partition(" ") for line in lines) if told == word]
-        return []
-
-    def acknowledged(self) -> set[datetime]:
-        """Return the acknowledged slots, naive UTC."""
-        return {datetime.fromisoformat(slot) for slot in self.told("slot")}
+    def wait(self) -> None:
+        """Wait for another slot, on average as long as this one took: the lock is free as often as not."""
+        took = time.monotonic() - self._moved
+        time.sleep(random.uniform(SLOT_SECONDS, SLOT_SECONDS + 2 * took))
+        self.move()
 
 
-def content(record: Record) -> Content:
-    """Return rows and checksum of what is not polled, whatever its order."""
-    query = "SELECT count(*), coalesce(bit_xor(hash({0})), 0) FROM {0} WHERE project <> $1"
-    return {table: record.execute(query.format(table), [PROJECT]).fetchall()[0] for table in TABLES}
+class Watched(io.StringIO):
+    """What a watch tells: of the slots that it has polled, and with that the next one begins."""
 
+    def __init__(self, life: Life, clock: Slots) -> None:
+        super().__init__()
+        self._life = life
+        self._clock = clock
 
-async def look(life: Life, wait_seconds: float) -> list[str]:
-    """Read the record as everybody does, and return what it lacks of what was acknowledged before.
-
-    Raises
-    ------
-    RecordUnreadable
-        When another process writes to it for longer than the wait.
-    """
-    acknowledged = life.acknowledged()
-    with reading(life.database, life.spool, SystemClock().pause, wait_seconds) as record:
-        if life.database.exists() and content(record) != life.history:
-            return [f"the history is {content(record)}, was {life.history}"]
-        return faults_of(record, acknowledged, set(life.expected))
+    def write(self, text: str) -> int:
+        """Take a line."""
+        line = json.loads(text)
+        match line["event"]:
+            case "polled" if not line["failed"]:
+                self._life.tell("slot", line["slot"].removesuffix("Z"))
+            case "left_out":
+                self._life.tell("turned-away")
+            case "polled" | "error":
+                self._life.tell("fault", f"a watch told {text.strip()}")
+        if line["event"] in ("polled", "left_out", "error"):
+            self._clock.wait()
+        return len(text)
 
 
 def _goes_on() -> bool:
@@ -121,35 +91,32 @@ def _goes_on() -> bool:
     return parent is not None and parent.is_alive()
 
 
-def poll(life: Life) -> None:
+def _call(command: click.Command, life: Life, *words: str | Path, clock: Clock | None = None) -> tuple[Any, str]:
+    """Run a command as the command line does; return its exit code, and its warnings."""
+    context = Context(KEYS, clock or SystemClock(), life.folder / "poolscope.toml")
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()) as warnings:
+        return command.main(list(map(str, words)), standalone_mode=False, obj=context), warnings.getvalue()
+
+
+def collect_it(life: Life) -> None:
     """Poll the slot that it is, and tell of it when it is acknowledged."""
-    asyncio.run(_poll(life))
+    clock = Slots(life)
+    while _goes_on():
+        slot = naive(clock.now().replace(second=0, microsecond=0))
+        try:
+            code, warnings = _call(collect.command, life, clock=clock)
+            life.tell("fault" if code else "slot", f"slot {slot}: {warnings!r}" if code else slot)
+            life.tell("spooled" if warnings else "drained")
+        except LockHeld:
+            life.tell("turned-away")
+        clock.wait()
 
 
-async def _poll(life: Life) -> None:
-    settings = CollectSettings(interval=STEP, requests_per_second=10_000)
-    project = Project(PROJECT, project_id=PROJECT_ID, endpoint=life.endpoint)
-    keys = {"default": Credential("default", ACCESS_KEY, SECRET_KEY)}
-    clock = SimulatedClock(START)
-    async with open_sessions((project,), keys, settings, clock, life.database) as sessions:
-        while _goes_on():
-            try:
-                with writing(life.database):
-                    number, part = divmod((time.monotonic() - life.began) / SLOT_SECONDS, 1)
-                    # In the first half of its slot: an answer that came after the slot's end would not count.
-                    clock.move_to(START + (number + part / 2) * STEP)
-                    slot = naive(slot_of(clock.now(), STEP))
-                    spool.clear_unfinished(life.spool)
-                    known = read_known(life.database, life.spool, slot, settings.discovery_interval)
-                    result = await collect_slot(sessions, settings, life.spool, clock, clock.now(), "collect", known)
-                    if result.failures():
-                        life.tell("fault", f"slot {slot}: {result.failures()[0]}")
-                    life.tell("slot", slot)
-                    if (await drain(life.database, life.spool, SystemClock(), 0.1)).files:
-                        life.tell("drained")
-            except LockHeld:
-                life.tell("turned-away")
-            await asyncio.sleep(random.uniform(0, SLOT_SECONDS))
+def watch_it(life: Life) -> None:
+    """Watch, until killed."""
+    clock = Slots(life)
+    with redirect_stdout(Watched(life, clock)) as told, redirect_stderr(told):
+        watch.command.main([], standalone_mode=False, obj=Context(KEYS, clock, life.folder / "poolscope.toml"))
 
 
 def compact_it(life: Life) -> None:
@@ -162,12 +129,69 @@ def compact_it(life: Life) -> None:
 
 
 def restore_it(life: Life) -> None:
-    """Make a database of the backup, and again; one that is there was looked at already."""
+    """Make a database of the first backup again and again."""
+    _again(restore_once, life)
+
+
+def restore_once(life: Life) -> None:
+    """Make a database of the first backup; one that is there was looked at already."""
+    life.restored.unlink(missing_ok=True)
+    restore(life.first_backup, life.restored)
+    life.tell("restored")
+
+
+def import_once(life: Life) -> None:
+    """Import the file as the next project; one whose import was killed is imported again."""
+    project = f"import-{len(life.told('imported')) + 1}"
+    _call(import_.command, life, life.file, "--project", project)
+    life.tell("imported", project)
+
+
+def back_up_once(life: Life) -> None:
+    """Make the next backup."""
+    number = len(life.told("backed-up")) + 1
+    _back_up(life, f"backup-{number}")
+    life.tell("backed-up", number)
+
+
+def prune_once(life: Life) -> None:
+    """Delete the next hour of the old rows, once a backup has them."""
+    number = len(life.told("pruned")) + 1
+    name = f"prune-{number}"
+    _back_up(life, name)
+    before = f"{pruned_before(number):%Y-%m-%dT%H:%M}"
+    _call(prune.command, life, "--before", before, "--backup", life.backups / name, "--yes")
+    life.tell("pruned", number)
+
+
+def _back_up(life: Life, name: str) -> None:
+    life.tell("backing-up", name)
+    with suppress(InputRefused):  # one that was killed had it whole already
+        _call(backup.command, life, life.backups / name)
+
+
+def import_it(life: Life) -> None:
+    """Import again and again."""
+    _again(import_once, life)
+
+
+def back_up_it(life: Life) -> None:
+    """Make one backup after the other."""
+    _again(back_up_once, life)
+
+
+def prune_it(life: Life) -> None:
+    """Back up and prune again and again."""
+    _again(prune_once, life)
+
+
+def _again(work: Callable[[Life], None], life: Life) -> None:
     while _goes_on():
-        life.restored.unlink(missing_ok=True)
-        restore(life.backup, life.restored)
-        life.tell("restored")
-        time.sleep(random.uniform(0, FREE_SECONDS))  # the whole database, too, is met by a kill
+        try:
+            work(life)
+        except (LockHeld, RecordUnreadable) as error:  # another has the record
+            life.tell("turned-away", f"{work.__name__} {error}")
+        time.sleep(random.uniform(0, FREE_SECONDS))  # the drains' turn; what was just done, too, is met by a kill
 
 
 def hold(life: Life) -> None:
@@ -185,7 +209,7 @@ def read(life: Life) -> None:
     """Read the record, and tell what it lacks."""
     while _goes_on():
         with suppress(RecordUnreadable):
-            for fault in asyncio.run(look(life, 0.2)):
+            for fault in look(life, 0.2):
                 life.tell("fault", f"a reader: {fault}")
             life.tell("read")
         time.sleep(random.uniform(0, 4 * FREE_SECONDS))  # another's turn

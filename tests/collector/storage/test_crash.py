@@ -42,7 +42,7 @@ runpy.run_module("collector", run_name="__main__")
 
 @pytest.mark.slow
 def test_killed_at_random_points_nothing_is_lost_and_nothing_there_twice(tmp_path: Path) -> None:
-    """After twelve kills of who polls, compacts and restores each acknowledged slot is there once, whole."""
+    """After twelve kills of three commands what was acknowledged is there once, whole, and nothing is there by half."""
     figures = kill_often(12, seed=7, folder=tmp_path)
     assert [] == figures.faults
     assert 12 == figures.kills.total()
