@@ -181,10 +181,16 @@ def write(record: Record, scratch: Path, now: datetime) -> Imported:
         record.begin()
         imported = _write(record, now)
         record.commit()
-        record.execute("CHECKPOINT")
     except duckdb.Error as error:
         raise RecordNotWritten(
             f"nothing was imported, the database could not be written ({str(error)[:300]})"
+        ) from None
+    try:
+        record.execute("CHECKPOINT")
+    except duckdb.Error as error:
+        raise RecordNotWritten(
+            f"what was imported is in the database's log alone, its file could not be written ({str(error)[:300]}):"
+            " make room and import again, which takes nothing in twice"
         ) from None
     return imported
 

@@ -14,10 +14,16 @@ from collector.clock import SimulatedClock
 from collector.commands.import_ import command as import_
 from collector.errors import InputRefused
 from collector.storage.lock import writing
-from tests.polling import START, configure, environment, rows
+from tests.polling import START, configure, environment, poolscope, rows
 
 pytestmark = pytest.mark.floor
 RECORD = Path("data/poolscope.duckdb")
+LIMITED = """
+import resource, runpy, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
+sys.argv = ["poolscope", *sys.argv[2:]]
+runpy.run_module("collector", run_name="__main__")
+"""
 
 
 def test_a_poll_goes_on_while_an_import_reads(tmp_path: Path) -> None:
@@ -86,3 +92,24 @@ def test_memory_does_not_grow_with_the_rows(limit: str, tmp_path: Path) -> None:
     (kib,) = re.findall(r"VmHWM:\s+(\d+) kB", done.stderr)
     assert int(kib) < 400 << 10
     assert [(1_000_000,)] == rows(tmp_path / RECORD, "SELECT count(*) FROM snapshots")
+
+
+def test_an_import_that_only_the_log_has_is_told_as_that(tmp_path: Path) -> None:
+    """The database's file cannot grow: exit 4 says where the rows are; with room, they are there once, and 0."""
+    configure(tmp_path, "http://127.0.0.1:9")
+    for name, minutes in (("many", 2000), ("few", 20)):
+        with duckdb.connect() as connection:
+            connection.sql(
+                f"""SELECT TIMESTAMP '2026-01-01' + INTERVAL (i) MINUTE AS slot, '{name}' AS pool, 'train' AS type,
+                hash(i) % 999999 + 999999 AS total FROM range({minutes}) t(i)"""
+            ).write_csv(str(tmp_path / f"{name}.csv"))
+    assert 0 == poolscope(tmp_path, "import", "many.csv").returncode
+    largest = (tmp_path / RECORD).stat().st_size
+    words = [sys.executable, "-c", LIMITED, str(largest), "import", "few.csv"]
+    done = subprocess.run(words, cwd=tmp_path, env=environment(), check=False, capture_output=True, text=True)
+    assert (4, True) == (done.returncode, "log alone" in done.stderr), done.stderr
+    again = poolscope(tmp_path, "import", "few.csv")
+    assert (0, '"rows": 0') == (again.returncode, re.findall('"rows": [0-9]+', again.stdout)[0])
+    assert [("few", 20), ("many", 2000)] == rows(
+        tmp_path / RECORD, "SELECT pool, count(*) FROM snapshots GROUP BY ALL ORDER BY ALL"
+    )
