@@ -14,6 +14,7 @@ written.
 import argparse
 import asyncio
 import multiprocessing
+import os
 import random
 import re
 import shutil
@@ -183,9 +184,20 @@ def crash(life: Life, kills: int, chance: random.Random, figures: Figures) -> No
 
 def left_by(process: int | None, folder: Path) -> set[str]:
     """Return what a killed process left, names without numbers; and what may be of others: whole files that wait."""
-    files = {path for path in folder.rglob(f".*{UNFINISHED}") if f".{process}." in path.name}
+    files = {path for path in unfinished_in(folder) if f".{process}." in path.name}
     files |= {path for pattern in LEFT_BEHIND for path in folder.glob(pattern)}
     return {re.sub("[0-9]+[0-9TZ.-]*", "*", str(path.relative_to(folder))) for path in files}
+
+
+def unfinished_in(folder: Path) -> list[Path]:
+    """Return what is not finished anywhere in a folder; what goes meanwhile is left out."""
+    # Not `rglob`, which raises for a folder that goes.
+    return [
+        Path(within, name)
+        for within, folders, files in os.walk(folder)
+        for name in (*folders, *files)
+        if name.startswith(".") and UNFINISHED in name
+    ]
 
 
 def look_after(kind: str, life: Life) -> list[str]:
@@ -218,9 +230,7 @@ def last_look(life: Life, figures: Figures) -> list[str]:
         faults = faults_in(record, life, life.acknowledged())
     faults += look_at_backups(life, "[!.]*") + look_at_restored(life)
     left = sorted(file.name for file in (*life.folder.glob("record.duckdb*"), *life.spool.iterdir()))
-    left = [name for name in left if name not in OUR_FILES] + [
-        file.name for file in life.folder.rglob(f".*{UNFINISHED}*")
-    ]
+    left = [name for name in left if name not in OUR_FILES] + [path.name for path in unfinished_in(life.folder)]
     return faults + [f"{name} is left" for name in left]
 
 
