@@ -88,7 +88,7 @@ def _of_pool(row: pd.Series, today: float) -> str:
         text = _("{pool}: no capacity that was looked at is known to be enough for {what}")
         return _doubted(row, text.format(pool=pool, what=what))
     has = _("{pool} needs {needs} for {what}; it has {today}").format(
-        pool=pool, needs=needs, what=what, today=amount(today)
+        pool=pool, needs=needs, what=what, today=_there(row, today)
     )
     more = row["needed"] + row["spare_nodes"] - today
     cost = abs(more) * row["price_per_node_hour"] * MONTH_HOURS if row["unit"] == NODES else float("nan")
@@ -96,6 +96,12 @@ def _of_pool(row: pd.Series, today: float) -> str:
         text = _("{has}; {cost} a month more") if more > 0 else _("{has}; {cost} a month less")
         has = text.format(has=has, cost=f"{cost:,.0f} {row['currency'] or ''}".strip())
     return _doubted(row, has)
+
+
+def _there(row: pd.Series, today: float) -> str:
+    """Say what a pool has: of one that hardly queues, and whose nodes are not known, at least what ever ran."""
+    hardly = row["unit"] != NODES and pd.isna(row[f"{row['quantile']}_seconds"])
+    return _("at least {number}").format(number=amount(today)) if hardly else amount(today)
 
 
 def _doubted(row: pd.Series, said: str) -> str:
