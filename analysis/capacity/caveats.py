@@ -52,6 +52,8 @@ def _doubts(ensemble: Ensemble) -> Iterator[str]:
     """Say why no figure of a plan is sure."""
     if ensemble.queued and not ensemble.distance <= UNLIKE:
         yield mark("note", "the counts are unlike every pool that was replayed")
+    if ensemble.whole:
+        yield mark("note", "some jobs may take the whole pool: how many is guessed")
     if ensemble.returns:
         yield mark("note", "jobs came back to the queue, as where some pre-empt others: no replica does")
     if ensemble.held_share >= HELD:

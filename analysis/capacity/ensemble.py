@@ -19,6 +19,8 @@ LEFT_OUT: Final = (0.1, 0.05)
 TO_COME: Final = 0.4
 # Likewise where jobs came back to the queue: nobody knows what they lost, and who goes first.
 RETURNS: Final = (0.2, 0.2)
+# Likewise where jobs may take the whole pool: how many do is guessed, and a few nodes more change much.
+WHOLES: Final = (0.15, 0.15)
 # Fewer of who came back than this share are nothing.
 RETURNED: Final = 0.01
 # A replica this much farther away than the nearest counts exp(-1/2) as much; nearer ones than one are all alike.
@@ -155,6 +157,11 @@ class Ensemble:
         return max(1 - self.seen.waited_seconds / max(all_of_it, 1.0), 0.0)
 
     @property
+    def whole(self) -> bool:
+        """Whether jobs that take the whole pool are a part of what explains the counts."""
+        return any(each.replica.whole for each in self._explained)
+
+    @property
     def returns(self) -> bool:
         """Whether jobs came back to the queue, as where some pre-empt others: no replica has that."""
         return self.seen.returned > RETURNED * float(self.seen.arrivals.sum())
@@ -197,8 +204,9 @@ class Ensemble:
             most += unlike * (LEFT_OUT[0] * abs(most) + LEFT_OUT[1])
             if not self.complete[measure]:
                 least, most = least - TO_COME * self.to_come, most + TO_COME * self.to_come
-            if self.returns and not same:
-                least, most = least - RETURNS[0] * abs(least) - RETURNS[1], most + RETURNS[0] * abs(most) + RETURNS[1]
+            for some, (share, any_) in ((self.returns, RETURNS), (self.whole, WHOLES)):
+                if some and not same:
+                    least, most = least - share * abs(least) - any_, most + share * abs(most) + any_
             middle, least, most = (
                 max(np.exp(each) * (base.points[measure] + h) - h, 0.0) for each in (middle, least, most)
             )

@@ -79,6 +79,8 @@ class Replica:
     went: Capacity | None = None
     last: dict[int, tuple[Floats, Bools]] = field(default_factory=dict)
     """The last replays as it went, by capacity: one of them is looked at again."""
+    whole: bool = False
+    """Whether some jobs take all that others ever took together, as many as explain the waiting."""
 
     def leaves(self, capacity: int, *, as_it_went: bool) -> tuple[Floats, Bools]:
         """Return when each job leaves the queue with a capacity, and whether it starts.
@@ -205,7 +207,7 @@ def _with_whole(jobs: Jobs, widths: Ints, passing: bool, seen: Counted, went: Ca
 
     def of(step: int) -> Replica:
         kind = (drawn < WHOLE[step]).astype(np.int64)
-        return Replica(jobs, kind, widths, passing, float(seen.slots[-1]), went=went)
+        return Replica(jobs, kind, widths, passing, float(seen.slots[-1]), went=went, whole=True)
 
     def enough(step: int) -> bool:
         return of(step).waited(int(widths[-1])) >= seen.waited_seconds
