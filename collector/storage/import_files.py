@@ -67,6 +67,8 @@ def read(record: Record, files: list[Path], number: int, project: str | None) ->
 def _read_given(record: Record, file: Path) -> list[str]:
     """Read a file as it is into the table `given` (line, c0, c1, ...) and return its columns' names."""
     kind = file.suffix.lower()
+    paths = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
+    ((scratch,),) = record.execute(paths).fetchall()
     try:
         if kind == ".parquet":
             source = "read_parquet($1, hive_partitioning = false)"
@@ -98,6 +100,9 @@ def _read_given(record: Record, file: Path) -> list[str]:
         ).fetchall():
             raise InputRefused(f"{file}: its header cannot be told from its rows: {MEND}")
     except (duckdb.Error, UnicodeDecodeError, csv.Error, OSError) as error:
+        if isinstance(error, duckdb.Error) and scratch and scratch in str(error):
+            # Not the file is at fault, but the room for its rows.
+            raise
         reason = str(error).split("Possible")[0].strip()[:300]
         raise InputRefused(f"{file}: cannot be read as {kind[1:]} ({reason}): {MEND}") from None
     if not record.execute("SELECT count(*) FROM given").fetchall()[0][0]:

@@ -113,3 +113,19 @@ def test_an_import_that_only_the_log_has_is_told_as_that(tmp_path: Path) -> None
     assert [("few", 20), ("many", 2000)] == rows(
         tmp_path / RECORD, "SELECT pool, count(*) FROM snapshots GROUP BY ALL ORDER BY ALL"
     )
+
+
+def test_a_disk_that_fills_up_while_rows_are_read_is_no_fault_of_their_file(tmp_path: Path) -> None:
+    """Exit 4 names the place that has no room; nothing was imported, and nothing is left of it."""
+    configure(tmp_path, "http://127.0.0.1:9")
+    with duckdb.connect() as connection:
+        connection.sql(
+            """SELECT TIMESTAMP '2026-01-01' + INTERVAL (i) MINUTE AS slot, md5(i::VARCHAR) AS pool, 'train' AS type,
+            i AS total FROM range(200000) t(i)"""
+        ).write_csv(str(tmp_path / "large.csv"))
+    words = [sys.executable, "-c", LIMITED, str(500_000), "import", "large.csv"]
+    done = subprocess.run(words, cwd=tmp_path, env=environment(), check=False, capture_output=True, text=True)
+    assert 4 == done.returncode, done.stderr
+    assert "nothing was imported" in done.stderr
+    assert "mend it" not in done.stderr
+    assert [] == list((tmp_path / "data").glob(".*import*"))
