@@ -27,7 +27,8 @@ INSTANTS: Final = (
 LABELS: Final = ("project", "pool", "pool_name", "type", "window_start", "window_end", "interval_seconds")
 TEXTS: Final = (
     *LABELS[:4], "measure", "unit", "flavor", "currency", "quantile", "direction", "queue", "order", "verdict",
-    "confidence", "reason", "history", "method", "note",
+    "confidence", "reason", "needed_confidence",
+    "needed_reason", "history", "method", "note",
 )  # fmt: skip
 Columns: TypeAlias = dict[str, NDArray[Any] | str | None]
 """What is said of windows: by column a value a window, or one for all."""

@@ -36,19 +36,23 @@ def confidence_of(ensemble: Ensemble, proven: Bools, high: Floats, extrapolated:
     n = len(extrapolated)
     if ensemble.lacking:
         return {"confidence": np.full(n, NONE, object), "reason": np.full(n, ensemble.lacking, object)}
-    always = list(_doubts(ensemble))
+    always = list(doubts_of(ensemble))
     never_ran = mark("note", "large jobs, as there may be, would never have run")
     words, reasons = np.full(n, GOOD, object), np.full(n, "", object)
     for row in range(n):
         unbounded = ensemble.queued and bool(np.isnan(high[row, 0]))
-        doubts = [] if proven[row] else always + ([never_ran] if unbounded else [])
+        if proven[row]:
+            continue
+        doubts = always + ([never_ran] if unbounded else [])
+        if not ensemble.queued and ensemble.at_once is None and extrapolated[row]:
+            doubts.append(mark("note", "how large jobs are is not known: with less capacity some may never run"))
         if ensemble.types_differ and extrapolated[row]:
             doubts.append(mark("note", "types wait differently: who goes first matters with less capacity"))
         words[row], reasons[row] = WEAK if doubts else GOOD, "; ".join(doubts)
     return {"confidence": words, "reason": reasons}
 
 
-def _doubts(ensemble: Ensemble) -> Iterator[str]:
+def doubts_of(ensemble: Ensemble) -> Iterator[str]:
     """Say why no figure of a plan is sure."""
     if ensemble.queued and not ensemble.distance <= UNLIKE:
         yield mark("note", "the counts are unlike every pool that was replayed")

@@ -9,7 +9,7 @@ from analysis.arrays import Ints
 from analysis.capacity.caveats import confidence_of
 from analysis.capacity.ensemble import Ensemble
 from analysis.capacity.nodes import nodes_of
-from analysis.capacity.occupancy import counted
+from analysis.capacity.occupancy import Counted, counted
 from analysis.capacity.plan import observed_of
 from analysis.capacity.scenario import QUANTILES
 from analysis.notes import NONE, mark
@@ -55,19 +55,18 @@ def check(group: Sequence[Told], queue: str) -> Columns:
         before, after = nodes.nodes[number - 1 : number + 1]
         if min(changed - start, end - changed) >= LEAST and min(before, after) > 0 and before != after:
             spans = np.array([(start, changed), (changed, end)], np.int64)
-            rows.append(_change(group, spans, float(before), float(after), queue))
+            rows.append(_change(group, seen, spans, float(before), float(after)))
     if not rows:
         return _nothing(mark("note", "no change of nodes was seen with a day before and after it"))
     return {name: np.concatenate([np.atleast_1d(np.asarray(each[name])) for each in rows]) for name in rows[0]}
 
 
-def _change(group: Sequence[Told], spans: Ints, before: float, after: float, queue: str) -> Columns:
+def _change(group: Sequence[Told], seen: Counted, spans: Ints, before: float, after: float) -> Columns:
     """Say what a plan from the first of two spans said of the second, and what was seen there."""
-    seen = counted([each.flows for each in group], queue)
     part, later = (seen.between(*span) for span in spans.tolist())
     then = observed_of(group, spans[1:])
     rows: Columns = {"changed_at": spans[1, :1], "nodes_before": np.array([before]), "capacity": np.array([after])}
-    if len(part.slots) < 2 or not part.arrivals.sum():
+    if min(len(part.slots), len(later.slots)) < 2 or not part.arrivals.sum() or not later.arrivals.sum():
         little = {"confidence": NONE, "reason": mark("note", "no arrivals"), "note": mark("note", "no arrivals")}
         nothing = dict.fromkeys(("demand", *SAID, *(f"seen_{name}" for name in SAID)), np.array([np.nan]))
         return rows | nothing | {name: np.array([text], object) for name, text in little.items()}

@@ -188,7 +188,8 @@ class Ensemble:
             self._demand, self._scaled = demand, {key: of.scaled(demand, SEED) for key, of in jobs.items()}
         waits = np.array([self._waits(each, factor, demand) for each in self._explained])
         if not self.queued:
-            return self._bound(waits.max(axis=0), more=self.at_once is None and factor >= demand)
+            fits = all(each.replica.fits(each.capacity * factor) for each in self._explained)
+            return self._bound(waits.max(axis=0), more=factor >= 1.0 and demand <= 1.0, fits=fits)
         base, h = self._base, self.interval
         # Replicas say by what the wait that was seen changes; where not all of it was, what it is.
         ratios = np.log(waits + self._held_seconds + h) - np.log(np.where(self.complete, self._today, base.points) + h)
@@ -218,7 +219,7 @@ class Ensemble:
             # What is not all seen yet is at least what was.
             points, low = (np.fmax(each, self.observed.low) for each in (points, low))
         high = np.maximum(high, points)
-        if factor >= demand and self.went is None:
+        if factor >= 1.0 and demand == 1.0 and self.went is None:
             # With more room nobody waits longer than was seen.
             points, high = np.fmin(points, self.observed.high), np.fmin(high, self.observed.high)
         narrow = np.array([not each.replica.fits(each.capacity * factor) for each in self._explained])
@@ -237,21 +238,31 @@ class Ensemble:
         return mean_and_ninth
 
     def seen_alone(self, factor: float, demand: float) -> Effect:
-        """Return what follows from what was seen alone: with more room nobody waits longer, with less not shorter."""
+        """Return what follows from what was seen alone: with more room nobody waits longer, with less not shorter.
+
+        Of fewer jobs, or of more, it says nothing.
+        """
         seen, nothing = self.observed, np.full(2, np.nan)
-        if self.went is not None:
+        if self.went is not None or demand != 1.0:
             return Effect(nothing, np.zeros(2), nothing)
-        if factor == demand:
+        if factor == 1.0:
             return Effect(np.where(self.complete, seen.points, np.nan), np.nan_to_num(seen.low), seen.high)
-        if factor > demand:
+        if factor > 1.0:
             return Effect(nothing, np.zeros(2), seen.high)
         return Effect(nothing, np.nan_to_num(seen.low), nothing)
 
-    def _bound(self, most: Floats, *, more: bool) -> Effect:
-        """Return the most that the jobs of a pool that hardly queued would have waited."""
+    def _bound(self, most: Floats, *, more: bool, fits: bool) -> Effect:
+        """Return the most that the jobs of a pool that hardly queued would have waited; none where some would not fit.
+
+        With less than it had each event may be a poll later than replicas have it.
+        """
         seen = self.observed.high
-        high = seen if more else np.maximum(most, seen)
-        return Effect(np.full(2, np.nan), np.zeros(2), np.maximum(high, self.interval))
+        if self.at_once is not None:
+            high = np.maximum(most, seen)
+        else:
+            high = seen if more else np.maximum(most + self.interval, seen)
+        high = np.full(2, np.nan) if not (fits or more) else np.maximum(high, self.interval)
+        return Effect(np.full(2, np.nan), np.zeros(2), high)
 
 
 def _counts(distances: Floats) -> Floats:

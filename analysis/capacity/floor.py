@@ -47,7 +47,7 @@ def lacking(seen: Counted, share_seen: float) -> str:
     elif times < wanted:
         text = mark("note", "the record is {times:.1f} run times long, of {wanted:.0f} that it takes")
         reason = text.format(times=times, wanted=wanted)
-    elif share_seen < LEAST_SEEN:
+    elif not share_seen >= LEAST_SEEN:
         text = mark("note", "{share:.0%} of the waiting of the jobs that came is still to come")
         return _too_little(text.format(share=1 - share_seen))
     if not reason:

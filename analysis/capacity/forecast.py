@@ -121,6 +121,7 @@ def _rows(
         start = end + np.arange(ahead * WEEK_HOURS) * length
         lead = np.repeat(np.arange(1, ahead + 1), WEEK_HOURS)
         points, (low, high) = expected.ravel(), (each.ravel() for each in within(expected, judged.hourly))
+    reason = "; ".join(filter(None, (_distrust(judged), str(said.get("doubts", "")))))
     n, passes = len(start), _passes(expected.sum(axis=1), judged, said)
     at_once = float(np.asarray(said["run_seconds"], float)[0]) / length
     growth = _growth_columns(said, n)
@@ -142,8 +143,8 @@ def _rows(
         **growth,
         "pass_probability": passes[lead - 1],
         **_dates(passes, end, wish, n),
-        "confidence": WEAK if _distrust(judged) else GOOD,
-        "reason": _distrust(judged),
+        "confidence": WEAK if reason else GOOD,
+        "reason": reason,
         "coverage": np.full(n, float(found.coverage.mean())),
         "history": said["history"],
         "method": judged.name,

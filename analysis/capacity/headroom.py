@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from analysis.arrays import Floats, Ints
+from analysis.capacity.caveats import doubts_of
 from analysis.capacity.ensemble import Effect, Ensemble
 from analysis.capacity.nodes import nodes_of
 from analysis.capacity.occupancy import counted
@@ -46,6 +47,7 @@ def hourly(group: Sequence[Told], windows: Ints, wish: Wish, queue: str) -> Colu
             said["lacking"] = ensemble.lacking
             return said
         said["growth"] = _growth(ensemble, QUANTILES.index(wish.measure), wish.target)
+        said["doubts"] = "; ".join(doubts_of(ensemble))
         said["changed"] = np.array([went is not None])
     return said
 

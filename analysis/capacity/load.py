@@ -81,7 +81,8 @@ def saturation(group: Sequence[Told], windows: Ints, flavors: Mapping[str, int],
     # The hours in which a pool was full are those of no sum.
     parts_of_time = ("queued_hours", "idle_night", "idle_night_low", "idle_weekend", "idle_weekend_low")
     told |= dict.fromkeys(parts_of_time, np.full(len(windows), np.nan))
-    servers = Servers(*(np.asarray(told[f"servers{which}"], float) for which in ("", "_low", "_high", "_most")))
+    point, low, high, most = (np.asarray(told[f"servers{which}"], float) for which in ("", "_low", "_high", "_most"))
+    servers = Servers(point, low, high, np.isnan(point), most)
     told |= _use(servers, {"": np.asarray(told["running_mean"], float)})
     text = mark("note", "{missing} of {pools} pools were not seen")
     missing = [text.format(missing=number, pools=len(pools)) if number else "" for number in unseen.sum(axis=0)]
@@ -123,7 +124,7 @@ def _of_pool(group: Sequence[Told], windows: Ints, flavors: Mapping[str, int], q
     then = {
         name: ratio(parts.sums(busy * when).sum(axis=1), parts.sums(when).sum(axis=1)) for name, when in times.items()
     }
-    at_least = mark("note", "it may run more at once: servers and idle are at least so many")
+    at_least = mark("note", "it may run more at once: servers and idle are at least so many, as if all jobs were alike")
     rows: Columns = {
         "offered": offered[0],
         "offered_low": offered[1],
@@ -144,7 +145,7 @@ def _of_pool(group: Sequence[Told], windows: Ints, flavors: Mapping[str, int], q
         "note": np.where(np.isnan(servers.point), at_least, "").astype(object),
     }
     # How many nodes a job takes is known where others were held up by those that ran.
-    for bound, at_once in (("", servers.point), ("_high", servers.low)):
+    for bound, at_once in (("", servers.point), ("_high", servers.per_node)):
         rows[f"offered_nodes{bound}"] = offered[0] * ratio(had, at_once)
         rows[f"offered_cards{bound}"] = offered[0] * ratio(cards, at_once)
         rows[f"unmet_node_hours{bound}"] = np.where(waited == 0, 0.0, waited * ratio(had, at_once))

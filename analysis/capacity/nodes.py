@@ -39,9 +39,11 @@ def nodes_of(pool: Pool, flavors: Mapping[str, int], until: int) -> Nodes | None
     told = [each for each in pool.nodes if each[0] <= until] or list(pool.nodes[:1])
     if not told:
         return None
+    # What else was told of it is no change of its nodes.
+    told = [each for place, each in enumerate(told) if place == 0 or each[1] != told[place - 1][1]]
     # Before it was first described it is taken to have been as it was then.
     changes = np.array([-np.inf, *(float(slot) for slot, _ in told[1:])])
     nodes = np.array([float(sum(counts.values())) for _, counts in told])
     cards = [sum(flavors.get(flavor, np.nan) * number for flavor, number in counts.items()) for _, counts in told]
-    names = frozenset(flavor for _, counts in told for flavor in counts)
+    names = frozenset(flavor for flavor, number in told[-1][1].items() if number)
     return Nodes(changes, nodes, np.array(cards, float), names)

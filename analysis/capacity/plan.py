@@ -26,7 +26,8 @@ from analysis.windows import Columns, Windows, as_rows
 WAITS: Final = tuple(f"{name}{bound}_seconds" for name in QUANTILES for bound in ("", "_low", "_high"))
 PLAN: Final = (
     "capacity", "unit", "factor", "demand", *WAITS, "utilisation", "utilisation_high", "extrapolated", "target_seconds",
-    "quantile", "verdict", "needed", "needed_low", "needed_high", "spare_nodes",
+    "quantile", "verdict", "needed", "needed_low", "needed_high", "needed_confidence",
+    "needed_reason", "today", "spare_nodes",
     "flavor", "price_per_node_hour", "cost_a_month", "currency", "run_seconds", "run_spread_low",
     "run_spread_high", "confidence", "reason", "coverage", "history", "method", "note",
 )  # fmt: skip
@@ -34,9 +35,10 @@ PLAN: Final = (
 of the jobs that came, with 90 % intervals. utilisation: how much of the capacity runs on average, and at most, see
 `use`. extrapolated: whether there is more load on the capacity than was ever seen. verdict: on the target, see
 `verdict.compare`. needed: the smallest capacity that reaches the target, which is about quantile (mean, p90), by the
-point and by the interval's ends, without spare_nodes, to have beyond it. flavor: of its nodes, where these are of one.
-cost_a_month: of 730 hours. run_seconds: by Little's law; run_spread: the standard deviation of run times over their
-mean, as far as it was varied. confidence: good, weak or none, with the reason."""
+point and by the interval's ends, without spare_nodes, to have beyond it; needed_confidence and needed_reason: how sure
+that is. today: today's capacity. flavor: of its nodes, where these are of one. cost_a_month: of 730 hours. run_seconds:
+by Little's law; run_spread: the standard deviation of run times over their mean, as far as it was varied. confidence:
+good, weak or none, with the reason."""
 CURVE: Final = (0.8, 1.5)
 LEAST_MORE: Final = 3
 POINTS: Final = 15
@@ -94,6 +96,7 @@ def plan(group: Sequence[Told], windows: Ints, wish: Wish, queue: str) -> Column
         "needed": needed[0],
         "needed_low": needed[1],
         "needed_high": needed[2],
+        "today": today,
         "spare_nodes": wish.spare_nodes,
         "price_per_node_hour": price,
         "run_seconds": seen.run_seconds,
@@ -117,7 +120,18 @@ def plan(group: Sequence[Told], windows: Ints, wish: Wish, queue: str) -> Column
             "note": np.array(["; ".join(notes_of(ensemble, nodes, wish, needed))] * n, object),
         }
         | _judged(ensemble, wish, factor, (points, low, high), extrapolated)
+        | _sure_of_needed(ensemble, wish, needed, today, most)
     )
+
+
+def _sure_of_needed(
+    ensemble: Ensemble, wish: Wish, needed: tuple[float, float, float], today: float, most: float
+) -> Columns:
+    """Tell how sure the capacity that is needed is: whatever was seen with today's, it is a model's."""
+    factor = next((each for each in needed[::2] if np.isfinite(each)), today) / today
+    extrapolated = np.array([wish.demand * most / factor > 1 + 1e-9])
+    sure = confidence_of(ensemble, np.zeros(1, np.bool_), np.zeros((1, 2)), extrapolated)
+    return {f"needed_{name}": np.asarray(values)[0] for name, values in sure.items()}
 
 
 def _judged(
@@ -148,6 +162,8 @@ def _nothing(wish: Wish, note: str) -> Columns:
         "verdict": verdict,
         "confidence": NONE,
         "reason": note,
+        "needed_confidence": NONE,
+        "needed_reason": note,
         "note": np.array([note], object),
     }
 
@@ -183,7 +199,8 @@ def as_curve(found: Windows) -> Columns:
     cut, seen, no = np.repeat(found.cut, n, axis=0), np.repeat(found.coverage, n), np.zeros(n, np.bool_)
     rows = as_rows(replace(found, cut=cut, coverage=seen, begins_in=no, ends_in=no, hidden=no))
     # Of what nothing could be estimated nothing is sure.
-    return {"confidence": NONE, "reason": rows["note"]} | rows
+    nothing = {"confidence": NONE, "reason": rows["note"]}
+    return nothing | {f"needed_{name}": text for name, text in nothing.items()} | rows
 
 
 def _factors(wish: Wish, today: float) -> list[float]:
@@ -213,7 +230,8 @@ def _falling(factors: Sequence[float], effects: Sequence[Effect]) -> tuple[Float
         known = np.where(np.isnan(values), np.inf, values)
         known[today:] = np.minimum.accumulate(known[today:], axis=0)
         known[: today + 1] = np.maximum.accumulate(known[today::-1], axis=0)[::-1]
-        stacked.append(np.where(np.isinf(known), np.nan, known))
+        unknown = np.isinf(known) | (np.isnan(values) if name == "points" else False)
+        stacked.append(np.where(unknown, np.nan, known))
     return stacked[0], stacked[1], stacked[2]
 
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from analysis.arrays import Floats, Ints
+from analysis.arrays import Bools, Floats, Ints
 from analysis.capacity.occupancy import Counted
 from analysis.capacity.parts import Parts, with_interval
 from analysis.capacity.replicas import FEWEST_QUEUED, Capacity
@@ -26,8 +26,15 @@ class Servers:
     """At least so many."""
     high: Floats
     """NaN where there is none."""
+    hardly: Bools
+    """Whether hardly anybody queued."""
     most: Floats
     """That ever ran while others queued; at all, where hardly anybody did."""
+
+    @property
+    def per_node(self) -> Floats:
+        """At least how many run at once where the queue filled the pool; NaN where nobody was held up by others."""
+        return np.where(self.hardly, np.nan, np.where(np.isnan(self.low), self.point, self.low))
 
     def used(self, running: Floats) -> tuple[Floats, Floats]:
         """Return which share of them runs on average, and at most, of how many run on average."""
@@ -62,6 +69,7 @@ def servers_of(seen: Counted, windows: Ints, parts: Parts, went: Capacity | None
         np.where(at_least, nothing, mean),
         np.where(at_least, least, low),
         np.where(at_least, nothing, high),
+        hardly,
         most,
     )
 

@@ -18,11 +18,11 @@ def _quantile(value: Any) -> str:  # noqa: ANN401 - it is checked here
     return str(value)
 
 
-def _above(least: float) -> Callable[[Any], float]:
+def _number(least: float, *, beyond: bool = False) -> Callable[[Any], float]:
     def read(value: Any) -> float:  # noqa: ANN401 - it is checked here
         number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        if not number or value < least:
-            raise RequestRefused(f"{value!r} is no number of at least {least:g}")
+        if not number or value < least or (beyond and value == least):
+            raise RequestRefused(f"{value!r} is no number {'above' if beyond else 'of at least'} {least:g}")
         return float(value)
 
     return read
@@ -31,9 +31,9 @@ def _above(least: float) -> Callable[[Any], float]:
 READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "wait": seconds_of,
     "quantile": _quantile,
-    "price_per_node_hour": _above(0),
+    "price_per_node_hour": _number(0, beyond=True),
     "currency": str,
-    "spare_nodes": _above(0),
+    "spare_nodes": _number(0),
     "lead_time": seconds_of,
 }
 

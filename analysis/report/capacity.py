@@ -11,7 +11,7 @@ from analysis.notes import GOOD, WEAK, amount
 from analysis.report.gather import POOL, Failure, Report
 from analysis.report.sections import MULTIPLES, Section
 from analysis.report.tables import Cell, Table, limit_of
-from analysis.text.answer import answers, foreseen, nearest
+from analysis.text.answer import answers, foreseen
 from analysis.text.capacity import at_once, between, idle, in_use, nodes_used, wait
 from analysis.text.language import _, plural, translated
 from analysis.text.units import duration, named, number, percent
@@ -86,8 +86,8 @@ def _plan(_report: Report, frame: pd.DataFrame) -> Table:
     limited = bool(frame["target_seconds"].notna().any())
     for name, part in _rows(frame):
         cells = [name]
-        cells += [Cell(_needed(nearest(part)))] if limited else []
-        cells += [Cell(translated(str(nearest(part)["confidence"])))]
+        cells += [Cell(_needed(part.iloc[0]))] if limited else []
+        cells += [Cell(translated(str(part["needed_confidence" if limited else "confidence"].iloc[0])))]
         shown: dict[float, pd.Series] = {}
         for factor in sorted(MORE, key=lambda each: abs(each - 1)):
             # The nearest that was replayed, once, and on the same side of today's.
@@ -105,9 +105,9 @@ def _plan(_report: Report, frame: pd.DataFrame) -> Table:
         "mean": _("Capacity, in nodes or where these are not known in jobs at once, and the mean wait"),
         "p90": _("Capacity, in nodes or where these are not known in jobs at once, and what 9 of 10 waited at most"),
     }
-    return Table(
-        captions[str(frame["quantile"].dropna().iloc[0]) if frame["quantile"].notna().any() else "mean"], headings, rows
-    )
+    about = frame["quantile"].dropna().unique().tolist() or ["mean"]
+    mixed = _("Capacity, in nodes or where these are not known in jobs at once, and the wait that the target is about")
+    return Table(captions[str(about[0])] if len(about) == 1 else mixed, headings, rows)
 
 
 def _step(row: pd.Series) -> str:
@@ -119,7 +119,7 @@ def _doubts(frame: pd.DataFrame) -> Iterator[str]:
     """Say why figures have a question mark, of pools whose answers do not say it."""
     for _key, part in frame.groupby(list(POOL), sort=False):
         reasons = dict.fromkeys(reason for each in part["reason"] for reason in str(each).split("; ") if reason)
-        told = pd.notna(part["target_seconds"].iloc[0]) and nearest(part)["confidence"] != GOOD
+        told = pd.notna(part["target_seconds"].iloc[0]) and part["needed_confidence"].iloc[0] != GOOD
         if reasons and not told:
             doubt = "; ".join(map(translated, reasons))
             yield _("{pool}, where there is a question mark: {doubt}").format(pool=named(part.iloc[0]), doubt=doubt)
@@ -129,7 +129,7 @@ def _needed(row: pd.Series) -> str:
     if pd.notna(row["needed"]):
         low, high = (row[f"needed_{bound}"] for bound in ("low", "high"))
         most = amount(high) if pd.notna(high) else _("not known")
-        return f"{amount(row['needed'])} ({amount(low)}-{most})" + (" ?" if row["confidence"] == WEAK else "")
+        return f"{amount(row['needed'])} ({amount(low)}-{most})" + (" ?" if row["needed_confidence"] == WEAK else "")
     if pd.notna(row["needed_high"]):
         return _("at most {number}").format(number=amount(row["needed_high"]))
     return _("at least {number}").format(number=amount(row["needed_low"])) if pd.notna(row["needed_low"]) else "-"

@@ -194,7 +194,7 @@ def _targets(table: Mapping[str, Any], reader: _Reader) -> dict[str, dict[str, A
     targets = {"*": reader.section("targets", everywhere, TARGETS)}
     for pattern, of in table.items():
         if isinstance(of, dict):
-            targets[pattern] = reader.section(f'targets."{pattern}"', of, TARGETS)
+            targets[pattern] = targets.get(pattern, {}) | reader.section(f'targets."{pattern}"', of, TARGETS)
     return {pattern: of for pattern, of in targets.items() if of}
 
 

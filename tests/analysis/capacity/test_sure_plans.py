@@ -10,7 +10,7 @@ import pytest
 
 from analysis import History
 from tests.planned import FIRST, POOL, history_of, markov
-from tests.recorded import MONDAY, observed, record_of
+from tests.recorded import MONDAY, observed, record_of, series_of
 from tests.schedulers import OUTCOMES, stays_of
 from tests.simulated import DAY, HOUR, STEP, Floats, Scenario, Work, fifo, wait_of, work_of
 
@@ -185,3 +185,60 @@ def test_a_plan_is_held_against_what_happened(tmp_path: Path) -> None:
     assert row["demand"] == pytest.approx(1, abs=0.1)
     none = History(record_of(tmp_path / "none", {POOL: {"train": series}}, {POOL: [(FIRST, 8)]})).check().iloc[0]
     assert "no change of nodes was seen" in none["reason"]
+
+
+def test_large_jobs_that_never_queued_would_not_run_on_less(tmp_path: Path) -> None:
+    """One job of sixteen servers at a time: with fewer nothing is bounded, and none are to spare."""
+    came = np.arange(80) * 12 * HOUR / 2
+    work = Work(came, np.full(80, 16), np.full(80, 3 * HOUR), np.zeros(80, np.int64))
+    told = history_of(tmp_path, work, 16, 20, nodes=[(FIRST, 16)]).plan(target_wait="1h")
+    fewer = told[told["factor"] < 1]
+    assert fewer["mean_high_seconds"].isna().all()
+    assert not set(fewer["verdict"]) & {"within", "over"}
+    assert told["needed_high"].iloc[0] >= 16
+
+
+def test_nothing_seen_bounds_another_demand(tmp_path: Path) -> None:
+    """Two of eight servers and a quarter of the jobs: not today's waits; nor six servers with six times the jobs."""
+    busy = history_of(tmp_path, markov(2, 8, 0.85, HOUR, 28), 8, 28, nodes=[(FIRST, 8)])
+    row = busy.plan(factor=0.25, demand=0.25).iloc[0]
+    assert row["mean_high_seconds"] > 1.2 * row["mean_low_seconds"]
+    short = history_of(tmp_path / "short", markov(3, 1, 0.5, HOUR, 3), 1, 3, nodes=[(FIRST, 1)])
+    more = short.plan(factor=6, demand=6.2, target_wait="10m").iloc[-1]
+    assert (0, "none") == (more["mean_low_seconds"], more["confidence"])
+    assert "cannot be judged" == more["verdict"]
+
+
+def test_what_is_needed_is_as_sure_as_the_model_whatever_is_asked_beside(tmp_path: Path) -> None:
+    """Today's waits were seen; what the target takes was not, though it may be today's capacity."""
+    random = np.random.default_rng(7)
+    work = markov(6, 8, 0.8, 2 * HOUR, 28)
+    work = replace(work, urgent=(random.random(len(work.came)) < 0.7).astype(np.int64))
+    history = recorded(tmp_path, work, 8, 28, by_type=True, requeue="resume")
+    for wish in ({}, {"capacity": 16.0}):
+        row = history.plan(target_wait="2h", **wish).iloc[0]  # type: ignore[arg-type]  # one of its options
+        assert "weak" == row["needed_confidence"]
+        assert "came back to the queue" in row["needed_reason"]
+
+
+def test_below_the_floor_no_point_is_carried_to_another_capacity(tmp_path: Path) -> None:
+    """Ten hours: what was seen is said of today alone."""
+    until = FIRST.replace(tzinfo=UTC) + timedelta(hours=10)
+    told = history_of(tmp_path, markov(2, 4, 0.8, HOUR, 1), 4, 1, nodes=[(FIRST, 4)]).plan(until=until)
+    assert told.loc[told["factor"] != 1, "mean_seconds"].isna().all()
+
+
+def test_a_check_passes_over_gaps_and_what_is_no_change(tmp_path: Path) -> None:
+    """Rows of the same nodes are no change; a change in a gap is told as little, not as an error."""
+    work = markov(5, 8, 0.8, HOUR, 40)
+    stays = stays_of(work, 8, capacity=[(20 * DAY, 10)])
+    slots = MONDAY + np.arange(0, 40 * int(DAY) + 1, STEP)
+    series = observed(slots, MONDAY + stays.came, MONDAY + stays.left, MONDAY + stays.ended)
+    nodes = [(FIRST + timedelta(days=day), number) for day, number in ((0, 8), (19.9, 8), (20, 10))]
+    told = History(record_of(tmp_path, {POOL: {"train": series}}, {POOL: nodes})).check()
+    assert [(8, 10)] == list(zip(told["nodes_before"], told["capacity"], strict=True))
+    gap = (slots < MONDAY + 9.5 * DAY) | (slots > MONDAY + 13.5 * DAY)
+    left = series_of(slots[gap], {name: count[gap] for name, count in series.counts.items() if name != "total"})
+    nodes = [(FIRST + timedelta(days=day), number) for day, number in ((0, 8), (10, 10), (13, 12))]
+    told = History(record_of(tmp_path / "gap", {POOL: {"train": left}}, {POOL: nodes})).check()
+    assert "none" in set(told["confidence"])

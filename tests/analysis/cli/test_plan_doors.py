@@ -124,10 +124,21 @@ def test_a_plan_answers_first_by_the_targets_of_the_configuration(database: Path
     assert without.startswith("project,pool")
 
 
+def test_pools_of_one_name_in_two_projects_are_told_apart(tmp_path: Path) -> None:
+    """Each lacks nodes of its own: with their projects, and not weighed against each other."""
+    pools, nodes = {}, {}
+    for project in ("p", "q"):
+        work = markov(3, 8, 0.97, HOUR, 21)
+        pools[project, "a"] = {"train": counts_of(work, starts_of(work, 8, backfill=False), 21, step=600)}
+        nodes[project, "a"] = [(FIRST, 8)]
+    lines = list(answers(History(record_of(tmp_path, pools, nodes, 600)).plan(target_wait="20m")))
+    assert ["p/a needs", "q/a needs"] == [line[:9] for line in lines]
+
+
 def test_pools_of_one_flavor_are_weighed_against_each_other(tmp_path: Path) -> None:
     """One lacks nodes and one has too many for its target: what could be moved, and what is left to buy."""
     pools, nodes = {}, {}
-    for name, load, servers in (("short", 0.97, 8), ("ample", 0.3, 24)):
+    for name, load, servers in (("short", 0.97, 8), ("ample", 0.6, 24)):
         work = markov(3, servers, load, HOUR, 28)
         pools["p", name] = {"train": counts_of(work, starts_of(work, servers, backfill=False), 28, step=600)}
         nodes["p", name] = [(FIRST, servers)]
@@ -144,16 +155,16 @@ def test_pools_of_one_flavor_are_weighed_against_each_other(tmp_path: Path) -> N
 def test_a_forecast_says_first_until_when_capacity_suffices(database: Path, folder: Path) -> None:
     """A pool that passes its target is short at once, to be ordered for the lead time before; another suffices."""
     file = folder / "poolscope.toml"
-    file.write_text(file.read_text() + '[targets]\nwait = "10m"\nlead_time = "30d"\n')
-    told = History(database).forecast(targets={"*": {"wait": "10m", "lead_time": "30d"}})
+    file.write_text(file.read_text() + '[targets]\nwait = "30m"\nlead_time = "30d"\n')
+    told = History(database).forecast(targets={"*": {"wait": "30m", "lead_time": "30d"}})
     short = told[told["pool"] == "busy"].iloc[-1]
     assert short["order_by"] == short["may_pass_from"] - timedelta(days=30)
     lines = poolscope(folder, "forecast", "--db", str(database)).stdout.splitlines()
     said = next(line for line in lines if line.startswith("busy:"))
-    assert f"from {short['may_pass_from']:%Y-%m-%d} on today's capacity may fall short" in said
-    assert said.endswith(f"order by {short['order_by']:%Y-%m-%d}")
+    assert f"from {short['may_pass_from']:%Y-%m-%d} on today's capacity" in said
+    assert said.endswith(f"an order now comes too late: it was due by {short['order_by']:%Y-%m-%d}")
     roomy = next(line for line in lines if line.startswith("a pool"))
-    assert "is not known" in roomy or "suffices until" in roomy
+    assert "suffices for at least" in roomy
 
 
 def test_a_plan_can_be_checked(database: Path, folder: Path) -> None:

@@ -282,9 +282,10 @@ def test_no_text_breaks_the_reader(tmp_path_factory: pytest.TempPathFactory, tex
 def test_targets_are_of_all_pools_and_of_patterns(tmp_path: Path) -> None:
     """Those of all come first, then each pattern's own; the environment goes before the file."""
     file = tmp_path / "poolscope.toml"
-    file.write_text('[targets]\nwait = "15m"\n[targets."vision*"]\nwait = "1h"\nspare_nodes = 2\n')
-    config, problems = read_config(file, {"POOLSCOPE_TARGETS__QUANTILE": "p90"}, tmp_path)
+    of_all = '"*" = { quantile = "p90" }'
+    file.write_text(f'[targets]\nwait = "15m"\n{of_all}\n[targets."vision*"]\nwait = "1h"\nspare_nodes = 2\n')
+    config, problems = read_config(file, {"POOLSCOPE_TARGETS__CURRENCY": "CNY"}, tmp_path)
     assert not [each for each in problems if each.startswith("targets")]
-    wanted = {"*": {"wait": timedelta(minutes=15), "quantile": "p90"}}
+    wanted = {"*": {"wait": timedelta(minutes=15), "quantile": "p90", "currency": "CNY"}}
     assert wanted | {"vision*": {"wait": timedelta(hours=1), "spare_nodes": 2}} == config.targets
     assert ["*", "vision*"] == list(config.targets)
