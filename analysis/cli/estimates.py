@@ -1,6 +1,5 @@
 """``poolscope waits`` and the other estimates and trends: on a terminal or in a file."""
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -71,15 +70,6 @@ class Refused(click.ClickException):
         self.exit_code = error.exit_code  # type: ignore[misc]  # click types it for the class, and reads the instance
 
 
-def without_threads() -> None:
-    """Let the library of linear algebra use one thread, before it is loaded.
-
-    Pools are estimated side by side: more threads wait for each other at each of many small steps (a forecast took
-    eight times as long).
-    """
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-
 def record_of(context: Any, db: Path | None) -> tuple[Path, Path | None]:  # noqa: ANN401 - the collector's, which analysis does not know by name
     """Return the database and the spool that a call is about."""
     if db is not None:
@@ -114,7 +104,6 @@ def command_of(name: str, text: str, *options_: Decorator, configured: Sequence[
         output: Path | None,
         **options: Any,  # noqa: ANN401 - a text, or several
     ) -> None:
-        without_threads()
         from analysis.cli.output import answer  # noqa: PLC0415 - `poolscope --help` does without pandas and numba
 
         config, problems = context.read_config()

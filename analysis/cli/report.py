@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from analysis.cli.estimates import SELECTION, Refused, options_of, record_of, without_threads
+from analysis.cli.estimates import SELECTION, Refused, options_of, record_of
 from analysis.errors import RequestRefused
 from collector.record import RecordUnreadable
 
@@ -65,7 +65,6 @@ def report(
     nothing else; Markdown has its pictures in a folder beside it. The same data makes the same bytes. Exit code 8: a
     part could not be made, which is said in its place; 9, 10: see --fail-above.
     """
-    without_threads()
     from analysis.query.request import Request  # noqa: PLC0415 - likewise
     from analysis.record.database import Record  # noqa: PLC0415 - `poolscope --help` does without pandas and numba
     from analysis.report.limit import sentence  # noqa: PLC0415 - likewise
