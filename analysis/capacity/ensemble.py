@@ -223,9 +223,13 @@ class Ensemble:
             # With more room nobody waits longer than was seen.
             points, high = np.fmin(points, self.observed.high), np.fmin(high, self.observed.high)
         narrow = np.array([not each.replica.fits(each.capacity * factor) for each in self._explained])
+        low = np.minimum(low, points)
         if self._weights[narrow].sum() > NARROW * self._weights.sum():
             high = np.full(2, np.nan)
-        return Effect(points, np.minimum(low, points), high)
+        if 2 * self._weights[narrow].sum() > self._weights.sum():
+            # Replicas run their largest jobs on what these take: that is less waiting than there would be.
+            points = np.full(2, np.nan)
+        return Effect(points, low, high)
 
     def _doubt(self, doubt: float, wait: float, measure: int) -> float:
         """Return what a doubt about today's wait is of another wait: as much of it as that wait is of today's."""

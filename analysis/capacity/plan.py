@@ -43,6 +43,8 @@ CURVE: Final = (0.8, 1.5)
 LEAST_MORE: Final = 3
 POINTS: Final = 15
 MONTH_HOURS: Final = 730
+UPPER_BOUND: Final = mark("note", "upper bound")
+"""The method of a plan of a pool that hardly queued."""
 
 
 def plan(group: Sequence[Told], windows: Ints, wish: Wish, queue: str) -> Columns:
@@ -116,7 +118,7 @@ def plan(group: Sequence[Told], windows: Ints, wish: Wish, queue: str) -> Column
             "flavor": next(iter(nodes.flavors)) if nodes is not None and len(nodes.flavors) == 1 else "",
             "currency": wish.currency,
             "cost_a_month": factor * today * price * MONTH_HOURS,
-            "method": mark("note", "replay") if ensemble.queued else mark("note", "upper bound"),
+            "method": mark("note", "replay") if ensemble.queued else UPPER_BOUND,
             "note": np.array(["; ".join(notes_of(ensemble, nodes, wish, needed))] * n, object),
         }
         | _judged(ensemble, wish, factor, (points, low, high), extrapolated)

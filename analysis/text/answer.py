@@ -6,7 +6,7 @@ from typing import Final
 
 import pandas as pd
 
-from analysis.capacity.plan import MONTH_HOURS
+from analysis.capacity.plan import MONTH_HOURS, UPPER_BOUND
 from analysis.notes import GOOD, NONE, amount
 from analysis.text.language import _, plural, translated
 from analysis.text.units import duration, named
@@ -76,7 +76,7 @@ def _lacking(row: pd.Series, name: str) -> float:
 
 def _there(row: pd.Series) -> str:
     """Say what a pool has: of one that hardly queues, and whose nodes are not known, at least what ever ran."""
-    hardly = row["unit"] != NODES and pd.isna(row[f"{row['quantile']}_seconds"])
+    hardly = row["unit"] != NODES and row["method"] == UPPER_BOUND
     return _("at least {number}").format(number=amount(row["today"])) if hardly else amount(row["today"])
 
 

@@ -7,7 +7,7 @@ Each scenario is simulated with c servers; Poolscope is shown the counts alone a
 same jobs. Errors are over the truth, or over the time between polls where the truth is smaller: nothing is told apart
 below it. The smallest capacity that reaches a target (half of the wait that was) is sought by simulating each. It ends
 with 1 where a target is missed. The constants of `analysis/capacity/ensemble.py` were chosen on the scenarios from 0 to
-119.
+119, and on the seeds from 0 to 79 of the families.
 
 The families are those of `plan_families.py`. Seeds below 1000 are for choosing constants. Answers with neither a point
 nor an upper bound are refused: left out, but misses where they are more than 15 % of a family. The interval score is
