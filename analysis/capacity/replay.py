@@ -1,6 +1,5 @@
 """Jobs replayed through a pool of another capacity: when each would have left the queue, and whether to run."""
 
-import heapq
 from typing import Final
 
 import numba
@@ -46,18 +45,19 @@ def replay(
     # A queue for each kind, as linked lists: whoever passes, within a kind it is first in first out.
     follower = np.full(n, -1)
     head, last = np.full(kinds, -1), np.full(kinds, -1)
-    ends = [(0.0, 0)]
-    ends.pop()
+    # Who runs, as a heap by when they end.
+    ends, taken, busy = np.empty(n), np.empty(n, np.int64), 0
     free, change = capacity[0], 1
     for job in range(running):
         left[job], starts[job] = came[job], True
-        heapq.heappush(ends, (came[job] + ran[job], job))
+        _push(ends, taken, busy, came[job] + ran[job], widths[kind[job]])
+        busy += 1
         free -= widths[kind[job]]
     arrival = running
     while arrival < n or head.max() >= 0:
         now = came[arrival] if arrival < n else FOREVER
-        if len(ends) > 0:
-            now = min(now, ends[0][0])
+        if busy > 0:
+            now = min(now, ends[0])
         if change < len(changes):
             now = min(now, changes[change])
         now = min(now, _gives_up(head, left))
@@ -66,8 +66,10 @@ def replay(
         while change < len(changes) and changes[change] <= now:
             free += capacity[change] - capacity[change - 1]
             change += 1
-        while len(ends) > 0 and ends[0][0] <= now:
-            free += widths[kind[heapq.heappop(ends)[1]]]
+        while busy > 0 and ends[0] <= now:
+            free += taken[0]
+            busy -= 1
+            _pop(ends, taken, busy)
         while arrival < n and came[arrival] <= now:
             of = kind[arrival]
             if head[of] < 0:
@@ -85,8 +87,39 @@ def replay(
             head[chosen] = follower[job]
             free -= widths[chosen]
             left[job], starts[job] = now, True
-            heapq.heappush(ends, (now + ran[job], job))
+            _push(ends, taken, busy, now + ran[job], widths[chosen])
+            busy += 1
     return left, starts
+
+
+@numba.njit(cache=True, nogil=True)
+def _push(ends: Floats, taken: Ints, size: int, end: float, width: int) -> None:
+    """Put who ends then, and takes so much, into a heap of that size."""
+    place = size
+    while place > 0:
+        above = (place - 1) // 2
+        if ends[above] <= end:
+            break
+        ends[place], taken[place] = ends[above], taken[above]
+        place = above
+    ends[place], taken[place] = end, width
+
+
+@numba.njit(cache=True, nogil=True)
+def _pop(ends: Floats, taken: Ints, size: int) -> None:
+    """Take the first out of a heap, of which so many are left."""
+    end, width, place = ends[size], taken[size], 0
+    while True:
+        below = 2 * place + 1
+        if below >= size:
+            break
+        if below + 1 < size and ends[below + 1] < ends[below]:
+            below += 1
+        if ends[below] >= end:
+            break
+        ends[place], taken[place] = ends[below], taken[below]
+        place = below
+    ends[place], taken[place] = end, width
 
 
 @numba.njit(cache=True, nogil=True)
