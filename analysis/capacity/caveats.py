@@ -1,52 +1,51 @@
 """What is to be said of a plan: how sure it is and why, what it leaves out, and what the target takes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 
 from analysis.arrays import Bools, Floats
-from analysis.capacity.ensemble import HELD, UNLIKE, Ensemble
+from analysis.capacity.ensemble import Ensemble
+from analysis.capacity.explanation import HELD, UNLIKE
 from analysis.capacity.nodes import Nodes
 from analysis.capacity.occupancy import Counted
-from analysis.capacity.scenario import Wish
-from analysis.notes import GOOD, NONE, WEAK, amount, mark
+from analysis.notes import GOOD, NONE, WEAK, mark
 from analysis.windows import WEEK, Columns
 
-MOST: Final = 4.0
-"""As many times today's capacity are looked at to reach a target."""
 FEW: Final = 12
 """Slots with a queue, of which a week has to have more."""
 MOVED: Final = 1.25
 """By so much, over weeks, those who run while others queue may differ before it is told."""
 
 
-def confidence_of(ensemble: Ensemble, proven: Bools, high: Floats, extrapolated: Bools) -> Columns:
+def confidence_of(ensemble: Ensemble, factors: Floats, demand: float, proven: Bools, high: Floats) -> Columns:
     """Return how sure each capacity's figures are, and why not more.
 
     Parameters
     ----------
+    factors
+        The capacities, as multiples of today's.
+    demand
+        Jobs for one that came.
     proven
         Of which capacities the waits that were seen tell enough.
     high
         The upper bounds of the waits, a row a capacity.
-    extrapolated
-        At which capacities there is more load on each server than was ever seen.
     """
-    n = len(extrapolated)
+    n, beyond = len(factors), ensemble.beyond(factors, demand)
     if ensemble.lacking:
         return {"confidence": np.full(n, NONE, object), "reason": np.full(n, ensemble.lacking, object)}
     always = list(doubts_of(ensemble))
     never_ran = mark("note", "large jobs, as there may be, would never have run")
     words, reasons = np.full(n, GOOD, object), np.full(n, "", object)
     for row in range(n):
-        unbounded = ensemble.queued and bool(np.isnan(high[row, 0]))
         if proven[row]:
             continue
-        doubts = always + ([never_ran] if unbounded else [])
-        if not ensemble.queued and ensemble.at_once is None and extrapolated[row]:
+        doubts = [*always, never_ran] if ensemble.queued and np.isnan(high[row, 0]) else [*always]
+        if not ensemble.queued and ensemble.at_once is None and beyond[row]:
             doubts.append(mark("note", "how large jobs are is not known: with less capacity some may never run"))
-        if ensemble.types_differ and extrapolated[row]:
+        if ensemble.types_differ and beyond[row]:
             doubts.append(mark("note", "types wait differently: who goes first matters with less capacity"))
         words[row], reasons[row] = WEAK if doubts else GOOD, "; ".join(doubts)
     return {"confidence": words, "reason": reasons}
@@ -54,40 +53,31 @@ def confidence_of(ensemble: Ensemble, proven: Bools, high: Floats, extrapolated:
 
 def doubts_of(ensemble: Ensemble) -> Iterator[str]:
     """Say why no figure of a plan is sure."""
-    if ensemble.queued and not ensemble.distance <= UNLIKE:
+    if ensemble.queued and not ensemble.explanation.distance <= UNLIKE:
         yield mark("note", "the counts are unlike every pool that was replayed")
-    if ensemble.whole:
+    if ensemble.explanation.whole:
         yield mark("note", "some jobs may take the whole pool: how many is guessed")
     if ensemble.returns:
         yield mark("note", "jobs came back to the queue, as where some pre-empt others: no replica does")
-    if ensemble.held_share >= HELD:
+    if ensemble.explanation.held_share >= HELD:
         text = mark("note", "{share:.0%} of all waiting was while little ran: more capacity may not end it")
-        yield text.format(share=ensemble.held_share)
+        yield text.format(share=ensemble.explanation.held_share)
     if ensemble.seen.guessed_share >= HELD:
         text = mark("note", "{share:.0%} of all waiting lies in gaps, and is guessed")
         yield text.format(share=ensemble.seen.guessed_share)
 
 
-def notes_of(ensemble: Ensemble, nodes: Nodes | None, wish: Wish, needed: Sequence[float]) -> list[str]:
+def notes_of(ensemble: Ensemble, nodes: Nodes | None) -> list[str]:
     """Return what is to be said of a plan besides how sure it is."""
     notes = [mark("note", "sizes of jobs are not counted: several were assumed")]
     if not ensemble.queued:
         notes.append(mark("note", "it hardly queued: only the most that jobs would have waited can be said"))
     elif not ensemble.complete.all():
         notes.append(mark("note", "jobs still waited at the end: today's wait is a model's too"))
-    gave_up = int(ensemble.seen.gave_up.sum())
-    if gave_up:
+    if gave_up := int(ensemble.seen.gave_up.sum()):
         text = mark("note", "about {jobs:,} jobs gave up in the queue, by a model: more would with less capacity")
         notes.append(text.format(jobs=gave_up))
-    notes += _of_nodes(ensemble, nodes)
-    if wish.target is not None and np.isfinite(needed[0]):
-        least, most = (amount(each) if np.isfinite(each) else "?" for each in needed[1:])
-        text = mark("note", "the target takes {needed} ({low} to {high})")
-        notes.append(text.format(needed=amount(needed[0]), low=least, high=most))
-    elif wish.target is not None and ensemble.queued and not ensemble.lacking:
-        text = mark("note", "even {times:.0f} times the capacity does not reach the target")
-        notes.append(text.format(times=MOST))
-    return notes
+    return [*notes, *_of_nodes(ensemble, nodes)]
 
 
 def _of_nodes(ensemble: Ensemble, nodes: Nodes | None) -> Iterator[str]:

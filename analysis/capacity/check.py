@@ -10,15 +10,15 @@ from analysis.capacity.caveats import confidence_of
 from analysis.capacity.ensemble import Ensemble
 from analysis.capacity.nodes import nodes_of
 from analysis.capacity.occupancy import Counted, counted
-from analysis.capacity.plan import observed_of
+from analysis.capacity.plan import WAITS
 from analysis.capacity.scenario import QUANTILES
+from analysis.capacity.today import observed_of
 from analysis.notes import NONE, mark
 from analysis.queue.told import Told
 from analysis.windows import DAY, Columns
 
-SAID: Final = tuple(f"{name}{bound}_seconds" for name in QUANTILES for bound in ("", "_low", "_high"))
 CHECK: Final = (
-    "changed_at", "nodes_before", "capacity", "demand", *SAID, *(f"seen_{name}" for name in SAID), "confidence",
+    "changed_at", "nodes_before", "capacity", "demand", *WAITS, *(f"seen_{name}" for name in WAITS), "confidence",
     "reason", "coverage", "history", "method", "note",
 )  # fmt: skip
 """A row a change of nodes: when it was seen, nodes before it and from then on (capacity); demand: jobs a day after it
@@ -63,24 +63,33 @@ def check(group: Sequence[Told], queue: str) -> Columns:
 
 def _change(group: Sequence[Told], seen: Counted, spans: Ints, before: float, after: float) -> Columns:
     """Say what a plan from the first of two spans said of the second, and what was seen there."""
-    part, later = (seen.between(*span) for span in spans.tolist())
-    then = observed_of(group, spans[1:])
-    rows: Columns = {"changed_at": spans[1, :1], "nodes_before": np.array([before]), "capacity": np.array([after])}
-    if min(len(part.slots), len(later.slots)) < 2 or not part.arrivals.sum() or not later.arrivals.sum():
-        little = {"confidence": NONE, "reason": mark("note", "no arrivals"), "note": mark("note", "no arrivals")}
-        nothing = dict.fromkeys(("demand", *SAID, *(f"seen_{name}" for name in SAID)), np.array([np.nan]))
-        return rows | nothing | {name: np.array([text], object) for name, text in little.items()}
-    ensemble = Ensemble(part, observed_of(group, spans), float(np.median(np.diff(part.slots))), None)
-    days = [float(each.slots[-1] - each.slots[0]) for each in (part, later)]
-    demand = (later.arrivals.sum() / max(days[1], 1.0)) / (part.arrivals.sum() / max(days[0], 1.0))
-    told = ensemble.effect(after / before, demand)
-    said = (told.points, told.low, told.high, then.points, then.low, then.high)
-    names = [f"{{}}{bound}_seconds" for bound in ("", "_low", "_high")]
-    for name, values in zip([*names, *(f"seen_{name}" for name in names)], said, strict=True):
-        rows |= {name.format(measure): values[[place]] for place, measure in enumerate(QUANTILES)}
-    extrapolated = np.array([demand * before / after > 1 + 1e-9])
-    sure = confidence_of(ensemble, np.zeros(1, np.bool_), told.high[None, :], extrapolated)
-    return rows | sure | {"demand": np.array([demand]), "note": np.array([""], object)}
+    row: dict[str, object] = {"changed_at": spans[1, 0], "nodes_before": before, "capacity": after, "note": ""}
+    first, second = (seen.between(*span) for span in spans.tolist())
+    if min(len(first.slots), len(second.slots)) < 2 or not first.arrivals.sum() or not second.arrivals.sum():
+        little = mark("note", "no arrivals")
+        return _columns(row | {"confidence": NONE, "reason": little, "note": little})
+    ensemble = Ensemble(first, observed_of(group, spans[:1]), None)
+    demand = _daily(second) / _daily(first)
+    factor = after / before
+    effect, observed = ensemble.effect(factor, demand), observed_of(group, spans[1:])
+    for prefix, waits in (("", effect), ("seen_", observed)):
+        for bound, values in (("", waits.points), ("_low", waits.low), ("_high", waits.high)):
+            row |= {f"{prefix}{name}{bound}_seconds": values[place] for place, name in enumerate(QUANTILES)}
+    sure = confidence_of(ensemble, np.array([factor]), demand, np.zeros(1, np.bool_), effect.high[None, :])
+    return _columns(row | {"demand": demand}) | sure
+
+
+def _daily(seen: Counted) -> float:
+    """Return the jobs a day that came."""
+    return float(seen.arrivals.sum() / (seen.slots[-1] - seen.slots[0]) * DAY)
+
+
+def _columns(row: dict[str, object]) -> Columns:
+    """Return the columns of one row; what it lacks of the waits is not known."""
+    missing: dict[str, object] = dict.fromkeys(("demand", *WAITS, *(f"seen_{name}" for name in WAITS)), np.nan)
+    return {
+        name: np.array([value], object if isinstance(value, str) else float) for name, value in (missing | row).items()
+    }
 
 
 def _nothing(note: str) -> Columns:

@@ -1,15 +1,17 @@
 """What another capacity or demand would do to the wait of a pool's jobs, over all replicas that explain its counts."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from analysis.arrays import Floats
+from analysis.arrays import Bools, Floats
+from analysis.capacity.explanation import NEAR, explanation_of, hardly_queued
 from analysis.capacity.floor import lacking
 from analysis.capacity.jobs import Scaled
 from analysis.capacity.occupancy import Counted
-from analysis.capacity.replicas import FEWEST_QUEUED, SEED, Capacity, Explained, candidates, longest
+from analysis.capacity.replicas import FEWEST_QUEUED, SEED, Capacity, Explained
 
 LEVEL: Final = 0.90
 # What replicas leave out, on either side, in logarithms: a share of what they say, and something for any change at all.
@@ -23,16 +25,6 @@ RETURNS: Final = (0.2, 0.2)
 WHOLES: Final = (0.15, 0.15)
 # Fewer of who came back than this share are nothing.
 RETURNED: Final = 0.01
-# A replica this much farther away than the nearest counts exp(-1/2) as much; nearer ones than one are all alike.
-NEAR: Final = 1.0
-# Replicas that count less than this, of the nearest, have no say.
-FAINT: Final = 0.1
-# Who waits while so little is busy, of what usually is while others wait, may wait for something else than capacity,
-SLACK: Final = 0.25
-# which is looked at from this share of all waiting on.
-HELD: Final = 0.05
-# Farther away than this from what was seen no replica explains it.
-UNLIKE: Final = 3.0
 # By so many times, beyond the time between polls, one type waits longer than another where it is not by chance.
 DIFFER: Final = 2.0
 # As little of the time between polls is nothing beside today's wait.
@@ -62,20 +54,11 @@ class Effect:
     """NaN where there is none: so large a job as some may be would never have run."""
 
 
-def weighted_quantile(values: Floats, weights: Floats, share: float) -> float:
-    """Return the value that a share of the weights does not exceed."""
-    order = np.argsort(values, kind="stable")
-    until = np.cumsum(weights[order]) - weights[order] / 2
-    return float(np.interp(share * weights.sum(), until, values[order]))
-
-
 class Ensemble:
     """The replicas of a pool that count.
 
     Parameters
     ----------
-    interval
-        Between polls, in seconds: nothing is told apart below it.
     went
         How its capacity went; None where that is not known to have changed.
     at_once
@@ -83,61 +66,29 @@ class Ensemble:
         have far more.
     """
 
-    def __init__(
-        self, seen: Counted, observed: Observed, interval: float, went: Capacity | None, at_once: float | None = None
-    ) -> None:
-        self.seen, self.interval, self.went, self.at_once = seen, interval, went, at_once
+    def __init__(self, seen: Counted, observed: Observed, went: Capacity | None, at_once: float | None = None) -> None:
+        self.seen, self.went, self.at_once = seen, went, at_once
+        self.interval = float(np.median(np.diff(seen.slots)))
+        """Between polls, in seconds: nothing is told apart below it."""
         self.queued = seen.queued >= FEWEST_QUEUED
         self.observed = observed
         self.complete = np.isfinite(observed.points) & np.isfinite(observed.high)
-        self.held_share = self._held(SLACK) if self.queued else 0.0
         self._demand, self._scaled = 1.0, dict[int, Scaled]()
+        self.explanation = explanation_of(seen, went) if self.queued else hardly_queued(seen, at_once)
         if self.queued:
-            self._calibrate()
-        else:
-            # It had at least the capacity that it ever had busy at once.
-            self._explained = [
-                Explained(each, float(each.most_busy()) if at_once is None else at_once, np.nan)
-                for each in longest(seen, alike=at_once is not None)
-            ]
-            self._weights = np.ones(len(self._explained))
+            self._hold_against()
         # Of what the jobs waited or will have, so much was seen.
         share = 1.0 if self.complete[0] or not self.queued else observed.low[0] / max(float(self._base.points[0]), 1.0)
         self.lacking = lacking(seen, share)
         """What is missing for anything to be said of another capacity; nothing where nothing is."""
 
-    def _held(self, slack_share: float) -> float:
-        """Return the share of all waiting during which so little of what usually is was busy, beside capacity."""
-        seen = self.seen
-        usual = float(np.quantile(seen.busy[seen.queue > 0], 0.9))
-        slack = seen.busy <= slack_share * usual
-        if self.went is not None:
-            slack &= self.went.at(seen.slots) > 0
-        between = (slack[1:] & slack[:-1]) * np.diff(seen.slots) * (seen.queue[1:] + seen.queue[:-1]) / 2
-        return float(between.sum() / max(seen.waited_seconds, 1.0))
-
-    def _calibrate(self) -> None:
-        waited, jobs = self.seen.waited_seconds, max(int(self.seen.arrivals.sum()), 1)
-        self._explained, weights, beside = list[Explained](), list[float](), list[float]()
-        replicas = list(candidates(self.seen, self.went))
-        for share in (0.0, self.held_share):
-            if share and self.held_share < HELD:
-                continue
-            made = [each.explain(self.seen, waited * (1 - share)) for each in replicas]
-            counts = _counts(np.array([each.distance for each in made]))
-            chosen = np.flatnonzero(counts >= FAINT)
-            self._explained += [made[number] for number in chosen]
-            weights += list(counts[chosen] / counts[chosen].sum())
-            beside += [waited * share / jobs] * len(chosen)
-            replicas = [replicas[number] for number in chosen]
-            if not share and min(each.distance for each in made) <= 2 * UNLIKE:
-                # Large jobs explain that others wait while few run; not that they do while none does.
-                self.held_share = self._held(0.0)
-        self._weights = np.array(weights)
-        self._held_seconds = np.column_stack([beside, np.zeros(len(beside))])
-        today = [each.replica.waits(each.capacity, as_it_went=True)[:2] for each in self._explained]
+    def _hold_against(self) -> None:
+        """Find what replicas say of today, from which they tell the change of the wait that was seen."""
+        why = self.explanation
+        self._held_seconds = np.column_stack([why.held_seconds, np.zeros(len(why.held_seconds))])
+        today = [each.replica.waits(each.capacity, as_it_went=True)[:2] for each in why.explained]
         self._today = np.array(today) + self._held_seconds
-        modelled = np.array([weighted_quantile(of, self._weights, 0.5) for of in self._today.T])
+        modelled = np.array([why.quantile(waits, 0.5) for waits in self._today.T])
         observed, half = self.observed, self.interval / 2
         self._base = Observed(
             np.where(self.complete, observed.points, modelled),
@@ -145,10 +96,10 @@ class Ensemble:
             np.where(self.complete, np.fmax(observed.high, observed.points), modelled + half),
         )
 
-    @property
-    def distance(self) -> float:
-        """How far the nearest replica's counts are from those seen, see `replicas.ALIKE`."""
-        return float(min(each.distance for each in self._explained))
+    def beyond(self, factors: Floats, demand: float) -> Bools:
+        """Tell at which multiples of today's capacity there is more load on it than was ever seen."""
+        most = 1.0 if self.went is None else float(self.went.at(self.seen.slots).max())
+        return demand * most / factors > 1 + 1e-9
 
     @property
     def to_come(self) -> float:
@@ -157,14 +108,9 @@ class Ensemble:
         return max(1 - self.seen.waited_seconds / max(all_of_it, 1.0), 0.0)
 
     @property
-    def whole(self) -> bool:
-        """Whether jobs that take the whole pool are a part of what explains the counts."""
-        return any(each.replica.whole for each in self._explained)
-
-    @property
     def returns(self) -> bool:
         """Whether jobs came back to the queue, as where some pre-empt others: no replica has that."""
-        return self.seen.returned > RETURNED * float(self.seen.arrivals.sum())
+        return bool(self.seen.returned.sum() > RETURNED * self.seen.arrivals.sum())
 
     @property
     def types_differ(self) -> bool:
@@ -172,42 +118,29 @@ class Ensemble:
         waits = np.array(self.seen.by_type)
         return bool(len(waits) > 1 and waits.max() > DIFFER * (waits.min() + self.interval))
 
-    @property
-    def spreads(self) -> tuple[float, float]:
-        """The smallest and the largest spread of run times, over their mean, that has a say."""
-        spreads = [each.replica.jobs.spread for each in self._explained]
-        return min(spreads), max(spreads)
-
     def effect(self, factor: float, demand: float = 1.0) -> Effect:
         """Return what the same jobs would have waited with so much times the capacity, and with another demand."""
         if self.lacking:
             return self.seen_alone(factor, demand)
         if demand != self._demand:
             # Replicas share their jobs.
-            jobs = {id(each.replica.jobs): each.replica.jobs for each in self._explained}
+            jobs = {id(each.replica.jobs): each.replica.jobs for each in self.explanation.explained}
             self._demand, self._scaled = demand, {key: of.scaled(demand, SEED) for key, of in jobs.items()}
-        waits = np.array([self._waits(each, factor, demand) for each in self._explained])
+        waits = np.array([self._waits(each, factor, demand) for each in self.explanation.explained])
+        narrow = self.explanation.narrow(factor)
         if not self.queued:
-            fits = all(each.replica.fits(each.capacity * factor) for each in self._explained)
-            return self._bound(waits.max(axis=0), more=factor >= 1.0 and demand <= 1.0, fits=fits)
+            return self._bound(waits.max(axis=0), more=factor >= 1.0 and demand <= 1.0, fits=not narrow)
         base, h = self._base, self.interval
         # Replicas say by what the wait that was seen changes; where not all of it was, what it is.
         ratios = np.log(waits + self._held_seconds + h) - np.log(np.where(self.complete, self._today, base.points) + h)
         same = factor == demand == 1.0 and self.went is None
         points, low, high = np.empty(2), np.empty(2), np.empty(2)
-        for measure, of in enumerate(ratios.T):
-            # The less alike the nearest of them is, the more they leave out.
-            unlike = 0.0 if same and self.complete[measure] else max(self.distance, NEAR)
+        for measure, ratio in enumerate(ratios.T):
             middle, least, most = (
-                weighted_quantile(of, self._weights, share) for share in (0.5, (1 - LEVEL) / 2, (1 + LEVEL) / 2)
+                self.explanation.quantile(ratio, share) for share in (0.5, (1 - LEVEL) / 2, (1 + LEVEL) / 2)
             )
-            least -= unlike * (LEFT_OUT[0] * abs(least) + LEFT_OUT[1])
-            most += unlike * (LEFT_OUT[0] * abs(most) + LEFT_OUT[1])
-            if not self.complete[measure]:
-                least, most = least - TO_COME * self.to_come, most + TO_COME * self.to_come
-            for some, (share, any_) in ((self.returns, RETURNS), (self.whole, WHOLES)):
-                if some and not same:
-                    least, most = least - share * abs(least) - any_, most + share * abs(most) + any_
+            for share, change in self._left_out(measure, same=same):
+                least, most = least - share * abs(least) - change, most + share * abs(most) + change
             middle, least, most = (
                 max(np.exp(each) * (base.points[measure] + h) - h, 0.0) for each in (middle, least, most)
             )
@@ -222,14 +155,27 @@ class Ensemble:
         if factor >= 1.0 and demand == 1.0 and self.went is None:
             # With more room nobody waits longer than was seen.
             points, high = np.fmin(points, self.observed.high), np.fmin(high, self.observed.high)
-        narrow = np.array([not each.replica.fits(each.capacity * factor) for each in self._explained])
         low = np.minimum(low, points)
-        if self._weights[narrow].sum() > NARROW * self._weights.sum():
+        if narrow > NARROW:
             high = np.full(2, np.nan)
-        if 2 * self._weights[narrow].sum() > self._weights.sum():
+        if narrow > 1 / 2:
             # Replicas run their largest jobs on what these take: that is less waiting than there would be.
             points = np.full(2, np.nan)
         return Effect(points, low, high)
+
+    def _left_out(self, measure: int, *, same: bool) -> Iterator[tuple[float, float]]:
+        """Return what replicas leave out: shares of what they say, and something for any change at all."""
+        complete = bool(self.complete[measure])
+        if not (same and complete):
+            # The less alike the nearest of them is, the more.
+            unlike = max(self.explanation.distance, NEAR)
+            yield unlike * LEFT_OUT[0], unlike * LEFT_OUT[1]
+        if not complete:
+            yield 0.0, TO_COME * self.to_come
+        if not same and self.returns:
+            yield RETURNS
+        if not same and self.explanation.whole:
+            yield WHOLES
 
     def _doubt(self, doubt: float, wait: float, measure: int) -> float:
         """Return what a doubt about today's wait is of another wait: as much of it as that wait is of today's."""
@@ -267,12 +213,3 @@ class Ensemble:
             high = seen if more else np.maximum(most + self.interval, seen)
         high = np.full(2, np.nan) if not (fits or more) else np.maximum(high, self.interval)
         return Effect(np.full(2, np.nan), np.zeros(2), high)
-
-
-def _counts(distances: Floats) -> Floats:
-    """Return how much each of some replicas counts, of one that is nearest; where nobody knows, all alike."""
-    if not np.isfinite(distances).any():
-        return np.ones(len(distances))
-    away = np.maximum(distances, NEAR) - max(float(np.nanmin(distances)), NEAR)
-    counts: Floats = np.exp(-(np.nan_to_num(away, nan=np.inf) ** 2) / 2)
-    return counts

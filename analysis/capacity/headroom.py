@@ -9,10 +9,9 @@ import numpy as np
 from analysis.arrays import Floats, Ints
 from analysis.capacity.caveats import doubts_of
 from analysis.capacity.ensemble import Effect, Ensemble
-from analysis.capacity.nodes import nodes_of
 from analysis.capacity.occupancy import counted
-from analysis.capacity.plan import observed_of, went_of
 from analysis.capacity.scenario import QUANTILES, Wish
+from analysis.capacity.today import Today
 from analysis.notes import TOO_SHORT
 from analysis.queue.told import Told
 from analysis.queue.totals import arrivals_of
@@ -39,16 +38,14 @@ def hourly(group: Sequence[Told], windows: Ints, wish: Wish, queue: str) -> Colu
     said["run_seconds"] = np.array([recent.run_seconds])
     said["base"] = np.array([recent.unseen * recent.arrivals.sum() / span * WEEK])
     if wish.target is not None and recent.arrivals.sum() > 0:
-        nodes = nodes_of(group[0].flows.series.pool, {}, int(recent.slots[-1]))
-        went = went_of(nodes, recent)
-        observed = observed_of(group, np.array([(recent.slots[0], recent.slots[-1])]))
-        ensemble = Ensemble(recent, observed, float(np.median(np.diff(recent.slots))), went)
+        window = np.array([(recent.slots[0], recent.slots[-1])])
+        ensemble = Today(group, recent, window).ensemble
         if ensemble.lacking:
             said["lacking"] = ensemble.lacking
             return said
         said["growth"] = _growth(ensemble, QUANTILES.index(wish.measure), wish.target)
         said["doubts"] = "; ".join(doubts_of(ensemble))
-        said["changed"] = np.array([went is not None])
+        said["changed"] = np.array([ensemble.went is not None])
     return said
 
 

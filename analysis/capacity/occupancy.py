@@ -30,12 +30,12 @@ class Counted:
     """n - 1: of each interval."""
     gave_up: Ints
     """n - 1: jobs that left the queue by giving up, by a model, see `patience`."""
+    returned: Ints
+    """n - 1: at least so many of who came had run before."""
     unseen: float = 1.0
     """Where the API keeps no finished jobs: jobs in truth for one that was seen, by a model; else 1."""
     hazard: float = 0.0
     """How often a job that waits gives up, a second."""
-    returned: int = 0
-    """At least so many of who came had run before."""
     by_type: tuple[float, ...] = ()
     """The mean wait of the jobs of each type with enough of them, in seconds, by Little's law."""
 
@@ -91,7 +91,8 @@ class Counted:
 
     def _part(self, first: int, last: int) -> "Counted":
         slots = {name: getattr(self, name)[first:last] for name in ("slots", "queue", "busy")}
-        return replace(self, **slots, arrivals=self.arrivals[first : last - 1], gave_up=self.gave_up[first : last - 1])
+        between = {name: getattr(self, name)[first : last - 1] for name in ("arrivals", "gave_up", "returned")}
+        return replace(self, **slots, **between)
 
 
 def counted(group: Sequence[Flows], queue: str) -> Counted:
@@ -99,10 +100,8 @@ def counted(group: Sequence[Flows], queue: str) -> Counted:
     statuses = [status for status in BUSY if status not in QUEUES[queue]]
     waiting, *busy = (level_of(group, status) for status in (None, *statuses))
     slots = waiting.slots
-    came = np.sum([between(each.series.slots, each.arrivals, slots) for each in group], axis=0)
-    arrivals = np.diff(np.rint(came)).astype(np.int64)
     # A queue never grows by more than what came.
-    arrivals = np.maximum(arrivals, np.diff(waiting.jobs))
+    arrivals = np.maximum(_events(group, [flows.arrivals for flows in group], slots), np.diff(waiting.jobs))
     jobs = np.sum([each.jobs for each in busy], axis=0)
     seen = sum(int(each.arrivals.sum()) for each in group)
     unseen = sum(float(each.arrivals.sum()) * each.unseen for each in group) / seen if seen else 1.0
@@ -111,17 +110,26 @@ def counted(group: Sequence[Flows], queue: str) -> Counted:
     by_type = tuple(
         float(np.trapezoid(each.queue, each.series.slots)) / n for each in group if (n := each.arrivals.sum()) >= FEWEST
     )
-    returned = sum(each.returned for each in group)
-    whole = Counted(slots, waiting.jobs, jobs, arrivals, gave_up, unseen, hazard, returned, by_type)
+    returned = _events(group, [flows.returned for flows in group], slots)
+    whole = Counted(slots, waiting.jobs, jobs, arrivals, gave_up, returned, unseen, hazard, by_type)
     # Of a type that had jobs when it was first listed nothing is known before.
     active = (*QUEUES[queue], *statuses)
     late = [int(each.series.slots[0]) for each in group if any(each.series.counts[status][0] > 0 for status in active)]
     return whole.since(max(late, default=int(slots[0]) if len(slots) else 0))
 
 
+def _events(group: Sequence[Flows], events: Sequence[Ints], slots: Ints) -> Ints:
+    """Return how many events of all series there were in each interval between slots."""
+    until = np.zeros(len(slots))
+    for flows, own in zip(group, events, strict=True):
+        until += between(flows.series.slots, own, slots)
+    counts: Ints = np.diff(np.rint(until)).astype(np.int64)
+    return counts
+
+
 def _give_ups(group: Sequence[Flows], slots: Ints, queue: Ints, busy: Ints) -> tuple[float, Ints]:
-    """Return how often a job that waits gives up, and how many did in each interval; none where that is not told."""
-    told = [(each.series.slots, each.ended["Terminated"].point) for each in group if each.ended]
-    terminated = np.sum([between(own, point, slots) for own, point in told], axis=0) if told else np.zeros(len(slots))
-    waited, ran = ((of[1:] + of[:-1]) / 2 * np.diff(slots) for of in (queue, busy))
-    return give_ups(np.diff(np.rint(terminated)).astype(np.int64), waited, ran, slots)
+    """Return how often a job that waits gives up, and how many did in each interval; none where ends are not kept."""
+    kept = [flows for flows in group if flows.ended]
+    terminated = _events(kept, [flows.ended["Terminated"].point for flows in kept], slots)
+    waited, ran = ((jobs[1:] + jobs[:-1]) / 2 * np.diff(slots) for jobs in (queue, busy))
+    return give_ups(terminated, waited, ran, slots)

@@ -62,8 +62,8 @@ class Flows:
     unseen: float
     """Where nothing is kept: jobs in truth for one that was seen, by a model; else 1."""
     notes: tuple[str, ...]
-    returned: int = 0
-    """At least so many of the arrivals came back to the queue, or were deleted with others."""
+    returned: Ints
+    """n - 1: at least so many of the arrivals came back to the queue, or were deleted with others."""
 
     @property
     def bounded(self) -> bool:
@@ -107,7 +107,7 @@ def flows_of(series: Series, queue: str) -> Flows:
     notes = list(classes.notes)
     if not any(each.level for each in ended.values()):
         # Each interval tells of itself. However many ended, the queue grows by arrivals alone.
-        back = np.cumsum(np.maximum(risen - grown - most, 0))
+        back = np.concatenate([[0], np.cumsum(np.maximum(risen - grown - most, 0))])
         arrivals = np.maximum(grown + point - restarted, risen)
         arrivals_most = np.maximum(grown + most, risen)
         low = np.concatenate([[0], np.cumsum(np.maximum(grown + point - may_have, risen))])
@@ -131,7 +131,7 @@ def flows_of(series: Series, queue: str) -> Flows:
     besides = series.besides()
     arrivals_most = arrivals_most + np.diff(besides)
     return Flows(
-        series, classes, waiting, arrivals, arrivals_most, low, high, besides, ended, 1.0, tuple(notes), int(back[-1])
+        series, classes, waiting, arrivals, arrivals_most, low, high, besides, ended, 1.0, tuple(notes), np.diff(back)
     )
 
 
@@ -190,7 +190,8 @@ def _unkept(series: Series, classes: Classes, queue: str, waiting: Ints) -> Flow
     unseen = _unseen(series, queue)
     note = mark("note", "by a model {jobs:.2f} jobs came for one that was seen to").format(jobs=unseen)
     besides = np.zeros(len(came), np.int64)
-    return Flows(series, classes, waiting, arrivals, arrivals, came, came, besides, {}, unseen, (*classes.notes, note))
+    flows = arrivals, arrivals, came, came, besides
+    return Flows(series, classes, waiting, *flows, {}, unseen, (*classes.notes, note), np.zeros_like(arrivals))
 
 
 def _least_arrivals(series: Series, queue: str, slots: slice = slice(None)) -> Ints:

@@ -110,7 +110,7 @@ def test_who_waits_while_nothing_runs_waits_for_something_else(tmp_path: Path, m
     assert share > 0.3
     assert row["mean_high_seconds"] > 0.95 * share * told["mean_seconds"].iloc[0]
     # Were all of it for want of capacity, more would end more.
-    monkeypatch.setattr("analysis.capacity.ensemble.HELD", 2.0)
+    monkeypatch.setattr("analysis.capacity.explanation.HELD", 2.0)
     without = history.plan(factor=3).iloc[-1]
     assert without["mean_seconds"] < row["mean_seconds"]
 
