@@ -8,12 +8,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from analysis.arrays import Floats, Ints
-from analysis.capacity.nodes import nodes_of
+from analysis.arrays import Bools, Floats, Ints
+from analysis.capacity.floor import FEWEST_ENDS
+from analysis.capacity.nodes import Nodes, nodes_of
 from analysis.capacity.occupancy import counted
 from analysis.capacity.parts import Parts, with_interval
 from analysis.capacity.use import Servers, servers_of
-from analysis.notes import TOO_SHORT, mark
+from analysis.notes import GOOD, NONE, TOO_SHORT, WEAK, mark
 from analysis.queue.told import Told
 from analysis.windows import HOUR, WEEK_HOURS, Columns, ratio
 
@@ -22,14 +23,16 @@ LOAD: Final = (
     "offered_cards_high", "running_mean", "servers", "servers_low", "servers_high", "servers_most", "nodes", "cards",
     "utilisation", "utilisation_high", "queued_hours", "unmet_job_hours", "unmet_node_hours", "unmet_node_hours_high",
     "idle", "idle_low", "idle_night", "idle_night_low", "idle_weekend", "idle_weekend_low", "run_seconds",
-    "run_low_seconds", "run_high_seconds", "coverage", "history", "method", "note",
+    "run_low_seconds", "run_high_seconds", "confidence", "reason", "coverage", "history", "method", "note",
 )  # fmt: skip
 """offered: jobs that came times how long they run, in jobs at once; in nodes and cards as these are to the servers.
 running_mean: jobs at once. servers: see `use.Servers`. nodes, cards: the mean. utilisation: the share of the servers
 that runs, on average and at most. queued_hours: a week, with a queue. unmet: what waited, in job-hours and node-hours
 of the window. idle: the share of the servers that does not run, on average and at least, also of nights (20 to 8
 o'clock) and weekends. run_seconds: by Little's law on who was busy. Intervals: 95 %, missing below ten effective parts
-of a window. Where servers has no point, nothing that is made of it has."""
+of a window. Where servers has no point, nothing that is made of it has. Where too few jobs ended nobody knows how long
+they run, nor what load they are. confidence: good; weak where servers has no point; none where too few ended; with the
+reason."""
 NIGHT: Final = (20, 8)
 SATURDAY: Final = 5
 
@@ -86,14 +89,32 @@ def saturation(group: Sequence[Told], windows: Ints, flavors: Mapping[str, int],
     told |= _use(servers, {"": np.asarray(told["running_mean"], float)})
     text = mark("note", "{missing} of {pools} pools were not seen")
     missing = [text.format(missing=number, pools=len(pools)) if number else "" for number in unseen.sum(axis=0)]
+    # A sum is as sure as the least sure of its pools that were seen.
+    told |= _least_sure(pools, unseen)
     return told | {"method": mark("note", "sums over pools"), "note": np.array(missing, object)}
+
+
+def _least_sure(pools: Sequence[Columns], unseen: Bools) -> Columns:
+    """Return the confidence of sums: that of the least sure pool of each window, and every reason once."""
+    n = unseen.shape[1]
+    words, reasons = (
+        np.array([np.broadcast_to(np.asarray(pool[name], object), n) for pool in pools])
+        for name in ("confidence", "reason")
+    )
+    order, words_of_all, reasons_of_all = [NONE, WEAK, GOOD], [], []
+    for window in range(n):
+        seen = ~unseen[:, window]
+        words_of_all.append(min(words[seen, window], key=order.index, default=NONE))
+        each = dict.fromkeys(reason for text in reasons[seen, window] for reason in text.split("; ") if reason)
+        reasons_of_all.append("; ".join(each))
+    return {"confidence": np.array(words_of_all, object), "reason": np.array(reasons_of_all, object)}
 
 
 def _of_pool(group: Sequence[Told], windows: Ints, flavors: Mapping[str, int], queue: str, zone: ZoneInfo) -> Columns:
     seen = counted([each.flows for each in group], queue)
     nothing = np.full(len(windows), np.nan)
     if len(seen.slots) < 2:
-        return dict.fromkeys(LOAD, nothing) | {"method": "", "note": TOO_SHORT}
+        return dict.fromkeys(LOAD, nothing) | {"method": "", "confidence": NONE, "reason": TOO_SHORT, "note": TOO_SHORT}
     parts = Parts(seen, windows)
     waiting = (seen.queue[1:] + seen.queue[:-1]) / 2
     busy = (seen.busy[1:] + seen.busy[:-1]) / 2
@@ -102,7 +123,12 @@ def _of_pool(group: Sequence[Told], windows: Ints, flavors: Mapping[str, int], q
     whole = parts.sums(np.ones(len(busy)))
     all_seen, running = whole.sum(axis=1), parts.sums(busy)
     servers = servers_of(seen, windows, parts)
-    run = with_interval(running, seen.unseen * parts.events(seen.ends) * ratio(whole, np.diff(parts.edges)))
+    ends = parts.events(seen.ends)
+    ended = ends.sum(axis=1)
+    run = [
+        np.where(ended < FEWEST_ENDS, np.nan, seconds)
+        for seconds in with_interval(running, seen.unseen * ends * ratio(whole, np.diff(parts.edges)))
+    ]
     # Of a window in which the record begins or ends the part that it has.
     starts, ends = np.clip(windows, seen.slots[0], seen.slots[-1]).T
     came = ratio(parts.events(seen.arrivals).sum(axis=1), (ends - starts).astype(float))
@@ -124,7 +150,6 @@ def _of_pool(group: Sequence[Told], windows: Ints, flavors: Mapping[str, int], q
     then = {
         name: ratio(parts.sums(busy * when).sum(axis=1), parts.sums(when).sum(axis=1)) for name, when in times.items()
     }
-    at_least = mark("note", "it may run more at once: servers and idle are at least so many, as if all jobs were alike")
     rows: Columns = {
         "offered": offered[0],
         "offered_low": offered[1],
@@ -142,14 +167,32 @@ def _of_pool(group: Sequence[Told], windows: Ints, flavors: Mapping[str, int], q
         "run_low_seconds": run[1],
         "run_high_seconds": run[2],
         "method": mark("note", "Little's law"),
-        "note": np.where(np.isnan(servers.point), at_least, "").astype(object),
+        "note": np.array([_of_nodes(nodes, start, end) for start, end in windows], object),
     }
     # How many nodes a job takes is known where others were held up by those that ran.
     for bound, at_once in (("", servers.point), ("_high", servers.per_node)):
         rows[f"offered_nodes{bound}"] = offered[0] * ratio(had, at_once)
         rows[f"offered_cards{bound}"] = offered[0] * ratio(cards, at_once)
         rows[f"unmet_node_hours{bound}"] = np.where(waited == 0, 0.0, waited * ratio(had, at_once))
-    return rows | _use(servers, then)
+    return rows | _use(servers, then) | _sure(ended, servers)
+
+
+def _sure(ended: Floats, servers: Servers) -> Columns:
+    """Return how sure the figures of each window are, and why not more."""
+    at_least = mark("note", "it may run more at once: servers and idle are at least so many, as if all jobs were alike")
+    few = mark("note", "{ended} jobs ended, of {fewest} that it takes")
+    words, reasons = [], []
+    for jobs, known in zip(ended, ~np.isnan(servers.point), strict=True):
+        little = few.format(ended=int(jobs), fewest=FEWEST_ENDS) if jobs < FEWEST_ENDS else ""
+        words.append(NONE if little else GOOD if known else WEAK)
+        reasons.append("; ".join(filter(None, (little, "" if known else at_least))))
+    return {"confidence": np.array(words, object), "reason": np.array(reasons, object)}
+
+
+def _of_nodes(nodes: Nodes | None, start: int, end: int) -> str:
+    """Say that nodes changed within a window, whose servers are then a mean; a plan takes today's for all of it."""
+    changed = nodes is not None and bool(((nodes.changes > start) & (nodes.changes < end)).any())
+    return mark("note", "nodes changed in between: servers are the mean of what there was") if changed else ""
 
 
 def _use(servers: Servers, running: Mapping[str, Floats]) -> Columns:

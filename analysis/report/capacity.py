@@ -14,7 +14,7 @@ from analysis.report.tables import Cell, Table, limit_of
 from analysis.text.answer import answers, foreseen
 from analysis.text.capacity import at_once, between, idle, in_use, nodes_used, wait
 from analysis.text.language import _, plural, translated
-from analysis.text.units import duration, named, number, percent
+from analysis.text.units import duration, named, number, percent, said
 
 MORE: Final = (0.9, 1.0, 1.1, 1.25)
 """Capacities that the table shows, about, as multiples of today's."""
@@ -70,13 +70,14 @@ def _load(_report: Report, frame: pd.DataFrame) -> Table:
         texts = (
             between(row, "offered"), at_once(row), nodes_used(row), number(row["queued_hours"]),
             number(row["unmet_job_hours"]), in_use(row), idle(row),
-            duration(row["run_seconds"], row["interval_seconds"]), percent(row["coverage"]),
+            duration(row["run_seconds"], row["interval_seconds"]), translated(said(row["confidence"])),
+            percent(row["coverage"]),
         )  # fmt: skip
         rows.append([name, *map(Cell, texts)])
     headings = (
         _("pool"), _("load (jobs at once)"), _("at once while others wait"), _("nodes used / there"),
         _("hours a week with a queue"), _("job-hours waited"), _("in use"), _("idle: all / nights / weekends"),
-        _("a job runs"), _("seen"),
+        _("a job runs"), _("how sure"), _("seen"),
     )  # fmt: skip
     return Table(_("How full the pools are, with 95 % intervals"), headings, rows)
 
@@ -160,7 +161,8 @@ def _notes(frames: Sequence[pd.DataFrame]) -> Iterator[str]:
     for frame in frames:
         for _key, part in frame.groupby(list(POOL), sort=False):
             row = part.iloc[0]
-            for note in filter(None, str(row["note"] or "").split("; ")):
+            texts = (row["note"], row["reason"]) if "offered" in frame.columns else (row["note"],)
+            for note in filter(None, "; ".join(str(text or "") for text in texts).split("; ")):
                 names = pools.setdefault(translated(note), [])
                 names += [] if named(row) in names else [named(row)]
     whose = _("{note} ({names})")
@@ -176,5 +178,5 @@ def _pictures(frame: pd.DataFrame) -> Iterator[Picture]:
         return
     some = known[[key in keys for key in zip(known["project"], known["pool"], strict=True)]]
     text = plural("Wait against capacity of {n} pool", "Wait against capacity of {n} pools", len(keys))
-    said = text.format(n=len(keys))
-    yield Picture("plans", "plans", {"plan": some}, said, said)
+    caption = text.format(n=len(keys))
+    yield Picture("plans", "plans", {"plan": some}, caption, caption)

@@ -26,8 +26,9 @@ def load(row: pd.Series) -> dict[str, str]:
         "nodes": nodes_used(row),
         "queue h": number(row["queued_hours"]),
         "unmet h": number(row["unmet_job_hours"]),
-        "idle/nt/wknd": idle(row),
-        "runs for": duration(row["run_seconds"], row["interval_seconds"]),
+        "idle n/w": idle(row),
+        "runs": duration(row["run_seconds"], row["interval_seconds"]),
+        "sure": said(row["confidence"]),
     }
 
 
@@ -73,7 +74,7 @@ def plan(row: pd.Series) -> dict[str, str]:
         cells["a month"] = f"{row['cost_a_month']:,.0f}"
     if pd.notna(row["target_seconds"]):
         cells["target"] = str(row["verdict"])
-    return cells | {"sure": str(row["confidence"])}
+    return cells | {"sure": said(row["confidence"])}
 
 
 def check(row: pd.Series) -> dict[str, str]:
@@ -86,7 +87,7 @@ def check(row: pd.Series) -> dict[str, str]:
         "demand": "-" if pd.isna(row["demand"]) else f"{row['demand']:.2f}",
         "plan: mean wait": wait(row, "mean"),
         "happened": wait(seen, "was"),
-        "sure": str(row["confidence"]),
+        "sure": said(row["confidence"]),
     }
 
 
@@ -109,6 +110,6 @@ def forecast(row: pd.Series) -> dict[str, str]:
         "last week's": "-" if pd.isna(row["error_naive"]) else f"{row['error_naive']:.1f}",
         "held": percent(row["covered"]),
         "by": said(row["method"]),
-        "sure": str(row["confidence"]),
+        "sure": said(row["confidence"]),
     }
     return cells if pd.isna(row["target_seconds"]) else cells | {"passes": percent(row["pass_probability"])}

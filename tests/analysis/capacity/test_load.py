@@ -1,5 +1,6 @@
 """How full a pool is: load, servers, run times, hours with a queue and idle capacity, where all of it is known."""
 
+from datetime import UTC, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ def test_of_a_pool_that_is_known(tmp_path: Path) -> None:
     assert row["running_mean"] == pytest.approx(offered, rel=0.02)
     assert row["utilisation"] == pytest.approx(row["running_mean"] / 8)
     assert row["idle"] == pytest.approx(1 - row["utilisation"])
-    assert "at least" not in row["note"]
+    assert ("good", "") == (row["confidence"], row["reason"])
     assert row["offered_nodes"] == pytest.approx(2 * row["offered"])
     assert row["offered_cards"] == pytest.approx(16 * row["offered"])
     waited = (starts_of(work, 8, backfill=False) - work.came).sum() / HOUR
@@ -104,7 +105,8 @@ def test_a_pool_without_a_queue_has_room_for_all_who_ran(tmp_path: Path) -> None
     assert np.isnan(row["servers"])
     assert np.isnan(row["idle"])
     assert row["idle_low"] == pytest.approx(1 - row["running_mean"] / row["servers_most"])
-    assert "may run more at once" in row["note"]
+    assert "weak" == row["confidence"]
+    assert "may run more at once" in row["reason"]
     assert 0 == row["queued_hours"] == row["unmet_job_hours"]
 
 
@@ -130,3 +132,35 @@ def test_a_pool_that_ran_nothing_is_not_full(tmp_path: Path) -> None:
     row = History(record_of(tmp_path, {("p", "a"): {"train": series}})).load().iloc[0]
     assert row["queued_hours"] == pytest.approx(168)
     assert np.isnan([row["servers"], row["utilisation"], row["utilisation_high"], row["idle_low"]]).all()
+
+
+def test_of_few_jobs_nobody_knows_how_long_they_run(tmp_path: Path) -> None:
+    """An hour of a busy pool: what ran and waited is told, not how long jobs run, nor what load they are."""
+    until = FIRST.replace(tzinfo=UTC) + timedelta(hours=1)
+    history = history_of(tmp_path, markov(1, 8, 0.9, HOUR, 28), 8, 28, nodes=[(FIRST, 8)])
+    short, whole = history.load(until=until).iloc[0], history.load().iloc[0]
+    assert short[["offered", "offered_low", "offered_nodes", "run_seconds", "run_high_seconds"]].isna().all()
+    assert short["running_mean"] > 0
+    assert "none" == short["confidence"]
+    assert "jobs ended, of 50 that it takes" in short["reason"]
+    assert "good" == whole["confidence"]
+    assert 0 < whole["offered"] < 9
+
+
+def test_a_sum_is_as_sure_as_its_least_sure_pool(tmp_path: Path) -> None:
+    """A pool that queues and one that hardly does: the sum has no servers, and says why."""
+    pools = {}
+    for name, load in (("full", 0.9), ("roomy", 0.1)):
+        work = markov(2, 8, load, HOUR, 28)
+        pools["p", name] = {"train": counts_of(work, starts_of(work, 8, backfill=False), 28)}
+    row = History(record_of(tmp_path, pools)).load(by="all").iloc[0]
+    assert np.isnan(row["servers"])
+    assert "weak" == row["confidence"]
+    assert "may run more at once" in row["reason"]
+
+
+def test_nodes_that_changed_are_told(tmp_path: Path) -> None:
+    """Servers of a window in which nodes came are a mean of what there was, which a plan's are not."""
+    nodes = [(FIRST, 4), (FIRST + timedelta(days=10), 8)]
+    told = history_of(tmp_path, markov(2, 8, 0.9, HOUR, 21), 8, 21, nodes=nodes).load(every="1w")
+    assert [False, True, False] == told["note"].str.contains("nodes changed in between").tolist()[:3]

@@ -111,7 +111,7 @@ def test_what_a_pool_that_hardly_queues_needs_is_not_known_in_nodes(tmp_path: Pa
     row = history_of(tmp_path, markov(4, 64, 0.05, HOUR, 14), 64, 14, nodes=nodes_at((-1, 64))).load().iloc[0]
     assert np.isnan(row["offered_nodes"])
     assert 64 == row["nodes"]
-    assert "at least so many" in row["note"]
+    assert "at least so many" in row["reason"]
 
 
 def test_one_job_that_still_waits_leaves_the_rest_as_it_was(tmp_path: Path) -> None:
