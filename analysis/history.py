@@ -297,7 +297,7 @@ class History:
         ----------
         horizon
             Whole weeks, as 4w; it takes a record of two weeks and twice as many as these. By default the most of 4, 2
-            and 1 for which the record suffices.
+            and 1 for which the record suffices, and before these four more than an order takes.
         every
             ``1w`` or ``1h``: a row's window.
         target_wait, quantile, targets

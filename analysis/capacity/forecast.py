@@ -17,15 +17,15 @@ from analysis.windows import WEEK, WEEK_HOURS, Columns, Windows
 
 FORECAST: Final = (
     "weeks_ahead", "arrivals", "arrivals_low", "arrivals_high", "load", "load_low", "load_high", "error", "error_naive",
-    "covered", "folds", "target_seconds", "growth", "growth_low", "growth_high", "pass_probability",
-    "may_pass_from", "passes_from", "order_by", "confidence", "reason", "coverage", "history", "method", "note",
+    "covered", "folds", "target_seconds", "growth", "growth_low", "growth_high", "pass_probability", "may_pass_from",
+    "passes_from", "order_by", "lead_seconds", "confidence", "reason", "coverage", "history", "method", "note",
 )  # fmt: skip
 """arrivals: jobs of the window, with 90 % intervals; load: these times how long jobs run, in jobs at once. error: mean
 absolute error of an hour's jobs in weeks that did not choose the method; error_naive: that of last week over again;
 covered: the share of those hours in the intervals; folds: forecasts that judged it. growth: the demand, over that of
 the last weeks, up to which today's capacity reaches the target, with a 90 % interval; pass_probability: that of a week
 with more. may_pass_from, passes_from: when the first week begins whose probability is at least one in ten, one in two;
-missing where none is; order_by: the lead time before the former. confidence: good, weak or none, with the reason.
+missing where none is; order_by: lead_seconds before the former. confidence: good, weak or none, with the reason.
 method: what forecasts."""
 USUAL: Final = (4, 2, 1)
 """Weeks ahead."""
@@ -44,7 +44,7 @@ def forecast(found: Windows, wish: Wish, ahead: int | None, every: str, zone: Zo
     Parameters
     ----------
     ahead
-        Weeks; None takes the most of `USUAL` that the record allows.
+        Weeks; None takes the most of `USUAL` that the record allows, and before these an order's lead time and `USUAL`.
     every
         ``1h`` or ``1w``: a row's window.
     zone
@@ -60,7 +60,8 @@ def forecast(found: Windows, wish: Wish, ahead: int | None, every: str, zone: Zo
     whole = ~found.begins_in & ~found.ends_in
     cut = found.cut[whole]
     weeks = len(cut) // WEEK_HOURS
-    ahead = ahead or next((each for each in USUAL if weeks >= weeks_needed(each)), USUAL[-1])
+    horizons = (int(np.ceil(wish.lead_time / WEEK)) + USUAL[0], *USUAL) if wish.lead_time else USUAL
+    ahead = ahead or next((horizon for horizon in horizons if weeks >= weeks_needed(horizon)), USUAL[-1])
     if weeks < weeks_needed(ahead):
         text = mark("note", "{weeks:.1f} whole weeks: a forecast so far ahead takes {needed}, to be chosen and judged")
         return _nothing(found, wish, text.format(weeks=len(cut) / WEEK_HOURS, needed=weeks_needed(ahead)))
@@ -181,14 +182,13 @@ def _of_growth(wish: Wish, said: Columns) -> list[str]:
 
 
 def _dates(passes: Floats, end: int, wish: Wish, n: int) -> Columns:
-    """Return from when on today's capacity may fall short, and by when to order, in seconds."""
-    from_: dict[str, float] = {}
+    """Return from when on today's capacity may fall short, by when to order, and how long that takes, in seconds."""
+    columns: dict[str, float] = {"lead_seconds": wish.lead_time or np.nan}
     for name, share in (("may_pass_from", MAY), ("passes_from", LIKELY)):
         first = np.flatnonzero(passes >= share)
-        from_[name] = float(end + first[0] * WEEK) if len(first) else np.nan
-    # Without a lead time nothing is to be ordered ahead.
-    from_["order_by"] = from_["may_pass_from"] - wish.lead_time if wish.lead_time else np.nan
-    return {name: np.full(n, instant) for name, instant in from_.items()}
+        columns[name] = float(end + first[0] * WEEK) if len(first) else np.nan
+    columns["order_by"] = columns["may_pass_from"] - columns["lead_seconds"]
+    return {name: np.full(n, seconds) for name, seconds in columns.items()}
 
 
 def _passes(sums: Floats, judged: Judged, said: Columns) -> Floats:

@@ -59,7 +59,7 @@ forecast = command_of(
     The method is chosen on earlier weeks of the record and judged on later ones, beside last week over again. With
     --target-wait also how much more demand the pool takes, and how probable it is that a week brings more than that.
     """,
-    click.option("--horizon", metavar="4w", help="How far; by default 4, 2 or 1 weeks, as the record allows."),
+    click.option("--horizon", metavar="4w", help="How far; by default 4 weeks beyond the lead time, else 4, 2 or 1."),
     click.option("--every", default="1w", show_default=True, metavar="1h|1w", help="The windows' length."),
     *TARGET,
     SINCE,

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from analysis.capacity.plan import MONTH_HOURS, UPPER_BOUND
@@ -170,8 +171,11 @@ def _until(row: pd.Series, now: pd.Timestamp) -> str:
     if pd.isna(row["pass_probability"]):
         return _("{pool}: until when today's capacity suffices is not known").format(pool=pool)
     if pd.isna(row["may_pass_from"]):
-        text = _("{pool}: today's capacity is foreseen to suffice until {end}, which is as far as is foreseen")
-        return text.format(pool=pool, end=f"{row['window_end']:%Y-%m-%d}")
+        end = f"{row['window_end']:%Y-%m-%d}"
+        if row["window_end"] < now + pd.Timedelta(seconds=float(np.nan_to_num(row["lead_seconds"]))):
+            text = _("{pool}: today's capacity suffices until {end}, as far as is foreseen; an order takes longer")
+            return text.format(pool=pool, end=end)
+        return _("{pool}: today's capacity suffices until {end}, as far as is foreseen").format(pool=pool, end=end)
     likely = row["passes_from"] == row["may_pass_from"]
     text = (
         _("{pool}: from {date} on today's capacity is more likely to fall short than not")

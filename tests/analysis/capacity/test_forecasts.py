@@ -8,6 +8,7 @@ import pytest
 from analysis import History
 from analysis.capacity.forecasters import judge, weeks_needed
 from analysis.errors import RequestRefused
+from analysis.text.answer import foreseen
 from tests.planned import FIRST, counts_of, history_of, markov
 from tests.recorded import record_of
 from tests.simulated import DAY, HOUR, Scenario, Work, work_of
@@ -111,6 +112,16 @@ def test_as_many_weeks_as_the_record_allows(history: History) -> None:
     week = history.forecast(since="7d", target_wait="10m")
     assert "whole weeks: a forecast so far ahead takes 4" in week["note"].iloc[0]
     assert week["growth"].notna().all()
+
+
+def test_a_forecast_looks_further_than_an_order_takes(history: History) -> None:
+    """A week of lead time: five weeks; one that the record does not reach beyond: as many as without it, and said."""
+    for lead, weeks in (("7d", 5), ("90d", 4)):
+        told = history.forecast(targets={"*": {"wait": "12h", "lead_time": lead}})
+        assert weeks == len(told)
+        assert told["may_pass_from"].isna().all()
+        (sentence,) = foreseen(told)
+        assert ("an order takes longer" in sentence) == (lead == "90d")
 
 
 @pytest.mark.parametrize("horizon", ["0w", "soon", "1.5w", "40w", "-1w"])
