@@ -43,7 +43,7 @@ def check(group: Sequence[Told], queue: str) -> Columns:
     dict
         `CHECK`, a row a change of nodes between two spans of a day or longer; of none a note.
     """
-    seen = counted([each.flows for each in group], queue)
+    seen = counted([told.flows for told in group], queue)
     nodes = nodes_of(group[0].flows.series.pool, {}, int(seen.slots[-1])) if len(seen.slots) else None
     if nodes is None:
         return _nothing(mark("note", "nodes are not known"))
@@ -58,7 +58,7 @@ def check(group: Sequence[Told], queue: str) -> Columns:
             rows.append(_change(group, seen, spans, float(before), float(after)))
     if not rows:
         return _nothing(mark("note", "no change of nodes was seen with a day before and after it"))
-    return {name: np.concatenate([np.atleast_1d(np.asarray(each[name])) for each in rows]) for name in rows[0]}
+    return {name: np.concatenate([np.asarray(row[name]) for row in rows]) for name in rows[0]}
 
 
 def _change(group: Sequence[Told], seen: Counted, spans: Ints, before: float, after: float) -> Columns:

@@ -86,7 +86,7 @@ class Ensemble:
         """Find what replicas say of today, from which they tell the change of the wait that was seen."""
         why = self.explanation
         self._held_seconds = np.column_stack([why.held_seconds, np.zeros(len(why.held_seconds))])
-        today = [each.replica.waits(each.capacity, as_it_went=True)[:2] for each in why.explained]
+        today = [one.replica.waits(one.capacity, as_it_went=True)[:2] for one in why.explained]
         self._today = np.array(today) + self._held_seconds
         modelled = np.array([why.quantile(waits, 0.5) for waits in self._today.T])
         observed, half = self.observed, self.interval / 2
@@ -124,9 +124,9 @@ class Ensemble:
             return self.seen_alone(factor, demand)
         if demand != self._demand:
             # Replicas share their jobs.
-            jobs = {id(each.replica.jobs): each.replica.jobs for each in self.explanation.explained}
-            self._demand, self._scaled = demand, {key: of.scaled(demand, SEED) for key, of in jobs.items()}
-        waits = np.array([self._waits(each, factor, demand) for each in self.explanation.explained])
+            shared = {id(one.replica.jobs): one.replica.jobs for one in self.explanation.explained}
+            self._demand, self._scaled = demand, {key: jobs.scaled(demand, SEED) for key, jobs in shared.items()}
+        waits = np.array([self._waits(one, factor, demand) for one in self.explanation.explained])
         narrow = self.explanation.narrow(factor)
         if not self.queued:
             return self._bound(waits.max(axis=0), more=factor >= 1.0 and demand <= 1.0, fits=not narrow)
@@ -182,9 +182,9 @@ class Ensemble:
         small = self.interval * SMALL
         return doubt * (wait + small) / (float(self._base.points[measure]) + small)
 
-    def _waits(self, each: Explained, factor: float, demand: float) -> Floats:
-        replica = each.replica if demand == 1.0 else each.replica.of(self._scaled[id(each.replica.jobs)])
-        mean_and_ninth: Floats = replica.waits(each.capacity * factor)[:2]
+    def _waits(self, one: Explained, factor: float, demand: float) -> Floats:
+        replica = one.replica if demand == 1.0 else one.replica.of(self._scaled[id(one.replica.jobs)])
+        mean_and_ninth: Floats = replica.waits(one.capacity * factor)[:2]
         return mean_and_ninth
 
     def seen_alone(self, factor: float, demand: float) -> Effect:

@@ -39,17 +39,17 @@ class Explanation:
     @property
     def distance(self) -> float:
         """How far the nearest one's counts are from those seen, see `replicas.ALIKE`; NaN where that is not known."""
-        return float(np.fmin.reduce([each.distance for each in self.explained]))
+        return float(np.fmin.reduce([one.distance for one in self.explained]))
 
     @property
     def whole(self) -> bool:
         """Whether jobs that take the whole pool are a part of the explanation."""
-        return any(each.replica.whole for each in self.explained)
+        return any(one.replica.whole for one in self.explained)
 
     @property
     def spreads(self) -> tuple[float, float]:
         """The smallest and the largest spread of run times, over their mean."""
-        spreads = [each.replica.jobs.spread for each in self.explained]
+        spreads = [one.replica.jobs.spread for one in self.explained]
         return min(spreads), max(spreads)
 
     def quantile(self, values: Floats, share: float) -> float:
@@ -60,7 +60,7 @@ class Explanation:
 
     def narrow(self, factor: float) -> float:
         """Return the share of the weights of replicas whose largest jobs do not fit so many times the capacity."""
-        narrow = np.array([not each.replica.fits(each.capacity * factor) for each in self.explained])
+        narrow = np.array([not one.replica.fits(one.capacity * factor) for one in self.explained])
         return float(self.weights[narrow].sum() / self.weights.sum())
 
 
@@ -73,7 +73,7 @@ def explanation_of(seen: Counted, went: Capacity | None) -> Explanation:
     if held_share < HELD:
         return Explanation(free.explained, free.weights, np.zeros(len(free.weights)), held_share)
     held = waited * held_share
-    explained, weights = _alike([each.replica for each in free.explained], seen, waited - held)
+    explained, weights = _alike([one.replica for one in free.explained], seen, waited - held)
     beside = np.repeat([0.0, held / jobs], [len(free.weights), len(weights)])
     return Explanation(free.explained + explained, np.concatenate([free.weights, weights]), beside, held_share)
 
@@ -90,7 +90,7 @@ def hardly_queued(seen: Counted, at_once: float | None) -> Explanation:
 def _alike(replicas: Iterable[Replica], seen: Counted, waited: float) -> tuple[list[Explained], Floats]:
     """Calibrate replicas to so much waiting; return those that have a say, and how much."""
     explained = [replica.explain(seen, waited) for replica in replicas]
-    counts = _counts(np.array([each.distance for each in explained]))
+    counts = _counts(np.array([one.distance for one in explained]))
     chosen = np.flatnonzero(counts >= FAINT)
     weights: Floats = counts[chosen] / counts[chosen].sum()
     return [explained[number] for number in chosen], weights
@@ -107,7 +107,7 @@ def _held(seen: Counted, went: Capacity | None, slack_share: float) -> float:
 
 
 def _counts(distances: Floats) -> Floats:
-    """Return how much each of some replicas counts, of one that is nearest; where nobody knows, all alike."""
+    """Return how much one of some replicas counts, of one that is nearest; where nobody knows, all alike."""
     if not np.isfinite(distances).any():
         return np.ones(len(distances))
     away = np.maximum(distances, NEAR) - max(float(np.nanmin(distances)), NEAR)

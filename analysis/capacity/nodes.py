@@ -40,7 +40,7 @@ def nodes_of(pool: Pool, flavors: Mapping[str, int], until: int) -> Nodes | None
     if not told:
         return None
     # What else was told of it is no change of its nodes.
-    told = [each for place, each in enumerate(told) if place == 0 or each[1] != told[place - 1][1]]
+    told = [row for before, row in zip([None, *told], told, strict=False) if before is None or before[1] != row[1]]
     # Before it was first described it is taken to have been as it was then.
     changes = np.array([-np.inf, *(float(slot) for slot, _ in told[1:])])
     nodes = np.array([float(sum(counts.values())) for _, counts in told])

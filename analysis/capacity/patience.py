@@ -35,36 +35,36 @@ def give_ups(terminated: Ints, waited: Floats, ran: Floats, slots: Ints) -> tupl
         n, in seconds.
     """
     nobody = np.zeros(len(terminated), np.int64)
-    some = (terminated > 0) & (waited + ran > 0)
-    exposure, jobs = np.array([waited.sum(), ran.sum()]), terminated[some]
-    if not waited[some].any():
+    telling = (terminated > 0) & (waited + ran > 0)
+    exposure, jobs = np.array([waited.sum(), ran.sum()]), terminated[telling]
+    if not waited[telling].any():
         return 0.0, nobody
-    seconds = np.array([waited[some], ran[some]])
+    seconds = np.array([waited[telling], ran[telling]])
     rates = jobs.sum() / exposure.sum() * np.ones(2)
     for _round in range(ROUNDS):
-        of = rates[:, None] * seconds
-        fitted = np.divide((of / of.sum(axis=0)) @ jobs, exposure, out=np.zeros(2), where=exposure > 0)
-        done = (abs(fitted - rates) <= CLOSE * rates).all()
+        parts = rates[:, None] * seconds
+        fitted = np.divide((parts / parts.sum(axis=0)) @ jobs, exposure, out=np.zeros(2), where=exposure > 0)
+        settled = (abs(fitted - rates) <= CLOSE * rates).all()
         rates = fitted
-        if done:
+        if settled:
             break
     expected = rates @ np.array([waited, ran])
     alone = jobs.sum() / exposure[1] * ran if exposure[1] else nobody.astype(float)
     if not _better(terminated, expected, alone, slots):
         return 0.0, nobody
     share = np.divide(rates[0] * waited, expected, out=np.zeros(len(expected)), where=expected > 0)
-    gave: Ints = np.diff(np.floor(np.cumsum(terminated * share) + 0.5), prepend=0).astype(np.int64)
-    return float(rates[0]), gave
+    gave_up: Ints = np.diff(np.floor(np.cumsum(terminated * share) + 0.5), prepend=0).astype(np.int64)
+    return float(rates[0]), gave_up
 
 
 def _better(terminated: Ints, expected: Floats, alone: Floats, slots: Ints) -> bool:
     """Tell whether who waits has to have a part in the terminations that were counted."""
-    some = terminated > 0
-    if (alone[some] <= 0).any():
+    any_ = terminated > 0
+    if (alone[any_] <= 0).any():
         return True
-    ratio = 2 * float((terminated[some] * np.log(expected[some] / alone[some])).sum() - (expected - alone).sum())
+    ratio = 2 * float((terminated[any_] * np.log(expected[any_] / alone[any_])).sum() - (expected - alone).sum())
     day = (slots[1:] - slots[0]) // DAY
-    counted, wanted = (np.bincount(day, of) for of in (terminated, expected))
-    days = wanted > 0
-    scatter = float((np.square(counted[days] - wanted[days]) / wanted[days]).sum()) / max(int(days.sum()) - 2, 1)
+    counted, modelled = (np.bincount(day, jobs) for jobs in (terminated, expected))
+    days = modelled > 0
+    scatter = float((np.square(counted[days] - modelled[days]) / modelled[days]).sum()) / max(int(days.sum()) - 2, 1)
     return ratio > SURE * max(scatter, 1.0)

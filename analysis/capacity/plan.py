@@ -114,10 +114,10 @@ def plan(group: Sequence[Told], windows: Ints, wish: Wish, queue: str) -> Column
 def _judged(ensemble: Ensemble, wish: Wish, factor: Floats, bounds: tuple[Floats, Floats, Floats]) -> Columns:
     """Tell of each capacity whether it reaches the target, and how sure that is: what rests on little is never sure."""
     about = QUANTILES.index(wish.measure)
-    point, low, high = (of[:, about] for of in bounds)
+    point, low, high = (waits[:, about] for waits in bounds)
     # What was seen proves it, whatever replicas say: today's waits, and that with more nobody waits longer.
     today = (factor == 1.0) & (wish.demand == 1.0) & ensemble.complete.all() & (ensemble.went is None)
-    at_most = np.array([ensemble.seen_alone(each, wish.demand).high[about] for each in factor])
+    at_most = np.array([ensemble.seen_alone(times, wish.demand).high[about] for times in factor])
     proven = today | (at_most <= (-np.inf if wish.target is None else wish.target))
     sure = confidence_of(ensemble, factor, wish.demand, proven, bounds[2])
     if wish.target is None:

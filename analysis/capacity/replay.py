@@ -135,9 +135,9 @@ def _gives_up(head: Ints, left: Floats) -> float:
 @numba.njit(cache=True, nogil=True)
 def _drop(head: Ints, follower: Ints, left: Floats, now: float) -> None:
     """Take who gave up out of the front of the queues."""
-    for of in range(len(head)):
-        while head[of] >= 0 and left[head[of]] <= now:
-            head[of] = follower[head[of]]
+    for kind in range(len(head)):
+        while head[kind] >= 0 and left[head[kind]] <= now:
+            head[kind] = follower[head[kind]]
 
 
 @numba.njit(cache=True, nogil=True)

@@ -150,7 +150,7 @@ class Replica:
         events = self.jobs.came, left, left[starts], (left + self.jobs.ran)[starts]
         # What happened until each slot, without sorting it.
         came, gone, begun, done = (
-            np.cumsum(np.bincount(np.searchsorted(slots, each), minlength=len(slots) + 1))[:-1] for each in events
+            np.cumsum(np.bincount(np.searchsorted(slots, times), minlength=len(slots) + 1))[:-1] for times in events
         )
         return came - gone, begun - done
 

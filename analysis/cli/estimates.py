@@ -70,6 +70,14 @@ class Refused(click.ClickException):
         self.exit_code = error.exit_code  # type: ignore[misc]  # click types it for the class, and reads the instance
 
 
+def configured_of(context: Any, names: Sequence[str]) -> dict[str, Any]:  # noqa: ANN401 - the collector's, which analysis does not know by name
+    """Return values of the configuration; refuse what is wrong with them, and pass over what else is wrong there."""
+    config, problems = context.read_config()
+    if wrong := [problem for problem in problems if names and problem.startswith(tuple(names))]:
+        raise RequestRefused("; ".join(wrong))
+    return {name: getattr(config, name) for name in names}
+
+
 def record_of(context: Any, db: Path | None) -> tuple[Path, Path | None]:  # noqa: ANN401 - the collector's, which analysis does not know by name
     """Return the database and the spool that a call is about."""
     if db is not None:
@@ -106,15 +114,11 @@ def command_of(name: str, text: str, *options_: Decorator, configured: Sequence[
     ) -> None:
         from analysis.cli.output import answer  # noqa: PLC0415 - `poolscope --help` does without pandas and numba
 
-        config, problems = context.read_config()
         asked = name
         try:
             if options.pop("check", False):
                 asked, options = "check", _selection(options)
-            options |= {each: getattr(config, each) for each in configured if asked == name}
-            # What else is wrong there is no matter of an estimate.
-            if wrong := [each for each in problems if configured and each.startswith(tuple(configured))]:
-                raise RequestRefused("; ".join(wrong))
+            options |= configured_of(context, configured if asked == name else ())
             click.echo(answer(asked, *record_of(context, db), options, format_, output), nl=False)
         except (RecordUnreadable, RequestRefused) as error:
             raise Refused(error) from None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from analysis.cli.estimates import SELECTION, Refused, options_of, record_of
+from analysis.cli.estimates import SELECTION, Refused, configured_of, options_of, record_of
 from analysis.errors import RequestRefused
 from collector.record import RecordUnreadable
 
@@ -70,11 +70,7 @@ def report(
     from analysis.report.limit import sentence  # noqa: PLC0415 - likewise
     from analysis.report.write import write_report  # noqa: PLC0415 - likewise
 
-    config, problems = context.read_config()
     try:
-        # What else is wrong there is no matter of a report.
-        if wrong := [each for each in problems if each.startswith(("flavors", "targets"))]:
-            raise RequestRefused("; ".join(wrong))
         request = Request(**options)
         written = write_report(
             Record(*record_of(context, db)),
@@ -86,8 +82,7 @@ def report(
             against=compare,
             fail_above=fail_above,
             keep=keep,
-            flavors=config.flavors,
-            targets=config.targets,
+            **configured_of(context, ("flavors", "targets")),
         )
     except (RecordUnreadable, RequestRefused) as error:
         raise Refused(error) from None

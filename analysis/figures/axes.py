@@ -127,8 +127,8 @@ def seen_as(share: float) -> dict[str, Any]:
 
 def nothing(axes: Axes, reason: str = "") -> Axes:
     """Say that there is nothing to draw, and why."""
-    said = "\n".join([_("nothing is known"), *fill(reason, LINE).splitlines()])
-    axes.text(0.5, 0.5, said, ha="center", va="center", transform=axes.transAxes)
+    text = "\n".join([_("nothing is known"), *fill(reason, LINE).splitlines()])
+    axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes)
     axes.set(xticks=[], yticks=[])
     return axes
 

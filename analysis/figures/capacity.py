@@ -74,8 +74,10 @@ def _against(frame: pd.DataFrame, axes: Axes, at: np.ndarray) -> None:
     axes.plot(at, point, "o-", color=BLUE, markersize=3, label=label)
     unsure = (frame["confidence"] != GOOD).to_numpy() & np.isfinite(point)
     if unsure.any():
-        said = _("not sure")
-        axes.plot(at[unsure], point[unsure], "o", color=RED, markerfacecolor="none", markersize=8, label=said, zorder=4)
+        label = _("not sure")
+        axes.plot(
+            at[unsure], point[unsure], "o", color=RED, markerfacecolor="none", markersize=8, label=label, zorder=4
+        )
     beyond = frame["extrapolated"].to_numpy(float) > 0
     if beyond.any() and len(at) > 1:
         edge = at[~beyond].min() if (~beyond).any() else at.max()

@@ -12,18 +12,18 @@ Targets: TypeAlias = Mapping[str, Mapping[str, Any]]
 """By pattern of pools' ids or names: wait, quantile, price_per_node_hour, currency, spare_nodes, lead_time."""
 
 
-def _quantile(value: Any) -> str:  # noqa: ANN401 - it is checked here
+def _quantile(value: object) -> str:
     if value not in QUANTILES:
         raise RequestRefused(f"quantile cannot be {value!r}: take one of {', '.join(QUANTILES)}")
     return str(value)
 
 
-def _number(least: float, *, beyond: bool = False) -> Callable[[Any], float]:
-    def read(value: Any) -> float:  # noqa: ANN401 - it is checked here
-        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        if not number or value < least or (beyond and value == least):
+def _number(least: float, *, beyond: bool = False) -> Callable[[object], float]:
+    def read(value: object) -> float:
+        number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+        if not math.isfinite(number) or number < least or (beyond and number == least):
             raise RequestRefused(f"{value!r} is no number {'above' if beyond else 'of at least'} {least:g}")
-        return float(value)
+        return number
 
     return read
 

@@ -119,9 +119,9 @@ def _step(row: pd.Series) -> str:
 def _doubts(frame: pd.DataFrame) -> Iterator[str]:
     """Say why figures have a question mark, of pools whose answers do not say it."""
     for _key, part in frame.groupby(list(POOL), sort=False):
-        reasons = dict.fromkeys(reason for each in part["reason"] for reason in str(each).split("; ") if reason)
-        told = pd.notna(part["target_seconds"].iloc[0]) and part["needed_confidence"].iloc[0] != GOOD
-        if reasons and not told:
+        reasons = dict.fromkeys(reason for text in part["reason"] for reason in str(text).split("; ") if reason)
+        answered = pd.notna(part["target_seconds"].iloc[0]) and part["needed_confidence"].iloc[0] != GOOD
+        if reasons and not answered:
             doubt = "; ".join(map(translated, reasons))
             yield _("{pool}, where there is a question mark: {doubt}").format(pool=named(part.iloc[0]), doubt=doubt)
 

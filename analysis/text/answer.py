@@ -81,11 +81,11 @@ def _there(row: pd.Series) -> str:
     return _("at least {number}").format(number=amount(row["today"])) if hardly else amount(row["today"])
 
 
-def _doubted(row: pd.Series, said: str, name: str = "needed_") -> str:
+def _doubted(row: pd.Series, sentence: str, name: str = "needed_") -> str:
     """Add why a figure is not sure to the sentence that says it."""
     if row[f"{name}confidence"] == GOOD:
-        return said
-    return _("{said} (not sure: {reason})").format(said=said, reason=translated(str(row[f"{name}reason"])))
+        return sentence
+    return _("{sentence} (not sure: {reason})").format(sentence=sentence, reason=translated(str(row[f"{name}reason"])))
 
 
 def _needs(row: pd.Series) -> str:
@@ -98,15 +98,15 @@ def _needs(row: pd.Series) -> str:
     least, most = (amount(row[f"needed_{bound}"]) for bound in ("low", "high"))
     if pd.notna(row["needed"]):
         bounds = _("{low} to {high}") if pd.notna(row["needed_high"]) else _("{low} or more")
-        said = _("{number} ({bounds})").format(number=of("needed"), bounds=bounds.format(low=least, high=most))
+        needs = _("{number} ({bounds})").format(number=of("needed"), bounds=bounds.format(low=least, high=most))
     elif pd.notna(row["needed_high"]):
-        said = _("at most {number}").format(number=of("needed_high"))
+        needs = _("at most {number}").format(number=of("needed_high"))
     elif pd.notna(row["needed_low"]) and row["needed_low"] > row["today"]:
-        said = _("at least {number}").format(number=of("needed_low"))
+        needs = _("at least {number}").format(number=of("needed_low"))
     else:
         return ""
     spare = int(row["spare_nodes"]) if row["unit"] == NODES else 0
-    return said if not spare else _("{said} and {spare} to spare").format(said=said, spare=spare)
+    return needs if not spare else _("{needs} and {spare} to spare").format(needs=needs, spare=spare)
 
 
 def _across(rows: Sequence[pd.Series], names: Sequence[str]) -> Iterator[str]:
@@ -182,12 +182,16 @@ def _until(row: pd.Series, now: pd.Timestamp) -> str:
         if likely
         else _("{pool}: from {date} on today's capacity may fall short (1 in 10)")
     )
-    said = text.format(pool=pool, date=f"{row['may_pass_from']:%Y-%m-%d}")
+    sentence = text.format(pool=pool, date=f"{row['may_pass_from']:%Y-%m-%d}")
     if pd.notna(row["passes_from"]) and row["passes_from"] > row["may_pass_from"]:
-        text = _("{said}, from {date} on it is more likely to than not")
-        said = text.format(said=said, date=f"{row['passes_from']:%Y-%m-%d}")
+        text = _("{sentence}, from {date} on it is more likely to than not")
+        sentence = text.format(sentence=sentence, date=f"{row['passes_from']:%Y-%m-%d}")
     if pd.notna(row["order_by"]):
         late = row["order_by"] < now
-        text = _("{said}; an order now comes too late: it was due by {date}") if late else _("{said}; order by {date}")
-        said = text.format(said=said, date=f"{row['order_by']:%Y-%m-%d}")
-    return said
+        text = (
+            _("{sentence}; an order now comes too late: it was due by {date}")
+            if late
+            else _("{sentence}; order by {date}")
+        )
+        sentence = text.format(sentence=sentence, date=f"{row['order_by']:%Y-%m-%d}")
+    return sentence

@@ -101,8 +101,8 @@ def _said(frame: pd.DataFrame) -> tuple[list[str], list[Cells], list[str]]:
         line |= CELLS[estimate](row)
         # Why a figure is not sure comes first.
         notes = (row["reason"] if "confidence" in row.index else "", row["note"])
-        said = "; ".join(dict.fromkeys(note for note in notes if isinstance(note, str) and note))
-        lines.append(line | {"seen": percent(row["coverage"]), "note": said})
+        note = "; ".join(dict.fromkeys(text for text in notes if isinstance(text, str) and text))
+        lines.append(line | {"seen": percent(row["coverage"]), "note": note})
     return heading, lines, labels
 
 

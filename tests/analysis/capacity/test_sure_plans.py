@@ -11,17 +11,16 @@ import pytest
 from analysis import History
 from tests.planned import FIRST, POOL, history_of, markov
 from tests.recorded import MONDAY, observed, record_of, series_of
-from tests.schedulers import OUTCOMES, stays_of
+from tests.schedulers import OUTCOMES, Stays, stays_of
 from tests.simulated import DAY, HOUR, STEP, Floats, Scenario, Work, fifo, wait_of, work_of
 
 
-def recorded(folder: Path, work: Work, servers: int, days: int, *, by_type: bool = False, **rules: object) -> History:
-    """Record what a scheduler with more rules made of some jobs; `by_type` parts the urgent from the others."""
-    stays = stays_of(work, servers, **rules)  # type: ignore[arg-type]  # keywords of its own
+def recorded(folder: Path, work: Work, stays: Stays, servers: int, days: int, *, by_type: bool = False) -> History:
+    """Record what a scheduler made of some jobs; `by_type` parts the urgent from the others."""
     slots = MONDAY + np.arange(0, days * int(DAY) + 1, STEP)
     outcomes, urgent = np.array(OUTCOMES)[stays.outcome], work.urgent[stays.job]
     types = {"notebook": urgent == 0, "train": urgent == 1} if by_type else {"train": urgent >= 0}
-    came, left, ended = (MONDAY + of for of in (stays.came, stays.left, stays.ended))
+    came, left, ended = (MONDAY + times for times in (stays.came, stays.left, stays.ended))
     series = {
         name: observed(slots, came[mine], left[mine], ended[mine], outcomes[mine].tolist())
         for name, mine in types.items()
@@ -82,7 +81,7 @@ def test_jobs_that_give_up_do_so_with_another_capacity_too(kind: str, other: int
     """More give up with less: the truth is in the interval and near the point, and the note tells of them."""
     work = markov(1, 8, 1.15, HOUR, 21)
     patience = patient(len(work.came), kind, HOUR)
-    history = recorded(tmp_path, work, 8, 21, patience=patience)
+    history = recorded(tmp_path, work, stays_of(work, 8, patience=patience), 8, 21)
     told = history.plan(capacity=other)
     row = told[told["capacity"] == other].iloc[0]
     truth = float(stays_of(work, other, patience=patience).mean_and_ninth[0])
@@ -138,7 +137,7 @@ def test_jobs_that_came_back_to_the_queue_make_a_plan_weak(tmp_path: Path) -> No
     random = np.random.default_rng(7)
     work = markov(6, 8, 0.9, 2 * HOUR, 28)
     work = replace(work, urgent=(random.random(len(work.came)) < 0.7).astype(np.int64))
-    history = recorded(tmp_path, work, 8, 28, by_type=True, requeue="resume")
+    history = recorded(tmp_path, work, stays_of(work, 8, requeue="resume"), 8, 28, by_type=True)
     told = history.plan(target_wait="15m", capacity=10)
     assert (told.loc[told["factor"] > 1, "confidence"] == "weak").all()
     row = told.iloc[-1]
@@ -214,9 +213,9 @@ def test_what_is_needed_is_as_sure_as_the_model_whatever_is_asked_beside(tmp_pat
     random = np.random.default_rng(7)
     work = markov(6, 8, 0.8, 2 * HOUR, 28)
     work = replace(work, urgent=(random.random(len(work.came)) < 0.7).astype(np.int64))
-    history = recorded(tmp_path, work, 8, 28, by_type=True, requeue="resume")
-    for wish in ({}, {"capacity": 16.0}):
-        row = history.plan(target_wait="2h", **wish).iloc[0]  # type: ignore[arg-type]  # one of its options
+    history = recorded(tmp_path, work, stays_of(work, 8, requeue="resume"), 8, 28, by_type=True)
+    for capacity in (None, 16.0):
+        row = history.plan(target_wait="2h", capacity=capacity).iloc[0]
         assert "weak" == row["needed_confidence"]
         assert "came back to the queue" in row["needed_reason"]
 

@@ -1,0 +1,123 @@
+"""The answers of `poolscope plan` and `forecast`: targets of the configuration, sentences before the table."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from analysis import History
+from analysis.errors import RequestRefused
+from analysis.text.answer import answers
+from tests.planned import FIRST, counts_of, markov
+from tests.polling import configure, poolscope
+from tests.recorded import record_of
+from tests.simulated import HOUR, starts_of
+
+DAYS = 36
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Record two pools for five weeks: one of eight nodes that queues, and one that hardly does."""
+    pools = {}
+    for name, load in (("busy", 0.9), ("a pool that is roomy", 0.3)):
+        work = markov(1, 8, load, HOUR, DAYS)
+        pools["p", name] = {"train": counts_of(work, starts_of(work, 8, backfill=False), DAYS, step=600)}
+    return record_of(tmp_path_factory.mktemp("answers"), pools, {("p", "busy"): [(FIRST, 8)]}, 600)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with a configuration."""
+    configure(tmp_path, "http://127.0.0.1:9")
+    return tmp_path
+
+
+def test_a_plan_answers_first_by_the_targets_of_the_configuration(database: Path, folder: Path) -> None:
+    """What each pool needs, has and costs; a pattern's values go before those of all, an option before both."""
+    file = folder / "poolscope.toml"
+    general = '[targets]\nwait = "15m"\nquantile = "p90"\nprice_per_node_hour = 2.0\ncurrency = "CNY"\n'
+    file.write_text(file.read_text() + general + '[targets."bus*"]\nspare_nodes = 2\n')
+    row = History(database).plan(pool="busy", target_wait="15m", quantile="p90").iloc[0]
+    first, *_rest = poolscope(folder, "plan", "--db", str(database), "--pool", "busy").stdout.splitlines()
+    more = row["needed"] + 2 - 8
+    assert first.startswith(
+        f"busy needs {row['needed']:.0f} nodes ({row['needed_low']:.0f} to {row['needed_high']:.0f}) and 2 to spare "
+        f"for 9 in 10 jobs to start within 15 min; it has 8; {more * 2 * 730:,.0f} CNY a month more"
+    )
+    hour = poolscope(folder, "plan", "--db", str(database), "--pool", "busy", "--target-wait", "1h").stdout
+    assert "to start within 60 min" in hour.splitlines()[0]
+    roomy = poolscope(folder, "plan", "--db", str(database), "--pool", "a pool*").stdout.splitlines()[0]
+    assert "needs at most" in roomy
+    assert "jobs at once" in roomy
+    without = poolscope(folder, "plan", "--db", str(database), "--add", "1", "--format", "csv").stdout
+    assert without.startswith("project,pool")
+
+
+def test_pools_of_one_name_in_two_projects_are_told_apart(tmp_path: Path) -> None:
+    """Each lacks nodes of its own: with their projects, and not weighed against each other."""
+    pools, nodes = {}, {}
+    for project in ("p", "q"):
+        work = markov(3, 8, 0.97, HOUR, 21)
+        pools[project, "a"] = {"train": counts_of(work, starts_of(work, 8, backfill=False), 21, step=600)}
+        nodes[project, "a"] = [(FIRST, 8)]
+    lines = list(answers(History(record_of(tmp_path, pools, nodes, 600)).plan(target_wait="20m")))
+    assert ["p/a needs", "q/a needs"] == [line[:9] for line in lines]
+
+
+def test_pools_of_one_flavor_are_weighed_against_each_other(tmp_path: Path) -> None:
+    """One lacks nodes and one has too many for its target: what could be moved, and what is left to buy."""
+    pools, nodes = {}, {}
+    for name, load, servers in (("short", 0.97, 8), ("ample", 0.6, 24)):
+        work = markov(3, servers, load, HOUR, 28)
+        pools["p", name] = {"train": counts_of(work, starts_of(work, servers, backfill=False), 28, step=600)}
+        nodes["p", name] = [(FIRST, servers)]
+    told = History(record_of(tmp_path, pools, nodes, 600)).plan(target_wait="20m")
+    last = list(answers(told))[-1]
+    short, ample = (told[told["pool"] == name].iloc[0] for name in ("short", "ample"))
+    lacks, gives = float(short["needed"]) - 8, 24 - float(ample["needed_high"])
+    assert lacks > 0
+    assert gives > 0
+    assert f"lacking: short {lacks:.0f}; to spare: ample {gives:.0f}" in last
+    assert ("nothing to buy" in last) == (lacks <= gives)
+
+
+def test_a_forecast_says_first_until_when_capacity_suffices(database: Path, folder: Path) -> None:
+    """A pool that passes its target is short at once, to be ordered for the lead time before; another suffices."""
+    file = folder / "poolscope.toml"
+    file.write_text(file.read_text() + '[targets]\nwait = "30m"\nlead_time = "30d"\n')
+    told = History(database).forecast(targets={"*": {"wait": "30m", "lead_time": "30d"}})
+    short = told[told["pool"] == "busy"].iloc[-1]
+    assert short["order_by"] == short["may_pass_from"] - timedelta(days=30)
+    lines = poolscope(folder, "forecast", "--db", str(database)).stdout.splitlines()
+    said = next(line for line in lines if line.startswith("busy:"))
+    assert f"from {short['may_pass_from']:%Y-%m-%d} on today's capacity" in said
+    assert said.endswith(f"an order now comes too late: it was due by {short['order_by']:%Y-%m-%d}")
+    roomy = next(line for line in lines if line.startswith("a pool"))
+    assert "suffices for at least" in roomy
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ('wait = "soon"', "targets.wait"),
+        ('quantile = "p50"', "mean or p90"),
+        ("price_per_node_hour = -1", "a price above 0"),
+        ("spare_nodes = 1.5", "a whole number"),
+        ('waits = "15m"', "the nearest known one is 'wait'"),
+    ],
+)
+def test_targets_that_make_no_sense_are_refused(database: Path, folder: Path, values: str, said: str) -> None:
+    """Not passed over: a plan without its target would be another answer."""
+    file = folder / "poolscope.toml"
+    file.write_text(f"{file.read_text()}[targets]\n{values}\n")
+    done = poolscope(folder, "plan", "--db", str(database), "--pool", "busy")
+    assert (2, "") == (done.returncode, done.stdout)
+    assert said in done.stderr
+
+
+def test_targets_of_python_are_checked_too(database: Path) -> None:
+    """What is no target is named, with the pattern that it is of."""
+    for targets, said in (({"*": {"wait": "soon"}}, "'soon'"), ({"b*": {"cost": 1}}, "there is no 'cost'")):
+        with pytest.raises(RequestRefused, match=said):
+            History(database).plan(targets=targets)
