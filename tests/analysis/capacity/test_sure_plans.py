@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from analysis import History
+from analysis.capacity.patience import give_ups
 from tests.planned import FIRST, POOL, history_of, markov
 from tests.recorded import MONDAY, observed, record_of, series_of
 from tests.schedulers import OUTCOMES, Stays, stays_of
@@ -107,6 +108,20 @@ def test_jobs_that_are_terminated_while_they_run_did_not_give_up(tmp_path: Path)
     assert inside(row, float(wait_of(work, 7, backfill=False)[0]))
 
 
+def test_chance_makes_nobody_give_up() -> None:
+    """Of forty pools whose jobs are terminated while they run alone, hardly one is said to have jobs that give up."""
+    slots = np.arange(0, 28 * int(DAY) + 1, STEP)
+    day = 1 + np.sin(slots[1:] / DAY * 2 * np.pi)
+    said = 0
+    for seed in range(40):
+        random = np.random.default_rng(seed)
+        ran, waited = 8 * STEP * np.minimum(day + 0.3, 1.0), STEP * random.poisson(3 * day)
+        hazard, gave_up = give_ups(random.poisson(ran * 1e-5), waited.astype(float), ran, slots)
+        assert (hazard == 0) == (gave_up.sum() == 0)
+        said += int(gave_up.any())
+    assert said <= 1
+
+
 def test_jobs_that_were_not_seen_to_run_are_no_capacity(tmp_path: Path) -> None:
     """Bursts that end between two polls, nodes not known: so few at once may wait for hours, and nothing is sure."""
     came = np.sort(np.concatenate([np.full(200, day * DAY + 10 * HOUR + 10) for day in range(14)]))
@@ -132,8 +147,8 @@ def test_jobs_as_large_as_the_pool_are_told_from_jobs_that_are_held(tmp_path: Pa
     assert "while little ran" not in row["reason"]
 
 
-def test_jobs_that_came_back_to_the_queue_make_a_plan_weak(tmp_path: Path) -> None:
-    """Urgent ones take the nodes of others: the interval is wider, and the reason says why."""
+def test_jobs_that_came_back_to_the_queue_make_a_plan_weak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Urgent ones take the nodes of others: the interval is wider for it, and the reason says why."""
     random = np.random.default_rng(7)
     work = markov(6, 8, 0.9, 2 * HOUR, 28)
     work = replace(work, urgent=(random.random(len(work.came)) < 0.7).astype(np.int64))
@@ -144,6 +159,10 @@ def test_jobs_that_came_back_to_the_queue_make_a_plan_weak(tmp_path: Path) -> No
     assert "came back to the queue" in row["reason"]
     assert row["verdict"] in ("may be over", "cannot be judged")
     assert inside(row, float(stays_of(work, 10, requeue="resume").mean_and_ninth[0]))
+    monkeypatch.setattr("analysis.capacity.ensemble.RETURNS", (0.0, 0.0))
+    without = history.plan(capacity=10).iloc[-1]
+    assert row["mean_low_seconds"] < without["mean_low_seconds"]
+    assert row["mean_high_seconds"] > without["mean_high_seconds"]
 
 
 def test_no_use_is_above_all_of_it(tmp_path: Path) -> None:
@@ -206,6 +225,8 @@ def test_nothing_seen_bounds_another_demand(tmp_path: Path) -> None:
     more = short.plan(factor=6, demand=6.2, target_wait="10m").iloc[-1]
     assert (0, "none") == (more["mean_low_seconds"], more["confidence"])
     assert "cannot be judged" == more["verdict"]
+    same = short.plan(factor=1, demand=0.5).iloc[0]
+    assert np.isnan([same["mean_seconds"], same["mean_high_seconds"]]).all()
 
 
 def test_what_is_needed_is_as_sure_as_the_model_whatever_is_asked_beside(tmp_path: Path) -> None:
@@ -218,6 +239,16 @@ def test_what_is_needed_is_as_sure_as_the_model_whatever_is_asked_beside(tmp_pat
         row = history.plan(target_wait="2h", capacity=capacity).iloc[0]
         assert "weak" == row["needed_confidence"]
         assert "came back to the queue" in row["needed_reason"]
+
+
+@pytest.mark.parametrize(("hours", "said"), [(8, "run times long, of"), (6 * 24, "")])
+def test_a_record_is_long_by_how_long_jobs_run(hours: int, said: str, tmp_path: Path) -> None:
+    """Hundreds of jobs of two hours end within eight: only the beginning of the long ones was seen."""
+    until = FIRST.replace(tzinfo=UTC) + timedelta(days=1, hours=hours)
+    since = FIRST.replace(tzinfo=UTC) + timedelta(days=1)
+    work = markov(4, 64, 0.9, 2 * HOUR, 8)
+    row = history_of(tmp_path, work, 64, 8, nodes=[(FIRST, 64)]).plan(add=0, since=since, until=until).iloc[0]
+    assert (said in row["reason"]) if said else row["confidence"] != "none"
 
 
 def test_below_the_floor_no_point_is_carried_to_another_capacity(tmp_path: Path) -> None:
