@@ -152,9 +152,6 @@ class Ensemble:
             # What is not all seen yet is at least what was.
             points, low = (np.fmax(each, self.observed.low) for each in (points, low))
         high = np.maximum(high, points)
-        if factor >= 1.0 and demand == 1.0 and self.went is None:
-            # With more room nobody waits longer than was seen.
-            points, high = np.fmin(points, self.observed.high), np.fmin(high, self.observed.high)
         low = np.minimum(low, points)
         if narrow > NARROW:
             high = np.full(2, np.nan)

@@ -80,6 +80,9 @@ def test_pools_of_one_flavor_are_weighed_against_each_other(tmp_path: Path) -> N
     assert gives > 0
     assert f"lacking: short {lacks:.0f}; to spare: ample {gives:.0f}" in last
     assert ("nothing to buy" in last) == (lacks <= gives)
+    # Who is not sure of its own target gives none.
+    unsure = told.assign(needed_confidence=told["needed_confidence"].mask(told["pool"] == "ample", "weak"))
+    assert "to spare: none" in list(answers(unsure))[-1]
 
 
 def test_a_forecast_says_first_until_when_capacity_suffices(database: Path, folder: Path) -> None:
