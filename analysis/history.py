@@ -291,7 +291,7 @@ class History:
         targets: Targets | None = None,
         **options: Unpack[PoolOptions],
     ) -> pd.DataFrame:
-        """Forecast arrivals and load by hour of the week, and when a pool passes a target with today's capacity.
+        """Forecast arrivals and load, and when a pool passes a target with today's capacity.
 
         Parameters
         ----------
@@ -299,7 +299,7 @@ class History:
             Whole weeks, as 4w; it takes a record of two weeks and twice as many as these. By default the most of 4, 2
             and 1 for which the record suffices, and before these four more than an order takes.
         every
-            ``1w`` or ``1h``: a row's window.
+            ``1w``, ``1d`` or ``1h``: a row's window, on the zone's clock.
         target_wait, quantile, targets
             As in `plan`: what growth the pool takes until it passes the target, and how probable that is by week.
 

@@ -53,7 +53,6 @@ KEEPERS = {
     },
     "jinja2": {"analysis/report/render.py"},
     "babel": {"analysis/text/language.py"},
-    "statsmodels": {"analysis/capacity/forecasters.py"},
 }
 # The folders of the collector, and what each imports of the rest of it. The commands import everything but each other.
 ROOMS = {

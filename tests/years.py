@@ -1,28 +1,90 @@
-"""Simulated years of arrivals: a rhythm of days and weeks, scatter beyond chance, and a level that moves."""
+"""Simulated years of arrivals: rhythms, scatter beyond chance, moving levels, holidays, bursts, changes of clocks."""
+
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import numpy as np
+import pandas as pd
 
-from tests.simulated import Floats
+from tests.simulated import Floats, Ints
 
-HOURS = 168
 WEEKS = 52
-KINDS = ("steady", "rising", "stepped", "wandering")
+DAYS = 7 * WEEKS
+RHYTHMS = ("waves", "office", "flat", "timetable")
+LEVELS = ("steady", "rising", "stepped", "wandering")
+ZONES = ("UTC", "Europe/Berlin", "Asia/Shanghai", "America/New_York")
 
 
-def year(seed: int) -> Floats:
-    """Return the jobs of each hour of a year, a row a week; the kind follows from chance."""
+class Year(NamedTuple):
+    """The jobs of each hour of a year."""
+
+    starts: Ints
+    """When each hour begins, in seconds since 1970."""
+    jobs: Floats
+    zone: ZoneInfo
+    """Whose clock people keep."""
+
+
+def year(seed: int, level: str | None = None, *, holidays: bool | None = None, bursts: bool | None = None) -> Year:
+    """Return a year, of a kind that follows from chance where it is not said."""
     random = np.random.default_rng(seed)
-    hour = np.arange(HOURS * WEEKS)
-    usual = random.choice([2, 5, 10, 30]) * (1 + 0.8 * np.sin((hour % 24 - 9) / 12 * np.pi))
-    usual = usual * np.where(hour // 24 % 7 >= 5, 0.5, 1.2)
-    kind = KINDS[random.integers(len(KINDS))]
+    zone = ZoneInfo(ZONES[random.integers(len(ZONES))])
+    begin = pd.Timestamp("2025-01-06", tz=zone)
+    hours = pd.date_range(begin, begin + pd.DateOffset(days=DAYS), freq="h", inclusive="left")
+    day, of_day = np.asarray((hours.tz_localize(None) - begin.tz_localize(None)).days), np.asarray(hours.hour)
+    usual = random.choice([0.3, 2, 5, 10, 30]) * _rhythm(random, day % 7, of_day)
+    usual = usual * _level(random, level)[day]
+    if random.random() < 0.5 if holidays is None else holidays:
+        usual = usual * _holidays(random)[day]
+    # Days and weeks are busier or quieter than chance makes them.
+    scatter = random.choice([3.0, 8.0, 30.0])
+    usual = usual * random.gamma(scatter, 1 / scatter, DAYS)[day]
+    usual = usual * random.gamma(40, 1 / 40, WEEKS)[day // 7]
+    jobs = random.poisson(usual).astype(float)
+    if random.random() < 0.5 if bursts is None else bursts:
+        # Arrays of jobs, submitted at once while people are at work.
+        a_week, size = random.choice([0.5, 2.0, 6.0]), random.choice([0.1, 0.3]) * usual.sum() / WEEKS
+        times = random.choice(len(jobs), random.poisson(a_week * WEEKS), p=usual / usual.sum())
+        np.add.at(jobs, times, random.geometric(1 / max(size / a_week, 1.0), len(times)))
+    return Year(
+        np.asarray(hours.tz_convert("UTC").tz_localize(None).astype("datetime64[s]").astype("int64")), jobs, zone
+    )
+
+
+def _rhythm(random: np.random.Generator, weekday: Ints, hour: Ints) -> Floats:
+    """Return how much is submitted in each hour, over the mean of a weekday."""
+    kind = RHYTHMS[random.integers(len(RHYTHMS))]
+    weekend = np.where(weekday >= 5, random.choice([0.02, 0.5, 1.0]), 1.0)
+    if kind == "office":
+        office: Floats = np.where((hour >= 9) & (hour < 18), 2.6, 0.02) * weekend
+        return office
+    if kind == "timetable":
+        # A pipeline that starts at a few hours of the week.
+        starts = random.choice(168, 5, replace=False)
+        return 0.1 + 20.0 * np.isin(weekday * 24 + hour, starts).astype(float)
+    if kind == "flat":
+        return np.ones(len(hour))
+    waves: Floats = (1 + 0.8 * np.sin((hour - 9) / 12 * np.pi)) * weekend
+    return waves
+
+
+def _level(random: np.random.Generator, level: str | None) -> Floats:
+    """Return the level of each day."""
+    day = np.arange(DAYS)
+    kind = level or LEVELS[random.integers(len(LEVELS))]
     if kind == "rising":
-        usual = usual * (1 + random.uniform(0.3, 1.5) * hour / len(hour))
-    elif kind == "stepped":
-        usual = usual * np.where(hour > len(hour) * random.uniform(0.2, 0.8), random.uniform(0.6, 1.8), 1)
-    elif kind == "wandering":
-        usual = usual * np.exp(np.cumsum(random.normal(0, 0.08, WEEKS)))[hour // HOURS]
-    # Days are busier or quieter than chance makes them.
-    busy = random.gamma(8, 1 / 8, len(hour) // 24).repeat(24)
-    jobs: Floats = random.poisson(usual * busy).astype(float).reshape(WEEKS, HOURS)
-    return jobs
+        return np.asarray(1 + random.uniform(0.3, 1.5) * day / DAYS, float)
+    if kind == "stepped":
+        return np.where(day > DAYS * random.uniform(0.2, 0.8), random.uniform(0.4, 2.5), 1.0)
+    if kind == "wandering":
+        weeks: Floats = np.exp(np.cumsum(random.normal(0, 0.08, WEEKS)))
+        return weeks[day // 7]
+    return np.ones(DAYS)
+
+
+def _holidays(random: np.random.Generator) -> Floats:
+    """Return how much of the usual work is done on each day: hardly any for a week, once to three times a year."""
+    work = np.ones(DAYS)
+    for start in random.choice(np.arange(30, DAYS - 20), random.integers(1, 4), replace=False):
+        work[start : start + random.integers(5, 11)] = random.choice([0.0, 0.03, 0.15])
+    return work

@@ -60,7 +60,7 @@ forecast = command_of(
     --target-wait also how much more demand the pool takes, and how probable it is that a week brings more than that.
     """,
     click.option("--horizon", metavar="4w", help="How far; by default 4 weeks beyond the lead time, else 4, 2 or 1."),
-    click.option("--every", default="1w", show_default=True, metavar="1h|1w", help="The windows' length."),
+    click.option("--every", default="1w", show_default=True, metavar="1h|1d|1w", help="The windows' length."),
     *TARGET,
     SINCE,
     *POOLS,

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from analysis.arrays import Ints
+from analysis.capacity.analogs import METHODS
 from analysis.capacity.check import CHECK, check
 from analysis.capacity.forecast import FORECAST, forecast
 from analysis.capacity.headroom import hourly
@@ -47,7 +48,7 @@ class Question:
     flavors: Mapping[str, int] = field(default_factory=dict)
     """Of a load: cards a node, by flavor."""
     rows: str = "1w"
-    """Of a forecast: 1h or 1w, the length of the windows that it tells of."""
+    """Of a forecast: 1h, 1d or 1w, the length of the windows that it tells of."""
     ahead: int | None = None
     """Of a forecast: weeks; as many as the record tells where it is None."""
 
@@ -126,8 +127,8 @@ def ask_check(request: Request) -> Question:
 
 def ask_forecast(request: Request, wish: Wish, ahead: int | None) -> Question:
     """Ask what the next weeks bring, of whole pools; as many as the record tells where `ahead` is None."""
-    if request.every not in ("1h", "1w"):
-        raise RequestRefused(f"every cannot be {request.every!r}: a forecast is by 1h or 1w")
+    if request.every not in METHODS:
+        raise RequestRefused(f"every cannot be {request.every!r}: a forecast is by 1h, 1d or 1w")
     hours = _of_pools(replace(request, every="1h", by="pool"))
     return Question("forecast", hours, wish=wish, rows=request.every, ahead=ahead)
 

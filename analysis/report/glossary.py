@@ -75,8 +75,9 @@ def definitions() -> list[tuple[str, str]]:
         (
             _("What comes"),
             _(
-                "Jobs by hour of the week. The method is chosen on earlier weeks and judged on later ones, beside "
-                "last week over again. A week has the chance that it brings more than today's capacity takes."
+                "The median of the weeks before, of which newer ones count more. Intervals are as wide as forecasts "
+                "from earlier days of the record had to be, and are judged on days that did not choose them. A week "
+                "has the chance that it brings more than today's capacity takes."
             ),
         ),
         (

@@ -1,58 +1,141 @@
 """Forecasts: chosen on earlier weeks, judged on later ones, against last week over again and against what came."""
 
+from datetime import date
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from analysis import History
-from analysis.capacity.forecasters import judge, weeks_needed
+from analysis.capacity.backtest import backtest, weeks_needed
+from analysis.capacity.days import Days, days_of
+from analysis.capacity.lulls import lulls_of
 from analysis.errors import RequestRefused
 from analysis.text.answer import foreseen
 from tests.planned import FIRST, counts_of, history_of, markov
-from tests.recorded import record_of
-from tests.simulated import DAY, HOUR, Scenario, Work, work_of
+from tests.recorded import observed, record_of
+from tests.simulated import DAY, HOUR, Floats, Scenario, Work, work_of
 from tests.years import year
 
 
-def test_it_is_better_than_last_week_and_its_intervals_hold() -> None:
-    """Of simulated years of four kinds: error at most 1.02 of the bar's, nine in ten hours inside, on later folds.
+def days_of_year(seed: int, **kind: bool) -> Days:
+    made = year(seed, "steady", **kind)
+    cut = np.column_stack([made.starts, made.starts + HOUR]).astype(int)
+    days = days_of(cut, made.jobs, np.ones(len(cut), bool), made.zone)
+    assert days is not None
+    return days
 
-    All forty are in tests/benchmarks/forecasts.py.
+
+def days_with(hours: Floats) -> Days:
+    return Days(hours, date(2026, 1, 5), ZoneInfo("UTC"))
+
+
+@pytest.mark.parametrize("every", ["1h", "1d", "1w"])
+def test_it_is_better_than_last_week_and_its_intervals_hold(every: str) -> None:
+    """Of simulated years: errors below those of last week again, nine in ten periods inside, on folds that judge.
+
+    Forty years, and what came after each, are in tests/benchmarks/forecasts.py.
     """
-    judged = [judge(weeks, np.ones_like(weeks, bool), 4) for weeks in map(year, range(3))]
-    assert all(each is not None and each.folds >= 9 for each in judged)
-    ratios = [each.error / each.error_naive for each in judged if each is not None]
-    assert max(ratios) <= 1.02
-    assert 0.85 <= np.mean([each.covered for each in judged if each is not None]) <= 0.95
+    forecasts = [each for seed in range(4) for each in backtest(days_of_year(seed), every, 4)]
+    assert 16 == len(forecasts)
+    assert all(each.folds >= 40 for each in forecasts)
+    assert np.mean([each.error / each.error_naive for each in forecasts]) < 0.9
+    assert 0.85 <= np.mean([each.covered for each in forecasts]) <= 0.97
+    for each in forecasts:
+        assert (each.expected.low <= each.expected.point).all()
+        assert (each.expected.point <= each.expected.high).all()
 
 
 def test_what_judges_did_not_choose() -> None:
-    """A pool whose second half is unlike its first: later weeks change what is reported, never what was chosen."""
-    weeks = year(3)[:30]
-    changed = weeks.copy()
-    changed[(2 + len(weeks)) // 2 :] = np.random.default_rng(1).poisson(40, changed[(2 + len(weeks)) // 2 :].shape)
-    seen = np.ones_like(weeks, bool)
-    before, after = judge(weeks, seen, 4), judge(changed, seen, 4)
-    assert before is not None
-    assert after is not None
-    assert before.name == after.name
+    """Whatever came after a day, what the folds before it say is the same: nothing looks ahead."""
+    days = days_of_year(3, holidays=True)
+    before = backtest(days_with(days.hours[:140]), "1d", 1)[0]
+    changed = days.hours[:140].copy()
+    changed[-7:] = np.random.default_rng(1).poisson(40, changed[-7:].shape)
+    after = backtest(days_with(changed), "1d", 1)[0]
+    short = backtest(days_with(days.hours[:133]), "1d", 1)[0]
+    # One more fold: the errors of the others are those of the shorter record.
+    n = before.folds
+    assert n == short.folds + 1
     assert before.error != after.error
+    of_last = [each.error * n - short.error * short.folds for each in (before, after)]
+    assert (np.array(of_last) > 0).all()
 
 
 def test_hours_that_were_not_seen_are_not_judged() -> None:
-    """Wherever a gap is filled with nonsense, the errors are those of what was seen."""
-    weeks = year(5)[:20]
-    seen = np.ones_like(weeks, bool)
-    # The last week teaches no forecast, it only judges.
-    seen[-1, 20:] = False
-    nonsense = weeks.copy()
-    nonsense[-1, 20:] = 1000.0
-    judged, without = judge(nonsense, seen, 2), judge(weeks, seen, 2)
-    assert judged is not None
-    assert without is not None
-    assert (without.error, without.covered) == (judged.error, judged.covered)
-    np.testing.assert_array_equal(without.hourly, judged.hourly)
+    """Hours of the last week that were not seen judge nothing, whatever the others of that week bring."""
+    days = days_of_year(5)
+    hours = days.hours[: 20 * 7].copy()
+    seen = backtest(days_with(hours), "1h", 1)[0]
+    hours[-6:] = np.nan
+    unseen = backtest(days_with(hours), "1h", 1)[0]
+    assert unseen.folds == seen.folds
+    assert np.isfinite([unseen.error, unseen.covered]).all()
+    hours[-7:] = np.nan
+    assert seen.folds - 1 == backtest(days_with(hours), "1h", 1)[0].folds
+
+
+@pytest.mark.parametrize("every", ["1h", "1d", "1w"])
+def test_counts_have_the_spread_of_counts(every: str) -> None:
+    """Sixty jobs in five hours of the week, by chance: nine in ten of what may come lie inside."""
+    random, hours = np.random.default_rng(4), np.zeros((16 * 7, 24))
+    rate = np.zeros((7, 24))
+    rate[[0, 1, 2, 3, 4], [9, 9, 14, 14, 20]] = 60.0
+    hours = random.poisson(np.tile(rate, (16, 1))).astype(float)
+    expected = backtest(days_with(hours), every, 1)[0].expected
+    of = {"1h": rate.ravel(), "1d": rate.sum(axis=1), "1w": rate.sum(keepdims=True).ravel()}[every]
+    came = random.poisson(of, (2000, len(of)))
+    inside = ((expected.low <= came) & (came <= expected.high)).mean(axis=0)
+    assert (inside[of > 0] > 0.75).all()
+    assert inside[of > 0].mean() > 0.85
+    assert (expected.high[of == 0] <= 1).all()
+
+
+@pytest.mark.parametrize("weeks_ago", [1, 6])
+def test_a_holiday_neither_sinks_nor_explodes_the_weeks_after_it(weeks_ago: int) -> None:
+    """Fourteen weeks of about 500 jobs, of which one was empty: about 500 are expected, and not many times that."""
+    hours = np.random.default_rng(2).poisson(3.0, (14 * 7, 24)).astype(float)
+    start = len(hours) - 7 * weeks_ago
+    hours[start : start + 7] = 0
+    days = days_with(hours)
+    assert [(start, start + 7)] == [(lull.start, lull.end) for lull in lulls_of(days, days.sums(), len(days))]
+    for forecast in backtest(days, "1w", 4):
+        (low,), (point,), (high,) = forecast.expected
+        assert 400 < point < 600
+        assert high < 800
+        # Nobody knows when a holiday ends that goes on.
+        assert (0 == low) if weeks_ago == 1 else (low > 300)
+
+
+def test_work_that_comes_and_goes_has_no_lulls() -> None:
+    """Every third week is empty: that is how this pool works, and zero is inside its intervals."""
+    hours = np.random.default_rng(2).poisson(3.0, (15 * 7, 24)).astype(float)
+    for week in range(1, 15, 3):
+        hours[week * 7 : week * 7 + 7] = 0
+    days = days_with(hours)
+    assert [] == lulls_of(days, days.sums(), len(days))
+    (low,), _, (high,) = backtest(days, "1w", 1)[0].expected
+    assert 0 == low
+    assert high > 450
+
+
+def test_what_is_periodic_goes_by_the_clock(tmp_path: Path) -> None:
+    """Berlin, an hour of work from nine on each weekday: after its clocks changed it is expected at nine as well."""
+    zone = ZoneInfo("Europe/Berlin")
+    workdays = [day for day in pd.date_range("2026-03-02", "2026-04-05", tz=zone) if day.day_of_week < 5]
+    came = np.concatenate([day.replace(hour=9).timestamp() + np.linspace(60, 3540, 57) for day in workdays])
+    slots = np.arange(workdays[0].timestamp(), pd.Timestamp("2026-04-06", tz=zone).timestamp() + 1, 1800)
+    series = observed(slots, came, came + 10, came + 100)
+    path = record_of(tmp_path, {("p", "a"): {"train": series}}, interval=1800)
+    hours = History(path).forecast(every="1h", horizon="1w", zone="Europe/Berlin")
+    workday = hours[hours["window_start"].dt.day_of_week < 5].groupby(hours["window_start"].dt.hour)["arrivals"].mean()
+    assert 57 == pytest.approx(workday[9], abs=1)
+    assert workday.drop(9).max() < 1
+    days = History(path).forecast(every="1d", horizon="1w", zone="Europe/Berlin")
+    assert 7 == len(days)
+    assert (days["window_start"].dt.hour == 0).all()
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +146,16 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
 
 
 def test_the_next_weeks(history: History) -> None:
-    """Four weeks by week and by hour: their sums agree, intervals hold what is expected, load follows from arrivals."""
+    """Four weeks by week, day and hour: intervals hold what is expected, load follows from arrivals."""
     weeks, hours = history.forecast(), history.forecast(every="1h")
     assert 4 == len(weeks)
     assert 4 * 168 == len(hours)
     assert weeks["window_start"].iloc[0] == hours["window_start"].iloc[0]
-    sums = hours.groupby("weeks_ahead")["arrivals"].sum()
-    assert sums.tolist() == pytest.approx(weeks["arrivals"].tolist())
+    # These are medians: of quiet hours few jobs are expected, and yet some bring some.
+    for every in ("1h", "1d"):
+        sums = history.forecast(every=every).groupby("weeks_ahead")["arrivals"].sum()
+        assert sums.tolist() == pytest.approx(weeks["arrivals"].tolist(), rel=0.15)
+        assert (sums < weeks["arrivals_high"].to_numpy()).all()
     usual = history.flows(every="1w", by="pool")["arrivals"].iloc[1:-1].mean()
     assert (weeks["arrivals_low"] < usual).all()
     assert (weeks["arrivals_high"] > usual).all()
@@ -129,8 +215,8 @@ def test_a_horizon_is_whole_weeks(horizon: str, history: History) -> None:
     """Anything else is refused."""
     with pytest.raises(RequestRefused, match="horizon cannot be"):
         history.forecast(horizon=horizon)
-    with pytest.raises(RequestRefused, match="a forecast is by 1h or 1w"):
-        history.forecast(every="1d")
+    with pytest.raises(RequestRefused, match="a forecast is by 1h, 1d or 1w"):
+        history.forecast(every="3h")
 
 
 def test_pools_of_which_little_is_known(tmp_path: Path) -> None:
