@@ -1,13 +1,14 @@
 """A report as plain values, for JSON. Its schema is `templates/report.schema.json`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
-from analysis.report.gather import POOL, SERIES, Report, part
+from analysis.report.gather import POOL, SERIES, Report
 
 SCHEMA: Final = 1
 LABELS: Final = ("project", "pool", "pool_name", "type")
@@ -34,15 +35,14 @@ def plain(report: Report) -> dict[str, Any]:
             **{name: _listed(getattr(request, name)) for name in ("project", "pool", "type", "order")},
         },
         "findings": [{name: _value(value) for name, value in asdict(found).items()} for found in report.found],
-        "pools": [_of(report.pools, POOL, key) for key in report.pool_keys],
-        "series": [_of(report.series, SERIES, key) for key in report.series_keys],
+        "pools": [_of(POOL, of) for of in report.of_pools.values()],
+        "series": [_of(SERIES, of) for of in report.of_series.values()],
         "attempts": _rows(report.attempts),
         "failed": [asdict(each) for each in report.failed],
     }
 
 
-def _of(frames: dict[str, pd.DataFrame], key: Sequence[str], of: tuple[Any, ...]) -> dict[str, Any]:
-    parts = {name: found for name, frame in frames.items() if (found := part(frame, key, of)) is not None}
+def _of(key: Sequence[str], parts: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     first = next(iter(parts.values())).iloc[0]
     said: dict[str, Any] = {name: _value(first[name]) for name in LABELS if name in (*key, "pool_name")}
     for name, frame in parts.items():
@@ -52,11 +52,19 @@ def _of(frames: dict[str, pd.DataFrame], key: Sequence[str], of: tuple[Any, ...]
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): _value(value) for name, value in row.items()} for row in frame.to_dict("records")]
+    columns = _columns(frame)
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def _columns(frame: pd.DataFrame) -> dict[str, list[Any]]:
-    return {str(name): [_value(value) for value in frame[name]] for name in frame.columns}
+    return {str(name): _values(frame[name]) for name in frame.columns}
+
+
+def _values(column: pd.Series) -> list[Any]:
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
+        # Most cells are numbers: what is unknown is not even itself.
+        return [value if value == value else None for value in column.tolist()]  # noqa: PLR0124
+    return [_value(value) for value in column]
 
 
 def _value(value: Any) -> Any:  # noqa: ANN401 - a cell is of any type

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pandas as pd
 
@@ -25,6 +25,8 @@ from collector.record import RecordUnreadable, interrupted
 
 SERIES: Final = ("project", "pool", "type")
 POOL: Final = ("project", "pool")
+Key: TypeAlias = tuple[Any, ...]
+"""Of a series or a pool: its labels."""
 # Of a picture's windows: no more of them than its width shows.
 FINE: Final = {"1h": 7, "3h": 21, "6h": 60}
 WEEKS: Final = 21
@@ -68,19 +70,28 @@ class Report:
         return "whole" not in self.series and any(failure.section == "whole" for failure in self.failed)
 
     @cached_property
-    def series_keys(self) -> list[tuple[Any, ...]]:
-        """Every series that is told of, in order: project, pool, type."""
-        return _keys(self.series, SERIES)
+    def of_series(self) -> dict[Key, dict[str, pd.DataFrame]]:
+        """The rows of every series that is told of, in order of project, pool and type, by what they tell."""
+        return _parts(self.series, SERIES)
 
     @cached_property
-    def pool_keys(self) -> list[tuple[Any, ...]]:
-        """Every pool that is told of, in order: project, pool."""
-        return _keys(self.pools, POOL)
+    def of_pools(self) -> dict[Key, dict[str, pd.DataFrame]]:
+        """The rows of every pool that is told of, in order of project and pool, by what they tell."""
+        return _parts(self.pools, POOL)
+
+    @property
+    def series_keys(self) -> list[Key]:
+        """Every series that is told of, in order: project, pool, type."""
+        return list(self.of_series)
 
 
-def _keys(whose: Mapping[str, pd.DataFrame], key: Sequence[str]) -> list[tuple[Any, ...]]:
-    rows = (frame[list(key)].drop_duplicates() for frame in whose.values())
-    return sorted({each for frame in rows for each in frame.itertuples(index=False, name=None)}, key=str)
+def _parts(frames: Mapping[str, pd.DataFrame], labels: Sequence[str]) -> dict[Key, dict[str, pd.DataFrame]]:
+    """Part all frames by their labels, once: to pick the rows of one series takes as long as to part all of them."""
+    parts: dict[Key, dict[str, pd.DataFrame]] = {}
+    for name, frame in frames.items():
+        for key, rows in frame.groupby(list(labels), sort=False):
+            parts.setdefault(key, {})[name] = rows
+    return dict(sorted(parts.items(), key=lambda part: str(part[0])))
 
 
 def gather(
@@ -206,13 +217,3 @@ def _attempted(section: str, make: Callable[[], Any], failed: list[Failure]) -> 
             raise
         failed.append(Failure(section, f"{type(error).__name__}: {error}"))
         return None
-
-
-def part(frame: pd.DataFrame | None, key: Sequence[str], of: tuple[Any, ...]) -> pd.DataFrame | None:
-    """Return the rows of one series, or pool; None where there are none."""
-    if frame is None:
-        return None
-    chosen = frame
-    for name, value in zip(key, of, strict=True):
-        chosen = chosen[chosen[name] == value]
-    return None if chosen.empty else chosen

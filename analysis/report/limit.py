@@ -9,7 +9,7 @@ import pandas as pd
 from analysis.notes import mark
 from analysis.queue.floor import LEAST
 from analysis.queue.verdict import LITTLE, OVER, UNJUDGED
-from analysis.report.gather import POOL, SERIES, Report, part
+from analysis.report.gather import POOL, SERIES, Report
 from analysis.text.language import _, translated
 from analysis.text.units import isolated, named
 
@@ -54,7 +54,7 @@ def unjudged_series(report: Report) -> list[Unjudged]:
 
 
 def _series(report: Report, row: pd.Series) -> Unjudged:
-    flows = part(report.series.get("flows"), SERIES, tuple(row[list(SERIES)]))
+    flows = report.of_series[tuple(row[list(SERIES)])].get("flows")
     waiting = float("nan") if flows is None else flows["queue_end"].iloc[-1]
     judged_from = None if pd.isna(row["judged_from"]) else row["judged_from"]
     name = f"{named(row)} · {isolated(row['type'])}"

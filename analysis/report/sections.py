@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis.figures.draw import Picture
 from analysis.report.findings import Finding, sentence
-from analysis.report.gather import POOL, SERIES, Failure, Report, part
+from analysis.report.gather import POOL, SERIES, Failure, Report
 from analysis.report.summary import TOLD
 from analysis.report.tables import Table, changes, facts, limit_of, measure_name, measures
 from analysis.text.language import _, plural, translated
@@ -58,10 +58,8 @@ def _because(found: Finding, text: str) -> str:
 
 def sections(report: Report, *, pictured: bool) -> Iterator[Section]:
     """Return a section a series, the pools in order; one that fails says so in its place."""
-    keys = report.series_keys
-    chosen = set(_pictured(report, keys)) if pictured else set()
-    for number_, key in enumerate(keys):
-        of = {name: found for name, frame in report.series.items() if (found := part(frame, SERIES, key)) is not None}
+    chosen = set(_pictured(report, report.series_keys)) if pictured else set()
+    for number_, (key, of) in enumerate(report.of_series.items()):
         name = f"series-{number_ + 1}"
         try:
             section = _section(report, name, key, of, pictured=key in chosen)

@@ -6,7 +6,7 @@ from typing import Final
 
 import pandas as pd
 
-from analysis.report.gather import POOL, Report, part
+from analysis.report.gather import POOL, Report
 from analysis.text.cells import MONTH, SAYS, figure, interval_of
 from analysis.text.language import _, translated
 from analysis.text.units import duration, isolated, named, number, percent, share_with_bounds, with_bounds
@@ -39,10 +39,8 @@ def limit_of(report: Report) -> float | None:
 
 def overview(report: Report) -> Table:
     """Lay out all pools in one table."""
-    rows = []
-    for key in report.pool_keys if "whole" in report.pools else ():
-        of = {name: part(frame, POOL, key) for name, frame in report.pools.items()}
-        rows.append([*_pool_cells(report, {name: frame.iloc[-1] for name, frame in of.items() if frame is not None})])
+    pools = report.of_pools.values() if "whole" in report.pools else ()
+    rows = [[*_pool_cells(report, {name: frame.iloc[-1] for name, frame in of.items()})] for of in pools]
     headings = [_("pool"), _("jobs"), _("mean wait")]
     headings += [_("over {limit}").format(limit=duration(limit_of(report)))] if limit_of(report) else []
     headings += [_("failed"), _("waiting now"), _("drains in"), _("seen"), _("finished jobs")]
@@ -203,7 +201,6 @@ def changes(of: Mapping[str, pd.DataFrame]) -> Table:
 def collection(report: Report) -> Table:
     """Say how collecting went: what came of the attempts, the longest gap, and since when nothing was seen."""
     rows = []
-    coverage = report.pools.get("coverage")
     for key, attempts in report.attempts.groupby(list(POOL), sort=False):
         row = attempts.iloc[0]
         outcomes = ", ".join(
@@ -211,7 +208,7 @@ def collection(report: Report) -> Table:
         )
         good = attempts[attempts["outcome"] == "ok"]
         last = good["last_slot"].max() if len(good) else None
-        seen = part(coverage, POOL, key)
+        seen = report.of_pools.get(key, {}).get("coverage")
         rows.append(
             [
                 Cell(named(row)),
