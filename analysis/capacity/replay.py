@@ -54,13 +54,15 @@ def replay(
         busy += 1
         free -= widths[kind[job]]
     arrival = running
+    # Views of the queues; where nobody ever gives up there is nothing to look at.
+    impatient = head if np.isfinite(patience).any() else head[:0]
     while arrival < n or head.max() >= 0:
         now = came[arrival] if arrival < n else FOREVER
         if busy > 0:
             now = min(now, ends[0])
         if change < len(changes):
             now = min(now, changes[change])
-        now = min(now, _gives_up(head, left))
+        now = min(now, _gives_up(impatient, left))
         if now == FOREVER:
             break
         while change < len(changes) and changes[change] <= now:
@@ -79,7 +81,7 @@ def replay(
             last[of] = arrival
             arrival += 1
         while True:
-            _drop(head, follower, left, now)
+            _drop(impatient, follower, left, now)
             chosen = _first(head, widths, free, passing)
             if chosen < 0 or widths[chosen] > free:
                 break

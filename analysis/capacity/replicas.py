@@ -125,8 +125,10 @@ class Replica:
             waited = left - jobs.came
             seen = np.clip(np.minimum(left, self.until) - jobs.came, 0.0, None).sum()
             mine = waited[jobs.running + jobs.waiting :]
-            rank = max(int(np.ceil(0.9 * len(mine))) - 1, 0)
-            ninth = np.partition(mine, rank)[rank] if len(mine) else 0.0
+            # Among those who waited at all: to part many alike takes ten times as long.
+            some = mine[mine > 0]
+            rank = max(int(np.ceil(0.9 * len(mine))) - 1, 0) - (len(mine) - len(some))
+            ninth = np.partition(some, rank)[rank] if rank >= 0 and len(some) else 0.0
             self.found[key] = np.array([mine.mean() if len(mine) else 0.0, ninth, seen])
         return self.found[key]
 
