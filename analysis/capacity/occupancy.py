@@ -98,20 +98,19 @@ class Counted:
 def counted(group: Sequence[Flows], queue: str) -> Counted:
     """Sum up what was counted of the series of a pool; `queue` is one of `QUEUES`."""
     statuses = [status for status in BUSY if status not in QUEUES[queue]]
-    waiting, *busy = (level_of(group, status) for status in (None, *statuses))
+    waiting, busy = level_of(group), level_of(group, *statuses).jobs
     slots = waiting.slots
     # A queue never grows by more than what came.
     arrivals = np.maximum(_events(group, [flows.arrivals for flows in group], slots), np.diff(waiting.jobs))
-    jobs = np.sum([each.jobs for each in busy], axis=0)
     seen = sum(int(each.arrivals.sum()) for each in group)
     unseen = sum(float(each.arrivals.sum()) * each.unseen for each in group) / seen if seen else 1.0
-    hazard, gave_up = _give_ups(group, slots, waiting.jobs, jobs)
+    hazard, gave_up = _give_ups(group, slots, waiting.jobs, busy)
     gave_up = np.minimum(gave_up, np.maximum(arrivals - np.diff(waiting.jobs), 0))
     by_type = tuple(
         float(np.trapezoid(each.queue, each.series.slots)) / n for each in group if (n := each.arrivals.sum()) >= FEWEST
     )
     returned = _events(group, [flows.returned for flows in group], slots)
-    whole = Counted(slots, waiting.jobs, jobs, arrivals, gave_up, returned, unseen, hazard, by_type)
+    whole = Counted(slots, waiting.jobs, busy, arrivals, gave_up, returned, unseen, hazard, by_type)
     # Of a type that had jobs when it was first listed nothing is known before.
     active = (*QUEUES[queue], *statuses)
     late = [int(each.series.slots[0]) for each in group if any(each.series.counts[status][0] > 0 for status in active)]

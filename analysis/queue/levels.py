@@ -41,19 +41,25 @@ class Level:
         return most
 
 
-def level_of(group: Sequence[Flows], status: str | None = None) -> Level:
-    """Return how many jobs of a group were in a status, or waited, at the slots at which all of it was seen.
+def level_of(group: Sequence[Flows], *statuses: str) -> Level:
+    """Return how many jobs of a group were in any of some statuses, at the slots at which all of it was seen.
+
+    Without a status: how many waited.
 
     A series is looked at from its first slot to its last: before it was none, and afterwards it is gone.
     """
+    jobs: list[Ints] = [
+        np.sum([each.series.counts[status] for status in statuses], axis=0, dtype=np.int64) if statuses else each.queue
+        for each in group
+    ]
     if len(group) == 1:
-        only = group[0]
-        return Level(only.series.slots, only.queue if status is None else only.series.counts[status])
-    slots = np.unique(np.concatenate([each.series.slots for each in group]))
+        return Level(group[0].series.slots, jobs[0])
+    # They rise in each series: that sorts them fast.
+    slots = np.sort(np.concatenate([each.series.slots for each in group]), kind="stable")
+    slots = slots[np.diff(slots, prepend=slots[:1] - 1) > 0]
     total, known = np.zeros(len(slots), np.int64), np.ones(len(slots), np.bool_)
-    for each in group:
+    for each, counts in zip(group, jobs, strict=True):
         own = each.series.slots
-        counts = each.queue if status is None else each.series.counts[status]
         place = np.searchsorted(slots, own)
         total[place] += counts
         missed = (slots >= own[0]) & (slots <= own[-1])
