@@ -1,6 +1,6 @@
 """What the axes of figures have in common: colours, times of a zone, durations as people say them, coverage below."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 from textwrap import fill
 from typing import Any, Final, TypeAlias
@@ -106,16 +106,19 @@ def strip(axes: Axes, frame: pd.DataFrame) -> None:
     """Draw below a time axis how much of each window was seen: the darker the more, hatched nothing."""
     # In tenths, of which the first is there as soon as anything was seen.
     bounds, seen = edges(frame), np.ceil(frame["coverage"].fillna(0).to_numpy(float) * 10) / 10
-    # Windows of which as much was seen are one.
-    starts = np.flatnonzero(np.concatenate([[True], np.diff(seen) != 0]))
-    ends = np.append(starts[1:], len(seen))
     # No wider than the axis, whatever part of the time that shows.
     within = Rectangle((0, -1), 1, 1, transform=axes.transAxes)
-    for start, end in zip(starts, ends, strict=True):
-        place = (bounds[start], -1.6 * STRIP), bounds[end] - bounds[start], STRIP
-        patch = Rectangle(*place, transform=axes.get_xaxis_transform(), gid="coverage", **seen_as(seen[start]))
+    for start, end, share in stretches(bounds, seen):
+        place = (start, -1.6 * STRIP), end - start, STRIP
+        patch = Rectangle(*place, transform=axes.get_xaxis_transform(), gid="coverage", **seen_as(share))
         axes.add_artist(patch)
         patch.set_clip_path(within)
+
+
+def stretches(bounds: Floats, seen: Floats) -> Iterator[tuple[float, float, float]]:
+    """Return where each stretch of windows begins and ends of which as much was seen, and how much that is."""
+    first = np.flatnonzero(np.concatenate([[True], np.diff(seen) != 0]))
+    return zip(bounds[first], bounds[np.append(first[1:], len(seen))], seen[first], strict=True)
 
 
 def seen_as(share: float) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from analysis.figures.axes import (
     seen_as,
     shares,
     spans,
+    stretches,
     tick,
     times,
 )
@@ -247,15 +248,8 @@ def coverage(frame: pd.DataFrame, axes: Axes) -> Axes:
         return nothing(axes)
     parts = [part for _key, part in frame.groupby(["project", "pool"], sort=False)]
     for place, part in enumerate(parts):
-        bounds, seen = edges(part), part["coverage"].to_numpy(float)
-        for start, end, share in zip(bounds[:-1], bounds[1:], seen, strict=True):
-            axes.barh(
-                place,
-                end - start,
-                0.7,
-                left=start,
-                **seen_as(share),
-            )
+        for start, end, share in stretches(edges(part), part["coverage"].to_numpy(float)):
+            axes.barh(place, end - start, 0.7, left=start, **seen_as(share))
     axes.set_yticks(range(len(parts)), [shortened(named(part.iloc[0]), LONGEST) for part in parts])
     axes.invert_yaxis()
     axes.grid(visible=False)

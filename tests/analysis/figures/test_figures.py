@@ -248,11 +248,12 @@ def test_pools_share_their_axes() -> None:
 
 
 def test_coverage_has_a_row_a_pool(axes: Axes) -> None:
-    """What was not seen is hatched, what was is the darker the more of it was."""
+    """What was not seen is hatched, what was is the darker the more of it was; days seen alike are one bar."""
     frame = pd.concat([days(1.0, None), days(1.0, 1.0).assign(pool="b")])
     figures.coverage(frame, axes)
     bars = [patch for bars in axes.containers for patch in bars]
-    assert [False, True, False, False] == [bool(bar.get_hatch()) for bar in bars]
+    assert [False, True, False] == [bool(bar.get_hatch()) for bar in bars]
+    assert [1, 1, 2] == pytest.approx([bar.get_width() for bar in bars], abs=1 / 12)
     assert ["a", "b"] == [label.get_text() for label in axes.get_yticklabels()]
 
 
