@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from scipy.stats import false_discovery_control
 
 from analysis.queue.verdict import OVER
 from analysis.stats.batches import FEWEST
+from analysis.stats.discoveries import discoveries
 from analysis.text.cells import figure
 from analysis.text.language import _
 from analysis.text.units import duration, isolated, percent
@@ -131,7 +131,7 @@ def _beyond_chance(chances: pd.Series) -> np.ndarray[Any, np.dtype[np.bool_]]:
     known = chances.notna().to_numpy()
     beyond = np.zeros(len(chances), np.bool_)
     if known.any():
-        beyond[known] = false_discovery_control(chances[known].to_numpy(float)) <= CHANCE
+        beyond[known] = discoveries(chances[known].to_numpy(float), CHANCE)
     return beyond
 
 

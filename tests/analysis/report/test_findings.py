@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import false_discovery_control
 
 from analysis.report.findings import findings, sentence
+from analysis.stats.discoveries import discoveries
 from analysis.text.language import speaking
 
 AT = pd.Timestamp("2026-02-01", tz="Asia/Shanghai")
@@ -45,6 +47,14 @@ def test_one_of_many_comparisons_may_be_chance(others: list[float], sure: bool) 
     (first, *_) = [each for each in found([compared("a", 0.04, "up"), *rest]) if each.pool == "a"]
     assert sure == first.sure
     assert [] == [each for each in found([compared("a", 0.04, "up"), *rest]) if each.pool != "a"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_discoveries_are_those_of_scipy(seed: int) -> None:
+    """Of few or many comparisons, some of them alike, the same ones are chosen."""
+    random = np.random.default_rng(seed)
+    chances = np.round(random.beta(0.5, 2, random.integers(1, 60)), random.integers(2, 6))
+    np.testing.assert_array_equal(false_discovery_control(chances) <= 0.05, discoveries(chances, 0.05))
 
 
 def test_arrivals_and_falls_are_no_trouble() -> None:
