@@ -40,11 +40,11 @@ def replay(
     passing
         Whether a job that fits starts before an older one that does not.
     """
-    n, kinds = len(came), len(widths)
+    n, lines = len(came), len(widths) if passing else 1
     left, starts = came + patience, np.zeros(n, np.bool_)
-    # A queue for each kind, as linked lists: whoever passes, within a kind it is first in first out.
+    # Where jobs pass a queue for each kind, as linked lists: within a kind it is first in first out.
     follower = np.full(n, -1)
-    head, last = np.full(kinds, -1), np.full(kinds, -1)
+    head, last = np.full(lines, -1), np.full(lines, -1)
     # Who runs, as a heap by when they end.
     ends, taken, busy = np.empty(n), np.empty(n, np.int64), 0
     free, change = capacity[0], 1
@@ -73,7 +73,7 @@ def replay(
             busy -= 1
             _pop(ends, taken, busy)
         while arrival < n and came[arrival] <= now:
-            of = kind[arrival]
+            of = kind[arrival] if passing else 0
             if head[of] < 0:
                 head[of] = arrival
             else:
@@ -82,14 +82,15 @@ def replay(
             arrival += 1
         while True:
             _drop(impatient, follower, left, now)
-            chosen = _first(head, widths, free, passing)
-            if chosen < 0 or widths[chosen] > free:
+            chosen = _first(head, widths, free) if passing else 0
+            job = head[chosen] if chosen >= 0 else -1
+            if job < 0 or widths[kind[job]] > free:
                 break
-            job = head[chosen]
+            width = widths[kind[job]]
             head[chosen] = follower[job]
-            free -= widths[chosen]
+            free -= width
             left[job], starts[job] = now, True
-            _push(ends, taken, busy, now + ran[job], widths[chosen])
+            _push(ends, taken, busy, now + ran[job], width)
             busy += 1
     return left, starts
 
@@ -143,10 +144,10 @@ def _drop(head: Ints, follower: Ints, left: Floats, now: float) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def _first(head: Ints, widths: Ints, free: int, passing: bool) -> int:
-    """Return the kind of the oldest who waits, of those that fit where these may pass; -1 where there is none."""
+def _first(head: Ints, widths: Ints, free: int) -> int:
+    """Return the kind of the oldest who waits and fits; -1 where there is none."""
     chosen = -1
     for of in range(len(widths)):
-        if head[of] >= 0 and (not passing or widths[of] <= free) and (chosen < 0 or head[of] < head[chosen]):
+        if head[of] >= 0 and widths[of] <= free and (chosen < 0 or head[of] < head[chosen]):
             chosen = of
     return chosen
