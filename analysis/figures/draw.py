@@ -1,7 +1,8 @@
 """Pictures drawn by several processes: matplotlib keeps one core busy for most of a report's time."""
 
+import gc
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -41,8 +42,19 @@ def draw(wanted: Sequence[Picture], form: str, limit: float | None = None) -> It
         yield from map(one, wanted, range(len(wanted)))
         return
     # Forking would copy the threads of what reads and estimates, in whatever state they are.
-    with ProcessPoolExecutor(processes, get_context("spawn")) as workers:
-        yield from workers.map(one, wanted, range(len(wanted)), chunksize=4)
+    with ProcessPoolExecutor(processes, get_context("spawn"), gc.disable) as workers:
+        yield from workers.map(partial(_alone, one), wanted, range(len(wanted)), chunksize=4)
+
+
+def _alone(
+    draw_one: Callable[[Picture, int], str | bytes | Exception], picture: Picture, place: int
+) -> str | bytes | Exception:
+    """Draw in a process that does nothing else: garbage is looked for once a picture, not while it is made."""
+    drawn = draw_one(picture, place)
+    gc.collect()
+    # What is left stays, and need not be looked through again.
+    gc.freeze()
+    return drawn
 
 
 def _one(picture: Picture, place: int, form: str, limit: float | None, language: str) -> str | bytes | Exception:
