@@ -129,7 +129,7 @@ def test_capacity_of_configured_flavors_is_told_in_cards(database: Path, folder:
         (("plan", "--type", "train"), "No such option"),
         (("plan", "--check", "--add", "1"), "add cannot be said beside it"),
         (("forecast", "--horizon", "soon"), "horizon cannot be 'soon'"),
-        (("forecast", "--every", "1d"), "a forecast is by 1h or 1w"),
+        (("forecast", "--every", "3h"), "a forecast is by 1h, 1d or 1w"),
         (("load", "--by", "type"), "take pool or all"),
         (("plan", "--pool", "nobody"), "no series is selected"),
     ],
