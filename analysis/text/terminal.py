@@ -101,7 +101,8 @@ def _said(frame: pd.DataFrame) -> tuple[list[str], list[Cells], list[str]]:
         line |= CELLS[estimate](row)
         # Why a figure is not sure comes first.
         notes = (row["reason"] if "confidence" in row.index else "", row["note"])
-        note = "; ".join(dict.fromkeys(text for text in notes if isinstance(text, str) and text))
+        texts = [text for text in notes if isinstance(text, str) and text]
+        note = "; ".join(dict.fromkeys(piece for text in texts for piece in text.split("; ")))
         lines.append(line | {"seen": percent(row["coverage"]), "note": note})
     return heading, lines, labels
 

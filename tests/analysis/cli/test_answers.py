@@ -102,6 +102,14 @@ def test_a_forecast_says_first_until_when_capacity_suffices(database: Path, fold
     assert "suffices for at least" in roomy
 
 
+def test_a_reason_that_is_a_note_too_is_said_once(database: Path, folder: Path) -> None:
+    """Where a record is too short for a forecast, its note says so once beside what else there is to say."""
+    done = poolscope(folder, "forecast", "--db", str(database), "--since", "7d", "--target-wait", "30m")
+    notes = [line for line in done.stdout.splitlines() if line.startswith(("1: ", "2: "))]
+    assert notes
+    assert all(1 == line.count("a forecast so far ahead takes 4") for line in notes)
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [
