@@ -12,7 +12,7 @@ from analysis.report.gather import POOL, Failure, Report
 from analysis.report.sections import MULTIPLES, Section
 from analysis.report.tables import Cell, Table, limit_of
 from analysis.text.answer import answers, foreseen
-from analysis.text.capacity import at_once, between, idle, in_use, nodes_used, wait
+from analysis.text.capacity import at_once, between, idle, in_use, nodes_used, rounded, wait
 from analysis.text.language import _, plural, translated
 from analysis.text.units import duration, named, number, percent, said
 
@@ -140,7 +140,7 @@ def _forecast(_report: Report, frame: pd.DataFrame) -> Table:
     rows, limited = [], bool(frame["target_seconds"].notna().any())
     for name, part in _rows(frame):
         first, last = part.iloc[0], part.iloc[-1]
-        errors = "-" if pd.isna(last["error"]) else f"{last['error']:.2f} / {last['error_naive']:.2f}"
+        errors = "-" if pd.isna(last["error"]) else f"{rounded(last['error'])} / {rounded(last['error_naive'])}"
         texts = [between(first, "arrivals"), between(last, "arrivals"), f"{last['weeks_ahead']:.0f}", errors]
         texts[2] = "-" if pd.isna(last["weeks_ahead"]) else texts[2]
         if limited:

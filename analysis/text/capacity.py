@@ -12,10 +12,18 @@ def between(row: pd.Series, name: str) -> str:
     point, low, high = (row[f"{name}{bound}"] for bound in ("", "_low", "_high"))
     if pd.isna(point):
         return "-"
-    digits = 0 if point >= 100 else 1
-    said, least, most = (f"{value:,.{digits}f}" for value in (point, low, high))
+    said, least, most = map(rounded, (point, low, high))
     # An interval without width says nothing.
     return said if pd.isna(low) or least == most else f"{said} ({least}-{most})"
+
+
+def rounded(value: float) -> str:
+    """Say a number to a tenth, or where it is large without.
+
+    >>> [rounded(value) for value in (1.96, 1033.2, float("nan"))]
+    ['2.0', '1,033', '-']
+    """
+    return "-" if pd.isna(value) else f"{value:,.{0 if value >= 100 else 1}f}"
 
 
 def load(row: pd.Series) -> dict[str, str]:
@@ -106,8 +114,8 @@ def forecast(row: pd.Series) -> dict[str, str]:
     cells = {
         "jobs": between(row, "arrivals"),
         "at once": between(row, "load"),
-        "error": "-" if pd.isna(row["error"]) else f"{row['error']:.1f}",
-        "last week's": "-" if pd.isna(row["error_naive"]) else f"{row['error_naive']:.1f}",
+        "error": rounded(row["error"]),
+        "last week's": rounded(row["error_naive"]),
         "held": percent(row["covered"]),
         "by": said(row["method"]),
         "sure": said(row["confidence"]),
