@@ -98,7 +98,8 @@ def judged(case: Case, *, peers: bool) -> list[dict[str, object]]:
             said = backtest(before, every, ahead)
             weeks = weeks_of(before.hours, every)
             level = max(float(weeks_of(case.days.hours, every).mean()), 1e-9)
-            others = statsforecast(weeks, every, ahead) if peers else []
+            # AutoETS takes no fewer weeks.
+            others = statsforecast(weeks, every, ahead) if peers and ahead == 4 else []
             for lead in (lead for lead in LEADS if said and lead <= ahead and origin + 7 * lead <= len(case.days)):
                 came = weeks_of(case.days.hours[: origin + 7 * lead], every)[-1]
                 label = {"set": case.of, "series": case.name, "every": plural, "lead": lead}
