@@ -3,14 +3,14 @@
 Two ways say which periods are alike; for weeks there is one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from analysis.arrays import Floats, Ints
 from analysis.capacity.days import HALF, HOURS, WEEK_DAYS, Days
-from analysis.capacity.lulls import in_lulls, lulls_of
+from analysis.capacity.lulls import Lull, in_lulls
 from analysis.notes import mark
 from analysis.stats.quantiles import next_count, weighted_quantiles
 
@@ -44,8 +44,10 @@ class Past(NamedTuple):
     """Which day of the week the days of these weeks are."""
 
 
-def outlook(days: Days, sums: Floats, until: int, every: str, method: str) -> Outlook:
-    """Return what each period of a week after a day brings, by what was known until then.
+def outlook(days: Days, sums: Floats, until: int, lulls: Sequence[Lull], every: str) -> dict[str, Outlook]:
+    """Return what each period of a week after a day brings by each of the `METHODS`, by what was known until then.
+
+    A period is NaN where nothing is known of the periods that are like it.
 
     Parameters
     ----------
@@ -53,12 +55,11 @@ def outlook(days: Days, sums: Floats, until: int, every: str, method: str) -> Ou
         The jobs of each day, see `Days.sums`.
     until
         The number of the first day that is not known.
+    lulls
+        Those before it.
     every
         ``1h``, ``1d`` or ``1w``.
-    method
-        One of `METHODS` of these.
     """
-    lulls = lulls_of(days, sums, until)
     table = days.hours if every == "1h" else sums[:, None]
     weeks = min(until // WEEK_DAYS, MEMORY)
     start = until - weeks * WEEK_DAYS
@@ -68,11 +69,12 @@ def outlook(days: Days, sums: Floats, until: int, every: str, method: str) -> Ou
         0.5 ** (np.arange(weeks)[::-1] / HALF_LIVES[every]),
         (days.weekday(start) + np.arange(WEEK_DAYS)) % WEEK_DAYS,
     )
-    expected = METHODS[every][method](past)
-    if lulls and lulls[-1].end == until:
-        # Nobody knows how long it goes on.
-        expected = expected._replace(low=np.minimum(expected.low, np.floor(expected.point * lulls[-1].share)))
-    return expected
+    expected = {method: forecast(past) for method, forecast in METHODS[every].items()}
+    if not lulls or lulls[-1].end < until:
+        return expected
+    # Nobody knows how long this one goes on.
+    share = lulls[-1].share
+    return {name: of._replace(low=np.minimum(of.low, np.floor(of.point * share))) for name, of in expected.items()}
 
 
 def _same(past: Past) -> Outlook:
@@ -127,7 +129,7 @@ def weekly(days: Floats) -> Floats:
 
 
 def _quantiles(samples: Floats, weights: Floats) -> Outlook:
-    """Return the quantiles of samples, at least as far apart as chance puts counts."""
-    low, point, high = np.nan_to_num(weighted_quantiles(samples, weights, SHARES))
-    least, most = np.nan_to_num(next_count(samples, weights, (SHARES[0], SHARES[-1])))
+    """Return the quantiles of samples, at least as far apart as chance puts counts; NaN where no sample is known."""
+    low, point, high = weighted_quantiles(samples, weights, SHARES)
+    least, most = next_count(samples, weights, (SHARES[0], SHARES[-1]))
     return Outlook(np.minimum(low, least), point, np.maximum(high, most))

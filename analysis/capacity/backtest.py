@@ -62,14 +62,14 @@ def backtest(days: Days, every: str, ahead: int) -> list[Forecast]:
         return []
     record = _Record(days, days.sums(), every)
     origins = np.arange(len(days), FEWEST * WEEK_DAYS - 1, -WEEK_DAYS)[MOST_FOLDS::-1]
-    made = {
-        method: Outlook(
-            *np.stack([outlook(days, record.sums, origin, every, method) for origin in origins.tolist()], 1)
-        )
-        for method in METHODS[every]
-    }
-    lulls = [in_lulls(lulls_of(days, record.sums, origin), len(days)) for origin in origins.tolist()]
-    weeks = [_week(record, week, origins, made, lulls) for week in range(1, ahead + 1)]
+    lulls = [lulls_of(days, record.sums, origin) for origin in origins.tolist()]
+    outlooks = [
+        outlook(days, record.sums, origin, of_origin, every)
+        for origin, of_origin in zip(origins.tolist(), lulls, strict=True)
+    ]
+    made = {method: Outlook(*np.stack([each[method] for each in outlooks], axis=1)) for method in METHODS[every]}
+    quiet = [in_lulls(of_origin, len(days)) for of_origin in lulls]
+    weeks = [_week(record, week, origins, made, quiet) for week in range(1, ahead + 1)]
     known = [week for week in weeks if week is not None]
     return known if len(known) == ahead else []
 
@@ -98,7 +98,7 @@ class _Record:
 
 
 def _week(
-    record: _Record, week: int, origins: Ints, made: Mapping[str, Outlook], lulls: Sequence[Bools]
+    record: _Record, week: int, origins: Ints, made: Mapping[str, Outlook], quiet: Sequence[Bools]
 ) -> Forecast | None:
     """Forecast one week ahead from each origin, of which the last is the record's end; None where that cannot be.
 
@@ -106,7 +106,7 @@ def _week(
     ----------
     made
         What each method expects: a row an origin, a column a period.
-    lulls
+    quiet
         By origin, which days are in lulls, as far as that could be told by then.
     """
     ends = origins + week * WEEK_DAYS
@@ -115,19 +115,22 @@ def _week(
     naive = np.array([record.week(origin - WEEK_DAYS) for origin in origins[:folds].tolist()])
     lost = {name: losses(_rows(of, slice(folds)), truth) for name, of in made.items()}
     away = {name: distances(_rows(of, slice(folds)), truth) for name, of in made.items()}
+    # What was not seen, or what no method says anything of, judges nothing.
+    known = ~np.isnan(truth) & np.any([~np.isnan(of) for of in lost.values()], axis=0)
     chosen: dict[int, tuple[str, Outlook]] = {}
     for number, origin in enumerate(origins):
         past = slice(int((ends[:folds] <= origin).sum()))
         # Lulls choose and widen nothing. They do judge.
-        usual = ~np.isnan(truth[past])
+        usual = known[past].copy()
         for fold, start in enumerate(starts[past]):
-            usual[fold] &= ~record.with_any(lulls[number], start)
+            usual[fold] &= ~record.with_any(quiet[number], start)
         if usual.any():
-            name = min(made, key=lambda method: float(lost[method][past][usual].mean()))
-            newest = _rows(made[name], number)
-            known = np.where(usual, away[name][past], np.nan)
-            chosen[number] = name, widened(newest, factors(newest, _rows(made[name], past), known, week, record.every))
-    judged = [number for number in chosen if number < folds and not np.isnan(truth[number]).all()]
+            scores = {method: _mean(lost[method][past][usual]) for method in made}
+            name = min(scores, key=lambda method: np.nan_to_num(scores[method], nan=np.inf))
+            newest, of_past = _rows(made[name], number), np.where(usual, away[name][past], np.nan)
+            by = factors(newest, _rows(made[name], past), of_past, week, record.every)
+            chosen[number] = name, widened(newest, by)
+    judged = [number for number in chosen if number < folds and known[number].any()]
     if len(origins) - 1 not in chosen or not judged:
         return None
     came, points = truth[judged], np.array([chosen[number][1].point for number in judged])
@@ -138,7 +141,7 @@ def _week(
         expected,
         _mean(np.abs(points - came)),
         _mean(np.abs(naive[judged] - came)),
-        _mean(np.where(np.isnan(came), np.nan, inside)),
+        _mean(np.where(np.isnan(came - points), np.nan, inside)),
         len(judged),
     )
 

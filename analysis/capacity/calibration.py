@@ -67,7 +67,7 @@ def factors(newest: Outlook, past: Outlook, away: Floats, week: int, every: str)
 
 def _busy(high: Floats) -> Bools:
     """Return which periods of a week bring more than most, a row a week."""
-    busy: Bools = high >= high.mean(axis=-1, keepdims=True)
+    busy: Bools = high >= np.nan_to_num(high).mean(axis=-1, keepdims=True)
     return busy
 
 

@@ -47,10 +47,12 @@ class Days:
         """Return the jobs of each day; unseen hours count as usual, a day of which less than half was seen is NaN."""
         weekdays = (self.weekday(0) + np.arange(len(self))) % WEEK_DAYS
         known = ~np.isnan(self.hours)
-        usual = np.zeros((WEEK_DAYS, HOURS))
+        usual, overall = np.zeros((WEEK_DAYS, HOURS)), float(np.nansum(self.hours)) / max(int(known.sum()), 1)
         for weekday in range(WEEK_DAYS):
             times = known[weekdays == weekday].sum(axis=0)
-            usual[weekday] = np.nansum(self.hours[weekdays == weekday], axis=0) / np.maximum(times, 1)
+            # An hour that was never seen on such a day is like all that were seen, and not without jobs.
+            mean = np.nansum(self.hours[weekdays == weekday], axis=0) / np.maximum(times, 1)
+            usual[weekday] = np.where(times > 0, mean, overall)
         sums: Floats = np.where(known, self.hours, usual[weekdays]).sum(axis=1)
         return np.where(known.mean(axis=1) >= HALF, sums, np.nan)
 

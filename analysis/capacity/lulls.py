@@ -1,5 +1,6 @@
 """Lulls: stretches of days with little or no work, such as holidays, that say nothing about the days around them."""
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -66,7 +67,7 @@ def _median(values: Floats) -> float:
     return float(np.median(known)) if len(known) else np.nan
 
 
-def in_lulls(lulls: list[Lull], n: int) -> Bools:
+def in_lulls(lulls: Sequence[Lull], n: int) -> Bools:
     """Return which of n days are in lulls."""
     inside = np.zeros(n, bool)
     for lull in lulls:

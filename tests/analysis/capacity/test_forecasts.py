@@ -48,20 +48,32 @@ def test_it_is_better_than_last_week_and_its_intervals_hold(every: str) -> None:
         assert (each.expected.point <= each.expected.high).all()
 
 
-def test_what_judges_did_not_choose() -> None:
-    """Whatever came after a day, what the folds before it say is the same: nothing looks ahead."""
-    days = days_of_year(3, holidays=True)
-    before = backtest(days_with(days.hours[:140]), "1d", 1)[0]
-    changed = days.hours[:140].copy()
-    changed[-7:] = np.random.default_rng(1).poisson(40, changed[-7:].shape)
-    after = backtest(days_with(changed), "1d", 1)[0]
-    short = backtest(days_with(days.hours[:133]), "1d", 1)[0]
-    # One more fold: the errors of the others are those of the shorter record.
-    n = before.folds
-    assert n == short.folds + 1
-    assert before.error != after.error
-    of_last = [each.error * n - short.error * short.folds for each in (before, after)]
-    assert (np.array(of_last) > 0).all()
+@pytest.mark.parametrize("every", ["1h", "1d", "1w"])
+def test_what_judges_did_not_choose(every: str) -> None:
+    """The newest fold is the forecast that was published a week before: what came since then made none of it."""
+    hours = np.nan_to_num(days_of_year(3, holidays=True).hours[: 20 * 7])
+    before, after = backtest(days_with(hours[:-7]), every, 1)[0], backtest(days_with(hours), every, 1)[0]
+    came = {"1h": hours[-7:].ravel(), "1d": hours[-7:].sum(axis=1), "1w": np.array([hours[-7:].sum()])}[every]
+    expected = before.expected
+    inside = (expected.low <= came) & (came <= expected.high)
+    assert before.folds + 1 == after.folds
+    error = before.error * before.folds + np.abs(expected.point - came).mean()
+    assert error / after.folds == pytest.approx(after.error)
+    assert (before.covered * before.folds + inside.mean()) / after.folds == pytest.approx(after.covered)
+
+
+def test_an_hour_that_is_never_seen_is_not_known() -> None:
+    """Polls that stop every night until five: of these hours nothing is said, and never that no jobs come."""
+    hours = np.random.default_rng(3).poisson(5.0, (6 * 7, 24)).astype(float)
+    hours[:, :5] = np.nan
+    found = backtest(days_with(hours), "1h", 1)[0]
+    clock = np.arange(168) % 24
+    for ends in found.expected:
+        assert np.isnan(ends[(1 <= clock) & (clock <= 3)]).all()
+        assert np.isfinite(ends[clock >= 5]).all()
+    assert np.isfinite([found.error, found.covered]).all()
+    # A day has these hours all the same, with as many jobs as others.
+    assert 24 * 5 == pytest.approx(backtest(days_with(hours), "1d", 1)[0].expected.point.mean(), rel=0.1)
 
 
 def test_hours_that_were_not_seen_are_not_judged() -> None:
