@@ -62,8 +62,8 @@ def _columns(frame: pd.DataFrame) -> dict[str, list[Any]]:
 
 def _values(column: pd.Series) -> list[Any]:
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
-        # Most cells are numbers: what is unknown is not even itself.
-        return [value if value == value else None for value in column.tolist()]  # noqa: PLR0124
+        known = column.notna().tolist()
+        return [value if is_known else None for value, is_known in zip(column.tolist(), known, strict=True)]
     return [_value(value) for value in column]
 
 
