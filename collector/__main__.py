@@ -1,4 +1,4 @@
-"""``python -m collector``, the same as ``poolscope``: Ctrl-C ends it without a word while it loads, too."""
+"""``python -m collector``, the same as ``poolscope``. Ctrl-C ends it silently, even while it loads."""
 
 import os
 import signal
@@ -7,13 +7,13 @@ from typing import NoReturn
 
 def main() -> NoReturn:
     """Load the command line, and run it."""
-    # Where a script started it in the background, Ctrl-C is not for it: it is ignored already.
-    heard = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if heard:
+    # A script that starts it in the background has it ignore Ctrl-C: that stays so.
+    heeds_ctrl_c = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if heeds_ctrl_c:
         signal.signal(signal.SIGINT, lambda *_: os._exit(130))
-    from collector import cli  # noqa: PLC0415 - this is what takes its time
+    from collector import cli  # noqa: PLC0415 - this import takes most of the start-up time
 
-    if heard:
+    if heeds_ctrl_c:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     cli.main()
 

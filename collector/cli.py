@@ -1,6 +1,6 @@
 """The command line and composition root: the only place that touches environment, clock, network and the user's paths.
 
-Commands are imported when they are called, so that a cron tick loads no more than it uses; those of `analysis` are
+A command is imported when it is called, so that a cron tick loads no more than it uses. The commands of `analysis` are
 mounted here by name alone.
 """
 
@@ -59,38 +59,38 @@ INTERRUPTED = 130
 EXIT_CODES = """\b
 Exit codes:
   0  all is well
-  1  some pools failed; what happened is recorded
-  2  the call or the configuration is off; nothing was done
+  1  some pools failed; the failures are recorded
+  2  the command line or the configuration is wrong; nothing was done
   3  another run is writing to the same record; nothing was done
-  4  what was seen could not be kept (disk, permissions)
-  5  the database is damaged, of a newer Poolscope, not Poolscope's, or in use
-  6  a given file cannot be taken; nothing of it was written
+  4  a file or the record could not be written (disk, permissions)
+  5  the database is damaged, in use, from a newer Poolscope, or not Poolscope's
+  6  an input file cannot be used; nothing of it was written
   7  the record is older than --max-age
-  8  a part of a report could not be made, the rest is there
+  8  a part of a report could not be made; the rest was written
   9  more jobs waited too long than --fail-above allows
-  10 whether they did cannot be judged of every series
-  70 a defect of Poolscope: please report what it says
+  10 some series cannot be judged against --fail-above
+  70 a defect of Poolscope: please report the message
   130 ended by Ctrl-C
-  141 whoever read the output has gone
-doctor has its own: 1 there are warnings, 2 there are errors
+  141 the program that read the output has ended
+doctor has its own codes: 1 there are warnings, 2 there are errors
 """
 
 
 @dataclass(frozen=True)
 class Context:
-    """What the outside world is to a command."""
+    """What a command gets from the outside world: environment, clock and configuration file."""
 
     environment: Mapping[str, str]
     clock: Clock = field(default_factory=SystemClock)
     config_file: Path | None = None
 
     def read_config(self) -> tuple[Config, list[str]]:
-        """Read the configuration that this call names, with the problems found."""
+        """Read the configuration of this call, and return it with its problems (none where it is valid)."""
         file = self.found_file()
         return read_config(file, self.environment, file.parent if file else Path().absolute())
 
     def found_file(self) -> Path | None:
-        """Return the configuration file of this call, absolute; None where the environment says it all."""
+        """Return the configuration file of this call, absolute; None where there is only the environment."""
         if self.config_file is None and not DEFAULT_FILE.exists():
             return None
         return (self.config_file or DEFAULT_FILE).absolute()
@@ -101,14 +101,14 @@ class Context:
         Raises
         ------
         ConfigError
-            With all problems in one message.
+            When it has problems: all are in one message.
         """
         config, problems = self.read_config()
         refuse(problems)
         return config
 
     def ready_to_poll(self) -> tuple[Config, dict[str, AnyCredential]]:
-        """Read all that a poll needs, before its first request.
+        """Read the configuration and the credentials, before the first request of a poll.
 
         Returns
         -------
@@ -118,7 +118,7 @@ class Context:
         Raises
         ------
         ConfigError
-            With every problem in one message.
+            When there are problems: all are in one message.
         """
         config, problems = self.read_config()
         credentials: dict[str, AnyCredential] = {}
@@ -135,31 +135,32 @@ class Context:
 
 
 def refuse(problems: list[str]) -> None:
-    """Raise all problems of a configuration as one ConfigError; nothing where there are none."""
+    """Raise one ConfigError with all problems of a configuration; do nothing where there are none."""
     if problems:
         raise ConfigError("the configuration is not usable:\n" + "\n".join(f"  - {problem}" for problem in problems))
 
 
 def flows_of_pools(database: Path, spool: Path) -> list[dict[str, Any]]:
-    """Return what `poolscope flows --every all --by pool` tells of a record, a row a pool; None for what is unknown."""
+    """Return the rows of `poolscope flows --every all --by pool`, one per pool; an unknown value is None."""
     history = importlib.import_module("analysis.history").History(database, spool)
     rows = history.flows(every="all", by="pool").to_dict("records")
-    # What is unknown is not equal to itself.
+    # An unknown value is NaN or NaT, which does not equal itself.
     return [{name: value if value == value else None for name, value in row.items()} for row in rows]  # noqa: PLR0124
 
 
 def write_report(database: Path, spool: Path, out: Path) -> list[Path]:
-    """Write a report of a record's last fortnight, and return its files."""
+    """Write a report of the last two weeks of a record, and return its files."""
     files: list[Path] = importlib.import_module("analysis.report.write").write_first(database, spool, out)
     return files
 
 
 def check_options(name: str, options: Sequence[str]) -> None:
-    """Refuse options that a command does not have, before somebody waits for what they should do.
+    """Check early that a command has these options: without this check, the error would come after a long wait.
 
     Raises
     ------
     click.UsageError
+        When it does not have one of them.
     """
     command = poolscope.get_command(click.Context(poolscope), name)
     if command is not None:
@@ -170,11 +171,11 @@ class LazyGroup(click.Group):
     """A group that imports a command when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Return the commands in the order in which a newcomer meets them."""
+        """Return the commands in the order in which a new user needs them."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        """Import one command."""
+        """Import a command and return it; None where there is no such command."""
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")
@@ -188,7 +189,7 @@ class LazyGroup(click.Group):
     "config_file",
     envvar="POOLSCOPE_CONFIG",
     type=click.Path(path_type=Path),
-    help="The configuration; poolscope.toml in this folder by default.",
+    help="Configuration file; the default is poolscope.toml in this folder.",
 )
 @click.version_option(__version__, prog_name="poolscope")
 @click.pass_context
@@ -198,22 +199,22 @@ def poolscope(ctx: click.Context, config_file: Path | None) -> None:
 
 
 def main() -> NoReturn:
-    """Run the command that the arguments name and exit with its code."""
-    # Before analysis loads it: pools are estimated side by side, and the threads of linear algebra would wait for each
-    # other at each of many small steps (a forecast took eight times as long).
+    """Run the command of the arguments and exit with its code."""
+    # Set before analysis loads OpenBLAS: pools are estimated in parallel, and its threads would wait for each other at
+    # each of many small steps (a forecast took eight times as long).
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         code = _run()
     except KeyboardInterrupt:
         code = INTERRUPTED
-    # What comes now is too late.
+    # Ctrl-C during the exit would change the exit code.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.exit(code)
 
 
 def _run() -> int:
-    """Run the command, tell what ended it, and return the code to exit with."""
-    # The record may hold what only its owner should see: names of pools, load, errors of an account.
+    """Run the command, show the error that ended it, if any, and return the exit code."""
+    # Only the owner should see the record: it holds names of pools, their load and errors of an account.
     os.umask(0o077)
     tell_in_any_encoding()
     try:
@@ -227,10 +228,10 @@ def _run() -> int:
     except click.Abort:
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output has gone; there is nobody left to tell.
+        # The program that read our output has ended: a message would reach nobody.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except Exception as error:  # noqa: BLE001 - Python's own code for it is 1, which says that what failed is recorded
+    except Exception as error:  # noqa: BLE001 - Python would exit with 1, which means here that failures are recorded
         if not interrupted(error):
             traceback.print_exc()
         return INTERRUPTED if interrupted(error) else DEFECT

@@ -1,4 +1,4 @@
-"""The one place that tells and passes time: everything below the command line is handed one of these clocks."""
+"""The clocks: the only code that reads the time or waits. All code below the command line is handed one of them."""
 
 import asyncio
 import time
@@ -10,19 +10,19 @@ class Clock(Protocol):
     """An object that can tell and pass time."""
 
     def now(self) -> datetime:
-        """Return the wall clock as an aware UTC datetime: to stamp with, never to measure."""
+        """Return the wall clock as an aware UTC datetime: for time stamps, never to measure durations."""
         ...
 
     def monotonic(self) -> float:
-        """Return seconds that only grow: to measure with."""
+        """Return seconds that never decrease: to measure durations."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Let so many seconds pass, and others go on meanwhile."""
+        """Wait a number of seconds while other tasks go on."""
         ...
 
     def pause(self, seconds: float) -> None:
-        """Let so many seconds pass, where there is nothing else to do."""
+        """Wait a number of seconds and block."""
         ...
 
 
@@ -47,14 +47,14 @@ class SystemClock:
 
 
 class SimulatedClock:
-    """A clock that stands still until it is slept on or set: days of slots pass in seconds."""
+    """A clock that moves only by sleeping or by `move_to`: days of slots pass in seconds."""
 
     def __init__(self, start: datetime) -> None:
         self._start = start
         self._seconds = 0.0
 
     def now(self) -> datetime:
-        """Return the simulated instant, UTC."""
+        """Return the simulated time, UTC."""
         return self._start + timedelta(seconds=self._seconds)
 
     def monotonic(self) -> float:
@@ -62,14 +62,14 @@ class SimulatedClock:
         return self._seconds
 
     async def sleep(self, seconds: float) -> None:
-        """Move the time on at once; others get their turn as they would in a real sleep."""
+        """Advance the time at once; other tasks get their turn as in a real sleep."""
         self._seconds += seconds
         await asyncio.sleep(0)
 
     def pause(self, seconds: float) -> None:
-        """Move the time on at once."""
+        """Advance the time at once."""
         self._seconds += seconds
 
     def move_to(self, instant: datetime) -> None:
-        """Move the time on to an instant; a clock never runs back, so an earlier instant changes nothing."""
+        """Advance the time to an instant; an earlier instant changes nothing, as a clock never runs back."""
         self._seconds = max(self._seconds, (instant - self._start).total_seconds())

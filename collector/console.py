@@ -1,4 +1,4 @@
-"""What a person or a program is told: sentences and tables on a terminal, one JSON line an event otherwise."""
+"""Output for people and programs: sentences and tables on a terminal, elsewhere one JSON line per event."""
 
 import codecs
 import io
@@ -18,7 +18,7 @@ LARGEST_LOG = 1 << 20
 
 
 def tell_in_any_encoding() -> None:
-    """Let both outputs write what their encoding cannot (a GBK locale, an emoji) as JSON's escapes."""
+    """Let standard output and error write a character that their encoding lacks (an emoji in GBK) as a JSON escape."""
     codecs.register_error("json", _escaped)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -32,39 +32,41 @@ def _escaped(error: UnicodeError) -> tuple[str, int]:
 
 
 def say(event: str, text: str, **fields: object) -> None:
-    """Tell of something that went as it should, on standard output."""
-    _tell(sys.stdout, event, text, fields)
+    """Write an event of normal operation to standard output."""
+    _write_event(sys.stdout, event, text, fields)
 
 
 def warn(event: str, text: str, **fields: object) -> None:
-    """Tell of something that a person should know, on standard error."""
-    _tell(sys.stderr, event, text, fields)
+    """Write a problem that a person should know of to standard error."""
+    _write_event(sys.stderr, event, text, fields)
 
 
-def _tell(stream: TextIO, event: str, text: str, fields: Mapping[str, object]) -> None:
-    # A log on a full disk changes nothing of what was done, nor of the exit code.
+def _write_event(stream: TextIO, event: str, text: str, fields: Mapping[str, object]) -> None:
+    # A log on a full disk must not change what was done, nor the exit code.
     with suppress(OSError) if stream is sys.stderr else nullcontext():
         if stream.isatty():
             click.echo(text, file=stream)
         else:
-            told = {"event": event, **fields} if fields else {"event": event, "message": text}
-            click.echo(as_json(told), file=stream)
+            fields_of_line = {"event": event, **fields} if fields else {"event": event, "message": text}
+            click.echo(as_json(fields_of_line), file=stream)
 
 
 def log_to(file: Path) -> None:
-    """Send all further output, tracebacks too, to the end of a file; a large one is put aside as its predecessor.
+    """Append all further output, tracebacks too, to a file; a file above `LARGEST_LOG` is first renamed to ``NAME.1``.
 
-    Where the file cannot be written the output stays where it goes, and says so: cron sends it by mail.
+    Where the file cannot be written, a warning is shown and the output stays where it is: cron sends it by mail.
     """
     try:
         if file.exists() and file.stat().st_size > LARGEST_LOG:
             file.rename(file.with_name(f"{file.name}.1"))
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # A pipe that nobody reads would be waited for.
+        # Without O_NONBLOCK, opening a pipe that nobody reads would wait for ever.
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, 0o600)
         os.set_blocking(descriptor, True)
     except OSError as error:
-        text = f"{file} cannot be written ({error.strerror}), this is told here instead: mend it, or name another --log"
+        text = (
+            f"{file} cannot be written ({error.strerror}): output goes here instead; fix the file or name another --log"
+        )
         warn("log_not_written", text, file=str(file), reason=error.strerror)
         return
     for stream in (sys.stdout, sys.stderr):
@@ -74,7 +76,7 @@ def log_to(file: Path) -> None:
 
 
 def as_json(value: object, indent: int | None = None) -> str:
-    """Return a value as JSON; instants are naive UTC and get their Z."""
+    """Return a value as JSON; a datetime is naive UTC and is written with a Z."""
     return json.dumps(value, default=_plain, indent=indent, ensure_ascii=False)
 
 
@@ -87,14 +89,14 @@ def _plain(value: object) -> str:
 def table(
     event: str, rows: Sequence[Mapping[str, Any]], cells: Callable[[Mapping[str, Any]], Mapping[str, object]]
 ) -> None:
-    """Show rows: a table on a terminal, a JSON line a row otherwise.
+    """Show rows: a table on a terminal, elsewhere a JSON line per row.
 
     Parameters
     ----------
     rows
-        Values by key, which the JSON lines carry.
+        Values by key, as the JSON lines have them.
     cells
-        What the terminal shows of a row, by heading; None is shown as a dash.
+        Returns the cells of a row in the terminal's table, by heading; None is text as a dash.
     """
     if not sys.stdout.isatty():
         for row in rows:
@@ -105,14 +107,14 @@ def table(
     lines = [cells(row) for row in rows]
     headings = lines[0] if lines else {}
     right = [all(isinstance(line[heading], int | float | None) for line in lines) for heading in headings]
-    shown = tabulate(
+    text = tabulate(
         [[_cell(value) for value in line.values()] for line in lines],
         headers=list(headings),
         tablefmt="simple",
         disable_numparse=True,
         colalign=["right" if is_right else "left" for is_right in right],
     )
-    click.echo(shown)
+    click.echo(text)
 
 
 def _cell(value: object) -> str:
@@ -127,7 +129,7 @@ def _cell(value: object) -> str:
 
 @contextmanager
 def progress(items: Sequence[Item], what: str) -> Iterator[Iterable[Item]]:
-    """Go through items with a progress bar on a terminal, and without a word elsewhere."""
+    """Give items to go through, with a progress bar labelled `what` on a terminal and silently elsewhere."""
     if not sys.stderr.isatty():
         yield items
         return

@@ -1,4 +1,4 @@
-"""The lines of a crontab that poll and report: when they run, what they run, how they get into a crontab and out."""
+"""The crontab lines that poll and report: when they run, what they run, how they are added and removed."""
 
 import shlex
 import shutil
@@ -15,29 +15,33 @@ COLLECT: Final = "poolscope"
 REPORT: Final = "poolscope report"
 MORNING: Final = "10 6 * * *"
 KEEP: Final = "90"
-WAY_VARIABLES: Final = frozenset(
+PROXY_VARIABLES: Final = frozenset(
     {"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"}
 )
 HOUR: Final = timedelta(hours=1)
 MINUTE: Final = timedelta(minutes=1)
+NO_CRON_INTERVAL: Final = (
+    "cron cannot run at this interval: set collect.interval to a divisor of an hour (1m, 5m, 20m) or to whole hours,"
+    " or use poolscope watch"
+)
 
 
 def crontab_line(config: Config, file: Path, python: str, now: datetime) -> str:
-    """Return the line that polls once an interval.
+    """Return the crontab line that polls once an interval.
 
     Parameters
     ----------
     file
-        The configuration, absolute.
+        The configuration file, absolute.
     python
         The interpreter that Poolscope is installed for.
     now
-        In the zone that cron runs in: slots begin on whole minutes of UTC, which may be half hours there.
+        The time in cron's zone: slots begin on whole hours of UTC, which may be half hours in that zone.
 
     Raises
     ------
     ConfigError
-        When cron cannot run at this interval, or a path cannot stand in a crontab.
+        When cron cannot run at this interval, or a path cannot be written in a crontab.
     """
     log = config.paths.log
     call = _call(file, python, ["collect", "--log", str(log)])
@@ -50,48 +54,50 @@ def report_line(config: Config, file: Path, python: str, options: Sequence[str])
     Parameters
     ----------
     options
-        More words of the call: the later of two options of one name counts.
+        Further words of the command line; of two options of one name the later one counts.
     """
     out = config.paths.database.with_name("reports")
     call = _call(file, python, ["report", "--out", str(out), "--keep", KEEP, *options])
-    # What is not well goes to whom cron sends mail.
+    # Warnings and errors stay visible: cron sends them by mail.
     return _line(MORNING, f"{call} > /dev/null", _mark(file, REPORT))
 
 
 def _call(file: Path, python: str, words: Sequence[str]) -> str:
-    # Without -P a folder of that name where cron starts would be taken for Poolscope.
+    # Without -P a folder `collector` where cron starts would be imported in place of Poolscope.
     words = [python, "-P", "-m", "collector", "--config", str(file), *words]
     if any(character in word for word in words for character in "\n\r\0"):
-        raise ConfigError("a path with a line break cannot stand in a crontab: move the configuration or the record")
+        raise ConfigError("a path has a line break, which a crontab cannot hold: move the configuration or the record")
     return shlex.join(words)
 
 
 def _line(fields: str, call: str, mark: str) -> str:
-    # Cron takes % for a line break.
+    # Cron reads % as a line break.
     return f"{fields} {call} {mark}".replace("%", "\\%")
 
 
 def _fields(interval: timedelta, now: datetime) -> str:
     if interval % MINUTE:
-        raise ConfigError("cron runs once a minute at most: take whole minutes as collect.interval, or poolscope watch")
+        raise ConfigError(
+            "cron cannot run at this interval: set collect.interval to whole minutes, or use poolscope watch"
+        )
     if interval < HOUR:
         if HOUR % interval:
-            raise ConfigError("cron needs an interval that divides an hour (1m, 5m, 20m) or whole hours; or use watch")
+            raise ConfigError(NO_CRON_INTERVAL)
         return "* * * * *" if interval == MINUTE else f"*/{interval // MINUTE} * * * *"
     if interval % HOUR:
-        raise ConfigError("cron needs an interval that divides an hour (1m, 5m, 20m) or whole hours; or use watch")
-    # Every hour also for longer intervals: summer time cannot make it miss a slot, and a slot is polled once anyway.
+        raise ConfigError(NO_CRON_INTERVAL)
+    # Hourly for longer intervals too: summer time then never causes a missed slot, and a slot is polled once anyway.
     offset = now.utcoffset() or timedelta()
     return f"{offset % HOUR // MINUTE} * * * *"
 
 
 def _mark(file: Path, what: str) -> str:
-    """Return the comment, of the shell, by which a line of a configuration is known."""
+    """Return the shell comment that marks the crontab line of a configuration."""
     return f"# {what} {file}"
 
 
 def without(crontab: bytes, file: Path, what: str = COLLECT) -> bytes:
-    """Return a crontab without one line of a configuration, `COLLECT` or `REPORT`; everything else byte for byte."""
+    """Return a crontab without the `COLLECT` or `REPORT` line of a configuration; all other bytes are unchanged."""
     mark = _mark(file, what).replace("%", "\\%").encode()
     return b"".join(
         line for line in crontab.splitlines(keepends=True) if not line.rstrip(b"\r\n").endswith(b" " + mark)
@@ -99,12 +105,12 @@ def without(crontab: bytes, file: Path, what: str = COLLECT) -> bytes:
 
 
 def has_line(crontab: bytes, file: Path) -> bool:
-    """Return whether a crontab has the line of a configuration."""
+    """Return whether a crontab has the line that polls a configuration."""
     return without(crontab, file) != crontab
 
 
 def with_line(crontab: bytes, file: Path, line: str, what: str = COLLECT) -> bytes:
-    """Return a crontab with a line of a configuration, in the place of an earlier one or at the end."""
+    """Return a crontab with a line of a configuration at its end; an earlier one of the same kind is removed."""
     if line.encode() in crontab.split(b"\n"):
         return crontab
     kept = without(crontab, file, what)
@@ -112,54 +118,54 @@ def with_line(crontab: bytes, file: Path, line: str, what: str = COLLECT) -> byt
 
 
 def what_cron_lacks(config: Config, environment: Mapping[str, str]) -> list[str]:
-    """Return what this configuration takes from the environment, which cron does not have, each with its mend."""
-    lacks = [
-        f"{name} is set in the environment, cron does not have it: put its value into the file"
+    """Return the settings that come from the environment, which cron does not have, and how to replace each."""
+    lacking = [
+        f"{name} is set in the environment, which cron does not have: put its value into the configuration file"
         for name in sorted(environment)
         if name.startswith(PREFIX) and name != f"{PREFIX}CONFIG"
     ]
     for name in dict.fromkeys(project.credentials for project in config.projects):
         profile = config.credentials[name]
         parts = ("password",) if profile.user is not None else ("access_key", "secret_key")
-        lacks += [
-            f"credentials.{name}: cron has no environment: write the {part.replace('_', ' ')} into a file that only "
-            f"you can read (chmod 600) and name it with credentials.{name}.{part}_file"
+        lacking += [
+            f"credentials.{name}: the {part.replace('_', ' ')} is in the environment, which cron does not have: write"
+            f" it into a file that only you can read (chmod 600) and name it with credentials.{name}.{part}_file"
             for part in parts
             if getattr(profile, f"{part}_file") is None
         ]
-    return lacks
+    return lacking
 
 
 def unlike_the_shell(environment: Mapping[str, str]) -> list[str]:
-    """Return the variables that decide how the shell's polls reach the API, which cron does not have."""
-    return [name for name in sorted(environment) if name.upper() in WAY_VARIABLES]
+    """Return the proxy and certificate variables of this shell, which cron does not have."""
+    return [name for name in sorted(environment) if name.upper() in PROXY_VARIABLES]
 
 
 def _program() -> str:
     program = shutil.which("crontab")
     if program is None:
-        raise ConfigError("there is no program crontab on this machine: install cron, or use poolscope watch")
+        raise ConfigError("the program crontab is not on this machine: install cron, or use poolscope watch")
     return program
 
 
 def read_crontab() -> bytes:
-    """Return the user's crontab, empty where there is none.
+    """Return the user's crontab; empty where there is none.
 
     Raises
     ------
     ConfigError
         When it cannot be read.
     """
-    done = subprocess.run([_program(), "-l"], capture_output=True, check=False)  # noqa: S603 - the user's own crontab
-    # BusyBox says of a crontab that is not there that it cannot be opened.
-    none_yet = any(sign in done.stderr for sign in (b"no crontab", b"No such file or directory"))
-    if done.returncode and not none_yet:
-        raise ConfigError(f"crontab -l failed: {done.stderr.decode(errors='replace').strip()}")
-    return b"" if done.returncode else done.stdout
+    listing = subprocess.run([_program(), "-l"], capture_output=True, check=False)  # noqa: S603 - the user's own crontab
+    # BusyBox reports a missing crontab as a file that cannot be opened.
+    none_yet = any(sign in listing.stderr for sign in (b"no crontab", b"No such file or directory"))
+    if listing.returncode and not none_yet:
+        raise ConfigError(f"crontab -l failed: {listing.stderr.decode(errors='replace').strip()}")
+    return b"" if listing.returncode else listing.stdout
 
 
 def write_crontab(before: bytes, after: bytes) -> None:
-    """Put a crontab in the place of the one that was read; nothing is done where they are the same.
+    """Replace the crontab that was read; do nothing where both are the same.
 
     Raises
     ------
@@ -168,6 +174,6 @@ def write_crontab(before: bytes, after: bytes) -> None:
     """
     if after == before:
         return
-    done = subprocess.run([_program(), "-"], input=after, capture_output=True, check=False)  # noqa: S603 - likewise
-    if done.returncode:
-        raise ConfigError(f"crontab was not changed: {done.stderr.decode(errors='replace').strip()}")
+    result = subprocess.run([_program(), "-"], input=after, capture_output=True, check=False)  # noqa: S603 - likewise
+    if result.returncode:
+        raise ConfigError(f"crontab was not changed: {result.stderr.decode(errors='replace').strip()}")

@@ -1,4 +1,4 @@
-"""The demo: the real poll, spool and store, slot after slot of simulated days, against a sandbox over real HTTP."""
+"""The demo: real polls, spool and database, slot after slot of simulated days, against a sandbox over real HTTP."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -27,22 +27,22 @@ async def run_demo(
     clock: SimulatedClock,
     warn: Callable[[str], None],
 ) -> None:
-    """Poll every slot; the database takes the spool in once a simulated day.
+    """Poll every slot; drain the spool into the database once a simulated day.
 
     Parameters
     ----------
     endpoint, project_id, credential
-        The sandbox, whose time follows the dates of the requests.
+        Those of the sandbox, whose time follows the dates of the requests.
     slots
-        In order, `step` apart.
+        In order, `step` apart, UTC.
     warn
-        Told of each turn that failed.
+        Called with a message for each listing or scrape that failed.
 
     Raises
     ------
     RecordNotWritten, RecordUnreadable
     """
-    # On a clock that stands still a pace would only distort the slots; the deadline is far, the time-outs are real.
+    # The simulated clock stands still while a slot is polled: a limit on requests per second would only distort it.
     settings = CollectSettings(interval=step, requests_per_second=10_000)
     project = Project(PROJECT, project_id=project_id, endpoint=endpoint)
     day: datetime | None = None
@@ -58,4 +58,4 @@ async def run_demo(
                 warn(f"{slot:%Y-%m-%d %H:%M}Z: {turn.outcome} {turn.error_msg or ''}")
     drained = await drain(database, spool_folder, clock, 0.0)
     if drained.waits_because:
-        warn(f"the last day waits in the spool: {drained.waits_because}")
+        warn(f"the last day is still in the spool, not in the database: {drained.waits_because}")

@@ -1,4 +1,4 @@
-"""How the record stands: last slots, coverage and errors by cause, what waits in the spool."""
+"""The state of the record: last slots, coverage, errors by cause, and files that wait in the spool."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ WINDOWS: Final = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": 
 
 @dataclass(frozen=True)
 class PoolStatus:
-    """One pool; coverage is the share of a window's slots that were observed, None where none was due."""
+    """One pool. Coverage is the share in [0, 1] of a window's slots that were observed, None where no slot was due."""
 
     project: str
     pool: str
@@ -32,16 +32,16 @@ class PoolStatus:
     errors_week: dict[str, int]
     disagreements_week: int
     odd_week: dict[str, int]
-    """Slots in which a type's counts left their course and came back, or may have, by kind, see `odd.Run`."""
+    """How many slots have odd counts of some type, by kind; see `odd.Run`."""
     undocumented: dict[str, datetime]
-    """Statuses that no document names, in which jobs were in the last week, with the slot that first had each."""
+    """Undocumented statuses that held jobs in the last week, each with the first slot that had it."""
     polled: bool
-    """Whether its project is configured, and the newest poll of it still asked for this pool."""
+    """Whether its project is configured and the newest poll of that project asked for this pool."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """The whole record, at an instant."""
+    """The whole record, at `now`; times are naive UTC."""
 
     now: datetime
     database: str
@@ -50,38 +50,38 @@ class Status:
     last_run: datetime | None
     last_slot: datetime | None
     last_discovery: datetime | None
-    """When the pools of a project were last listed, wholly."""
+    """When the pools of a project were last listed completely."""
     ahead_slots: int
-    """Slots later than now: the clock was ahead when they were polled, or has stepped back since."""
+    """How many slots are later than now: the clock was ahead when they were polled, or was set back since."""
     spool_files: int
     spool_oldest: str | None
     set_aside: list[str]
     pauses: dict[str, str]
-    """Credentials that were refused, with the instant until which polls leave them alone."""
+    """The credential profiles that were refused, with the time until which polls do not use them."""
     listing_errors: dict[str, dict[str, int]]
     """Failed listings of pools in the last week, by project and cause."""
     pools: list[PoolStatus]
 
     def too_old(self, max_age: timedelta) -> list[str]:
-        """Return what is older than an age: the record, or pools that are still polled, with their last slot."""
+        """Return texts that name what is older than `max_age`: the record, or pools that are still polled."""
         oldest = self.now - max_age
         if self.last_slot is None or self.last_slot < oldest:
-            return [f"the record (last slot {_said(self.last_slot)})"]
+            return [f"the record (last slot {_slot_text(self.last_slot)})"]
         return [
-            f"{pool.project} {pool.pool} (last slot {_said(pool.last_ok)}, last outcome {pool.last_outcome})"
+            f"{pool.project} {pool.pool} (last slot {_slot_text(pool.last_ok)}, last outcome {pool.last_outcome})"
             for pool in self.pools
             if pool.polled and (pool.last_ok is None or pool.last_ok < oldest)
         ]
 
 
-def _said(slot: datetime | None) -> str:
+def _slot_text(slot: datetime | None) -> str:
     return "none" if slot is None else f"{slot:%Y-%m-%d %H:%M}Z"
 
 
 def status_of(
     record: Record, database: Path, spool_folder: Path, now: datetime, projects: Collection[str] = ()
 ) -> Status:
-    """Read how the record stands.
+    """Return the state of the record.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def status_of(
     now
         Naive UTC.
     projects
-        Those of the configuration, which are polled; where it has none, all may be.
+        The projects of the configuration, which are polled; where it has none, any project may be.
     """
     last_run, discovered, last_slot, ahead = record.execute(
         """SELECT (SELECT max(run) FROM polls ANTI JOIN (
@@ -138,7 +138,7 @@ def _pools(record: Record, now: datetime, projects: Collection[str]) -> list[Poo
     labels = undocumented(record, now - WINDOWS["week"], now)
     rows = record.execute(
         """WITH newest AS (
-            -- What was imported nobody polls: it has no attempts.
+            -- Imported rows have no attempts: they do not come from a poll.
             SELECT project, max(slot) AS slot FROM scrapes
             WHERE slot <= $1 AND attempts IS NOT NULL AND outcome <> $3 GROUP BY ALL
         )
@@ -172,9 +172,9 @@ def _pools(record: Record, now: datetime, projects: Collection[str]) -> list[Poo
 
 
 def _coverage(record: Record, now: datetime, window: timedelta) -> dict[tuple[str, str], float | None]:
-    """Return the share of the slots in (now - window, now] that were observed, since a pool was first polled.
+    """Return the share of the slots in (now - window, now] that were observed, since each pool was first polled.
 
-    The slot that it is now counts once it has been observed: before that its poll may be under way.
+    The current slot counts once it has been observed: before that, its poll may be under way.
     """
     rows = record.execute(
         """WITH known AS (
@@ -199,12 +199,12 @@ def _coverage(record: Record, now: datetime, window: timedelta) -> dict[tuple[st
 
 
 def _errors(record: Record, now: datetime, window: timedelta) -> dict[tuple[str, str], dict[str, int]]:
-    """Return how many turns failed in (now - window, now], by pool and cause."""
-    found: dict[tuple[str, str], dict[str, int]] = {}
+    """Return how many scrapes failed in (now - window, now], by project, pool and cause."""
+    errors: dict[tuple[str, str], dict[str, int]] = {}
     for project, pool, outcome, failures in record.execute(
         """SELECT project, pool, outcome, count(*) FROM scrapes
         WHERE outcome <> 'ok' AND slot > $1 AND slot <= $2 GROUP BY ALL ORDER BY ALL""",
         [now - window, now],
     ).fetchall():
-        found.setdefault((project, pool), {})[outcome] = failures
-    return found
+        errors.setdefault((project, pool), {})[outcome] = failures
+    return errors

@@ -1,1 +1,1 @@
-"""What keeps Poolscope from polling well, found before it costs slots: endpoint, files, record; each with its mend."""
+"""Checks of endpoint, files and record that find a problem before it costs slots; each says how to fix it."""

@@ -1,4 +1,4 @@
-"""The endpoint of a project: whether it answers, its clock, its listing of pools and one pool's statistics."""
+"""Checks of a project's endpoint: that it answers, its clock, its listing of pools and the statistics of one pool."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,25 +12,25 @@ from collector.polling.discovery import parse_pools
 from collector.polling.gate import UNAUTHORIZED
 from collector.polling.requests import Session
 
-# The gateway refuses signatures whose date is further off than a quarter of an hour.
+# The gateway refuses signatures whose date is more than 15 minutes off.
 LARGEST_SKEW: Final = timedelta(minutes=15)
 NOTED_SKEW: Final = timedelta(minutes=1)
 ACTIONS: Final = {"listing": "modelarts:pool:list", "statistics": "modelarts:pool:get"}
-TELL_US: Final = "tell us what it answers"
-MENDS: Final = {
-    "unauthorized": "look whether access key and secret key belong together, are active, and of this account",
+REPORT_IT: Final = "report the answer to Poolscope's developers"
+FIXES: Final = {
+    "unauthorized": "check that access key and secret key belong together, are active, and are of this account",
     "forbidden": "grant the user the action {action} in this project (IAM), or name another credential",
-    "wrong_endpoint": "look at region and endpoint of the project: this address does not serve ModelArts",
-    "not_found": "look at project_id, region and endpoint of the project",
-    "gone": "take the pool out of the project's list, or look at its id (metadata.name, not the display name)",
-    "bad_request": "look at project_id and workspaces of the project",
-    "throttled": "lower requests_per_second, or ask who else polls with this account",
-    "timeout": "look at the way to the endpoint: proxy, firewall, DNS; or raise the setting that it names",
-    "refused": "look at the endpoint's host and port, and at the proxy",
-    "unreachable": "look at the endpoint's name, DNS, proxy and network of this machine",
-    "disconnected": "look at the proxy, or try again: the connection was closed before an answer",
-    "tls": "look whether SSL_CERT_FILE or a proxy's certificate is in place; never switch the check off",
-    "server_error": "try again later; with the request id the vendor's support finds the cause",
+    "wrong_endpoint": "check region and endpoint of the project: this address does not serve ModelArts",
+    "not_found": "check project_id, region and endpoint of the project",
+    "gone": "remove the pool from the project's list, or check its id (metadata.name, not the display name)",
+    "bad_request": "check project_id and workspaces of the project",
+    "throttled": "lower requests_per_second, or find other programs that use this account",
+    "timeout": "check the route to the endpoint (proxy, firewall, DNS), or raise the setting that the message names",
+    "refused": "check the endpoint's host and port, and the proxy",
+    "unreachable": "check the endpoint's name, and DNS, proxy and network of this machine",
+    "disconnected": "check the proxy, or try again: the connection was closed before an answer came",
+    "tls": "check that SSL_CERT_FILE or the proxy's certificate is in place; never switch verification off",
+    "server_error": "try again later, or give the request id to the vendor's support",
 }
 
 
@@ -57,16 +57,16 @@ async def look_at_api(session: Session, clock: Clock, timeout: float) -> list[Fi
                     _close_gate(session, failure)
                     return findings
             except (NotJson, WrongShape) as error:
-                findings.append(Finding(what, "error", f"workspace {workspace}: {error}", TELL_US))
+                findings.append(Finding(what, "error", f"workspace {workspace}: {error}", REPORT_IT))
             else:
                 more = " and more" if page.following else ""
                 findings.append(Finding(what, "ok", f"workspace {workspace} has {len(page.pools):,} pools{more}"))
                 if page.nameless is not None:
-                    findings.append(Finding(what, "warning", f"workspace {workspace}: {page.nameless}", TELL_US))
+                    findings.append(Finding(what, "warning", f"workspace {workspace}: {page.nameless}", REPORT_IT))
                 pool = pool or (page.pools[0].pool if page.pools else None)
     what = f"{project.name}: statistics"
     if pool is None:
-        findings.append(Finding(what, "warning", "no pool to ask for", "look at workspaces, or list pools by id"))
+        findings.append(Finding(what, "warning", "no pool to ask for", "check workspaces, or list pools by id"))
         return findings
     try:
         types = parse_statistics((await api.show_workload_statistics(pool, timeout)).body).items
@@ -75,7 +75,12 @@ async def look_at_api(session: Session, clock: Clock, timeout: float) -> list[Fi
         _close_gate(session, failure)
     except (NotJson, WrongShape) as error:
         findings.append(
-            Finding(what, "error", f"{pool}: {error}", "collect keeps the body: poolscope status counts it")
+            Finding(
+                what,
+                "error",
+                f"{pool}: {error}",
+                "see poolscope status; poolscope collect stores the body of such an answer",
+            )
         )
     else:
         findings.append(Finding(what, "ok", f"{pool} answers with {len(types)} job types"))
@@ -83,33 +88,36 @@ async def look_at_api(session: Session, clock: Clock, timeout: float) -> list[Fi
 
 
 def _close_gate(session: Session, failure: RequestFailed) -> None:
-    """Keep a credential that was refused from the other projects; an action that is not granted is one project's."""
+    """Stop further use of a credential that was refused; an action that is not granted concerns one project only."""
     if failure.outcome == UNAUTHORIZED:
         session.gate.refusal = failure
 
 
 def not_asked(project: Project) -> Finding:
-    """Say that a project was not asked for: its credential had been refused, and each more refusal may lock it."""
-    told = f"not asked: the credential {project.credentials} was refused before"
-    return Finding(f"{project.name}: endpoint", "warning", told, "mend the credential, then run doctor again")
+    """Return the finding of a project that was not asked: another refusal of its credential may lock the key."""
+    text = f"not asked: the credential {project.credentials} was refused before"
+    return Finding(f"{project.name}: endpoint", "warning", text, "fix the credential, then run doctor again")
 
 
 def _skew(project: Project, server: datetime | None, now: datetime) -> Finding:
     what = f"{project.name}: endpoint and clock"
     if server is None:
-        return Finding(what, "warning", f"{project.endpoint} answers without a date", "look at the proxy")
+        return Finding(what, "warning", f"{project.endpoint} answers without a date", "check the proxy")
     skew = now - server
-    off = f"{abs(skew).total_seconds():.0f} s {'ahead' if skew > timedelta() else 'behind'}"
-    told = f"{project.endpoint} answers, this clock is {off}"
-    mend = "set this machine's clock (NTP): slots are the clock's, and signatures 15 minutes off are refused"
+    offset = f"{abs(skew).total_seconds():.0f} s {'ahead' if skew > timedelta() else 'behind'}"
+    text = f"{project.endpoint} answers, this machine's clock is {offset}"
+    fix = "set this machine's clock (NTP): it decides the slots, and signatures 15 minutes offset are refused"
     if abs(skew) <= NOTED_SKEW:
-        return Finding(what, "ok", told)
-    return Finding(what, "error" if abs(skew) > LARGEST_SKEW else "warning", told, mend)
+        return Finding(what, "ok", text)
+    return Finding(what, "error" if abs(skew) > LARGEST_SKEW else "warning", text, fix)
 
 
 def _failed(what: str, failure: RequestFailed, where: str, call: str = "listing") -> Finding:
-    told = " ".join(str(part) for part in (failure.http_status, failure.error_code, failure.error_msg) if part)
-    mend = MENDS.get(failure.outcome, "try again; if it stays, poolscope status shows what the API answers")
+    details = " ".join(str(part) for part in (failure.http_status, failure.error_code, failure.error_msg) if part)
+    fix = FIXES.get(failure.outcome, "try again; if it persists, poolscope status shows the outcomes")
     return Finding(
-        what, "error", f"{where}: {failure.outcome}{f' ({told})' if told else ''}", mend.format(action=ACTIONS[call])
+        what,
+        "error",
+        f"{where}: {failure.outcome}{f' ({details})' if details else ''}",
+        fix.format(action=ACTIONS[call]),
     )

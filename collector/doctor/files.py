@@ -1,4 +1,4 @@
-"""The files of a record: spool, lock, log and disk, and what its file system can do."""
+"""Checks of a record's files: spool, log, lock and disk, and whether the file system has locks."""
 
 import fcntl
 import os
@@ -20,34 +20,41 @@ MUCH_WAITING: Final = 60
 
 
 def look_at_files(config: Config) -> Iterator[Finding]:
-    """Look at spool, lock and disk; nothing is left behind, and no poll turned away."""
+    """Check spool, log, lock and disk; nothing is left behind, and no poll is turned away."""
     paths = config.paths
     waiting, aside = len(spool.waiting(paths.spool)), spool.set_aside_files(paths.spool)
     if waiting > MUCH_WAITING:
-        mend = "close what holds the database open (a notebook?): the next poll takes all in"
-        yield Finding("spool", "warning", f"{waiting:,} polls wait for the database", mend)
+        fix = "close the program that has the database open (a notebook?): the next poll then takes them all in"
+        yield Finding("spool", "warning", f"{waiting:,} polls wait for the database", fix)
     else:
         yield Finding("spool", "ok", f"{waiting} polls wait for the database")
     for path in aside:
-        yield Finding("spool", "warning", f"{path} was damaged and set aside", "mend and move it back, or remove it")
+        yield Finding(
+            "spool", "warning", f"{path} was damaged and set aside", "repair it and move it back, or remove it"
+        )
     for path in spool.odd_entries(paths.spool):
-        yield Finding("spool", "warning", f"{path} is no poll: no file", "remove it: the next poll sets it aside")
+        yield Finding(
+            "spool",
+            "warning",
+            f"{path} is not a regular file, so it cannot be a poll",
+            "remove it: the next poll sets it aside",
+        )
     if backoff.is_odd(paths.spool):
-        told = f"{paths.spool / backoff.FILE} is not as it was written: which credentials were refused is not known"
-        yield Finding("spool", "warning", told, "remove it")
+        text = f"{paths.spool / backoff.FILE} is damaged: it is not known which credentials were refused"
+        yield Finding("spool", "warning", text, "remove it")
     log = paths.log
-    if os.path.lexists(log) and (reason := _refused(log)):
-        mend = f"run chown $USER {log}, or remove it: until then what collect tells goes to cron's mail"
-        yield Finding("log", "warning", f"{log} cannot be written ({reason})", mend)
+    if os.path.lexists(log) and (reason := _why_not_written(log)):
+        fix = f"run chown $USER {log}, or remove it: until then the messages of collect go to cron's mail"
+        yield Finding("log", "warning", f"{log} cannot be written ({reason})", fix)
     lock = lock_file(paths.database)
     if lock.exists() and not os.access(lock, os.W_OK):
-        yield Finding("lock", "error", f"{lock} cannot be taken by this user", f"run chown $USER {lock}")
+        yield Finding("lock", "error", f"{lock} cannot be written by this user", f"run chown $USER {lock}")
     for folder in dict.fromkeys((paths.database.parent, paths.spool)):
-        yield _room(folder)
+        yield _disk(folder)
 
 
-def _refused(log: Path) -> str | None:
-    """Return why nothing can be written to a log."""
+def _why_not_written(log: Path) -> str | None:
+    """Return why a log cannot be written; None where it can."""
     try:
         os.close(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK))
     except OSError as error:
@@ -55,29 +62,29 @@ def _refused(log: Path) -> str | None:
     return None
 
 
-def _room(folder: Path) -> Finding:
-    """Look whether a file can be written to a folder, or to where it will be made, and how much is free there."""
+def _disk(folder: Path) -> Finding:
+    """Check that a file can be written to a folder, or to its nearest parent that exists, and the free space there."""
     try:
-        there = next(path for path in (folder, *folder.parents) if path.exists())
-        with tempfile.NamedTemporaryFile(dir=there, prefix=".doctor-") as file:
+        existing = next(path for path in (folder, *folder.parents) if path.exists())
+        with tempfile.NamedTemporaryFile(dir=existing, prefix=".doctor-") as file:
             file.write(b"written")
             lacking = _lacking_locks(file.fileno())
-        free = shutil.disk_usage(there).free
+        free = shutil.disk_usage(existing).free
     except OSError as error:
-        mend = "make it a folder that this user may write to, or name another one in [paths]: collect exits with 4"
-        return Finding("disk", "error", f"{folder} cannot be written to ({error.strerror})", mend)
+        fix = "make it writable for this user, or name another folder in [paths]: until then collect exits with 4"
+        return Finding("disk", "error", f"{folder} cannot be written to ({error.strerror})", fix)
     if lacking:
-        mend = "name a folder on a local disk in [paths], or mount this one with locks"
-        return Finding("disk", "error", f"the file system of {folder} has no locks ({', '.join(lacking)})", mend)
-    told = f"{free / 1e9:,.1f} GB are free for {folder}"
+        fix = "name a folder on a local disk in [paths], or mount this one with locks"
+        return Finding("disk", "error", f"the file system of {folder} has no locks ({', '.join(lacking)})", fix)
+    text = f"{free / 1e9:,.1f} GB are free for {folder}"
     if free > LITTLE_SPACE:
-        return Finding("disk", "ok", told)
-    mend = "free the disk, or name another one in [paths]: a poll that cannot be kept is lost"
-    return Finding("disk", "error" if free < NO_SPACE else "warning", told, mend)
+        return Finding("disk", "ok", text)
+    fix = "free space on the disk, or name another one in [paths]: a poll that cannot be written is lost"
+    return Finding("disk", "error" if free < NO_SPACE else "warning", text, fix)
 
 
 def _lacking_locks(descriptor: int) -> list[str]:
-    """Return what locks a file system lacks: those of runs of Poolscope (flock), those of DuckDB (fcntl)."""
+    """Return the locks that a file system lacks: flock, which Poolscope uses, and fcntl, which DuckDB uses."""
     lacking = []
     for name, lock in (("flock", fcntl.flock), ("fcntl", fcntl.lockf)):
         try:

@@ -1,4 +1,4 @@
-"""What doctor finds: one thing that was looked at, how grave it is, and its mend."""
+"""The findings of doctor: what was checked, how severe the result is, and how to fix it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ Severity = Literal["ok", "warning", "error"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check: `told` is the result in words, `mend` is how to fix it, None where all is well."""
 
     what: str
     severity: Severity
@@ -18,7 +18,7 @@ class Finding:
 
 
 def worst(findings: Sequence[Finding]) -> Severity:
-    """Return the gravest of the severities."""
+    """Return the highest severity."""
     for severity in ("error", "warning"):
         if any(finding.severity == severity for finding in findings):
             return severity

@@ -1,4 +1,4 @@
-"""What the record holds: how old it is, and what the configuration lacks for it."""
+"""Checks of the record: its age, the pace of polls, undocumented statuses, and flavors without cards."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -23,48 +23,48 @@ POOLS: Final = """SELECT sum(pools) FROM (
 
 
 def look_at_record(record: Record, config: Config, now: datetime, scheduled: bool | None) -> Iterator[Finding]:
-    """Look at what the record holds: how old it is, and flavors whose cards nobody gave.
+    """Check the record's age, the pace of polls, undocumented statuses, and flavors missing from the configuration.
 
     Parameters
     ----------
     record
         The open record, see `reading.reading`.
     now
-        Aware.
+        An aware datetime.
     scheduled
-        Whether the user's crontab has the line of this configuration; None where there is no crontab to be read.
+        Whether the user's crontab has the line of this configuration; None where the crontab cannot be read.
     """
     rows, last = record.execute("SELECT count(*), max(slot) FILTER (outcome = 'ok') FROM scrapes").fetchall()[0]
-    yield Finding("database", "ok", f"{config.paths.database} holds {rows:,} turns")
+    yield Finding("database", "ok", f"{config.paths.database} holds {rows:,} scrapes of pools")
     interval = config.collect.interval
     late = naive(slot_of(now, interval)) - last if last else None
-    by = {None: "", True: ", your crontab has its line", False: ", your crontab has no line for it"}[scheduled]
-    mend = "run poolscope schedule --install, or poolscope watch"
+    by_cron = {None: "", True: ", your crontab has its line", False: ", your crontab has no line for it"}[scheduled]
+    fix = "run poolscope schedule --install, or poolscope watch"
     if scheduled:
-        mend = "look whether cron runs, at collect.log beside the record, and at poolscope status"
+        fix = "check that cron runs, and see collect.log beside the record and poolscope status"
     if late is None:
-        yield Finding("schedule", "warning", f"no slot has been observed yet{by}", mend)
+        yield Finding("schedule", "warning", f"no slot has been observed yet{by_cron}", fix)
     elif late > MISSED_SLOTS * interval:
-        yield Finding("schedule", "error", f"the last observed slot is {say_duration(late)} ago{by}", mend)
+        yield Finding("schedule", "error", f"the last observed slot is {say_duration(late)} ago{by_cron}", fix)
         yield from _holder(config)
     else:
-        yield Finding("schedule", "ok", f"the last observed slot is {last:%Y-%m-%d %H:%M}Z{by}")
+        yield Finding("schedule", "ok", f"the last observed slot is {last:%Y-%m-%d %H:%M}Z{by_cron}")
     polled = record.execute(POOLS, [[project.name for project in config.projects]]).fetchall()[0][0]
     if slow := too_slow(config.collect, polled or 0):
-        told, _, mend = slow.partition(": ")
-        yield Finding("pace", "warning", told, mend)
+        text, _, fix = slow.partition(": ")
+        yield Finding("pace", "warning", text, fix)
     for (project, pool), labels in undocumented(record, naive(now - LATELY), naive(now)).items():
         names = ", ".join(f"{label} (first seen {seen:%Y-%m-%d %H:%M}Z)" for label, seen in labels.items())
-        told = f"{project} {pool}: jobs are in statuses that no document names: {names}"
-        yield Finding("statuses", "warning", told, "ask what they mean: estimates leave these slots out")
+        text = f"{project} {pool}: jobs are in statuses that no document names: {names}"
+        yield Finding("statuses", "warning", text, "ask the vendor what they mean: estimates leave these slots out")
     pools, _ = describe(record, config.flavors)
     if unknown := unknown_flavors(pools, config.flavors):
-        told = f"no cards a node for {', '.join(unknown)}"
-        yield Finding("flavors", "warning", told, "give them in [flavors]: the API tells nodes only")
+        text = f"the number of cards per node is not known for {', '.join(unknown)}"
+        yield Finding("flavors", "warning", text, "give it in [flavors]: the API lists nodes, not cards")
 
 
 def _holder(config: Config) -> Iterator[Finding]:
-    """Look who holds the lock; only where nothing is polled anyway: it is taken for an instant."""
+    """Report which process has the lock. It is taken for a moment, so only where no poll succeeds anyway."""
     try:
         with writing(config.paths.database):
             pass

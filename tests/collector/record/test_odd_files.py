@@ -49,7 +49,7 @@ def test_what_is_no_poll_is_set_aside_and_the_others_go_in(tmp_path: Path, make:
     """It bears the name of a poll: doctor names it, the drain sets it aside as it is, and takes in what came after."""
     (tmp_path / "spool").mkdir()
     make(tmp_path / "spool" / NAME)
-    assert [f"{tmp_path / 'spool' / NAME} is no poll: no file"] == found(tmp_path, "spool")
+    assert [f"{tmp_path / 'spool' / NAME} is not a regular file, so it cannot be a poll"] == found(tmp_path, "spool")
     with Scripted({}, FINE) as server:
         collect(tmp_path, [project(server.endpoint, "a")])
     take_in(tmp_path)
