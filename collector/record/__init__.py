@@ -1,4 +1,4 @@
-"""The contract of both packages: what the tables hold, how it is kept, and how it is read."""
+"""The contract of both packages: the tables, the files that hold them, and how both are read."""
 
 from collector.errors import RecordUnreadable, interrupted
 

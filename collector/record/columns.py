@@ -1,4 +1,4 @@
-"""The columns of the tables, and the version of the schema from which on there is each."""
+"""The columns of the tables, and the schema version that introduced each."""
 
 from typing import Final
 
@@ -72,16 +72,16 @@ COLUMNS: Final[dict[str, dict[str, str]]] = {
         "nodes": f"STRUCT(flavor VARCHAR, {', '.join(f'{count} INTEGER' for count in _NODES)})[]",
     },
 }
-"""Name and type of every column of every table, in their order, as of the newest version."""
+"""Name and type of every column of every table, in order, in the newest schema version."""
 TABLES: Final = tuple(COLUMNS)
 SINCE: Final = {"pools": 2}
-"""The version from which on there is a table; 1 where it is not named."""
+"""The schema version that introduced a table; 1 for tables that are not listed here."""
 COLUMNS_SINCE: Final = {("polls", "discovered"): 2}
-"""The same of a column that was added to a table."""
+"""The schema version that added a column, by table and column."""
 
 
 def columns_at(version: int) -> dict[str, dict[str, str]]:
-    """Return `COLUMNS` as they were at a version."""
+    """Return `COLUMNS` as they were in a schema version."""
     return {
         table: {name: kind for name, kind in columns.items() if COLUMNS_SINCE.get((table, name), 1) <= version}
         for table, columns in COLUMNS.items()
@@ -90,6 +90,6 @@ def columns_at(version: int) -> dict[str, dict[str, str]]:
 
 
 def create_table(name: str, columns: dict[str, str]) -> str:
-    """Return the SQL that makes an empty table, anew where there is one, for as long as the connection lasts."""
-    listed = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
-    return f'CREATE OR REPLACE TEMP TABLE "{name}" ({listed})'
+    """Return the SQL that creates or replaces an empty temporary table."""
+    definitions = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
+    return f'CREATE OR REPLACE TEMP TABLE "{name}" ({definitions})'

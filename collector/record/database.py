@@ -1,4 +1,4 @@
-"""The database file: opened with DuckDB's settings, and refused where it is damaged, in use or not Poolscope's."""
+"""The database file: opened with our DuckDB settings, and refused where it is damaged, in use or not Poolscope's."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,26 +14,26 @@ from collector.record.paths import database_at, quoted
 from collector.record.schema import version_of
 
 Settings: TypeAlias = dict[str, str | bool | int | float | list[str]]
-# Nothing here needs an extension that is not built in, and a cron tick must not look for one on the network.
+# We need built-in extensions only, and a cron tick must not look for others on the network.
 SETTINGS: Final[Settings] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
-    # Of new files, also of those that are attached: what the oldest supported DuckDB reads, at the same size. A log
-    # beside a file of an older storage does not tell which database it is of: it is taken into any other one.
+    # For new files, also attached ones: the oldest supported DuckDB reads it, and the size is the same. In an older
+    # storage version a log does not name its database: DuckDB would replay it into any other database of that name.
     "storage_compatibility_version": "v1.4.0",
 }
 # A poll's rows are few: starting threads would cost a tick more than they save.
 ONE_THREAD: Final[Settings] = {"threads": 1}
 LOCK_SECONDS: Final = 0.1
 ATTACHED: Final = "record"
-"""The name of a database that is attached for reading."""
-# The second one is the log of another database, which was moved away without it.
+"""The name under which a database is attached for reading."""
+# The second sign: the log belongs to another database, which was moved away without it.
 SIGNS_OF_A_BAD_LOG: Final = ("Corrupt WAL file", "WAL does not match database file")
 SIGN_OF_A_NEWER_DUCKDB: Final = "created with a newer version of DuckDB"
-# With who has it; where the file system has no locks there is the reason instead.
+# The message goes on with the process that has the lock. A file system without locks gives the second sign only.
 SIGN_OF_A_LOCK: Final = "Conflicting lock is held"
 SIGN_OF_NO_LOCKS: Final = "Could not set lock"
-# Of other kinds of errors too, where a log is taken in.
+# While a log is replayed, little memory shows in errors of other classes too.
 SIGNS_OF_LITTLE_MEMORY: Final = ("failed to pin block", "failed to allocate", "Allocation failure", "bad allocation")
 SIGNS_OF_DAMAGE: Final = ("Corrupt database file", "Could not read enough bytes")
 
@@ -42,7 +42,7 @@ Record: TypeAlias = duckdb.DuckDBPyConnection
 
 
 class Locked(RecordUnreadable):
-    """Another process has the database open; `holder` is what DuckDB says of it."""
+    """Another process has the database open; `holder` is DuckDB's description of it."""
 
     def __init__(self, database: Path, holder: str) -> None:
         super().__init__(f"{database} is in use ({holder}): try again when that process has ended")
@@ -50,7 +50,7 @@ class Locked(RecordUnreadable):
 
 
 class LogDamaged(RecordUnreadable):
-    """The write-ahead log that a killed process left beside the database is damaged, or another database's."""
+    """The write-ahead log that a killed process left beside the database is damaged, or belongs to another database."""
 
 
 def in_memory() -> Record:
@@ -70,11 +70,11 @@ def connect(database: Path, *, read_only: bool) -> Record:
     Raises
     ------
     Locked
-        When another process holds it.
+        When another process has it open.
     RecordUnreadable
-        When it is no DuckDB database, or a damaged one.
+        When it is not a DuckDB database, or is damaged.
     RecordNotWritten
-        When it lies where it cannot be opened.
+        When its folder or file system does not let it be opened.
     """
     try:
         connection = _open(database_at(database), SETTINGS | ONE_THREAD, read_only=read_only)
@@ -94,14 +94,14 @@ def attach(connection: Record, database: Path, sleep: Callable[[float], None], w
     Parameters
     ----------
     sleep
-        Lets so many seconds pass.
+        Waits a number of seconds.
     wait_seconds
-        For another process that writes to it.
+        How long to wait for another process that writes to the database.
 
     Raises
     ------
     Locked
-        When that process writes for longer than the wait.
+        When that process still writes after `wait_seconds`.
     RecordUnreadable
         When it cannot be read.
     """
@@ -117,7 +117,7 @@ def attach(connection: Record, database: Path, sleep: Callable[[float], None], w
             if left <= 0:
                 raise
         except RecordNotWritten as refusal:
-            raise RecordUnreadable(f"{refusal}: look at its folder and permissions") from None
+            raise RecordUnreadable(f"{refusal}: check its folder and permissions") from None
         else:
             _refuse_cut(connection, database, ATTACHED)
             return
@@ -127,11 +127,12 @@ def attach(connection: Record, database: Path, sleep: Callable[[float], None], w
 
 @contextmanager
 def refusing_damage(database: Path) -> Iterator[None]:
-    """Refuse a database whose damage only a query finds, as one where opening it does.
+    """Refuse a damaged database where a query, not the opening, finds the damage.
 
     Raises
     ------
     RecordUnreadable
+        In place of DuckDB's error.
     """
     try:
         yield
@@ -143,11 +144,12 @@ def refusing_damage(database: Path) -> Iterator[None]:
 
 @contextmanager
 def within_memory(database: Path) -> Iterator[None]:
-    """Refuse what takes more memory than the process may use, or more disk than there is to spill to.
+    """Refuse a record whose reading needs more memory than the process may use, or more disk to spill to than is free.
 
     Raises
     ------
     RecordUnreadable
+        In place of DuckDB's error.
     """
     try:
         yield
@@ -158,13 +160,13 @@ def within_memory(database: Path) -> Iterator[None]:
 def _too_large(database: Path, message: str) -> RecordUnreadable:
     reason = (message.splitlines() or ["no memory"])[0]
     return RecordUnreadable(
-        f"{database} and its spool take more memory than this process may use ({reason[:200]}): raise its limit"
-        " (ulimit -v, or that of its container), and see that the disk is not full"
+        f"{database} and its spool need more memory than this process may use ({reason[:200]}): raise its limit"
+        " (ulimit -v, or the container's limit), and check that the disk is not full"
     )
 
 
 def _refuse(database: Path, error: duckdb.Error) -> NoReturn:
-    """Raise what an error on opening means, with its mend."""
+    """Raise the error of ours that a DuckDB error on opening stands for; its message says how to fix it."""
     message = str(error).split("See also")[0].strip()
     if SIGN_OF_A_LOCK in message:
         raise Locked(database, message) from None
@@ -174,47 +176,47 @@ def _refuse(database: Path, error: duckdb.Error) -> NoReturn:
         ) from None
     if any(sign in message for sign in SIGNS_OF_A_BAD_LOG):
         raise LogDamaged(
-            f"{database} has a write-ahead log that cannot be taken in ({message[:200]}): the next poll sets it aside"
+            f"{database} has a write-ahead log that cannot be replayed ({message[:200]}): the next poll sets it aside"
         ) from None
     if SIGN_OF_A_NEWER_DUCKDB in message:
         raise RecordUnreadable(
             f"{database} was written by DuckDB {written_by(database)}, which DuckDB {duckdb.__version__} here cannot"
-            " read: upgrade it (pip install -U duckdb), or let poolscope compact rewrite the file where the newer one"
-            " is; what is polled meanwhile waits in the spool"
+            " read: upgrade it (pip install -U duckdb), or run poolscope compact where the newer DuckDB is installed;"
+            " new polls wait in the spool meanwhile"
         ) from None
     if "Permission denied" in message:
         raise RecordUnreadable(
-            f"{database} may not be opened by this user, as after a run by root: give it back (sudo chown -R $USER"
-            f" {database.parent}); what is polled meanwhile waits in the spool"
+            f"{database} may not be opened by this user, perhaps after a run by root: change its owner (sudo"
+            f" chown -R $USER {database.parent}); new polls wait in the spool meanwhile"
         ) from None
     if isinstance(error, duckdb.OutOfMemoryException) or any(sign in message for sign in SIGNS_OF_LITTLE_MEMORY):
         raise _too_large(database, message) from None
-    mend = _mend(database)
+    fix = _fix_of(database)
     if "not a valid DuckDB" in message:
-        raise RecordUnreadable(f"{database} is no DuckDB database: name another file in [paths], or {mend}") from None
+        raise RecordUnreadable(f"{database} is not a DuckDB database: name another file in [paths], or {fix}") from None
     if any(sign in message for sign in SIGNS_OF_DAMAGE) or not isinstance(error, duckdb.IOException):
-        raise RecordUnreadable(f"{database} is damaged, or of a newer DuckDB ({message[:200]}): {mend}") from None
+        raise RecordUnreadable(f"{database} is damaged, or from a newer DuckDB ({message[:200]}): {fix}") from None
     raise RecordNotWritten(f"{database} cannot be opened ({message})") from None
 
 
-def _mend(database: Path) -> str:
+def _fix_of(database: Path) -> str:
     return (
         f"move it away (mv {database} {database}.damaged), then restore a backup (poolscope restore) or let the next "
-        "poll begin a new one; what is polled meanwhile waits in the spool"
+        "poll make a new one; new polls wait in the spool meanwhile"
     )
 
 
 def _refuse_cut(connection: Record, database: Path, name: str | None = None) -> None:
-    """Refuse a file that lacks its end: rows that are put into it could go with the next one that is missing."""
+    """Refuse a file whose end is missing: rows that are written to it could be lost."""
     missing = missing_bytes(connection, database, name)
     if missing:
         raise RecordUnreadable(
-            f"{database} is damaged: {missing:,} bytes at its end are missing, it was cut short: {_mend(database)}"
+            f"{database} is damaged: it was cut short, {missing:,} bytes at its end are missing: {_fix_of(database)}"
         )
 
 
 def checked_version(connection: Record, database: Path, attached: str | None = None) -> int:
-    """Return the version of the schema; `attached` is the database's name where it is not the connection's own.
+    """Return the schema version; `attached` is the database's name where it is not the connection's main database.
 
     Raises
     ------

@@ -1,24 +1,24 @@
-"""Lengths of time, as people write them."""
+"""Durations as people write them: a number and a unit."""
 
 import re
 from datetime import timedelta
 from typing import Final
 
 UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-"""Seconds, by the unit that `say_duration` writes."""
+"""Seconds by unit, as `say_duration` writes it."""
 SPELLED: Final = UNITS | {"min": UNITS["m"]} | {unit.upper(): UNITS[unit] for unit in ("d", "h", "w")}
 DURATION: Final = re.compile(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([A-Za-z]+)\s*")
 
 
 def parse_duration(text: str) -> timedelta:
-    """Read a length of time: a number with its unit (``90s``, ``5m``, ``5min``, ``1.5h``, ``14d``, ``1w``).
+    """Read a duration: a number with its unit (``90s``, ``5m``, ``5min``, ``1.5h``, ``14d``, ``1w``).
 
-    Days, hours and weeks are taken with a capital too; M is not, see `refuse_ambiguous`.
+    D, H and W are accepted too; M is not, see `refuse_ambiguous`.
 
     Raises
     ------
     ValueError
-        When the text is no such length; the message says what one looks like.
+        When the text is not a duration; the message gives an example.
 
     >>> parse_duration("1.5m").total_seconds()
     90.0
@@ -30,18 +30,18 @@ def parse_duration(text: str) -> timedelta:
             return timedelta(seconds=float(written[1]) * SPELLED[written[2]])
     except OverflowError:
         pass
-    raise ValueError(f"{text!r} is no length of time: give a number with s, m (or min), h, d or w, such as 5m")
+    raise ValueError(f"{text!r} is not a duration: give a number with s, m (or min), h, d or w, such as 5m")
 
 
 def refuse_ambiguous(text: str) -> None:
-    """Raise a ValueError for a number of M, which is a minute to some and a month to others."""
+    """Raise a ValueError for a number with M, which could be minutes or months."""
     written = DURATION.fullmatch(text)
     if written is not None and written[2] == "M":
-        raise ValueError(f"{text!r} is no length of time: m for minutes, mo for months where a window is meant")
+        raise ValueError(f"{text!r} is ambiguous: write m for minutes, mo for months where a window is meant")
 
 
 def say_duration(length: timedelta) -> str:
-    """Write a length of time as `parse_duration` reads it, in the largest unit that leaves no rest.
+    """Write a duration as `parse_duration` reads it, in the largest unit of which it is a whole number.
 
     >>> say_duration(timedelta(minutes=5))
     '5m'

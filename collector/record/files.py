@@ -1,6 +1,6 @@
-"""Files that appear whole or not at all: written beside their place, synced, renamed, and the folder synced.
+"""Files that appear whole or not at all: written beside their target, synced and renamed, and the folder synced.
 
-What a killed process leaves behind is named ``.NAME.PID.unfinished``, whatever it was to become.
+A killed process leaves a file or folder ``.NAME.PID.unfinished`` behind, where NAME is that of the target.
 """
 
 import errno
@@ -19,19 +19,19 @@ LARGEST_SMALL: Final = 1 << 20
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
-    """Give a path beside a file or folder to write to, which takes its place once the block ends well.
+    """Give a path to write to, beside the target file or folder; at the end of the block it replaces the target.
 
-    It survives a crash of the machine then; where the block raises, nothing is left of it. What an earlier process left
-    of the same target stays, see `clear_unfinished`.
+    The target then survives a crash of the machine. Where the block raises, the new file is removed. Files that an
+    earlier process left unfinished stay, see `clear_unfinished`.
 
     Raises
     ------
     OSError
-        When it cannot be kept; what was in its place is there still, unless it is the folder that could not be synced.
+        When it cannot be made durable. The old target is still there, unless only the sync of the folder failed.
     """
     beside = unfinished(target)
-    # Left by a process of the same number, or a link that leads elsewhere: what is written is new. What cannot be
-    # removed is told by who writes there.
+    # It may be left by a process of the same number, or be a link that leads elsewhere: the new file must be new. If it
+    # cannot be removed, the write fails with the reason.
     with suppress(OSError):
         beside.unlink()
     try:
@@ -52,7 +52,7 @@ def write(target: Path, content: bytes) -> None:
     Raises
     ------
     OSError
-        When it cannot be kept: what was there before is there still.
+        When it cannot be written: the old file is still there.
     """
     with replacing(target) as beside:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -61,12 +61,12 @@ def write(target: Path, content: bytes) -> None:
 
 
 def read_small(path: Path) -> str:
-    """Return the text of a small file; a pipe is not waited for.
+    """Return the text of a small file, without waiting where it is a pipe.
 
     Raises
     ------
     OSError, UnicodeDecodeError
-        When it cannot be read, or is no file.
+        When it cannot be read, or is not a regular file.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
@@ -76,7 +76,7 @@ def read_small(path: Path) -> str:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder that only its owner may enter, so that it survives a crash; nothing where it is there."""
+    """Make a folder and its parents, durable and for their owner only; do nothing where it exists."""
     if not folder.exists():
         make_folder(folder.parent)
         folder.mkdir(exist_ok=True, mode=0o700)
@@ -84,29 +84,29 @@ def make_folder(folder: Path) -> None:
 
 
 def unfinished(target: Path) -> Path:
-    """Return where this process writes what is to become a file."""
+    """Return the path that this process writes to before it is renamed to the target."""
     return target.with_name(f".{target.name}.{os.getpid()}{UNFINISHED}")
 
 
 def clear_unfinished(target: Path) -> None:
-    """Remove what killed processes left of a file, and what DuckDB put beside it; only where no other writes it now."""
+    """Remove the unfinished files of a target that killed processes left; only while no other process writes it."""
     for path in left_unfinished(target):
-        # What stands in the way is told by who writes there.
+        # If it cannot be removed and is in the way, the write fails with the reason.
         with suppress(OSError):
             remove(path)
 
 
 def left_unfinished(target: Path) -> list[Path]:
-    """Return what processes left of a file or folder, or write now, and what DuckDB put beside it."""
+    """Return the unfinished files of a target, left over or being written, and DuckDB's files beside them."""
     if not target.parent.is_dir():
         return []
-    # That of `kept.2` begins as that of `kept` does.
+    # A target `kept.2` must not match the name of `kept`.
     name = re.compile(rf"\.{re.escape(target.name)}\.\d+{re.escape(UNFINISHED)}(\..*)?")
     return [path for path in target.parent.iterdir() if name.fullmatch(path.name)]
 
 
 def sync(path: Path) -> None:
-    """Make a file's content, or a folder's entries, durable."""
+    """Make the content of a file, or the entries of a folder, durable."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -115,7 +115,7 @@ def sync(path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, or a folder with all that is in it; nothing where there is none."""
+    """Remove a file, or a folder with its content; do nothing where there is none."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

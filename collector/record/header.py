@@ -1,4 +1,4 @@
-"""The head of a database file: which DuckDB wrote it, and whether it was cut short, which DuckDB does not notice."""
+"""The headers of a database file: which DuckDB wrote it, and whether it was cut short, which DuckDB does not notice."""
 
 from pathlib import Path
 from typing import Final
@@ -6,8 +6,8 @@ from typing import Final
 import duckdb
 
 HEADER_BYTES: Final = 4096
-"""Three headers come before the blocks."""
-# In the first one, the version of the DuckDB that made the file.
+"""Of each of the three headers before the blocks."""
+# Place in the first header of the version of the DuckDB that made the file.
 VERSION: Final = slice(52, 84)
 SIZE: Final = """SELECT total_blocks, block_size FROM pragma_database_size()
     WHERE database_name = coalesce($1, current_database())"""
@@ -16,9 +16,9 @@ BLOCKS_USED: Final = """SELECT max(greatest(block_id, list_max(additional_block_
 
 
 def written_by(database: Path) -> str:
-    """Return the version of the DuckDB that made a file, as it writes it; `unknown` where that cannot be read.
+    """Return the version of the DuckDB that made a file; ``unknown`` where that cannot be read.
 
-    Only for a file that DuckDB does not open: to open and close it here ends every lock that this process has on it.
+    Only for a file that is not open in DuckDB: opening and closing it here ends every lock of this process on it.
     """
     try:
         with database.open("rb") as file:
@@ -29,26 +29,26 @@ def written_by(database: Path) -> str:
 
 
 def missing_bytes(connection: duckdb.DuckDBPyConnection, database: Path, name: str | None = None) -> int:
-    """Return how many bytes of a file that is open have to be there and are not; 0 where it is whole.
+    """Return how many bytes are missing at the end of an open database file; 0 where it is whole.
 
     Parameters
     ----------
     name
-        The database's name where it is not the connection's own.
+        The database's name where it is not the connection's main database.
     """
-    # Through DuckDB and the folder: to open and close the file here would end every lock that this process has on it.
+    # Asked through DuckDB and stat: opening and closing the file here would end every lock of this process on it.
     length = database.stat().st_size
     blocks, block_bytes = connection.execute(SIZE, [name]).fetchall()[0]
     if length >= 3 * HEADER_BYTES + blocks * block_bytes:
         return 0
-    # Blocks at the end that became free are cut away by DuckDB itself: which are used takes a look at every column.
-    within = f'"{name}".' if name else ""
+    # DuckDB itself cuts off free blocks at the end: only the columns tell which blocks are used.
+    prefix = f'"{name}".' if name else ""
     tables = connection.execute(
         "SELECT schema_name || '.' || table_name FROM duckdb_tables()"
         " WHERE NOT temporary AND database_name = coalesce($1, current_database())",
         [name],
     ).fetchall()
-    last = max(
-        (connection.execute(BLOCKS_USED, [within + table]).fetchall()[0][0] or 0 for (table,) in tables), default=0
+    last_block = max(
+        (connection.execute(BLOCKS_USED, [prefix + table]).fetchall()[0][0] or 0 for (table,) in tables), default=0
     )
-    return max(0, 3 * HEADER_BYTES + (int(last) + 1) * int(block_bytes) - length)
+    return max(0, 3 * HEADER_BYTES + (int(last_block) + 1) * int(block_bytes) - length)

@@ -1,4 +1,4 @@
-"""The memory that DuckDB may take where the process may not have what the machine has."""
+"""The memory limit of DuckDB where the process has a limit of address space."""
 
 import os
 import resource
@@ -9,29 +9,29 @@ from typing import Final
 import duckdb
 
 SHARE: Final = 0.4
-"""Of the address space that is left: what a query takes besides DuckDB's own account, and stacks, is in it too."""
+"""Of the address space that is left: memory that DuckDB does not count, and stacks, need the rest."""
 LEAST: Final = 48 << 20
-"""Bytes: a file of JSON alone is read in blocks of 32 MiB."""
+"""In bytes: DuckDB reads a JSON file in blocks of 32 MiB."""
 
 
 def memory_allowed() -> int | None:
-    """Return how many bytes DuckDB may take under a limit of address space (``ulimit -v``); None without such a limit.
+    """Return how many bytes DuckDB may use under a limit of address space (``ulimit -v``); None without such a limit.
 
-    What a machine or a control group has, DuckDB finds itself.
+    DuckDB itself knows the memory of the machine and of a control group.
     """
     allowed = resource.getrlimit(resource.RLIMIT_AS)[0]
     if allowed == resource.RLIM_INFINITY:
         return None
-    taken = 0
+    used = 0
     with suppress(OSError, ValueError):
-        taken = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    return max(int(SHARE * (allowed - taken)), LEAST)
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    return max(int(SHARE * (allowed - used)), LEAST)
 
 
 def memory_settings() -> dict[str, str | int]:
-    """Return DuckDB's settings under a limit of address space; none where there is no such limit.
+    """Return DuckDB's settings under a limit of address space; empty where there is no such limit.
 
-    Each of its threads needs room of its own: where there is none it does not refuse but ends the process.
+    Each thread of DuckDB needs address space of its own. Without it, DuckDB does not raise but ends the process.
     """
     allowed = memory_allowed()
     if allowed is None:

@@ -1,8 +1,8 @@
-"""Which rows of the spool are new to the record, and which of several successes counts: SQL for drain and reader."""
+"""SQL for drain and reader: which spooled rows are new to the database, and which of several successes counts."""
 
 from typing import Final
 
-# What makes a row of a table the same row; a snapshot goes with its scrape. Of pools only changes are kept.
+# The key of each table; a snapshot has that of its scrape. Of pools only changes are stored.
 KEYS: Final = {
     "polls": "run, project",
     "discoveries": "run, project, workspace, page",
@@ -12,7 +12,7 @@ KEYS: Final = {
 
 
 def winners(condition: str, scrapes: str) -> str:
-    """Return the SQL that makes `winners`: the spooled successes that are their slot's earliest."""
+    """Return the SQL that makes the table `winners`: the spooled successes that are the earliest of pool and slot."""
     return f"""CREATE OR REPLACE TEMP TABLE winners AS
         WITH arrived AS (
             SELECT project, pool, slot, min(run) AS run FROM spooled
@@ -25,21 +25,21 @@ def winners(condition: str, scrapes: str) -> str:
 
 
 def new_rows(table: str, columns: dict[str, str], stored: str, where: str) -> str:
-    """Return the SQL for the spooled rows of a table that are not stored."""
+    """Return the SQL for the spooled rows of a table that are not in the table `stored`."""
     key = KEYS[table]
     return f"""SELECT DISTINCT ON ({key}) {_names(columns)} FROM spooled
         ANTI JOIN (SELECT {key} FROM {stored} {where}) USING ({key}) WHERE "table" = '{table}'"""
 
 
 def changes(columns: dict[str, str], new_rows: str, stored: str) -> str:
-    """Return the SQL for those of the new rows that tell something else than the row before, of the same pool."""
-    told = ", ".join(f'"{name}"' for name in columns if name not in ("run", "project", "pool", "slot"))
+    """Return the SQL for the new rows of pools that differ from the row before, of the same pool."""
+    description = ", ".join(f'"{name}"' for name in columns if name not in ("run", "project", "pool", "slot"))
     return f"""SELECT {_names(columns)} FROM (
-            SELECT *, lag(told) OVER (PARTITION BY project, pool ORDER BY run) AS before FROM (
-                SELECT *, row({told}) AS told, true AS is_new FROM ({new_rows})
-                UNION ALL BY NAME SELECT *, row({told}) AS told, false AS is_new FROM {stored}
+            SELECT *, lag(description) OVER (PARTITION BY project, pool ORDER BY run) AS before FROM (
+                SELECT *, row({description}) AS description, true AS is_new FROM ({new_rows})
+                UNION ALL BY NAME SELECT *, row({description}) AS description, false AS is_new FROM {stored}
             )
-        ) WHERE is_new AND told IS DISTINCT FROM before"""
+        ) WHERE is_new AND description IS DISTINCT FROM before"""
 
 
 def new_snapshots(columns: dict[str, str]) -> str:

@@ -1,17 +1,18 @@
-"""Odd answers: the slots in which counts left their course and came back in one step, and types that were renamed.
+"""Odd answers: the slots in which counts jumped away and came back in one step, and types that were renamed.
 
 An answer is checked against the samples before and after it. The rule is SQL over `samples`, a relation of known counts
-with a row a sample, in the order of series and slot: series (a number from 0 on), pool (a number), slot and interval
-(seconds), total, and ended (the jobs in `statuses.ENDED`). Both counts are judged:
+with a row per sample, in the order of series and slot. Its columns: series (a number from 0 on), pool (a number), slot
+and interval (seconds), total, and ended (the jobs in `statuses.ENDED`). Both counts are checked:
 
-- The total leaves its course in a step, further than in any step before that did not come back, and comes back in one
-  step to about where it was, within `LONGEST` samples.
-- Finished jobs that are kept are never fewer: where their count falls, further than it ever fell, and comes back in one
-  step, larger than it ever rose, to what it was and what its rate adds, that holds however long it lasts.
+- The total jumps away in one step, which is larger than any earlier step that was not reversed. Within `LONGEST`
+  samples it comes back in one step to about its old value.
+- Where the API keeps finished jobs, their count never falls. An odd fall is larger than any before it. The count then
+  comes back in one step, larger than any rise before it, to its old value plus what its rate adds. This run may be of
+  any length.
 
-A step that is reversed is not taken for the course, so that one anomaly never hides another, unless that return was
-ordinary itself; and what comes later than its return has no say. The first query looks at each sample once, all others
-only at its large steps.
+A step that was reversed is no measure for later steps, so that one anomaly never hides another, unless its return was
+an ordinary step; and samples after the return do not matter. The first query reads every sample once, all others read
+the large steps only.
 """
 
 from dataclasses import dataclass
@@ -20,55 +21,56 @@ from typing import Final
 from collector.record.database import Record
 
 # The constants were chosen on four traces of real clusters, replayed at 1, 5 and 15 minutes, with finished jobs kept
-# for ever, for seven days and not at all: none fires on them (27 million samples), and of 7,200 pieces of two weeks,
-# which know less of their course, 6 have a run.
+# for ever, for seven days and not at all. The rule finds no run in them (27 million samples), and in 6 of 7,200 pieces
+# of two weeks, which have fewer samples to compare with.
 
 FEWEST: Final = 10
-"""Fewer jobs come and go within a slot in any small pool: real totals went from 9 to 0 and back to 10."""
+"""The least step away, in jobs. Smaller ones are usual in small pools: real totals went from 9 to 0 and back to 10."""
 MANY: Final = 20
-"""The least step of a total that does not fall to zero: real ones of 10 to 19 jobs came back to within a tenth."""
+"""The least step of a total that does not fall to zero: real steps of 10 to 19 jobs came back to within a tenth."""
 SMALLEST: Final = 5
-"""Smaller steps are not looked at, which is what keeps the rule cheap; they are taken to be one below this."""
+"""Smaller steps are not read, which keeps the rule cheap; they count as one job less than this."""
 LONGEST: Final = 12
-"""Samples for which a total may be away: an hour of polls. In longer times real totals come back by themselves."""
+"""The longest run of a total, in samples (an hour of 5-minute polls). Over longer times real totals come back too."""
 BACK: Final = 0.25
-"""How far from where it was, of the step away, a count may come back to. At half three real bursts fire."""
+"""How far from its old value a count may come back, as a share of the step away. At 0.5 three real bursts match."""
 AWAY: Final = 0.5
-"""How much of the step away must still be open before the step back: what regained more by itself has grown."""
+"""The share of the step away that must be left before the step back: a count that regained more grew anew."""
 BURST: Final = 3
-"""By how much a rise must be larger than those before it: what comes in a burst may be cancelled in a slot, or end in
-one; real bursts that did were up to 2.25 times as large as any before. Real falls that came back were never larger."""
+"""The factor by which a rise must exceed all before it, as the jobs of a burst may all be cancelled or end in one slot:
+such real bursts were up to 2.25 times as large as any before. No real fall that came back exceeded those before."""
 KEPT: Final = 20
-"""Finished jobs that say that they are kept: of fewer one deletion takes a large part. A renamed type needs as many."""
+"""The least finished jobs that show that they are kept: one deletion removes a large share of fewer. A renamed type
+needs as many."""
 DELETED: Final = 0.05
 HANDFUL: Final = 3
-"""Finished jobs are kept where at most this share of them, or a handful, was deleted: as estimates class them."""
+"""Finished jobs are kept where at most the share `DELETED` or `HANDFUL` jobs were deleted, as in the estimates."""
 GROWN: Final = 2
-"""Slots in which the count of finished jobs rises that tell a reset from an odd answer that lasts."""
+"""A count of finished jobs that rises in this many slots was reset; with fewer rises it is a long odd answer."""
 GAP: Final = 1.5
-"""Samples further apart than this, in intervals, have a gap between them: as levels are taken."""
+"""Samples further apart than this, in intervals, have a gap between them, as in the estimates."""
 ODD: Final = ("fell", "rose", "open")
-"""The kinds of runs: counts fell, or rose, and came back; or they did across a gap, or had not at the record's end."""
+"""The kinds of runs: counts fell and came back; rose and came back; came back across a gap or not before the end."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """Slots of a series whose counts are not to be taken as they stand, all instants in seconds since 1970."""
+    """Slots of a series whose counts are odd; all slots in seconds since 1970."""
 
     series: int
     before: int
-    """The last slot before it."""
+    """The last slot before the run."""
     first: int
     last: int
     kind: str
     """One of `ODD`."""
     certain: bool
-    """Whether the counts as they stand are excluded: else estimates hold both readings."""
+    """Whether the counts are surely wrong; if not, the bounds of estimates allow for right and for wrong counts."""
 
 
 @dataclass(frozen=True)
 class Renamed:
-    """A series that goes on as another one."""
+    """A series that continues as another one, as its type was renamed."""
 
     series: int
     later: int
@@ -81,20 +83,20 @@ _STEPS: Final = """SELECT *, row_number() OVER () AS n, lag(slot) OVER () AS bef
     total - lag(total) OVER () AS grown, ended - lag(ended) OVER () AS kept FROM samples"""
 _MOVES: Final = f"""CREATE OR REPLACE TEMP TABLE moves AS
     FROM ({_STEPS}) WHERE first OR last OR abs(grown) >= {SMALLEST} OR abs(kept) >= {SMALLEST}"""
-# A step of one of the two counts, as `level` after it; `other` is the step of the total.
+# The steps of both counts: `level` is the count after the step, `other` the step of the total.
 _COURSES: Final = f"""CREATE OR REPLACE TEMP TABLE courses AS
     SELECT series, n, slot, before, interval, 'total' AS count, total AS level, grown AS step, grown AS other,
         ended, kept
     FROM moves WHERE NOT first AND abs(grown) >= {SMALLEST}
     UNION ALL SELECT series, n, slot, before, interval, 'ended', ended, kept, grown, ended, kept
     FROM moves WHERE NOT first AND abs(kept) >= {SMALLEST}"""
-# Each step away with the first step that brings it back, and each step back with the last one away.
+# Pairs of a step away and a step back: the first step back of each step away, the last step away of each step back.
 _PAIRS: Final = f"""CREATE OR REPLACE TEMP TABLE pairs AS
     WITH away AS (
         SELECT courses.*, level - step AS base, begin.n AS begin, begin.ended AS begun
         FROM courses JOIN (FROM moves WHERE first) begin USING (series) WHERE abs(step) >= {FEWEST}
     ), falling AS (
-        -- A count that falls about as often as it rises is not one that is kept.
+        -- A count of finished jobs that falls about as often as it rises is of jobs that are not kept.
         SELECT series FROM courses WHERE count = 'ended' GROUP BY series
         HAVING count(*) FILTER (step < 0) > {LONGEST} + count(*) FILTER (step > 0) * {AWAY}
     )
@@ -115,7 +117,7 @@ _PAIRS: Final = f"""CREATE OR REPLACE TEMP TABLE pairs AS
         END
     QUALIFY row_number() OVER (PARTITION BY away.series, away.count, away.n ORDER BY back.n) = 1
         AND row_number() OVER (PARTITION BY away.series, away.count, back.n ORDER BY away.n DESC) = 1"""
-# The largest steps until then that were not reversed, of each count, by one relation of pairs.
+# For each step, the largest earlier steps of its count that are not reversed in a given relation of pairs.
 _LARGEST: Final = """CREATE OR REPLACE TEMP TABLE largest AS
     SELECT series, count, n, coalesce(max(-step) FILTER (step < 0 AND NOT reversed) OVER earlier, 0) AS fall,
         coalesce(max(step) FILTER (step > 0 AND NOT reversed) OVER earlier, 0) AS rise
@@ -124,14 +126,14 @@ _LARGEST: Final = """CREATE OR REPLACE TEMP TABLE largest AS
             (SELECT (series, count, away) FROM {0} UNION ALL SELECT (series, count, back) FROM {0}) AS reversed
         FROM courses
     ) WINDOW earlier AS (PARTITION BY series, count ORDER BY n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"""
-# What went further than these. It is asked twice: what did not is part of the course that the others are judged by.
+# The pairs that are larger than all those. This runs twice: a pair that is not larger becomes a measure for the others.
 _FURTHER: Final = f"""CREATE OR REPLACE TEMP TABLE {{1}} AS
     SELECT {{0}}.* FROM {{0}} JOIN largest
         ON {{0}}.series = largest.series AND {{0}}.count = largest.count AND {{0}}.back = largest.n
     WHERE CASE WHEN {{0}}.count = 'ended' THEN -left_by > fall AND back_by > {BURST} * greatest(rise, {SMALLEST - 1})
         WHEN left_by < 0 THEN least(-left_by, back_by) > greatest(fall, rise)
         ELSE least(left_by, -back_by) > {BURST} * greatest(fall, rise) AND base >= {MANY} AND left_by >= base END"""
-# Half of it or more is lost, and has not come back at the record's end.
+# Falls by half or more that have not come back at the record's end.
 _LOST: Final = f"""INSERT INTO candidates
     SELECT courses.series, count, courses.n, NULL, courses.before, courses.slot, finish.slot, true, level - step, step,
         NULL
@@ -142,11 +144,11 @@ _LOST: Final = f"""INSERT INTO candidates
             AND finish.ended < level + {GROWN * SMALLEST} END
         AND NOT EXISTS (FROM pairs WHERE pairs.series = courses.series AND pairs.count = courses.count
             AND away = courses.n)"""
-# An answer between two odd ones is not odd itself, though it is left and come back to in a step, the other way.
+# A correct answer between two odd ones looks like a step away and back in the other direction: it is not odd.
 _BETWEEN: Final = """DELETE FROM candidates WHERE left_by {0} 0 AND EXISTS (
     FROM candidates other WHERE other.series = candidates.series AND other.back = candidates.away
         AND sign(other.left_by) <> sign(candidates.left_by))"""
-# What the count of finished jobs rose and fell by until the samples that matter, over all series one after the other.
+# Cumulative rises and falls of the count of finished jobs at the samples that matter, over all series in order.
 _SUMS: Final = f"""CREATE OR REPLACE TEMP TABLE sums AS
     FROM (
         SELECT n, sum(CASE WHEN first THEN 0 ELSE greatest(kept, 0) END) OVER until AS came,
@@ -157,7 +159,7 @@ _SUMS: Final = f"""CREATE OR REPLACE TEMP TABLE sums AS
         SELECT away - 1 AS n FROM candidates UNION SELECT n FROM moves SEMI JOIN candidates USING (series)
             WHERE first OR last
     ) USING (n)"""
-# Whether finished jobs are kept: by what was deleted until then, but for steps that were reversed.
+# Runs of finished jobs count only where these are kept, by the jobs deleted before, without steps that were reversed.
 _RUNS: Final = f"""CREATE OR REPLACE TEMP TABLE runs AS
     WITH reversed AS (
         SELECT series, n, step FROM courses SEMI JOIN (
@@ -181,7 +183,7 @@ _RUNS: Final = f"""CREATE OR REPLACE TEMP TABLE runs AS
     FROM known
     WHERE count = 'total' OR lost <= greatest({HANDFUL}, {DELETED} * came) AND (back IS NOT NULL OR rises < {GROWN})
     GROUP BY series, before, first, coalesce(back, -1)"""
-# A type of a pool that had jobs before and after, and none between, shares the answers of one that is odd.
+# If a run of one type fell, other types of the pool with jobs before and after and none between are odd as well.
 _BESIDE: Final = """INSERT INTO runs
     SELECT beside.series, runs.before, runs.first, runs.last, runs.kind, runs.certain
     FROM (SELECT DISTINCT runs.*, odd.pool FROM runs JOIN samples odd USING (series)) runs
@@ -209,7 +211,7 @@ _RENAMED: Final = f"""WITH gone AS (
 
 
 def find_odd(record: Record) -> tuple[list[Run], list[Renamed]]:
-    """Find the odd runs of slots and the renamed types of the samples that are there as `samples`."""
+    """Find the odd runs of slots and the renamed types in the relation `samples` of an open record."""
     record.execute(_MOVES)
     renamed = [Renamed(*row) for row in record.execute(_RENAMED).fetchall()]
     record.execute(_COURSES)
@@ -226,5 +228,5 @@ def find_odd(record: Record) -> tuple[list[Run], list[Renamed]]:
     for query in (_SUMS, _RUNS, _BESIDE):
         record.execute(query)
     runs = record.execute("SELECT series, before, first, last, kind, certain FROM runs ORDER BY ALL").fetchall()
-    ended = {each.series for each in renamed}
-    return [Run(*row) for row in runs if not (row[4] == "open" and row[0] in ended)], renamed
+    renamed_series = {renaming.series for renaming in renamed}
+    return [Run(*row) for row in runs if not (row[4] == "open" and row[0] in renamed_series)], renamed

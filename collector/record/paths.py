@@ -1,4 +1,4 @@
-"""Paths as DuckDB takes them: literally, whatever characters are in them."""
+"""Paths for DuckDB, written so that every character counts literally."""
 
 from pathlib import Path
 from typing import Final
@@ -9,21 +9,21 @@ MAGIC: Final = "*?["
 
 
 def pattern_of(path: Path) -> str:
-    """Return the pattern that fits a path and no other, for `read_parquet`, `read_csv` and `read_json`.
+    """Return the pattern that matches a path and no other, for `read_parquet`, `read_csv` and `read_json`.
 
-    They take every path for a pattern. Folders such as ``month=3`` are no columns only with
-    ``hive_partitioning = false``.
+    These functions read every path as a pattern. With ``hive_partitioning = false`` they do not read a folder such as
+    ``month=3`` as a column.
 
     Raises
     ------
     InputRefused
-        When there is none.
+        When there is no such pattern.
     """
     text = text_of(path)
     if not any(letter in MAGIC for letter in text):
         return text
     if "\\" in text:
-        # From 2.0 on a pattern of DuckDB never fits a name with a backslash.
+        # From DuckDB 2.0 on, a pattern never matches a name with a backslash.
         raise InputRefused(
             f"{path} has both a backslash and one of * ? [ in its name, which DuckDB cannot read: rename it"
         )
@@ -31,12 +31,12 @@ def pattern_of(path: Path) -> str:
 
 
 def database_at(path: Path) -> str:
-    """Return where a database is as DuckDB takes it.
+    """Return the path of a database for DuckDB.
 
     Raises
     ------
     RecordUnreadable
-        Where it would be looked for, or its log written, at another place.
+        When DuckDB would read the path as another place, for the database or its log.
     """
     try:
         text = text_of(path)
@@ -44,24 +44,25 @@ def database_at(path: Path) -> str:
         raise RecordUnreadable(str(refusal)) from None
     if odd := [letter for letter in "?\\" if letter in text]:
         raise RecordUnreadable(
-            f"{path} has {' and '.join(odd)} in its name, with which DuckDB takes it for another place: rename the"
-            " folder, or name another database in [paths]; what is polled meanwhile waits in the spool"
+            f"{path} has {' and '.join(odd)} in its name, which DuckDB reads as another place: rename the folder, or"
+            " name another database in [paths]; new polls wait in the spool meanwhile"
         )
     return text
 
 
 def quoted(path: Path) -> str:
-    """Return a path as SQL, for ATTACH, COPY and SET, which take it literally but cannot be bound.
+    """Return a path as an SQL text, for ATTACH, COPY and SET: they take it literally, but not as a parameter.
 
     Raises
     ------
     InputRefused
+        When it is not UTF-8.
     """
     return "'" + text_of(path).replace("'", "''") + "'"
 
 
 def text_of(path: Path) -> str:
-    """Return a path absolute, so that no part of it is taken for a home folder or a kind of file (``~``, ``s3:``).
+    """Return the absolute path, so that DuckDB does not read ``~`` or ``s3:`` in it as a home folder or a kind of file.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""The record as one: the tables of the database, with the spool's rows as if they had been taken in.
+"""The record as one: the tables of the database together with the rows of the spool, as if these had been drained.
 
 The spool is read first, then the database: in the other order a drain in between would hide rows. Nothing is migrated:
-what an older Poolscope's database lacks is empty.
+tables and columns that the database of an older Poolscope lacks are empty.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,52 +31,52 @@ READ_WAIT_SECONDS: Final = 5.0
 def reading(
     database: Path, spool_folder: Path, sleep: Callable[[float], None], wait_seconds: float = READ_WAIT_SECONDS
 ) -> Iterator[Record]:
-    """Open the record for reading, and close it at the end: as long as it is open nobody can write to the database.
+    """Open the record for reading, and close it at the end. While it is open, no process can write to the database.
 
-    Its tables are views of that name. `scrapes` has every turn, also those that failed; of several successes in a slot
-    that of the earliest run counts, and `snapshots` has its rows alone.
+    Each table is a view of its name. `scrapes` has all scrapes, also failed ones. Where a pool has several successes in
+    a slot, that of the earliest run counts: `snapshots` has the rows of that run only.
 
     Parameters
     ----------
     database, spool_folder
-        Where the record lies; what is missing is empty.
+        Where the record is; a missing file or folder counts as empty.
     sleep
-        Lets so many seconds pass.
+        Waits a number of seconds.
     wait_seconds
-        For another process that writes to the database.
+        How long to wait for another process that writes to the database.
 
     Raises
     ------
     RecordUnreadable
-        When the database is not one to be read, another process writes to it for longer than the wait, or what is
-        asked takes more memory than there is.
+        When the database cannot be read, another process still writes to it after `wait_seconds`, or a query needs
+        more memory than there is.
     """
     with within_memory(database), in_memory() as connection, refusing_damage(database):
         load(connection, waiting(spool_folder))
-        there: dict[str, dict[str, str]] = {}
+        stored_columns: dict[str, dict[str, str]] = {}
         if database.exists():
             attach(connection, database, sleep, wait_seconds)
-            there = columns_at(checked_version(connection, database, ATTACHED))
-        _join(connection, there)
+            stored_columns = columns_at(checked_version(connection, database, ATTACHED))
+        _join(connection, stored_columns)
         yield connection
 
 
-def _join(connection: Record, there: dict[str, dict[str, str]]) -> None:
-    """Make the views; `there` has the columns of the tables that the database has."""
+def _join(connection: Record, stored_columns: dict[str, dict[str, str]]) -> None:
+    """Make the views; `stored_columns` has the columns of the database's tables."""
     stored = {}
     for table, columns in COLUMNS.items():
         stored[table] = f"{ATTACHED}.main.{table}"
-        if table not in there:
+        if table not in stored_columns:
             stored[table] = f"none_{table}"
             connection.execute(create_table(stored[table], columns))
     *span, spooled = connection.execute("SELECT min(slot), max(slot), count(*) FROM spooled").fetchall()[0]
-    # Mostly the spool is empty, and whoever opens the record again and again is to pay for nothing.
+    # The spool is mostly empty: opening the record often should then cost nothing extra.
     if spooled:
         _find_arrivals(connection, stored, span)
     connection.execute("DROP TABLE spooled")
     for table, columns in COLUMNS.items():
         names = ", ".join(
-            f'"{name}"' if name in there.get(table, columns) else f'NULL::{kind} AS "{name}"'
+            f'"{name}"' if name in stored_columns.get(table, columns) else f'NULL::{kind} AS "{name}"'
             for name, kind in columns.items()
         )
         view = f"CREATE TEMP VIEW {table} AS SELECT {names} FROM {stored[table]}"
@@ -87,7 +87,7 @@ def _join(connection: Record, there: dict[str, dict[str, str]]) -> None:
 
 
 def _find_arrivals(connection: Record, stored: dict[str, str], span: list[datetime]) -> None:
-    """Make the tables `arrived_*` of what the spool has and the database has not: once, not with every question."""
+    """Make the tables `arrived_*` of rows that only the spool has: once, so that each query need not."""
     connection.execute(winners("stored.outcome = 'ok' AND stored.slot BETWEEN $1 AND $2", stored["scrapes"]), span)
     for table in KEYS:
         rows = new_rows(table, COLUMNS[table], stored[table], "WHERE slot BETWEEN $1 AND $2")

@@ -1,4 +1,4 @@
-"""The rows that are kept: one dataclass a table, its fields the table's columns. Times are naive UTC."""
+"""The rows that are stored: one dataclass per table, its fields are the table's columns. Times are naive UTC."""
 
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
@@ -6,12 +6,12 @@ from typing import Any, Final
 
 OK: Final = "ok"
 AHEAD: Final = "clock_ahead"
-"""Of all turns of a poll whose clock was ahead: such rows are kept, and nothing is read from them."""
+"""The outcome of every row of a poll whose clock was ahead: such rows are stored, but no reader uses them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """One round over the pools of one project; `run` (when the round began) names it everywhere."""
+    """One round over the pools of one project. Its key everywhere is `run`, when the round began."""
 
     run: datetime
     project: str
@@ -24,12 +24,12 @@ class Poll:
     ended_at: datetime | None
     pools: int
     discovered: bool | None = None
-    """Whether all its workspaces were listed in this round; None where that was not due."""
+    """Whether all workspaces were listed completely in this round; None where a listing was not due."""
 
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """One page of the listing of a workspace's pools, or the failure to get it."""
+    """One page of the listing of a workspace's pools, successful or not."""
 
     run: datetime
     project: str
@@ -50,7 +50,7 @@ class Discovery:
 
 @dataclass(frozen=True, slots=True)
 class Nodes:
-    """The nodes of one flavor in a pool; None is what the listing did not say."""
+    """The nodes of one flavor in a pool; None where the listing does not give a count."""
 
     flavor: str
     count: int | None
@@ -62,7 +62,7 @@ class Nodes:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """What a listing said of a pool, kept where it differs from what was known; None is what it did not say."""
+    """A pool as a listing describes it, stored where it changed; None where the listing does not give a value."""
 
     run: datetime
     project: str
@@ -82,7 +82,7 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Scrape:
-    """One pool's turn in one slot, successful or not."""
+    """One poll of one pool in one slot, successful or not, after all its attempts."""
 
     run: datetime
     project: str
@@ -104,19 +104,19 @@ class Scrape:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The counts of one job type of one pool in one slot; None is what the answer did not say."""
+    """The counts of one job type of one pool in one slot; None where the answer does not give a count."""
 
     run: datetime
-    """Which scrape it belongs to: it is in the spool, not in the table, where only the slot's one success is kept."""
+    """The run of its scrape: only the spool has it, as the table has only the one success of a pool and slot."""
     project: str
     pool: str
     type: str
     slot: datetime
     total: int | None
     counts: dict[str, int | None]
-    """The nine documented statuses, each a column of its own name."""
+    """Jobs by documented status, each a column of that name."""
     other_statuses: dict[str, int | None] | None
-    """Statuses that no document names, under the names the API gave them."""
+    """Jobs by undocumented status, as the API spelled it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,19 +130,19 @@ class PolledRows:
     pools: list[Pool] = field(default_factory=list)
 
     def failures(self) -> list[Discovery | Scrape]:
-        """Return the turns that failed, listings first."""
+        """Return the listings and scrapes that failed, listings first."""
         turns: list[Discovery | Scrape] = [*self.discoveries, *self.scrapes]
         return [turn for turn in turns if turn.outcome != OK]
 
 
-def row_of(record: Poll | Discovery | Pool | Scrape | Snapshot) -> dict[str, Any]:
-    """Return a record as its table's columns."""
-    row = {f.name: getattr(record, f.name) for f in fields(record)}
-    if row.get("nodes") is not None:
-        row["nodes"] = [asdict(nodes) for nodes in row["nodes"]]
-    counts = row.pop("counts", None)
+def row_of(row: Poll | Discovery | Pool | Scrape | Snapshot) -> dict[str, Any]:
+    """Return the values of a row by column of its table."""
+    values = {f.name: getattr(row, f.name) for f in fields(row)}
+    if values.get("nodes") is not None:
+        values["nodes"] = [asdict(nodes) for nodes in values["nodes"]]
+    counts = values.pop("counts", None)
     if counts is not None:
-        other = row.pop("other_statuses")
-        row |= counts
-        row["other_statuses"] = other
-    return row
+        other = values.pop("other_statuses")
+        values |= counts
+        values["other_statuses"] = other
+    return values

@@ -1,4 +1,4 @@
-"""What the estimates leave out of the answers of a span: odd ones, by pool and kind, and jobs in unknown statuses."""
+"""What the estimates leave out of a span: odd answers, by pool and kind, and jobs in undocumented statuses."""
 
 from datetime import datetime
 from typing import Final
@@ -11,8 +11,9 @@ from collector.record.statuses import ENDED, STATUSES, UNDOCUMENTED
 _NAMED: Final = " + ".join(f'coalesce("{status}", 0)::BIGINT' for status in STATUSES)
 _ALL_NAMED: Final = " AND ".join(f'"{status}" IS NOT NULL' for status in STATUSES)
 _ENDED: Final = " + ".join(f'coalesce("{status}", 0)::BIGINT' for status in ENDED)
-# A type that was not listed has no jobs where the answer's total is that of those listed; a status that was not named
-# has none where the item's total is that of those named. What else was left out is unknown, and no sample.
+# A type that is missing in an answer has no jobs where the types that are listed add up to the answer's total. A status
+# that is missing has no jobs where the statuses that are named add up to the item's total. Otherwise the counts are
+# unknown, and there is no sample.
 _SAMPLES: Final = f"""CREATE OR REPLACE TEMP TABLE samples AS
     WITH answers AS (
         SELECT project, pool, slot, arg_min(interval_seconds, run) AS interval, arg_min(total, run) AS answered
@@ -44,7 +45,7 @@ def count_odd(record: Record, since: datetime, until: datetime) -> dict[tuple[st
     record
         The open record, see `reading.reading`.
     since, until
-        Naive UTC. Samples before and after the span have no say.
+        Naive UTC. Samples before and after the span are not used.
     """
     record.execute(_SAMPLES, [since, until])
     slots: dict[tuple[str, str, str], set[int]] = {}
@@ -61,11 +62,11 @@ def count_odd(record: Record, since: datetime, until: datetime) -> dict[tuple[st
 
 
 def undocumented(record: Record, since: datetime, until: datetime) -> dict[tuple[str, str], dict[str, datetime]]:
-    """Return by project and pool the statuses that no document names, of which (since, until] has jobs.
+    """Return the undocumented statuses that hold jobs in (since, until], by project and pool.
 
-    Each with the slot at which it was first seen, before the span too; naive UTC.
+    Each comes with the first slot that has it, which may be before the span; naive UTC.
     """
-    found: dict[tuple[str, str], dict[str, datetime]] = {}
+    labels: dict[tuple[str, str], dict[str, datetime]] = {}
     for project, pool, label, first in record.execute(
         f"""SELECT project, pool, entry.key, min(slot) FROM (
             SELECT project, pool, slot, unnest(map_entries(other_statuses)) AS entry
@@ -73,5 +74,5 @@ def undocumented(record: Record, since: datetime, until: datetime) -> dict[tuple
         ) WHERE entry.value > 0 AND {UNDOCUMENTED} GROUP BY ALL HAVING max(slot) > $1 ORDER BY ALL""",
         [since, until],
     ).fetchall():
-        found.setdefault((project, pool), {})[label] = first
-    return found
+        labels.setdefault((project, pool), {})[label] = first
+    return labels

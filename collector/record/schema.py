@@ -1,6 +1,6 @@
-"""The schema's versions: migrations, appended to and never changed, and what a database has to have at each.
+"""The schema versions: migrations, which are only ever added to, and the check of a database's tables and columns.
 
-The dictionary of the tables is data/README.md.
+data/README.md describes the tables and their columns.
 """
 
 from typing import Final
@@ -10,7 +10,7 @@ import duckdb
 from collector.errors import RecordUnreadable
 from collector.record.columns import columns_at
 
-# No PRIMARY KEY, UNIQUE or index: they cost memory and bloat the file; the process lock and anti-joins hold the keys.
+# No PRIMARY KEY, UNIQUE or index: they cost memory and file size. The process lock and anti-joins keep keys unique.
 MIGRATIONS: Final = (
     """
     CREATE TABLE polls (
@@ -48,27 +48,27 @@ MIGRATIONS: Final = (
 
 
 def version_of(connection: duckdb.DuckDBPyConnection, attached: str | None = None) -> int:
-    """Return how many migrations a database has had; 0 for an empty one.
+    """Return the schema version of a database, that is how many migrations it has had; 0 for an empty one.
 
     Parameters
     ----------
     attached
-        The database's name where it is not the connection's own.
+        The database's name where it is not the connection's main database.
 
     Raises
     ------
     RecordUnreadable
-        When it holds tables of someone else, those of a newer Poolscope, or lacks what its version has.
+        When Poolscope did not make it, a newer Poolscope did, or a table or column of its version is missing.
     """
-    within = f'"{attached}".' if attached else ""
+    prefix = f'"{attached}".' if attached else ""
     try:
-        row = connection.execute(f"SELECT max(version) FROM {within}main.poolscope_migrations").fetchone()
+        row = connection.execute(f"SELECT max(version) FROM {prefix}main.poolscope_migrations").fetchone()
     except (duckdb.CatalogException, duckdb.BinderException):
-        found = connection.execute(
+        foreign_tables = connection.execute(
             "SELECT 1 FROM information_schema.tables WHERE table_catalog = coalesce($1, current_database()) LIMIT 1",
             [attached],
         ).fetchone()
-        if found:
+        if foreign_tables:
             raise RecordUnreadable("it was not made by Poolscope; name another file in [paths]") from None
         return 0
     version = 0 if row is None or row[0] is None else row[0]
@@ -83,8 +83,8 @@ def version_of(connection: duckdb.DuckDBPyConnection, attached: str | None = Non
 
 
 def _check_columns(connection: duckdb.DuckDBPyConnection, version: int, attached: str | None) -> None:
-    """Refuse a database that lacks a table, or a column of one; a view is no table."""
-    there = {
+    """Refuse a database that lacks a table or a column of its version; a view does not count as a table."""
+    stored_types = {
         (table, column): kind
         for table, column, kind in connection.execute(
             """SELECT table_name, column_name, data_type FROM duckdb_columns()
@@ -93,26 +93,28 @@ def _check_columns(connection: duckdb.DuckDBPyConnection, version: int, attached
             [attached],
         ).fetchall()
     }
-    tables = {table for table, _ in there}
+    tables = {table for table, _ in stored_types}
     for table, columns in columns_at(version).items():
         for column, kind in columns.items():
-            # How nested types are spelled is DuckDB's affair.
-            if (table, column) in there and ("(" in kind or there[table, column] == kind):
+            # The spelling of nested types differs between versions of DuckDB.
+            if (table, column) in stored_types and ("(" in kind or stored_types[table, column] == kind):
                 continue
-            what = f"no column {column} of type {kind} in its table {table}" if table in tables else f"no table {table}"
+            lacking = (
+                f"no column {column} of type {kind} in its table {table}" if table in tables else f"no table {table}"
+            )
             raise RecordUnreadable(
-                f"there is {what}: move it away, then restore a backup (poolscope restore), or name another file in"
-                " [paths]"
+                f"there is {lacking}: move the file away, then restore a backup (poolscope restore), or name another"
+                " file in [paths]"
             )
 
 
 def migrate(connection: duckdb.DuckDBPyConnection, version: int, poolscope: str, target: int = len(MIGRATIONS)) -> None:
-    """Bring the connection's own database from a version to another, the newest by default, in one transaction.
+    """Migrate the connection's main database from a version to another, by default the newest, in a transaction.
 
     Parameters
     ----------
     poolscope
-        The version of Poolscope that does so; it is noted beside each migration.
+        The version of Poolscope that migrates, stored with each migration.
     """
     if version == target:
         return

@@ -1,7 +1,7 @@
-"""The spool: a poll's rows as one durable NDJSON file, before anything else is done with them.
+"""The spool: the rows of a poll as one durable NDJSON file, written before anything else is done with them.
 
-The first line is the header: the format and how many lines follow. Every other line is a row, its fields those of the
-table that its `table` names (a snapshot has its `run` besides). Its one reader is `spooled`.
+The first line is the header: the format and how many lines follow. Every other line is a row: `table` names its table,
+the other fields are the columns (a snapshot also has its `run`). `spooled` is the only reader of the files.
 """
 
 import json
@@ -25,39 +25,41 @@ STAMP: Final = "%Y%m%dT%H%M%S"
 
 
 def write(spool: Path, slot: datetime, run: datetime, result: PolledRows) -> Path:
-    """Keep a poll's rows; when this returns they survive a crash of the machine.
+    """Write the rows of a poll; when this returns they survive a crash of the machine.
 
     Raises
     ------
     RecordNotWritten
-        When they could not be kept: nothing of them is.
+        When they could not be written: no file is left.
     """
-    rows = [{"table": table} | row_of(record) for table in TABLES for record in getattr(result, table)]
+    rows = [{"table": table} | row_of(row) for table in TABLES for row in getattr(result, table)]
     header = {"table": "spool", "format": FORMAT, "lines": len(rows)}
-    text = "".join(json.dumps(row, default=datetime.isoformat, separators=(",", ":")) + "\n" for row in (header, *rows))
+    text = "".join(
+        json.dumps(line, default=datetime.isoformat, separators=(",", ":")) + "\n" for line in (header, *rows)
+    )
     target = spool / f"{slot:{STAMP}}Z-{run:{STAMP}}.{run.microsecond:06d}Z{SUFFIX}"
     try:
         files.make_folder(spool)
         files.write(target, text.encode())
     except OSError as error:
-        # What could not be made durable is not acknowledged, though it may be there.
+        # The file may be there, but it is not durable: it must not count as acknowledged.
         with suppress(OSError):
             target.unlink()
         raise RecordNotWritten(
-            f"the poll's answers could not be kept in {spool} ({error.strerror}); nothing of slot "
-            f"{slot:%Y-%m-%d %H:%M}Z is recorded: free the disk or mend the folder, the next run goes on by itself"
+            f"the poll's answers could not be written to {spool} ({error.strerror}); nothing of slot "
+            f"{slot:%Y-%m-%d %H:%M}Z is recorded: free space on the disk or repair the folder; polls then go on"
         ) from error
     return target
 
 
 def waiting(spool: Path, slot: datetime | None = None) -> list[Path]:
-    """Return the spool's files in the order of their slots; with a slot, those of that slot alone."""
+    """Return the spool's files in the order of their slots; with `slot`, only the files of that slot."""
     pattern = f"*{SUFFIX}" if slot is None else f"{slot:{STAMP}}Z-*{SUFFIX}"
     return sorted(path for path in spool.glob(pattern) if path.is_file())
 
 
 def odd_entries(spool: Path) -> list[Path]:
-    """Return what bears the name of a poll and is no file: a folder, a pipe, a link to nothing."""
+    """Return entries that are named like a poll but are not files: a folder, a pipe, a broken link."""
     return sorted(path for path in spool.glob(f"*{SUFFIX}") if not path.is_file() and os.path.lexists(path))
 
 
@@ -67,7 +69,7 @@ def waiting_after(spool: Path, slot: datetime) -> list[Path]:
 
 
 def parts(spooled: list[Path], largest: int) -> Iterator[list[Path]]:
-    """Part files, in their order, so that those of a part have at most so many bytes together, or are one."""
+    """Split files, in their order, into parts of at most `largest` bytes; a larger file is a part of its own."""
     part: list[Path] = []
     size = 0
     for file in spooled:
@@ -82,20 +84,20 @@ def parts(spooled: list[Path], largest: int) -> Iterator[list[Path]]:
 
 
 def newest_slot(spool: Path, until: datetime) -> list[Path]:
-    """Return the files of the spool's newest slot that is not after another one."""
+    """Return the files of the spool's newest slot that is not after `until`."""
     spooled = [file for file in waiting(spool) if file.name.partition("-")[0] <= f"{until:{STAMP}}Z"]
     return [file for file in spooled if file.name.partition("-")[0] == spooled[-1].name.partition("-")[0]]
 
 
 def set_aside_files(spool: Path) -> list[Path]:
-    """Return the files that could not be read, which a person has to look at."""
+    """Return the damaged files that were set aside, which a person has to look at."""
     return sorted((spool / SET_ASIDE).glob("*"))
 
 
 def clear_unfinished(spool: Path) -> None:
-    """Remove what killed polls left half-written: it was never acknowledged. Only under the process lock."""
+    """Remove unfinished files of killed polls, which were never acknowledged. Only under the process lock."""
     for path in spool.glob(f"*{files.UNFINISHED}"):
-        # It is in nobody's way.
+        # A file that stays does no harm.
         with suppress(OSError):
             path.unlink()
 
@@ -106,23 +108,24 @@ def remove(spooled: list[Path]) -> list[Path]:
     Returns
     -------
     list
-        Those that cannot be removed: they come in again, and their rows are dropped as those that are there.
+        The files that cannot be removed: the next drain reads them again and drops their rows as duplicates.
     """
-    staying = []
+    remaining = []
     for path in spooled:
         try:
             path.unlink(missing_ok=True)
         except OSError:
-            staying.append(path)
-    return staying
+            remaining.append(path)
+    return remaining
 
 
 def set_aside(spool: Path, path: Path) -> Path:
-    """Put what cannot be read out of the way of the others; it is kept under its name.
+    """Move a file that cannot be read into the folder `SET_ASIDE`, under its own name; return its new path.
 
     Raises
     ------
     OSError
+        When it cannot be moved.
     """
     folder = spool / SET_ASIDE
     folder.mkdir(exist_ok=True, mode=0o700)

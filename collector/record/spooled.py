@@ -1,7 +1,7 @@
-"""The one reader of spool files: their rows, checked, in a table of DuckDB.
+"""The only reader of spool files: it checks them and puts their rows into a table of DuckDB.
 
-A file is read whole or not at all: every line is JSON of the columns' types, the header is of the known format, and as
-many rows follow as it says, each of a known table. A file that a drain took away meanwhile is no damage.
+A file is read whole or not at all: every line must be JSON of the columns' types, the header must have the known format
+and the number of rows, and every row must be of a known table. A file that a drain removed meanwhile is not damaged.
 """
 
 import json
@@ -22,29 +22,29 @@ from collector.record.spool import FORMAT
 HEADER: Final = {"table": "VARCHAR", "format": "INTEGER", "lines": "INTEGER"}
 ALL_COLUMNS: Final = {name: kind for columns in COLUMNS.values() for name, kind in columns.items()}
 LONGEST_HEADER: Final = 500
-# What is said of a file's content; any other error is not the file's.
+# The errors that the content of a file causes; any other error has another cause.
 DAMAGED: Final = (duckdb.InvalidInputException, duckdb.DataError, ValueError)
 
 
 def load(
     connection: Record, files: list[Path], columns: Mapping[str, str] = ALL_COLUMNS
 ) -> tuple[list[Path], list[Path]]:
-    """Read spool files into the temporary table `spooled`, made anew.
+    """Read spool files into the temporary table `spooled`, which is created or replaced.
 
     Parameters
     ----------
     columns
-        Those of the tables that are wanted, with their types; besides them `spooled` has `table`.
+        The wanted columns of the tables, with their types; `spooled` also has the column `table`.
 
     Returns
     -------
     tuple
-        The files that are in it, and those that are damaged.
+        The files that were read, and those that are damaged.
 
     Raises
     ------
     duckdb.Error
-        When it is not for a file that nothing can be read (the memory or the disk is full).
+        When reading fails for another reason than a file: the memory or the disk is full.
     """
     columns = HEADER | dict(columns)
     connection.execute(create_table("spooled", columns))
@@ -59,7 +59,7 @@ def _load(connection: Record, files: list[Path], columns: Mapping[str, str]) -> 
     except (duckdb.Error, ValueError, OSError) as error:
         if len(files) == 1:
             return [], _damaged(files[0], error)
-        # One damaged file keeps all from being read together: it is looked for in either half.
+        # One damaged file makes the whole read fail: search for it in either half.
         half = len(files) // 2
         parts = [_load(connection, part, columns) for part in (files[:half], files[half:])]
         readable, unreadable = ([file for part in parts for file in part[kind]] for kind in (0, 1))
@@ -68,14 +68,14 @@ def _load(connection: Record, files: list[Path], columns: Mapping[str, str]) -> 
 
 
 def _damaged(file: Path, error: Exception) -> list[Path]:
-    """Return a file that could not be read, where that is for its content; raise the error where it is not."""
+    """Return a file whose content is the reason that it could not be read; raise the error where there is another."""
     if isinstance(error, DAMAGED):
         return [file]
     if not isinstance(error, duckdb.IOException | OSError):
         raise error
     if os.access(file, os.R_OK):
         raise duckdb.IOException(str(error)) from None
-    # Where it is not there at all, a drain has taken it in meanwhile.
+    # Where it does not exist, a drain has taken it in meanwhile.
     return [file] if file.exists() else []
 
 
@@ -85,24 +85,24 @@ def _read(connection: Record, files: list[Path], columns: Mapping[str, str]) -> 
     Raises
     ------
     duckdb.Error, ValueError, OSError
-        When one is not as it was written, or cannot be read.
+        When a file is damaged or cannot be read.
     """
     struct = ", ".join(f"'{name}': '{kind}'" for name, kind in columns.items())
-    # Straight into `spooled`: a table in memory takes a block a column, however few its rows are.
+    # Directly into `spooled`: each table in memory takes a block per column, however few rows it has.
     connection.begin()
     try:
-        with _as_one(files) as (sources, lines):
+        with _joined(files) as (sources, lines):
             rows = connection.execute(
                 f"INSERT INTO spooled SELECT * FROM read_json($1, columns = {{{struct}}},"
                 " format = 'newline_delimited', hive_partitioning = false)",
                 [sources],
             ).fetchall()[0][0]
         headers = connection.execute("""DELETE FROM spooled WHERE "table" = 'spool'""").fetchall()[0][0]
-        strange = connection.execute(
+        unknown_tables = connection.execute(
             """SELECT count(*) FROM spooled WHERE "table" IS NULL OR NOT list_contains($1, "table")""", [list(TABLES)]
         ).fetchall()[0][0]
-        if headers != len(files) or rows != lines or strange:
-            raise ValueError("a file has not the rows that were written")
+        if headers != len(files) or rows != lines or unknown_tables:
+            raise ValueError("a file does not have the rows that were written")
     except BaseException:
         connection.rollback()
         raise
@@ -110,41 +110,41 @@ def _read(connection: Record, files: list[Path], columns: Mapping[str, str]) -> 
 
 
 @contextmanager
-def _as_one(files: list[Path]) -> Iterator[tuple[list[str], int]]:
-    """Give the files as one, with its number of lines: DuckDB takes as long for each as for a thousand rows.
+def _joined(files: list[Path]) -> Iterator[tuple[list[str], int]]:
+    """Give the files joined into one, and its number of lines: for DuckDB a file costs as much as a thousand rows.
 
-    Where there is no room for that it is the files themselves.
+    Where there is no room for the joined file, the files themselves are given.
 
     Raises
     ------
     ValueError, OSError
-        When a file has not as many lines as were written, or cannot be read.
+        When a file does not have the lines that were written, or cannot be read.
     """
     lines = 0
     with ExitStack() as stack:
-        gathered = None
+        joined = None
         if len(files) > 1:
             with suppress(OSError):
-                gathered = stack.enter_context(TemporaryFile())
+                joined = stack.enter_context(TemporaryFile())
         for file in files:
             text = file.read_bytes()
             lines += _count_lines(text)
-            if gathered is not None:
+            if joined is not None:
                 try:
-                    gathered.write(text.removesuffix(b"\n") + b"\n")
-                    gathered.flush()
+                    joined.write(text.removesuffix(b"\n") + b"\n")
+                    joined.flush()
                 except OSError:
-                    gathered = None
-        # It has no name, so that nothing is left of it, however this process ends.
-        yield [pattern_of(file) for file in files] if gathered is None else [f"/dev/fd/{gathered.fileno()}"], lines
+                    joined = None
+        # The joined file has no name: nothing of it is left, however this process ends.
+        yield [pattern_of(file) for file in files] if joined is None else [f"/dev/fd/{joined.fileno()}"], lines
 
 
 def _count_lines(text: bytes) -> int:
     lines = text.removesuffix(b"\n").count(b"\n")
     first = text.partition(b"\n")[0]
-    # What is longer, or nested without end, is no header.
+    # A longer line cannot be a header, and might be nested without end.
     header = json.loads(first) if len(first) <= LONGEST_HEADER else None
     expected = {"table": "spool", "format": FORMAT, "lines": lines}
     if not isinstance(header, dict) or header | expected != header:
-        raise ValueError("a file has not as many lines as were written")
+        raise ValueError("a file does not have the lines that were written")
     return 1 + lines

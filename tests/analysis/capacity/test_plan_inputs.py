@@ -148,7 +148,7 @@ def test_types_of_a_pool_share_its_capacity(tmp_path: Path) -> None:
         ({"add": -16}, "nothing would be left"),
         ({"add": 1, "factor": 2}, "add and factor both say the capacity"),
         ({"quantile": "p50"}, "quantile cannot be 'p50'"),
-        ({"target_wait": "soon"}, "'soon' is no length of time"),
+        ({"target_wait": "soon"}, "'soon' is not a duration"),
         ({"price_per_node_hour": -1}, "price_per_node_hour cannot be -1"),
     ],
 )

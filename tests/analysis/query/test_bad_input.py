@@ -82,7 +82,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path, door: str) -> None:
     """Text, or another program's tables: refused by name."""
     path = tmp_path / "record.duckdb"
     path.write_text("slot,pool,type\n" * 1000)
-    with pytest.raises(RecordUnreadable, match=r"record\.duckdb is no DuckDB database"):
+    with pytest.raises(RecordUnreadable, match=r"record\.duckdb is not a DuckDB database"):
         ask(path, door)
     path.unlink()
     change(path, "CREATE TABLE scrapes (number INTEGER)")

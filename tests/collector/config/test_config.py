@@ -182,7 +182,7 @@ def test_the_file_of_init_knows_every_key(read: Read) -> None:
         ("[collect]\ninterval = 60", "collect.interval: a text is expected"),
         ("[collect]\ninterval = '7m'", "collect.interval: an interval of whole seconds that divides a day is expected"),
         ("[collect]\ninterval = '0m'", "collect.interval: a length of time above zero is expected"),
-        ("[collect]\ninterval = '999999999w'", "collect.interval: '999999999w' is no length of time"),
+        ("[collect]\ninterval = '999999999w'", "collect.interval: '999999999w' is not a duration"),
         ("[collect]\ndeadline = '1m'", "collect.deadline: must be shorter than the interval"),
         ("[collect]\nattempts = true", "collect.attempts: a whole number from 1 to 20 is expected"),
         ("[collect]\nattempts = 2.5", "collect.attempts: a whole number from 1 to 20 is expected"),

@@ -1,4 +1,4 @@
-"""A damaged database, log or spool file: named with its mend, nothing removed, and polling goes on beside it."""
+"""A damaged database, log or spool file: it is named with a fix, nothing is removed, and polling goes on."""
 
 import json
 import random
@@ -32,32 +32,32 @@ runpy.run_module("collector", run_name="__main__")"""
 
 
 def flip(file: Path, share: float) -> bytes:
-    """Change one byte at so far into a file, and return what it was before."""
+    """Change the byte at a share of a file's length, and return the old content."""
     content = file.read_bytes()
     place = int(share * len(content))
     file.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
     return content
 
 
-def harm(record: Path, how: str) -> None:
-    if how == "cut":
+def damage(record: Path, kind: str) -> None:
+    if kind == "cut":
         record.write_bytes(record.read_bytes()[: record.stat().st_size // 2])
-    elif how == "empty":
+    elif kind == "empty":
         record.write_bytes(b"")
-    elif how == "garbage":
+    elif kind == "garbage":
         record.write_bytes(random.Random(1).randbytes(50_000))
     else:
         flip(record, 0.0)
 
 
-@pytest.mark.parametrize("how", ["header", "cut", "empty", "garbage"])
-def test_polls_go_on_beside_a_damaged_database(tmp_path: Path, how: str) -> None:
-    """Exit 5 with the mend, the answer waits, not a byte changes; the mend brings old and new rows together."""
+@pytest.mark.parametrize("kind", ["header", "cut", "empty", "garbage"])
+def test_polls_go_on_beside_a_damaged_database(tmp_path: Path, kind: str) -> None:
+    """Exit 5 with a fix, the answer waits in the spool, no byte changes; after the fix old and new rows are there."""
     with Sandbox([StillPool("a"), StillPool("b")]) as sandbox:
         configure(tmp_path, sandbox.endpoint, 'pools = ["a"]')
         assert 0 == poolscope(tmp_path, "collect").returncode
         assert 0 == poolscope(tmp_path, "backup", "kept").returncode
-        harm(tmp_path / RECORD, how)
+        damage(tmp_path / RECORD, kind)
         before = (tmp_path / RECORD).read_bytes()
         done = poolscope(tmp_path, "collect", **ANOTHER_POOL)
         assert 5 == done.returncode
@@ -76,8 +76,8 @@ def test_polls_go_on_beside_a_damaged_database(tmp_path: Path, how: str) -> None
     assert [(2,)] == rows(tmp_path / RECORD, "SELECT count(DISTINCT run) FROM scrapes")
 
 
-def test_a_damaged_block_is_named_by_what_reads_it(tmp_path: Path) -> None:
-    """Opening finds nothing wrong and polls go on; an export that meets the block ends with 5 and writes no file."""
+def test_a_damaged_block_is_named_by_the_command_that_reads_it(tmp_path: Path) -> None:
+    """The database opens and polls go on; an export that reads the block ends with exit 5 and writes no file."""
     with Sandbox([StillPool("a"), StillPool("b")]) as sandbox:
         configure(tmp_path, sandbox.endpoint, 'pools = ["a"]')
         assert 0 == poolscope(tmp_path, "collect").returncode
@@ -101,7 +101,7 @@ def test_a_damaged_block_is_named_by_what_reads_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("place", [0.0, 0.5, 0.99])
 def test_a_damaged_log_is_set_aside(tmp_path: Path, place: float) -> None:
-    """The poll that finds it opens the record without it; nothing is removed, and doctor and status name it."""
+    """The next poll opens the record without the log; nothing is removed, and doctor and status name the log."""
     with Sandbox([StillPool("a"), StillPool("b")]) as sandbox:
         configure(tmp_path, sandbox.endpoint, 'pools = ["a"]')
         assert 0 == poolscope(tmp_path, "collect").returncode
@@ -123,8 +123,10 @@ def test_a_damaged_log_is_set_aside(tmp_path: Path, place: float) -> None:
 
 
 @pytest.mark.parametrize("restored", [True, False])
-def test_the_log_of_a_database_that_was_moved_away_is_not_the_next_ones(tmp_path: Path, *, restored: bool) -> None:
-    """The mend names the database alone: the log that stays is set aside by the poll, not in its way for ever."""
+def test_the_log_of_a_database_that_was_moved_away_is_not_replayed_into_the_next_one(
+    tmp_path: Path, *, restored: bool
+) -> None:
+    """The fix moves only the database away: the next poll sets the log that stays aside, and is not blocked by it."""
     with Sandbox([StillPool("a"), StillPool("b")]) as sandbox:
         configure(tmp_path, sandbox.endpoint, 'pools = ["a"]')
         assert 0 == poolscope(tmp_path, "collect").returncode
@@ -142,8 +144,8 @@ def test_the_log_of_a_database_that_was_moved_away_is_not_the_next_ones(tmp_path
     assert [(2 if restored else 1,)] == rows(tmp_path / RECORD, "SELECT count(DISTINCT run) FROM polls")
 
 
-def test_a_log_that_finds_no_room_in_the_database_loses_nothing_with_it(tmp_path: Path) -> None:
-    """On a full disk the log alone takes the rows: the spool keeps them until the database's own file has them."""
+def test_a_log_that_could_not_be_written_to_the_database_loses_nothing_when_damaged(tmp_path: Path) -> None:
+    """On a full disk only the log has the rows: the spool keeps them until the database file itself has them."""
     keys = environment(HUAWEICLOUD_SDK_AK=ACCESS_KEY, HUAWEICLOUD_SDK_SK=SECRET_KEY, **ANOTHER_POOL)
     with Sandbox([StillPool("a"), StillPool("b")]) as sandbox:
         configure(tmp_path, sandbox.endpoint, 'pools = ["a"]')

@@ -1,4 +1,4 @@
-"""Databases that are not the record: of others, of a newer Poolscope, half made or empty."""
+"""Files that are not the record: databases of other programs or of a newer Poolscope, half-made or empty ones."""
 
 import asyncio
 import subprocess
@@ -18,11 +18,11 @@ from tests.collector.storage.test_store import a_round, clock, content, drained,
 
 pytestmark = pytest.mark.floor
 
-MADE = ";".join(MIGRATIONS) + f"; CREATE TABLE poolscope_migrations AS SELECT {len(MIGRATIONS)} AS version"
+CURRENT_TABLES = ";".join(MIGRATIONS) + f"; CREATE TABLE poolscope_migrations AS SELECT {len(MIGRATIONS)} AS version"
 
 
 @pytest.mark.parametrize(
-    ("made", "told"),
+    ("statements", "message"),
     [
         ("CREATE TABLE theirs AS SELECT 1 AS a", "left untouched: it was not made by Poolscope"),
         ("CREATE SCHEMA their; CREATE TABLE their.own AS SELECT 1 AS a", "it was not made by Poolscope"),
@@ -31,33 +31,36 @@ MADE = ";".join(MIGRATIONS) + f"; CREATE TABLE poolscope_migrations AS SELECT {l
             f"CREATE TABLE poolscope_migrations AS SELECT {len(MIGRATIONS) + 1} AS version",
             "left untouched: a newer Poolscope wrote it .* upgrade Poolscope",
         ),
-        (f"{MADE}; ALTER TABLE scrapes DROP outcome", "no column outcome of type VARCHAR in its table scrapes"),
-        (f"{MADE}; ALTER TABLE snapshots ALTER slot TYPE VARCHAR", "no column slot of type TIMESTAMP"),
-        (f"{MADE}; DROP TABLE pools", "there is no table pools: .*poolscope restore"),
         (
-            f"{MADE}; ALTER TABLE scrapes RENAME TO theirs; CREATE VIEW scrapes AS FROM theirs",
+            f"{CURRENT_TABLES}; ALTER TABLE scrapes DROP outcome",
+            "no column outcome of type VARCHAR in its table scrapes",
+        ),
+        (f"{CURRENT_TABLES}; ALTER TABLE snapshots ALTER slot TYPE VARCHAR", "no column slot of type TIMESTAMP"),
+        (f"{CURRENT_TABLES}; DROP TABLE pools", "there is no table pools: .*poolscope restore"),
+        (
+            f"{CURRENT_TABLES}; ALTER TABLE scrapes RENAME TO theirs; CREATE VIEW scrapes AS FROM theirs",
             "there is no table scrapes",
         ),
     ],
 )
 @pytest.mark.parametrize("closed", [True, False], ids=["closed", "with a log"])
-def test_databases_of_others_are_left_untouched(tmp_path: Path, made: str, told: str, closed: bool) -> None:
-    """A foreign, newer or mutilated database is refused to writer and readers; not a byte of it or its log changes."""
+def test_a_foreign_database_is_left_untouched(tmp_path: Path, statements: str, message: str, closed: bool) -> None:
+    """Writer and readers refuse a foreign, newer or incomplete database; no byte of it or its log changes."""
     program = "import duckdb, os, sys; c = duckdb.connect(sys.argv[1]); c.execute(sys.argv[2]); "
     program += "c.close()" if closed else "os._exit(0)"
-    subprocess.run([sys.executable, "-c", program, str(tmp_path / "record.duckdb"), made], check=True)
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "record.duckdb"), statements], check=True)
     before = content(tmp_path)
     assert (1 if closed else 2) == len(before)
     file = keep(tmp_path, a_round(1, {"a": "ok"}))
     for use in (drained, read):
-        with pytest.raises(RecordUnreadable, match=told):
+        with pytest.raises(RecordUnreadable, match=message):
             use(tmp_path)
     assert before == content(tmp_path)
     assert [file] == spool.waiting(tmp_path / "spool")
 
 
 @pytest.mark.parametrize("garbage", [b"no database", b"\0" * 20_000, b"x" * 20_000])
-def test_what_is_no_database_is_left_untouched(tmp_path: Path, garbage: bytes) -> None:
+def test_a_file_that_is_not_a_database_is_left_untouched(tmp_path: Path, garbage: bytes) -> None:
     """A file of another kind is refused, and stays as it is."""
     keep(tmp_path, a_round(1, {"a": "ok"}))
     (tmp_path / "record.duckdb").write_bytes(garbage)
@@ -68,8 +71,8 @@ def test_what_is_no_database_is_left_untouched(tmp_path: Path, garbage: bytes) -
     assert 1 == len(spool.waiting(tmp_path / "spool"))
 
 
-def test_a_database_half_made_is_made_anew(tmp_path: Path) -> None:
-    """What a kill left while the database was being made is never found as one, and is gone afterwards."""
+def test_a_half_made_database_is_made_again(tmp_path: Path) -> None:
+    """Files of a process that was killed while making the database are not used, and are removed."""
     (tmp_path / ".record.duckdb.1.unfinished").write_bytes(b"half")
     (tmp_path / ".record.duckdb.1.unfinished.wal").write_bytes(b"half")
     keep(tmp_path, a_round(1, {"a": "ok"}))
@@ -77,8 +80,8 @@ def test_a_database_half_made_is_made_anew(tmp_path: Path) -> None:
     assert ["record.duckdb"] == sorted(content(tmp_path))
 
 
-def test_a_database_that_cannot_be_made_lets_the_spool_wait(tmp_path: Path) -> None:
-    """Where a file stands in the way of the database's folder the answers stay in the spool, with the cause."""
+def test_where_no_database_can_be_made_the_spool_keeps_the_answers(tmp_path: Path) -> None:
+    """A file has the name of the database's folder: the answers stay in the spool, and the drain names the cause."""
     file = keep(tmp_path, a_round(1, {"a": "ok"}))
     (tmp_path / "file").write_text("in the way")
     result = asyncio.run(drain(tmp_path / "file" / "record.duckdb", tmp_path / "spool", clock(), 0.0))
@@ -87,7 +90,7 @@ def test_a_database_that_cannot_be_made_lets_the_spool_wait(tmp_path: Path) -> N
 
 
 def test_an_empty_database_becomes_the_record(tmp_path: Path) -> None:
-    """A database without tables, as one has by opening a new file, is taken; every migration is noted once."""
+    """A database without tables, such as DuckDB makes on opening a new file, is used; each migration is noted once."""
     duckdb.connect(str(tmp_path / "record.duckdb")).close()
     assert {table: [] for table in TABLES} == read(tmp_path)
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""The lock of an open database: it lasts as long as the connection, whatever else this process does with the file."""
+"""The lock of an open database lasts as long as the connection, whatever else this process does with the file."""
 
 import subprocess
 import sys
@@ -27,8 +27,8 @@ def database(tmp_path: Path) -> Path:
     return tmp_path / "record.duckdb"
 
 
-def writes(database: Path) -> bool:
-    """Return whether another process can write to a database now."""
+def another_process_can_write(database: Path) -> bool:
+    """Return whether another process can write to a database."""
     done = subprocess.run([sys.executable, "-c", WRITE, str(database)], capture_output=True, text=True, check=False)
     assert 0 == done.returncode or "Could not set lock" in done.stderr
     return 0 == done.returncode
@@ -49,20 +49,20 @@ def attached(database: Path) -> Iterator[None]:
         attached,
     ],
 )
-def test_nobody_writes_to_a_database_that_is_open(
+def test_no_process_writes_to_a_database_that_is_open(
     database: Path, holding: Callable[[Path], AbstractContextManager[object]]
 ) -> None:
-    """Locks are a process's, and one that opens and closes the file loses them all: it is looked at through DuckDB."""
+    """A process that opens and closes the file loses all its locks on it, so checks of the file go through DuckDB."""
     with holding(database):
-        assert not writes(database)
-    assert writes(database)
+        assert not another_process_can_write(database)
+    assert another_process_can_write(database)
 
 
 @pytest.mark.parametrize("reason", ["No locks available", "Function not implemented", "File locks are not supported"])
-def test_a_file_system_without_locks_is_not_taken_for_a_holder(
+def test_a_file_system_without_locks_is_not_reported_as_a_database_in_use(
     database: Path, monkeypatch: pytest.MonkeyPatch, reason: str
 ) -> None:
-    """As DuckDB says it where fcntl fails (ENOLCK, ENOSYS, ENOTSUP): waiting does not help, another folder does."""
+    """For DuckDB's messages where fcntl fails (ENOLCK, ENOSYS, ENOTSUP): the fix is another folder, not to wait."""
 
     def refuse(*_: object, **_named: object) -> None:
         raise duckdb.IOException(f'IO Error: Could not set lock on file "{database}": {reason}. See also https://x')

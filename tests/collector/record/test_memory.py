@@ -1,4 +1,4 @@
-"""A process that may not have all memory: within its limit it works, beyond it it says so, and polls stay."""
+"""A process with a memory limit: within it commands work; beyond it they say so, and polls stay in the spool."""
 
 import asyncio
 import subprocess
@@ -27,7 +27,7 @@ POOLS = 99
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return a folder whose spool holds polls."""
+    """Return a folder with polls in its spool."""
     for minute in range(POLLS):
         at = SLOT + timedelta(minutes=minute)
         spool.write(tmp_path / "data" / "spool", at, at, polled(at))
@@ -42,9 +42,9 @@ def polled(at: datetime) -> PolledRows:
     return rows
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no limit of address space is kept")
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not enforce a limit of address space")
 def test_little_address_space_is_enough(folder: Path) -> None:
-    """DuckDB 2 alone would want more for its threads, and would end the process where it does not get them."""
+    """With its default threads DuckDB 2 would need more address space, and would end the process without it."""
     configure(folder, "http://127.0.0.1:9")
     limited = f"ulimit -v 700000; exec {sys.executable} -m collector export --output out.csv"
     done = subprocess.run(
@@ -61,7 +61,7 @@ def test_little_address_space_is_enough(folder: Path) -> None:
 
 
 def test_too_little_memory_is_named_and_nothing_is_lost(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reading is refused; a poll goes on without what the spool knows; the drain leaves the polls where they are."""
+    """Reading is refused; a poll goes on without reading the spool; the drain leaves the polls in the spool."""
     record, spooled = folder / "data" / "record.duckdb", folder / "data" / "spool"
     waiting = spool.waiting(spooled)
     with monkeypatch.context() as little:
@@ -69,15 +69,17 @@ def test_too_little_memory_is_named_and_nothing_is_lost(folder: Path, monkeypatc
         with pytest.raises(RecordUnreadable, match="raise its limit"), reading(record, spooled, CLOCK.pause):
             pass
         assert set() == read_known(record, spooled, SLOT, timedelta(hours=1)).sampled
-        told = asyncio.run(drain(record, spooled, CLOCK, 0.0))
-        assert (0, True) == (told.files, "memory" in (told.waits_because or ""))
+        result = asyncio.run(drain(record, spooled, CLOCK, 0.0))
+        assert (0, True) == (result.files, "memory" in (result.waits_because or ""))
     assert waiting == spool.waiting(spooled)
     assert POLLS == asyncio.run(drain(record, spooled, CLOCK, 0.0)).files
     assert [] == spool.waiting(spooled)
 
 
-def test_a_log_that_is_too_large_for_the_memory_is_no_damage(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever moved the database away would lose what the log holds: it is read once there is memory."""
+def test_a_log_that_is_too_large_for_the_memory_is_not_called_damaged(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Advice to move the database away would lose the rows of the log: it is replayed once there is memory."""
     record = folder / "record.duckdb"
     fill = """
 import duckdb, os, sys

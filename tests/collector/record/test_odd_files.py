@@ -1,4 +1,4 @@
-"""Files and file systems that are not what they should be: the poll goes on where it can, and doctor finds each."""
+"""Wrong kinds of files, and file systems without locks: polls go on where they can, and doctor reports each."""
 
 import errno
 import fcntl
@@ -38,18 +38,18 @@ def folder_with_content(path: Path) -> None:
     (path / "x").write_text("kept")
 
 
-def found(folder: Path, what: str) -> list[str]:
-    """Return what doctor says is not well with some files."""
+def problems(folder: Path, what: str) -> list[str]:
+    """Return doctor's warnings and errors about one kind of file."""
     config = Config(paths=Paths(folder / "record.duckdb", folder / "spool"))
     return [finding.told for finding in look_at_files(config) if finding.what == what and finding.severity != "ok"]
 
 
 @pytest.mark.parametrize("make", [pipe, link_to_nothing, folder_with_content])
-def test_what_is_no_poll_is_set_aside_and_the_others_go_in(tmp_path: Path, make: Make) -> None:
-    """It bears the name of a poll: doctor names it, the drain sets it aside as it is, and takes in what came after."""
+def test_an_entry_that_is_not_a_file_is_set_aside_and_the_polls_go_in(tmp_path: Path, make: Make) -> None:
+    """It is named like a poll: doctor reports it, the drain sets it aside unchanged and takes in the later polls."""
     (tmp_path / "spool").mkdir()
     make(tmp_path / "spool" / NAME)
-    assert [f"{tmp_path / 'spool' / NAME} is not a regular file, so it cannot be a poll"] == found(tmp_path, "spool")
+    assert [f"{tmp_path / 'spool' / NAME} is not a regular file, so it cannot be a poll"] == problems(tmp_path, "spool")
     with Scripted({}, FINE) as server:
         collect(tmp_path, [project(server.endpoint, "a")])
     take_in(tmp_path)
@@ -58,8 +58,8 @@ def test_what_is_no_poll_is_set_aside_and_the_others_go_in(tmp_path: Path, make:
     assert [NAME] == [path.name for path in spool.set_aside_files(tmp_path / "spool")]
 
 
-def test_what_cannot_be_set_aside_stays_and_the_others_go_in(tmp_path: Path) -> None:
-    """The folder for it is a file: the command says which file stays, and its polls go into the database."""
+def test_a_damaged_file_that_cannot_be_set_aside_stays_and_the_others_go_in(tmp_path: Path) -> None:
+    """A file has the name of the folder for it: the command names the file that stays, and its polls go in."""
     with Scripted({}, FINE) as server:
         configure(tmp_path, server.endpoint, 'pools = ["a"]')
         (tmp_path / "data/spool").mkdir(parents=True)
@@ -72,10 +72,10 @@ def test_what_cannot_be_set_aside_stays_and_the_others_go_in(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("number", [errno.EROFS, errno.EIO])
-def test_polls_that_cannot_be_removed_come_in_once(
+def test_polls_that_cannot_be_removed_are_stored_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    """Their files stay after the drain; the next one takes them in again and drops what is there."""
+    """Their files stay after the drain; the next drain reads them again and drops the rows as duplicates."""
 
     def refuse(path: Path, **_: object) -> None:
         raise OSError(number, os.strerror(number), str(path))
@@ -101,37 +101,37 @@ def test_polls_that_cannot_be_removed_come_in_once(
         None,
     ],
 )
-def test_a_pause_file_that_is_odd_pauses_nothing(tmp_path: Path, content: str | None) -> None:
-    """Doctor names it, the poll asks, and a pipe in its place (None) is not waited for."""
+def test_a_damaged_pause_file_pauses_nothing(tmp_path: Path, content: str | None) -> None:
+    """Doctor reports it, the poll asks all the same, and does not wait for a pipe in its place (None)."""
     (tmp_path / "spool").mkdir()
     file = tmp_path / "spool" / backoff.FILE
     if content is None:
         pipe(file)
     else:
         file.write_bytes(content.encode(errors="surrogateescape"))
-    assert 1 == len(found(tmp_path, "spool"))
+    assert 1 == len(problems(tmp_path, "spool"))
     with Scripted({}, FINE) as server:
-        seen = collect(tmp_path, [project(server.endpoint, "a")])
-    assert ["ok"] == [scrape.outcome for scrape in seen.scrapes]
+        result = collect(tmp_path, [project(server.endpoint, "a")])
+    assert ["ok"] == [scrape.outcome for scrape in result.scrapes]
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, pipe, link_to_nothing])
 def test_a_log_that_cannot_be_written_costs_no_sample(tmp_path: Path, make: Make) -> None:
-    """The poll goes on and says so on standard error, where cron's mail has it; doctor names the log."""
+    """The poll goes on and warns on standard error, which cron mails; doctor names the log."""
     with Scripted({}, FINE) as server:
         configure(tmp_path, server.endpoint, 'pools = ["a"]')
         (tmp_path / "data").mkdir()
         make(tmp_path / "data/collect.log")
         done = poolscope(tmp_path, "collect", "--log", "data/collect.log")
-        told = poolscope(tmp_path, "doctor").stdout
+        output = poolscope(tmp_path, "doctor").stdout
     assert 0 == done.returncode
     assert "log_not_written" == json.loads(done.stderr)["event"]
-    assert "collect.log cannot be written" in told
+    assert "collect.log cannot be written" in output
 
 
 @pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EIO])
 def test_a_file_system_without_locks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    """The lock of a record cannot be had: the refusal says which file and why, and doctor which kind of lock."""
+    """The record cannot be locked: the error names the file and the reason, and doctor the kind of lock."""
 
     def refuse(*_: object) -> None:
         raise OSError(number, os.strerror(number))
@@ -139,5 +139,5 @@ def test_a_file_system_without_locks_is_named(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(fcntl, "flock", refuse)
     with pytest.raises(RecordNotWritten, match=rf"record.duckdb.lock cannot be locked \({os.strerror(number)}\)"):
         writing(tmp_path / "record.duckdb").__enter__()
-    assert all(f"flock: {os.strerror(number)}" in told for told in found(tmp_path, "disk"))
-    assert found(tmp_path, "disk")
+    assert all(f"flock: {os.strerror(number)}" in problem for problem in problems(tmp_path, "disk"))
+    assert problems(tmp_path, "disk")

@@ -1,4 +1,4 @@
-"""Slots, durations and instants."""
+"""Slots, durations, dates and times."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
@@ -52,7 +52,7 @@ def test_every_day_has_the_same_slots(instant: datetime, interval: timedelta) ->
 @settings(deadline=None)
 @given(INSTANTS, INTERVALS, st.integers(-14 * 60, 14 * 60))
 def test_a_slot_does_not_depend_on_the_zone(instant: datetime, interval: timedelta, offset_minutes: int) -> None:
-    """The same instant told in another zone has the same slot."""
+    """An instant has the same slot, whatever zone it is written in."""
     elsewhere = instant.astimezone(timezone(timedelta(minutes=offset_minutes)))
     assert slot_of(instant, interval) == slot_of(elsewhere, interval)
 
@@ -83,30 +83,30 @@ def test_durations_are_read(text: str, seconds: float) -> None:
 @pytest.mark.parametrize(
     "text", ["", "5", "m", "-5m", ".5h", "1.h", "1e3s", "5S", "5mo", "1h30m", "\u0665m", "1000000000s", "999999999w"]
 )
-def test_what_is_no_duration_says_what_one_looks_like(text: str) -> None:
-    """Signs, other units, other digits, half numbers and lengths beyond all time are refused with an example."""
+def test_a_text_that_is_not_a_duration_is_refused_with_an_example(text: str) -> None:
+    """Signs, other units, other digits, incomplete numbers and durations longer than the calendar are refused."""
     with pytest.raises(ValueError, match="such as 5m"):
         parse_duration(text)
 
 
-@pytest.mark.parametrize("read", [parse_duration, lambda text: parse_instant(text, NOW)], ids=["duration", "instant"])
+@pytest.mark.parametrize("read", [parse_duration, lambda text: parse_instant(text, NOW)], ids=["duration", "time"])
 def test_a_capital_m_is_refused(read: Callable[[str], object]) -> None:
-    """It is a minute to some and a month to others: the message says how each is written."""
+    """It could be minutes or months: the message says how each is written."""
     with pytest.raises(ValueError, match="m for minutes, mo for months where a window is meant"):
         read("30M")
 
 
-@pytest.mark.parametrize(("length", "said"), [(90.25, "90.25s"), (1e-6, "0.000001s"), (5400, "90m")])
-def test_a_duration_is_said_to_the_microsecond(length: float, said: str) -> None:
-    """In whole units where they leave no rest, else in seconds with decimals; it reads as it was."""
-    assert said == say_duration(timedelta(seconds=length))
-    assert timedelta(seconds=length) == parse_duration(said)
+@pytest.mark.parametrize(("seconds", "text"), [(90.25, "90.25s"), (1e-6, "0.000001s"), (5400, "90m")])
+def test_a_duration_is_written_to_the_microsecond(seconds: float, text: str) -> None:
+    """As a whole number of the largest unit, else in seconds with decimals; reading it gives the same duration."""
+    assert text == say_duration(timedelta(seconds=seconds))
+    assert timedelta(seconds=seconds) == parse_duration(text)
 
 
 @settings(deadline=None)
 @given(st.integers(0, 10**9), st.sampled_from(sorted(UNITS)))
-def test_a_said_duration_reads_as_it_was(number: int, unit: str) -> None:
-    """Saying and reading a duration of whole seconds gives it back."""
+def test_a_duration_is_read_as_it_was_written(number: int, unit: str) -> None:
+    """Writing and reading a duration of whole seconds gives the same duration."""
     length = timedelta(seconds=min(number * UNITS[unit], 10**9 - 1))
     assert length == parse_duration(say_duration(length))
 
@@ -122,15 +122,15 @@ def test_a_said_duration_reads_as_it_was(number: int, unit: str) -> None:
         ("0s", NOW),
     ],
 )
-def test_instants_are_dates_or_ages(text: str, expected: datetime) -> None:
+def test_a_time_is_a_date_or_an_age(text: str, expected: datetime) -> None:
     """A date without an offset is UTC, one with an offset is moved to UTC, an age counts back from now."""
     assert expected == parse_instant(text, NOW)
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-02-30", "999999d", "999999999w", "0001-01-01T00:00+14:00"])
-def test_what_is_no_instant_says_what_one_looks_like(text: str) -> None:
-    """Words, days that are not in the calendar and instants before all calendars are refused with an example."""
-    with pytest.raises(ValueError, match=r"no instant.*2026-01-31"):
+def test_a_text_that_is_not_a_time_is_refused_with_an_example(text: str) -> None:
+    """Words, days that are not in the calendar and times before year 1 are refused."""
+    with pytest.raises(ValueError, match=r"not a date or time.*2026-01-31"):
         parse_instant(text, NOW)
 
 

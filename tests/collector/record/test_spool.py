@@ -1,4 +1,4 @@
-"""The spool: what was written is whole or refused, readable by its owner alone, and nothing of it is ever deleted."""
+"""The spool: a file is whole or refused, readable by its owner only, and no acknowledged row is ever deleted."""
 
 import asyncio
 import os
@@ -48,7 +48,7 @@ SNAPSHOTS = st.builds(
 
 
 def a_round(minute: int = 0) -> PolledRows:
-    """Return a round of one poll of two pools, one of which failed."""
+    """Return the rows of a poll of two pools, one of which failed."""
     slot, run = SLOT + timedelta(minutes=minute), RUN + timedelta(minutes=minute)
     counts: dict[str, int | None] = dict.fromkeys(STATUSES) | {"Queue": 3}
     good = Scrape(run, "p", "a", slot, 60, "ok", 200, None, None, "id", 1, run, run, 3, None, None)
@@ -76,8 +76,8 @@ def without_line(number: int) -> Callable[[bytes], bytes]:
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda _: b"",
     "no header": without_line(0),
-    "a line less": without_line(2),
-    "the last line less": without_line(4),
+    "a line missing": without_line(2),
+    "the last line missing": without_line(4),
     "a line twice": lambda whole: whole + whole.splitlines(keepends=True)[-1],
     "zeros": lambda whole: b"\0" * len(whole),
     "a hole": lambda whole: whole[:200] + b"\0" * 100 + whole[300:],
@@ -85,13 +85,13 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "another format": lambda whole: whole.replace(b'"format":1', b'"format":2'),
     "a header alone": lambda whole: whole.splitlines(keepends=True)[0],
     "deep nesting": lambda _: b"[" * 100_000,
-    "a row of no table": lambda whole: without_line(4)(whole) + b"{}\n",
+    "a row without a table": lambda whole: without_line(4)(whole) + b"{}\n",
     "a row of another table": lambda whole: whole.replace(b'"table":"snapshots"', b'"table":"elsewhere"'),
-    "a number for a time": lambda whole: whole.replace(b'"2026-01-15T08:00:00"', b'"2026-13-15T08:00:00"'),
+    "an impossible date": lambda whole: whole.replace(b'"2026-01-15T08:00:00"', b'"2026-13-15T08:00:00"'),
 }  # fmt: skip
 
 
-def test_a_written_file_is_its_owners_alone(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_a_written_file(tmp_path: Path) -> None:
     """The file is named after slot and run, 0600 in a folder of 0700, and nothing unfinished is left beside it."""
     file = written(tmp_path / "spool")
     assert [tmp_path / "spool" / NAME] == [file] == list((tmp_path / "spool").iterdir())
@@ -99,7 +99,7 @@ def test_a_written_file_is_its_owners_alone(tmp_path: Path) -> None:
 
 
 def test_the_files_come_in_the_order_of_their_slots(tmp_path: Path) -> None:
-    """The oldest slot first; with a slot, its files alone."""
+    """The oldest slot first; with a slot, only its files."""
     files = [written(tmp_path, minute) for minute in (5, 0, 3)]
     assert [files[1], files[2], files[0]] == spool.waiting(tmp_path)
     assert [files[2]] == spool.waiting(tmp_path, SLOT + timedelta(minutes=3))
@@ -108,7 +108,7 @@ def test_the_files_come_in_the_order_of_their_slots(tmp_path: Path) -> None:
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(SCRAPES, max_size=4), st.lists(SNAPSHOTS, max_size=4))
-def test_rows_come_back_as_they_were(
+def test_rows_are_read_as_they_were_written(
     tmp_path_factory: pytest.TempPathFactory, scrapes: list[Scrape], snapshots: list[Snapshot]
 ) -> None:
     """Reading a file gives the rows of the round in their order, times in ISO 8601, whatever their texts."""
@@ -124,7 +124,7 @@ def test_rows_come_back_as_they_were(
 
 
 def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
-    """Of no length but the whole one does a file read as rows; its last newline is nothing of them."""
+    """A file is read only at its full length, with or without its last newline."""
     whole = written(tmp_path / "spool").read_bytes()
     cut = tmp_path / "cut.ndjson"
     # At the ends of lines, and within them.
@@ -139,7 +139,7 @@ def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("header", [b"[" * 499, b"1", b'"spool"', b'{"table": "spool", "format": 1, "lines": "2"}'])
 def test_a_header_is_json_of_its_own(tmp_path: Path, header: bytes) -> None:
-    """However it is spaced; another value, one that is nested without end or of another type is damage."""
+    """Spaces do not matter; another value, endless nesting or another type counts as damage."""
     written(tmp_path / "spool")
     (whole,) = spool.waiting(tmp_path / "spool")
     rows_ = whole.read_bytes().partition(b"\n")[2]
@@ -171,7 +171,7 @@ def test_cut_files_are_set_aside(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_files_are_refused_and_kept(tmp_path: Path, damage: str) -> None:
-    """A reader leaves a damaged file out; the drain sets it aside whole and takes the others in."""
+    """A reader skips a damaged file; the drain sets it aside unchanged and takes the others in."""
     folder = tmp_path / "spool"
     file = written(folder)
     file.write_bytes(content := DAMAGES[damage](file.read_bytes()))
@@ -185,7 +185,7 @@ def test_damaged_files_are_refused_and_kept(tmp_path: Path, damage: str) -> None
         assert [(1, 2)] == record.execute(SCRAPED).fetchall()
 
 
-def test_files_of_one_name_are_both_kept_aside(tmp_path: Path) -> None:
+def test_two_damaged_files_of_one_name_are_both_kept(tmp_path: Path) -> None:
     """A second damaged file of the same name gets a name of its own."""
     for content in (b"one", b"two"):
         (tmp_path / NAME).write_bytes(content)
@@ -193,7 +193,7 @@ def test_files_of_one_name_are_both_kept_aside(tmp_path: Path) -> None:
     assert [b"two", b"one"] == [path.read_bytes() for path in spool.set_aside_files(tmp_path)]
 
 
-def test_what_a_kill_left_unfinished_is_cleared(tmp_path: Path) -> None:
+def test_unfinished_files_of_killed_polls_are_removed(tmp_path: Path) -> None:
     """An unfinished file was never acknowledged: it is neither read nor kept."""
     file = written(tmp_path)
     unfinished(tmp_path / "x.ndjson").write_text("half")
@@ -203,13 +203,13 @@ def test_what_a_kill_left_unfinished_is_cleared(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["file", "file/below", "unfinished"])
-def test_what_cannot_be_kept_is_said(tmp_path: Path, place: str) -> None:
-    """A file where the folder should be, or a folder where the file should be, ends in one error with its mend."""
+def test_a_spool_that_cannot_be_written_is_named(tmp_path: Path, place: str) -> None:
+    """A file in place of the folder, or a folder in place of the file, gives one error with a fix."""
     (tmp_path / "file").write_text("in the way")
     unfinished(tmp_path / "unfinished" / NAME).mkdir(parents=True)
-    with pytest.raises(RecordNotWritten, match=r"could not be kept .* mend the folder") as caught:
+    with pytest.raises(RecordNotWritten, match=r"could not be written .* repair the folder") as refusal:
         written(tmp_path / place)
-    assert 4 == caught.value.exit_code
+    assert 4 == refusal.value.exit_code
     assert [] == spool.waiting(tmp_path / place)
 
 
@@ -237,8 +237,8 @@ except RecordNotWritten as error:
     assert [] == list((tmp_path / "spool").iterdir())
 
 
-def test_all_that_a_command_writes_is_its_owners_alone(tmp_path: Path) -> None:
-    """Under a lax umask a collect leaves database, lock, spool and their folders to their owner, and nobody else."""
+def test_only_the_owner_can_read_what_a_command_writes(tmp_path: Path) -> None:
+    """Also under a lax umask, only the owner can read the database, lock, spool and folders of a collect."""
     (tmp_path / "poolscope.toml").write_text(
         '[collect]\nattempts = 1\n[paths]\ndatabase = "data/record.duckdb"\nspool = "data/spool"\n'
         '[projects.p]\nproject_id = "1"\nendpoint = "http://127.0.0.1:9"\npools = ["a"]\n'
@@ -249,6 +249,6 @@ def test_all_that_a_command_writes_is_its_owners_alone(tmp_path: Path) -> None:
     done = subprocess.run(call, cwd=tmp_path, env=environment, capture_output=True, text=True, umask=0o022, check=False)
     assert (1, "") == (done.returncode, done.stdout)
     assert "refused" in done.stderr
-    made = [tmp_path / "data", *(tmp_path / "data").rglob("*")]
-    assert {"data", "record.duckdb", "record.duckdb.lock", "spool"} == {path.name for path in made}
-    assert set() == {path for path in made if stat.S_IMODE(path.stat().st_mode) & 0o077}
+    paths = [tmp_path / "data", *(tmp_path / "data").rglob("*")]
+    assert {"data", "record.duckdb", "record.duckdb.lock", "spool"} == {path.name for path in paths}
+    assert set() == {path for path in paths if stat.S_IMODE(path.stat().st_mode) & 0o077}

@@ -1,4 +1,4 @@
-"""Statuses that no document names: another spelling is the same status, of the jobs in another one nothing is known."""
+"""Statuses that no document names: another spelling is the same status; the jobs of an unknown status are unknown."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,12 +29,12 @@ SPELLED: Final = {
 
 
 def recorded(folder: Path) -> Path:
-    """Make the record of a pool of one type that is polled for a week."""
+    """Make a record of one pool and one type, polled for a week."""
     return record_of(folder, {("p", "a"): {"train": queue(3, days=7, load=0.6)}})
 
 
 def rename(path: Path, names: dict[str, str], since: int = 0) -> None:
-    """Let answers from an instant on, in seconds, spell statuses in another way, as the record keeps it."""
+    """Change the record as if the API had spelled statuses in another way from `since` on, in seconds since 1970."""
     pairs = ", ".join(f"""{{'key': '{name}', 'value': coalesce("{status}", 0)}}""" for status, name in names.items())
     nulls = ", ".join(f'"{status}" = NULL' for status in names)
     with duckdb.connect(str(path)) as connection:
@@ -48,8 +48,8 @@ def ask(path: Path, question: str, **options: Any) -> pd.DataFrame:  # noqa: ANN
     return frame
 
 
-def test_status_and_doctor_name_it_and_when_it_was_first_seen(tmp_path: Path) -> None:
-    """Of the last week; a status that differs in its spelling alone is not named."""
+def test_status_and_doctor_name_an_unknown_status_and_when_it_was_first_seen(tmp_path: Path) -> None:
+    """They name those of the last week; a status that differs only in its spelling is not named."""
     path = recorded(tmp_path)
     rename(path, {"Queue": "Queuing", "Running": "run-ning"}, since=NOON)
     noon, end = datetime(2026, 1, 9, 12), datetime(2026, 1, 12)
@@ -58,10 +58,10 @@ def test_status_and_doctor_name_it_and_when_it_was_first_seen(tmp_path: Path) ->
         assert {"Queuing": noon} == pool.undocumented
         (later,) = status_of(record, path, tmp_path / "spool", end + timedelta(days=8)).pools
         assert {} == later.undocumented
-        found = look_at_record(record, Config(), end.replace(tzinfo=UTC), scheduled=None)
-        (told,) = [finding for finding in found if finding.what == "statuses"]
-    assert "warning" == told.severity
-    assert "p a: jobs are in statuses that no document names: Queuing (first seen 2026-01-09 12:00Z)" == told.told
+        findings = look_at_record(record, Config(), end.replace(tzinfo=UTC), scheduled=None)
+        (unknown,) = [finding for finding in findings if finding.what == "statuses"]
+    assert "warning" == unknown.severity
+    assert "p a: jobs are in statuses that no document names: Queuing (first seen 2026-01-09 12:00Z)" == unknown.told
 
 
 @pytest.mark.parametrize("question", ["waits", "failures", "flows", "coverage"])
@@ -73,8 +73,8 @@ def test_another_spelling_of_a_status_is_that_status(tmp_path: Path, question: s
     pd.testing.assert_frame_equal(before, ask(path, question))
 
 
-def test_of_jobs_in_an_unknown_status_nothing_is_sure(tmp_path: Path) -> None:
-    """From noon on the queue is called Queuing: earlier days stay, later ones have bounds that hold, and a note."""
+def test_jobs_in_an_unknown_status_open_the_bounds(tmp_path: Path) -> None:
+    """From noon on Queue is called Queuing: earlier days do not change, later ones have valid bounds and a note."""
     path = recorded(tmp_path)
     before = ask(path, "waits")
     rename(path, {"Queue": "Queuing"}, since=NOON)
@@ -83,7 +83,7 @@ def test_of_jobs_in_an_unknown_status_nothing_is_sure(tmp_path: Path) -> None:
     early = after["window_end"].dt.tz_convert(None) <= pd.Timestamp(NOON - 12 * 3600, unit="s")
     assert 4 == early.sum()
     figures = [name for name in before.columns if name.endswith("_seconds") and name != "interval_seconds"]
-    # An open wait of the days before may yet be of any length.
+    # A wait that began before and has not ended may be of any length.
     kept = early & after["mean_high_seconds"].notna()
     pd.testing.assert_frame_equal(before.loc[kept, figures], after.loc[kept, figures])
     later = after[~early]
@@ -96,7 +96,7 @@ def test_of_jobs_in_an_unknown_status_nothing_is_sure(tmp_path: Path) -> None:
 
 
 def test_renaming_a_status_narrows_no_bound(tmp_path: Path) -> None:
-    """Whatever it is renamed to, and from whenever on: what could have been before still can."""
+    """Whatever its new name and the time of the change, all values that were possible before still are."""
     before = ask(recorded(tmp_path), "waits")
     for number, since in enumerate(np.linspace(MONDAY + 3600, MONDAY + 6.9 * 86_400, 4).astype(int)):
         folder = tmp_path / str(number)
@@ -109,8 +109,8 @@ def test_renaming_a_status_narrows_no_bound(tmp_path: Path) -> None:
             assert (after[high].fillna(np.inf) >= before[high].fillna(0) - 1e-9).all()
 
 
-def test_where_jobs_stay_in_an_unknown_status_lower_bounds_are_left(tmp_path: Path) -> None:
-    """Finished jobs are called Done from noon on: nothing is known from then on, and no window is left out."""
+def test_jobs_that_stay_in_an_unknown_status_leave_only_lower_bounds(tmp_path: Path) -> None:
+    """From noon on Completed is called Done: later windows have only lower bounds, and no window is left out."""
     path = recorded(tmp_path)
     before = ask(path, "waits")
     rename(path, {"Completed": "Done"}, since=NOON)

@@ -1,4 +1,4 @@
-"""What is taken for an instant, a duration or a zone: ISO 8601 and units, and nothing that would have to be guessed."""
+"""What is read as a time or a duration: ISO 8601 and numbers with units, never a text whose meaning must be guessed."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ SHANGHAI = "Asia/Shanghai"
 
 
 @pytest.mark.parametrize(
-    ("given", "zone", "since"),
+    ("value", "zone", "since"),
     [
         ("2026-02-01", "UTC", datetime(2026, 2, 1)),
         ("2026-02-01", SHANGHAI, datetime(2026, 1, 31, 16)),
@@ -35,36 +35,36 @@ SHANGHAI = "Asia/Shanghai"
         (date(2026, 9, 6), "America/Santiago", datetime(2026, 9, 6, 4)),
     ],
 )
-def test_an_instant_is_taken_in_the_zone_that_is_asked_for(given: Any, zone: Any, since: datetime) -> None:  # noqa: ANN401 - as a user may give it
-    """Texts in ISO 8601, dates and times of Python, pandas and NumPy, and durations back from the last slot."""
-    assert since == Request(since=given, zone=zone).selection(LAST).since
+def test_a_time_is_read_in_the_requested_zone(value: Any, zone: Any, since: datetime) -> None:  # noqa: ANN401 - a user may give anything
+    """Texts in ISO 8601; dates and times of Python, pandas and NumPy; durations before the last slot."""
+    assert since == Request(since=value, zone=zone).selection(LAST).since
 
 
 @pytest.mark.parametrize(
-    "given",
+    "value",
     ["03.11.2026", "05/11/2026", "Nov 5", "now", "today", "", "2026-13-01", "5", 1788652800, 1788652800.0, True,
      pd.NaT, float("nan"), np.datetime64("NaT")],
 )  # fmt: skip
-def test_what_would_have_to_be_guessed_is_no_instant(given: Any) -> None:  # noqa: ANN401 - as a user may give it
-    """Other spellings of dates, words that read a clock, and bare numbers are refused, with what to write instead."""
+def test_an_ambiguous_time_is_refused(value: Any) -> None:  # noqa: ANN401 - a user may give anything
+    """Other date formats, words such as now, and bare numbers are refused; the message gives an example."""
     with pytest.raises(RequestRefused, match="2026-01-31"):
-        Request(since=given).selection(LAST)
+        Request(since=value).selection(LAST)
 
 
-@pytest.mark.parametrize("given", [900, 900.0, np.int64(900), True, "900", "15", "0m"])
-def test_a_limit_needs_a_unit(given: Any) -> None:  # noqa: ANN401 - as a user may give it
+@pytest.mark.parametrize("value", [900, 900.0, np.int64(900), True, "900", "15", "0m"])
+def test_a_limit_needs_a_unit(value: Any) -> None:  # noqa: ANN401 - a user may give anything
     """A bare number could be seconds, minutes or nanoseconds."""
     with pytest.raises(RequestRefused):
-        Request(slo=given)
+        Request(slo=value)
 
 
-@pytest.mark.parametrize("given", ["15m", "15min", "0.25h", "900s", timedelta(minutes=15), pd.Timedelta(minutes=15)])
-def test_a_limit_is_a_duration(given: Any) -> None:  # noqa: ANN401 - as a user may give it
-    """However it is spelled."""
-    assert 900 == Request(slo=given).limit
+@pytest.mark.parametrize("value", ["15m", "15min", "0.25h", "900s", timedelta(minutes=15), pd.Timedelta(minutes=15)])
+def test_a_limit_is_a_duration(value: Any) -> None:  # noqa: ANN401 - a user may give anything
+    """In any unit, as a text or as an object of Python or pandas."""
+    assert 900 == Request(slo=value).limit
 
 
-def test_another_period_has_the_same_instants() -> None:
+def test_the_times_of_another_period_are_read_alike() -> None:
     """`against` reads START..END as `since` and `until` are read."""
     request = Request(since="2026-02-01", until="2026-02-08", zone=SHANGHAI)
     periods, _ = request.periods("2026-01-25..2026-02-01", LAST)
@@ -74,15 +74,15 @@ def test_another_period_has_the_same_instants() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "nearest"), [("evry", "every"), ("sloo", "slo"), ("Pool", "pool"), ("untill", "until")]
+    ("keyword", "nearest"), [("evry", "every"), ("sloo", "slo"), ("Pool", "pool"), ("untill", "until")]
 )
-def test_a_misspelt_keyword_names_the_nearest(given: str, nearest: str) -> None:
-    """So that nobody looks it up."""
+def test_a_misspelt_keyword_is_refused_with_the_nearest_one(keyword: str, nearest: str) -> None:
+    """The message suggests the keyword that was probably meant."""
     with pytest.raises(RequestRefused, match=f"did you mean {nearest}"):
-        request_of({given: "1d"})
+        request_of({keyword: "1d"})
 
 
 def test_a_pattern_is_a_text() -> None:
-    """A number is no name of a pool."""
+    """A number is not accepted as the name of a pool."""
     with pytest.raises(RequestRefused, match="pattern"):
-        Request(pool=5).selection(LAST)  # type: ignore[arg-type]  # what a user may give
+        Request(pool=5).selection(LAST)  # type: ignore[arg-type]  # a user may give anything
