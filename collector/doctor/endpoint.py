@@ -106,7 +106,7 @@ def _skew(project: Project, server: datetime | None, now: datetime) -> Finding:
     skew = now - server
     offset = f"{abs(skew).total_seconds():.0f} s {'ahead' if skew > timedelta() else 'behind'}"
     text = f"{project.endpoint} answers, this machine's clock is {offset}"
-    fix = "set this machine's clock (NTP): it decides the slots, and signatures 15 minutes offset are refused"
+    fix = "set this machine's clock (NTP): it decides the slots, and signatures 15 minutes off are refused"
     if abs(skew) <= NOTED_SKEW:
         return Finding(what, "ok", text)
     return Finding(what, "error" if abs(skew) > LARGEST_SKEW else "warning", text, fix)

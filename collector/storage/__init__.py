@@ -1,1 +1,1 @@
-"""How what was polled gets into the database, stays small, and comes and goes as files."""
+"""Writing the database: drain of the spool, compaction, backup and restore, import and export, and the lock."""

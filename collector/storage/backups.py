@@ -1,4 +1,4 @@
-"""Backups: all tables as Parquet files with a manifest that says what has to be in them, and the way back."""
+"""Backup, restore and prune: all tables as Parquet files, with a manifest of their row counts and checksums."""
 
 import errno
 import hashlib
@@ -23,13 +23,13 @@ from collector.storage.row_rules import refuse_wrong_rows
 
 MANIFEST: Final = "manifest.json"
 PARQUET: Final = "read_parquet(${}, hive_partitioning = false)"
-# What pools were is needed to read what came later: it is small, and stays.
+# Later rows need the descriptions of pools, which are few: they are never pruned.
 PRUNED: Final = tuple(table for table in TABLES if table != "pools")
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a backup holds; rows and SHA-256 by table."""
+    """The content of a backup: number of rows and SHA-256 of the file, by table."""
 
     poolscope: str
     schema: int
@@ -39,18 +39,18 @@ class Manifest:
 
 
 def back_up(record: Record, folder: Path, now: datetime) -> Manifest:
-    """Write all tables of an open record into a folder that is not there yet.
+    """Write all tables of an open record into a new or empty folder.
 
     Raises
     ------
     InputRefused
-        When the folder is there and not empty.
+        When the folder is not empty.
     RecordNotWritten
-        When the files cannot be written: nothing is left of them.
+        When the files cannot be written: none of them is left.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputRefused(f"{folder} is not empty: name a new folder for each backup")
-    # A link to an empty folder is that folder.
+    # A link to an empty folder stays a link; the backup goes into the folder.
     folder = folder.resolve()
     try:
         make_folder(folder.parent)
@@ -66,21 +66,24 @@ def back_up(record: Record, folder: Path, now: datetime) -> Manifest:
             (beside / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2), encoding="utf-8")
     except (OSError, duckdb.Error) as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            raise InputRefused(f"{folder} was filled meanwhile: name a new folder for each backup") from None
+            raise InputRefused(
+                f"{folder} was filled by another program meanwhile: name a new folder for each backup"
+            ) from None
         raise RecordNotWritten(f"{folder} was not written ({str(error)[:300]})") from None
     return manifest
 
 
 def verify(folder: Path) -> Manifest:
-    """Return what a backup holds, once every file is as it was written.
+    """Check every file of a backup, and return its manifest.
 
     Raises
     ------
     InputRefused
+        When a file is missing or changed, or the backup is from a newer Poolscope.
     """
     try:
-        told: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        manifest = Manifest(**told)
+        fields: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = Manifest(**fields)
         if (
             not isinstance(manifest.rows, dict)
             or not all(type(rows) is int for rows in manifest.rows.values())
@@ -88,36 +91,37 @@ def verify(folder: Path) -> Manifest:
             or type(manifest.schema) is not int
             or manifest.schema < 1
         ):
-            raise ValueError("its manifest is not as it was written")
-        # The names go into SQL: only those of our own tables.
+            raise ValueError("its manifest is damaged")
+        # The names become part of SQL: only names of our own tables are allowed.
         tables = [table for table in TABLES if table in manifest.rows]
         if len(tables) < len(manifest.rows):
-            raise ValueError(f"tables of another kind: {', '.join(sorted(manifest.rows.keys() - set(tables)))}")
+            raise ValueError(f"unknown tables: {', '.join(sorted(manifest.rows.keys() - set(tables)))}")
         if missing := {table for table in TABLES if SINCE.get(table, 1) <= manifest.schema} - set(tables):
             raise ValueError(f"tables are missing: {', '.join(sorted(missing))}")
         sums = {table: _sha256(folder / f"{table}.parquet") for table in tables}
     except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise InputRefused(f"{folder} is no whole backup ({error})") from None
+        raise InputRefused(f"{folder} is not a complete backup ({error}): name another backup") from None
     if manifest.schema > len(MIGRATIONS):
         raise InputRefused(f"{folder} was made by a newer Poolscope ({manifest.poolscope}): upgrade Poolscope")
     for table in tables:
         if sums[table] != manifest.sha256.get(table):
-            raise InputRefused(f"{folder / table}.parquet is not as it was written: take another backup")
+            raise InputRefused(f"{folder / table}.parquet has changed since the backup was made: use another backup")
     return manifest
 
 
 def restore(folder: Path, database: Path) -> Manifest:
-    """Make a database of a backup; however it ends, there is the whole database or none.
+    """Make a database from a backup; whatever happens, the database is complete or does not exist.
 
     Raises
     ------
     InputRefused
-        When the backup is not whole, or there is a database already.
+        When the backup is not complete, or the database exists.
     RecordNotWritten
+        When the database cannot be written.
     """
     manifest = verify(folder)
     if database.exists():
-        raise InputRefused(f"{database} is there already: move it away, or name another one in [paths]")
+        raise InputRefused(f"{database} exists: move it away, or name another database in [paths]")
     try:
         make_folder(database.parent)
         clear_unfinished(database)
@@ -127,23 +131,25 @@ def restore(folder: Path, database: Path) -> Manifest:
                 file = folder / f"{table}.parquet"
                 connection.execute(f"INSERT INTO {table} BY NAME FROM {PARQUET.format(1)}", [pattern_of(file)])
                 if connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0] != rows:
-                    raise InputRefused(f"{file} has not {rows:,} rows: take another backup")
+                    raise InputRefused(f"{file} does not have {rows:,} rows: use another backup")
                 refuse_wrong_rows(connection, table, columns_at(manifest.schema)[table], file)
             migrate(connection, manifest.schema, __version__)
             connection.execute("CHECKPOINT")
     except (OSError, duckdb.OperationalError) as error:
         raise RecordNotWritten(f"{database} was not restored ({str(error)[:300]})") from None
     except duckdb.Error as error:
-        raise InputRefused(f"{folder} is no backup of Poolscope's tables ({str(error)[:300]})") from None
+        raise InputRefused(
+            f"{folder} is not a backup of Poolscope's tables ({str(error)[:300]}): name another backup"
+        ) from None
     return manifest
 
 
 def lacking(record: Record, before: datetime, folder: Path) -> int:
-    """Return how many of the rows before an instant a verified backup does not hold."""
+    """Return how many rows with slots before an instant (naive UTC) a verified backup does not have."""
     missing = 0
     for table in PRUNED:
         columns = ", ".join(f'"{row[0]}"' for row in record.execute(f"DESCRIBE {table}").fetchall())
-        # Of an older Poolscope it lacks columns, which are NULL in its rows since they were brought up to date.
+        # A backup of an older Poolscope lacks columns: the migrated rows have NULL there.
         query = f"""SELECT count(*) FROM (SELECT {columns} FROM {table} WHERE slot < $1 EXCEPT ALL
             SELECT {columns} FROM (FROM {table} WHERE false UNION ALL BY NAME FROM {PARQUET.format(2)}))"""
         missing += int(record.execute(query, [before, pattern_of(folder / f"{table}.parquet")]).fetchall()[0][0])
@@ -151,7 +157,7 @@ def lacking(record: Record, before: datetime, folder: Path) -> int:
 
 
 def old_rows(record: Record, before: datetime) -> dict[str, int]:
-    """Return how many rows `prune` deletes, by table."""
+    """Return how many rows `prune` would delete, by table."""
     return {
         table: int(record.execute(f"SELECT count(*) FROM {table} WHERE slot < $1", [before]).fetchall()[0][0])
         for table in PRUNED
@@ -159,7 +165,7 @@ def old_rows(record: Record, before: datetime) -> dict[str, int]:
 
 
 def slots_of(record: Record, before: datetime) -> tuple[datetime | None, datetime | None, datetime | None]:
-    """Return the first and the last slot before an instant, and the last that was observed; None where none is."""
+    """Return the first and the last slot before an instant, and the record's last observed slot; None where missing."""
     first, last, newest = record.execute(
         """SELECT min(slot) FILTER (slot < $1), max(slot) FILTER (slot < $1), max(slot) FILTER (outcome = 'ok')
         FROM scrapes""",
@@ -169,24 +175,25 @@ def slots_of(record: Record, before: datetime) -> tuple[datetime | None, datetim
 
 
 def prune(record: Record, before: datetime, held: Mapping[str, int] | None = None) -> dict[str, int]:
-    """Delete the rows of all tables but pools whose slots lie before an instant, in one transaction.
+    """Delete the rows with slots before an instant from all tables but pools, in one transaction.
 
     Parameters
     ----------
     held
-        How many a backup was seen to hold, by table; None where there is none. A row is never changed but by another
-        that comes, so that as many rows are the same rows.
+        How many of these rows a backup was found to hold, by table; None without a backup. Rows only change when new
+        ones are added, so equal numbers of rows mean the same rows.
 
     Returns
     -------
     dict
-        How many rows went, by table.
+        How many rows were deleted, by table.
 
     Raises
     ------
     InputRefused
-        When rows have come that the backup was not asked for.
+        When old rows were added after the backup was checked: nothing is deleted.
     RecordNotWritten
+        When the rows cannot be deleted.
     """
     try:
         record.begin()
@@ -196,7 +203,7 @@ def prune(record: Record, before: datetime, held: Mapping[str, int] | None = Non
         }
         if held is not None and rows != held:
             record.rollback()
-            raise InputRefused("old rows have come since the backup was looked at: nothing was deleted, try again")
+            raise InputRefused("old rows were added after the backup was checked: nothing was deleted, try again")
         record.commit()
     except duckdb.Error as error:
         raise RecordNotWritten(f"nothing was deleted ({str(error)[:300]})") from None
@@ -204,11 +211,12 @@ def prune(record: Record, before: datetime, held: Mapping[str, int] | None = Non
 
 
 def make_durable(folder: Path, manifest: Manifest) -> None:
-    """Make a backup that somebody may just have copied survive a crash of the machine.
+    """Make the files of a backup, which may just have been copied, survive a crash of the machine.
 
     Raises
     ------
     RecordNotWritten
+        When they cannot be synced.
     """
     try:
         for path in (*(folder / f"{table}.parquet" for table in manifest.rows), folder / MANIFEST, folder):

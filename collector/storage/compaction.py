@@ -1,8 +1,8 @@
-"""Compaction: the record rewritten sorted by series, month by month, into a fresh file that takes the old one's place.
+"""Compaction: the database is rewritten, sorted by series within each month, into a new file that replaces the old one.
 
-No poll waits for it or is turned away: it holds the old file open as a reader does, so that what is polled meanwhile
-stays in the spool, and nobody writes to the old file between the copy and the change. (Who opened the old one just
-before the change, and has its lock just after it, is told so by `opening.open_for_writing`.)
+No poll waits or is turned away meanwhile: compaction keeps the old file open for reading, so that new polls stay in the
+spool, and no process writes to the old file between copy and replacement. (A process that opens the old file just
+before the replacement would get its lock just after it: `opening.open_for_writing` checks for that.)
 """
 
 import os
@@ -26,7 +26,7 @@ from collector.record.schema import MIGRATIONS
 from collector.record.slots import naive
 from collector.storage.lock import holding
 
-# Rows of a series side by side cost a tenth of rows in the order of arrival; whole months keep a slot quick to find.
+# Rows sorted by series take a tenth of the space of rows in order of arrival; by month, a slot is found quickly.
 ORDER: Final = {
     "polls": "slot, run, project",
     "discoveries": "slot, run, project, workspace, page",
@@ -34,7 +34,7 @@ ORDER: Final = {
     "snapshots": "project, pool, type, slot",
     "pools": "project, pool, run",
 }
-# What a person may have put beside Poolscope's tables, which alone are copied: kind and name.
+# Everything in the file but Poolscope's tables, which alone are copied: kind and name.
 ADDED: Final = """
     SELECT DISTINCT kind || ' ' || CASE WHEN place IN ('main', name) THEN name ELSE place || '.' || name END FROM (
         SELECT 'table' AS kind, schema_name AS place, table_name AS name, database_name, internal FROM duckdb_tables()
@@ -56,12 +56,12 @@ GROWTH: Final = 1.5
 
 
 class NotOurs(RecordUnreadable):
-    """The file holds more than Poolscope's tables."""
+    """The file holds more than Poolscope's tables, which would be lost."""
 
 
 @dataclass(frozen=True)
 class Compacted:
-    """What a compaction did: bytes of the file before and after, and rows of snapshots."""
+    """The result of a compaction: bytes of the file before and after, and rows of snapshots."""
 
     before: int
     after: int
@@ -69,19 +69,19 @@ class Compacted:
 
 
 def compaction_due(database: Path) -> bool:
-    """Return whether the file has grown by half since that was last tried: two looks at the folder, nothing more."""
+    """Return whether the file has grown by half since the last try; this costs only two reads of the folder."""
     database = database.resolve()
-    size, _ = _noted(database)
+    size, _ = _last_try(database)
     return database.exists() and database.stat().st_size > max(SMALLEST, GROWTH * size)
 
 
 def compacted_at(database: Path) -> datetime | None:
     """Return when the record was last compacted, naive UTC; None where it never was."""
-    return _noted(database.resolve())[1]
+    return _last_try(database.resolve())[1]
 
 
-def _noted(database: Path) -> tuple[int, datetime | None]:
-    """Return the size at which a compaction was last tried, 0 where none was, and when one was last done."""
+def _last_try(database: Path) -> tuple[int, datetime | None]:
+    """Return the size in bytes at the last try of a compaction (0 without one), and when one last succeeded."""
     try:
         size, _, instant = _size_file(database).read_text(encoding="ascii").partition(" ")
         return int(size), datetime.fromisoformat(instant) if instant else None
@@ -89,48 +89,48 @@ def _noted(database: Path) -> tuple[int, datetime | None]:
         return 0, None
 
 
-def _note(database: Path, size: int, done: datetime | None) -> None:
-    # In its place, not beside it: without room for the new file there may be none for another. Half of it, or
-    # a disk that is full even so, costs no more than a compaction too early.
+def _note_try(database: Path, size: int, done: datetime | None) -> None:
+    # Overwritten in place: without room for the new database there may be none for a second file. If the write fails or
+    # stops half way, the only cost is a compaction that comes too early.
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     with suppress(OSError), os.fdopen(os.open(_size_file(database), flags, 0o600), "w", encoding="ascii") as file:
         file.write(f"{size} {done.isoformat() if done else ''}".strip())
 
 
 def compact(database: Path, clock: Clock, wait_seconds: float) -> Compacted:
-    """Rewrite the record; however it ends, the record is whole, and no row is lost or there twice.
+    """Rewrite the database; whatever happens, it is complete, and no row is lost or duplicated.
 
     Parameters
     ----------
     wait_seconds
-        For a program that writes to the database.
+        How long to wait for a program that writes to the database.
 
     Raises
     ------
     RecordUnreadable
-        When the database is in use, damaged, or not of this version.
+        When the database is in use, damaged, of another schema version, or holds more than Poolscope's tables.
     RecordNotWritten
-        When there is no room for the new file.
+        When the new file cannot be written.
     LockHeld
-        When another compaction is under way.
+        When another compaction is running.
     """
-    # A record that is a link to another disk stays one: the new file is made where the old one lies.
+    # A database that is a link to another disk stays a link: the new file is made beside the old file.
     database = database.resolve()
     with holding(database.with_name(database.name + ".compacting.lock"), f"compacting {database}"):
         clear_unfinished(database)
         try:
             size = database.stat().st_size
             if shutil.disk_usage(database.parent).free < size:
-                raise OSError(f"it may take {size:,} bytes, which are not free")
+                raise OSError(f"it may need {size:,} bytes, which are not free on the disk")
             return _rewrite(database, clock, wait_seconds)
         except NotOurs:
-            _note(database, size, compacted_at(database))
+            _note_try(database, size, compacted_at(database))
             raise
         except (duckdb.Error, OSError) as error:
-            # Not again at the next poll, but when the file has grown.
+            # The next try comes when the file has grown, not at the next poll.
             if database.exists():
-                _note(database, database.stat().st_size, compacted_at(database))
-            raise RecordNotWritten(f"{database} was not compacted, it is as it was ({str(error)[:300]})") from None
+                _note_try(database, database.stat().st_size, compacted_at(database))
+            raise RecordNotWritten(f"{database} was not compacted and is unchanged ({str(error)[:300]})") from None
         finally:
             clear_unfinished(database)
 
@@ -140,10 +140,10 @@ def _rewrite(database: Path, clock: Clock, wait_seconds: float) -> Compacted:
         attach(connection, database, clock.pause, wait_seconds)
         if checked_version(connection, database, ATTACHED) < len(MIGRATIONS) or _log(database).exists():
             raise RecordUnreadable(
-                f"{database} was left by a killed run or an older Poolscope: poll once, then compact"
+                f"{database} was not compacted: a killed run or an older Poolscope left it; run poolscope collect first"
             )
         _refuse_added(connection, database)
-        # As long as the old file is attached nobody writes to it.
+        # While the old file is attached, no process writes to it.
         with replacing(database) as fresh:
             connection.execute(f"ATTACH {quoted(fresh)} AS fresh")
             connection.execute(f"SET temp_directory = {quoted(fresh.with_name(fresh.name + '.tmp'))}")
@@ -151,27 +151,29 @@ def _rewrite(database: Path, clock: Clock, wait_seconds: float) -> Compacted:
             connection.execute("CHECKPOINT fresh")
             connection.execute("DETACH fresh")
             before, after = database.stat().st_size, fresh.stat().st_size
-            # The log of another file must never be taken into this one.
+            # The log of the old file must never be replayed into the new one.
             if _log(database).exists() or _log(fresh).exists():
-                raise RecordNotWritten(f"{database} was not compacted, it is as it was: another program wrote to it")
-    # The old file's room is free only now.
-    _note(database, after, naive(clock.now()))
+                raise RecordNotWritten(
+                    f"{database} was not compacted and is unchanged: another program wrote to it; try again"
+                )
+    # Only now the space of the old file is free.
+    _note_try(database, after, naive(clock.now()))
     return Compacted(before, after, rows)
 
 
 def _refuse_added(connection: Record, database: Path) -> None:
-    """Raise for what is in the file and is not Poolscope's: it would be lost."""
+    """Raise NotOurs where the file holds more than Poolscope's tables."""
     added = [name for (name,) in connection.execute(ADDED, [[*TABLES, "poolscope_migrations"], ATTACHED]).fetchall()]
     if added:
         more = f" and {len(added) - MOST_NAMED} more" if len(added) > MOST_NAMED else ""
         raise NotOurs(
-            f"{database} was not compacted, it is as it was: it also holds {', '.join(added[:MOST_NAMED])}{more}, which"
-            " would be lost: move that to a file of its own, from which ATTACH reads the record, and drop it here"
+            f"{database} was not compacted and is unchanged: it also holds {', '.join(added[:MOST_NAMED])}{more}, which"
+            " would be lost: move that to another file, which can ATTACH the record, and drop it here"
         )
 
 
 def _copy(connection: Record) -> int:
-    """Copy all tables, sorted, and compare their counts; return the rows of snapshots."""
+    """Copy all tables, sorted, check their row counts, and return the number of rows of snapshots."""
     connection.execute("CREATE TABLE fresh.poolscope_migrations AS FROM record.poolscope_migrations ORDER BY version")
     counts = {}
     for table in TABLES:
@@ -184,13 +186,15 @@ def _copy(connection: Record) -> int:
             f"SELECT (SELECT count(*) FROM record.{table}), (SELECT count(*) FROM fresh.{table})"
         ).fetchall()[0]
         if old != new:
-            raise RecordNotWritten(f"the compacted {table} has {new} rows of {old}: the record is as it was, tell us")
+            raise RecordNotWritten(
+                f"the compacted {table} has {new} of {old} rows: the record is unchanged; please report this"
+            )
         counts[table] = int(new)
     return counts["snapshots"]
 
 
 def _months(connection: Record, table: str) -> Iterator[str]:
-    """Return conditions that part a table's rows by month; those of an import have no slot."""
+    """Yield SQL conditions that split a table's rows by month; rows of an import's poll have no slot."""
     yield "slot IS NULL"
     months = f"SELECT DISTINCT date_trunc('month', slot) FROM record.{table} WHERE slot IS NOT NULL ORDER BY ALL"
     for (month,) in connection.execute(months).fetchall():

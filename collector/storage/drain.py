@@ -1,4 +1,4 @@
-"""The drain: one transaction takes in what the spool holds, and only then do its files go."""
+"""The drain: it takes the spool into the database in a transaction, and only then removes the files."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,22 +15,22 @@ from collector.record.merging import KEYS, changes, new_rows, new_snapshots, win
 from collector.record.spooled import load
 from collector.storage.opening import open_for_writing
 
-# Bytes of the spool in one transaction, which take some five times that of memory: days of most records.
+# Bytes of the spool in one transaction: days of most records. The transaction needs about five times the memory.
 LARGEST_DRAIN: Final = 64 << 20
 
 
 @dataclass
 class Drained:
-    """What a drain did: how many files went in, which could not be read, and what kept the rest waiting."""
+    """The result of a drain: how many files were taken in, the damaged files, and why the others still wait."""
 
     files: int = 0
     set_aside: list[Path] = field(default_factory=list)
     staying: list[Path] = field(default_factory=list)
-    """What can be neither moved nor removed."""
+    """Files that can be neither moved nor removed."""
     waits_because: str | None = None
 
     def put_aside(self, spool_folder: Path, path: Path) -> bool:
-        """Put what cannot be read out of the way, and return whether that could be done."""
+        """Set a file aside that cannot be read, and return whether it could be moved."""
         try:
             self.set_aside.append(spool.set_aside(spool_folder, path))
         except OSError:
@@ -39,22 +39,23 @@ class Drained:
         return True
 
     def require_all(self, database: Path, otherwise: str) -> None:
-        """Raise RecordUnreadable where something still waits; `otherwise` says what therefore was not done."""
+        """Raise RecordUnreadable where files still wait; `otherwise` is the end of its message: what was not done."""
         if self.waits_because:
-            raise RecordUnreadable(f"{database} cannot be had now ({self.waits_because}): {otherwise}")
+            raise RecordUnreadable(f"{database} cannot be written now ({self.waits_because}): {otherwise}")
 
 
 async def drain(database: Path, spool_folder: Path, clock: Clock, wait_seconds: float) -> Drained:
-    """Take everything in the spool into the database, in one transaction, and remove the files when it is in.
+    """Take all rows of the spool into the database, in one transaction, and then remove the spool's files.
 
-    A spool larger than memory should hold at once goes in by parts, the oldest first.
+    A spool of more than `LARGEST_DRAIN` bytes is taken in by parts, the oldest first.
 
-    Under the process lock. Where the database cannot be had or written, the spool waits for the next poll. A damaged
-    write-ahead log is set aside: spool files go only when their rows are in the database's own file.
+    Only under the process lock. Where the database is in use or cannot be written, the spool waits for the next poll. A
+    damaged write-ahead log is set aside: no row is lost, as spool files stay until the database file has their rows.
 
     Raises
     ------
     RecordUnreadable
+        When the database is damaged, or not this Poolscope's.
     """
     drained = Drained()
     for entry in spool.odd_entries(spool_folder):
@@ -82,7 +83,7 @@ async def drain(database: Path, spool_folder: Path, clock: Clock, wait_seconds: 
                 connection.begin()
                 ingest(connection)
                 connection.commit()
-                # Closing does this too, but says nothing where the disk is full: the log alone would hold the rows.
+                # Closing does this too, but silently fails on a full disk: only the log would then have the rows.
                 connection.execute("CHECKPOINT")
                 drained.staying += spool.remove(readable)
                 drained.files += len(readable)
@@ -94,9 +95,10 @@ async def drain(database: Path, spool_folder: Path, clock: Clock, wait_seconds: 
 
 
 def ingest(connection: Record) -> None:
-    """Take the rows of `spooled` into the tables; what is there already is dropped.
+    """Insert the rows of `spooled` into the tables; rows that are stored already are dropped.
 
-    A slot's success is that of its earliest run, whichever arrived first; the other rows stay as what was tried.
+    Of several successes of a pool in a slot, that of the earliest run counts, in any order of arrival. All scrapes are
+    stored, snapshots only of that run.
     """
     span = connection.execute("SELECT min(slot), max(slot) FROM spooled").fetchall()[0]
     connection.execute(winners("stored.outcome = 'ok' AND stored.slot BETWEEN $1 AND $2", "scrapes"), span)
@@ -110,5 +112,5 @@ def ingest(connection: Record) -> None:
         " AND snapshots.project = w.project AND snapshots.pool = w.pool",
         span,
     )
-    # Rows of one series side by side compress best.
+    # Adjacent rows of one series compress best.
     connection.execute(f"INSERT INTO snapshots BY NAME {new_snapshots(COLUMNS['snapshots'])} ORDER BY ALL")

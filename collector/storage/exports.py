@@ -1,4 +1,4 @@
-"""The snapshot rows to a file that other tools read, and that import takes back."""
+"""Export of snapshot rows to a file for other tools, which import can read back."""
 
 from pathlib import Path
 from typing import Final
@@ -29,12 +29,12 @@ def export(record: Record, selection: Selection, output: Path) -> int:
     Raises
     ------
     InputRefused
-        When the ending names no format, or no row is selected.
+        When the file name does not end in .parquet or .csv, or no row is selected.
     RecordNotWritten
         When the file cannot be written.
     """
     if output.suffix.lower() not in FORMATS:
-        raise InputRefused(f"{output}: Parquet or CSV is written, by the ending .parquet or .csv")
+        raise InputRefused(f"{output}: the format is not known: name a file that ends in .parquet or .csv")
     statuses = ", ".join(f'"{status}"' for status in STATUSES)
     pools = select_pools(record, selection)
     record.execute(create_table("wanted", {"project": "VARCHAR", "pool": "VARCHAR"}))
@@ -50,13 +50,15 @@ def export(record: Record, selection: Selection, output: Path) -> int:
     )
     rows = int(record.execute("SELECT count(*) FROM selected").fetchall()[0][0])
     if not rows:
-        raise InputRefused("there are no rows of that selection in the record: nothing was written")
+        raise InputRefused(
+            "the record has no rows of that selection, so no file was written: check --since, --until and the patterns"
+        )
     try:
         with replacing(output) as beside:
             ordered = "FROM selected ORDER BY project, pool, type, slot"
             record.execute(f"COPY ({ordered}) TO {quoted(beside)} ({FORMATS[output.suffix.lower()]})")
     except (duckdb.Error, OSError) as error:
         raise RecordNotWritten(
-            f"{output} could not be written ({str(error)[:200]}): mend the folder or the disk"
+            f"{output} could not be written ({str(error)[:200]}): check the folder and the disk"
         ) from None
     return rows

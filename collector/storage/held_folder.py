@@ -1,4 +1,4 @@
-"""A folder that one process writes without the process lock: held as long as it does, cleared once it has gone."""
+"""A folder that a process writes without the process lock: locked by that process, removed once that was killed."""
 
 import fcntl
 import os
@@ -11,11 +11,11 @@ from collector.record.files import left_unfinished, remove
 
 @contextmanager
 def made_and_held(folder: Path) -> Iterator[None]:
-    """Make a folder, and lock it as long as it is written to; its name may change meanwhile."""
+    """Make a folder and lock it until the end of the block; it may be renamed meanwhile."""
     folder.mkdir(mode=0o700)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        # Where there are no locks nobody clears the folder either.
+        # On a file system without locks, `clear_abandoned` removes no folder either.
         with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
@@ -24,7 +24,7 @@ def made_and_held(folder: Path) -> Iterator[None]:
 
 
 def clear_abandoned(folder: Path) -> None:
-    """Remove what killed processes left of a folder; what is written now is locked."""
+    """Remove the unfinished folders that killed processes left; those being written are locked and stay."""
     for path in left_unfinished(folder):
         with suppress(OSError):
             descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)

@@ -1,4 +1,4 @@
-"""The columns of a file that is imported: how each is read in SQL, and which of its values are wrong."""
+"""The columns of an import file: how each is read in SQL, and which of its values are wrong."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +12,14 @@ REQUIRED: Final = ("slot", "pool", "type")
 KNOWN: Final = (*REQUIRED, "project", "total", *STATUSES, "other_statuses")
 WHOLE: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 TIMES: Final = ("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
-# DuckDB's own cast takes more than ISO 8601, such as "epoch", or names of zones.
+# DuckDB's own cast accepts more than ISO 8601, such as "epoch" or names of zones.
 ISO_8601: Final = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6}0*)?)?( ?(Z|[+-]\d{2}(:?\d{2})?))?)?"
-NO_COUNT: Final = f"is no count: a whole number from 0 to {LARGEST_COUNT} is expected, or nothing"
+NO_COUNT: Final = f"is not a count: a whole number from 0 to {LARGEST_COUNT} is expected, or nothing"
 
 
 @dataclass(frozen=True)
 class Column:
-    """How one of a file's columns is read: SQL over the table `given`."""
+    """How a column of a file is read: SQL over the table `given`, and the message for a wrong value."""
 
     name: str
     raw: str
@@ -29,34 +29,39 @@ class Column:
 
 
 def column_of(file: Path, name: str, raw: str, kind: str) -> Column:
-    """Return how a column is read: its name, what `given` calls it, and its type in DuckDB.
+    """Return how a column is read.
+
+    Parameters
+    ----------
+    name, raw, kind
+        Its name in the file, its name in the table `given`, and its type in DuckDB.
 
     Raises
     ------
     InputRefused
-        When no value of that type can be what the column is for.
+        When the column cannot have that type.
     """
     if name == "slot":
         if kind == "VARCHAR":
-            # DuckDB 1.5 does not take a zone right after the minutes.
+            # DuckDB 1.5 does not accept a zone directly after the minutes.
             zoned = f"substr({raw}, 17, 1) IN ('Z', '+', '-')"
             text = f"CASE WHEN {zoned} THEN substr({raw}, 1, 16) || ':00' || substr({raw}, 17) ELSE {raw} END"
             value = f"CASE WHEN regexp_full_match({raw}, '{ISO_8601}') THEN TRY_CAST({text} AS TIMESTAMPTZ) END"
         elif kind == "TIMESTAMP WITH TIME ZONE" or kind in TIMES:
             value = raw
         else:
-            raise InputRefused(f"{file}, column slot: {kind} is no instant: write it as TIMESTAMP")
-        # What cannot be had, and the infinities, are outside of any bounds.
+            raise InputRefused(f"{file}, column slot: {kind} is not a type of date or time: write it as TIMESTAMP")
+        # A failed cast (NULL) and the infinities lie outside the bounds.
         value = f"TRY_CAST({value} AS TIMESTAMP)"
         wrong = f"({value} BETWEEN TIMESTAMP '1970-01-01' AND TIMESTAMP '9999-12-31') IS NOT TRUE"
         if kind == "TIMESTAMP_NS":
             wrong += f" OR {value} <> {raw}"
-        return Column(name, raw, value, wrong, "is no instant from 1970 on, in ISO 8601, such as 2026-01-31T08:00Z")
+        return Column(name, raw, value, wrong, "is not a time from 1970 on in ISO 8601, such as 2026-01-31T08:00Z")
     if name in (*REQUIRED, "project"):
         if kind not in ("VARCHAR", *WHOLE) and not kind.startswith("ENUM"):
-            raise InputRefused(f"{file}, column {name}: {kind} is no name: write it as text")
+            raise InputRefused(f"{file}, column {name}: {kind} cannot be a name: write it as text")
         value = f"CAST({raw} AS VARCHAR)"
-        return Column(name, raw, value, f"coalesce({value}, '') = ''", "is no name")
+        return Column(name, raw, value, f"coalesce({value}, '') = ''", "is not a name")
     if kind in WHOLE:
         return Column(name, raw, f"TRY_CAST({raw} AS INTEGER)", f"{raw} NOT BETWEEN 0 AND {LARGEST_COUNT}", NO_COUNT)
     text = f"nullif(CAST({raw} AS VARCHAR), '')"
@@ -64,7 +69,7 @@ def column_of(file: Path, name: str, raw: str, kind: str) -> Column:
 
 
 def _count(text: str) -> str:
-    """Return the SQL of a count that is written out; whole numbers as floats are pandas' counts with gaps."""
+    """Return the SQL that reads a count from text; pandas writes counts with gaps as floats, such as 5.0."""
     return f"TRY_CAST(split_part({text}, '.', 1) AS INTEGER)"
 
 
@@ -73,10 +78,10 @@ def _is_no_count(text: str) -> str:
 
 
 def other_statuses_of(raw: str, kind: str, taken: str) -> Column:
-    """Read statuses by name from JSON or a map; a name that has a column of its own is wrong."""
+    """Return how JSON or a map of counts by status is read; `taken`: the names with a column of their own, as SQL."""
     text = f"nullif({raw}, '')" if kind == "VARCHAR" else raw
-    given = f"TRY_CAST({text} AS JSON)" if kind == "VARCHAR" else raw
-    entries = f"map_entries(TRY_CAST({given} AS MAP(VARCHAR, VARCHAR)))"
+    object_ = f"TRY_CAST({text} AS JSON)" if kind == "VARCHAR" else raw
+    entries = f"map_entries(TRY_CAST({object_} AS MAP(VARCHAR, VARCHAR)))"
     value = (
         f"coalesce(list_transform({entries}, lambda e: {{'key': e.key, 'value': {_count('e.value')}}}), {NO_ENTRIES})"
     )
@@ -86,10 +91,14 @@ def other_statuses_of(raw: str, kind: str, taken: str) -> Column:
         is_wrong = f"{raw} IS NOT NULL"
         value = NO_ENTRIES
     return Column(
-        "other_statuses", raw, value, is_wrong, "is no JSON object of counts by the names of statuses without a column"
+        "other_statuses",
+        raw,
+        value,
+        is_wrong,
+        "is not a JSON object of counts, by names of statuses that have no column of their own",
     )
 
 
 def literal(text: str) -> str:
-    """Return text as SQL; names that label columns of a result cannot be bound."""
+    """Return text as an SQL literal, for names of result columns, which cannot be bound."""
     return "'" + text.replace("'", "''") + "'"

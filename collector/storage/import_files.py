@@ -1,4 +1,4 @@
-"""The files of an import: read as they are, and refused at the first value that is wrong."""
+"""The files of an import: each is read unchanged, and refused at its first wrong value."""
 
 import csv
 from collections import Counter
@@ -15,21 +15,21 @@ from collector.record.statuses import STATUSES
 from collector.storage.import_columns import KNOWN, NO_ENTRIES, REQUIRED, Column, column_of, literal, other_statuses_of
 
 SHOWN_VALUE: Final = 60
-MEND: Final = "mend it and import again, nothing was written"
+FIX: Final = "nothing was imported, correct the file and import again"
 
 
 def read(record: Record, files: list[Path], number: int, project: str | None) -> None:
-    """Read one of the files, checked, into the table `items`, which the first one makes.
+    """Check file `number` and read it into the table `items`, which the first file makes.
 
     Parameters
     ----------
     project
-        The project of all rows; None takes the file's column, and `imported` where it has none.
+        The project of all rows; None uses the file's column, or `imported` where it has none.
 
     Raises
     ------
     InputRefused
-        When the file cannot be read, its columns are not those of snapshots, or naming the first line that is off.
+        When the file cannot be read, has wrong columns, or has a wrong value; the message names the first such line.
     """
     file = files[number]
     names = _read_given(record, file)
@@ -65,7 +65,7 @@ def read(record: Record, files: list[Path], number: int, project: str | None) ->
 
 
 def _read_given(record: Record, file: Path) -> list[str]:
-    """Read a file as it is into the table `given` (line, c0, c1, ...) and return its columns' names."""
+    """Read a file unchanged into the table `given` (line, c0, c1, ...), and return the names of its columns."""
     kind = file.suffix.lower()
     paths = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
     ((scratch,),) = record.execute(paths).fetchall()
@@ -80,14 +80,14 @@ def _read_given(record: Record, file: Path) -> list[str]:
             with file.open(encoding="utf-8-sig", newline="") as opened:
                 names = next((cells for cells in csv.reader(opened, strict=True) if cells), [])
             columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(names)))
-            # Nothing is left to detection, which would skip lines that it does not like; the header is row 0.
+            # No detection: it would skip lines that look wrong to it. The header is row 0.
             source = (
                 f"read_csv($1, columns = {{{columns}}}, auto_detect = false, header = false,"
                 " delim = ',', quote = '\"', escape = '\"', nullstr = '', strict_mode = true,"
                 " hive_partitioning = false)"
             )
         else:
-            raise InputRefused(f"{file}: Parquet or CSV is expected, by the ending .parquet or .csv")
+            raise InputRefused(f"{file}: the format is not known: name a file that ends in .parquet or .csv")
         _check_names(file, names)
         aliases = ", ".join(f"c{i}" for i in range(len(names)))
         first = 1 if kind == ".parquet" else 0
@@ -98,20 +98,20 @@ def _read_given(record: Record, file: Path) -> list[str]:
         if [tuple(names)] * (1 - first) != record.execute(
             "DELETE FROM given WHERE line = 0 RETURNING * EXCLUDE line"
         ).fetchall():
-            raise InputRefused(f"{file}: its header cannot be told from its rows: {MEND}")
+            raise InputRefused(f"{file}: its header cannot be separated from its rows: {FIX}")
     except (duckdb.Error, UnicodeDecodeError, csv.Error, OSError) as error:
         if isinstance(error, duckdb.Error) and scratch and scratch in str(error):
-            # Not the file is at fault, but the room for its rows.
+            # The error names our scratch database: it has no room, the file is not at fault.
             raise
         reason = str(error).split("Possible")[0].strip()[:300]
-        raise InputRefused(f"{file}: cannot be read as {kind[1:]} ({reason}): {MEND}") from None
+        raise InputRefused(f"{file}: cannot be read as {kind[1:]} ({reason}): {FIX}") from None
     if not record.execute("SELECT count(*) FROM given").fetchall()[0][0]:
-        raise InputRefused(f"{file}: there are no rows in it")
+        raise InputRefused(f"{file}: it has no rows")
     return names
 
 
 def _top_level(elements: Iterator[tuple[str, int | None]]) -> Iterator[str]:
-    """Leave out what is nested in a column: a Parquet schema lists it right after."""
+    """Yield the names of columns without nested parts, which a Parquet schema lists directly after their column."""
     for name, children in elements:
         yield name
         nested = children or 0
@@ -123,35 +123,35 @@ def _check_names(file: Path, names: list[str]) -> None:
     missing = [name for name in REQUIRED if name not in names]
     if missing:
         raise InputRefused(
-            f"{file}: no column {', '.join(missing)} (columns are told by their exact names, in CSV between commas)"
+            f"{file}: no column {', '.join(missing)}: give each column its exact name (in CSV, between commas)"
         )
     for name, times in Counter(name.lower() for name in names).items():
         if times > 1:
-            raise InputRefused(f"{file}: {times} columns are named {name!r} (but for capitals): keep one")
+            raise InputRefused(f"{file}: {times} columns are named {name!r}, apart from capitals: keep one")
     known = {name.lower(): name for name in KNOWN}
     for name in names:
         if not name.strip() or name.startswith("__index_level_"):
-            raise InputRefused(f"{file}: the column {name!r} is no status: write the file without an index")
+            raise InputRefused(f"{file}: the column {name!r} cannot be a status: write the file without an index")
         if name not in KNOWN and name.lower() in known:
-            raise InputRefused(f"{file}: the column {name!r} has to be spelled {known[name.lower()]!r}")
+            raise InputRefused(f"{file}: the column {name!r} must be spelled {known[name.lower()]!r}")
 
 
 def _refuse_first(record: Record, file: Path, columns: list[Column]) -> None:
-    """Raise for the first line that has a wrong value."""
+    """Raise InputRefused for the first line that has a wrong value."""
     first = ", ".join(f"min(line) FILTER ({column.is_wrong})" for column in columns)
     lines = record.execute(f"SELECT {first} FROM given").fetchall()[0]
-    found = [(line, column) for line, column in zip(lines, columns, strict=True) if line is not None]
-    if found:
-        line, column = min(found, key=lambda one: int(one[0]))
+    wrong_lines = [(line, column) for line, column in zip(lines, columns, strict=True) if line is not None]
+    if wrong_lines:
+        line, column = min(wrong_lines, key=lambda pair: int(pair[0]))
         value = record.execute(f"SELECT CAST({column.raw} AS VARCHAR) FROM given WHERE line = $1", [line]).fetchall()[
             0
         ][0]
-        wrong = f"{value[:SHOWN_VALUE]!r} {column.wrong}" if value else "a value is missing"
-        raise InputRefused(f"{where(file, line)}, column {column.name}: {wrong}: {MEND}")
+        problem = f"{value[:SHOWN_VALUE]!r} {column.wrong}" if value else "a value is missing"
+        raise InputRefused(f"{where(file, line)}, column {column.name}: {problem}: {FIX}")
 
 
 def where(file: Path, row: int) -> str:
-    """Say where a row is: a CSV's rows may span lines, and empty lines are none."""
+    """Return the place of a row as text: in Parquet its number, in CSV its first line (rows may span lines)."""
     if file.suffix.lower() == ".parquet":
         return f"{file}, row {row}"
     with file.open(encoding="utf-8-sig", newline="") as opened:

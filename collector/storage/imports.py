@@ -1,4 +1,4 @@
-"""Snapshots from files into the record: checked whole, then written whole or not at all."""
+"""Import of snapshots from files: all files are checked first, then all rows are written or none."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,12 +17,12 @@ from collector.record.paths import quoted
 from collector.record.statuses import LARGEST_COUNT, STATUSES
 from collector.storage.held_folder import clear_abandoned, made_and_held
 from collector.storage.import_columns import NO_COUNT
-from collector.storage.import_files import MEND, where
+from collector.storage.import_files import FIX, where
 
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import did; `already` counts the slots of pools that had their sample, whose rows were left out."""
+    """The result of an import; `already` counts slots of pools that were observed before: their rows are left out."""
 
     rows: int
     slots: int
@@ -32,12 +32,12 @@ class Imported:
 
 @contextmanager
 def scratch_beside(database: Path) -> Iterator[Path]:
-    """Give a place for a database in which rows are looked at before they go into another one; nothing is left of it.
+    """Give the path of a scratch database to check rows in before they go into the record; it is removed at the end.
 
     Raises
     ------
     RecordNotWritten
-        When it cannot be made or written there.
+        When it cannot be made or written.
     """
     target = database.with_name(f"{database.name}.import")
     try:
@@ -51,36 +51,36 @@ def scratch_beside(database: Path) -> Iterator[Path]:
                 remove(folder)
     except (OSError, duckdb.Error) as error:
         raise RecordNotWritten(
-            f"nothing was imported, {target.parent} cannot be written to ({str(error)[:300]})"
+            f"nothing was imported, {target.parent} cannot be written to ({str(error)[:300]}): check folder and disk"
         ) from None
 
 
 _FEWEST_SPACINGS: Final = 12
-"""A spacing that occurs less often is no interval."""
+"""A spacing that occurs less often does not count as an interval."""
 _NEARBY: Final = 6
-"""Slots: where polls are lost at random, one of so many spacings is still an interval long."""
+"""In slots: where polls are lost at random, at least one of this many spacings is still one interval long."""
 
 
 def check(record: Record, files: list[Path], interval: timedelta | None) -> list[timedelta]:
-    """Check what the rows of `items` are to each other, and find the interval in force at each slot.
+    """Check the rows of `items` against each other, and find the interval in force at each slot.
 
     Parameters
     ----------
     interval
-        Between slots; None takes the shortest spacing until a slot, or from it on, whichever is longer: where polls are
-        further apart for a while and then as close as before, some were lost.
+        The interval of all slots; None finds it: the shortest spacing up to a slot, or from it on, whichever is longer.
+        (Where polls are further apart for a while and then as close as before, some were lost.)
 
     Returns
     -------
     list
-        The intervals, the most frequent first. Which is whose is in the table `intervals`: by project and slot.
+        The intervals, the most frequent first. The table `intervals` has them by project and slot, in seconds.
 
     Raises
     ------
     InputRefused
-        When a row is there twice, a slot is not on its interval, or the slots do not tell one.
+        When a row occurs twice, a slot is not a multiple of its interval, or no interval can be found.
     """
-    # To list the places of every row takes ten times the memory of counting them.
+    # Listing the places of all rows takes ten times the memory of counting the rows.
     keys = "SELECT project, pool, type, slot FROM items GROUP BY ALL HAVING count(*) > 1"
     twice = (
         record.execute(f"SELECT 1 FROM ({keys}) LIMIT 1").fetchall()
@@ -93,7 +93,7 @@ def check(record: Record, files: list[Path], interval: timedelta | None) -> list
         (file, line), (again, line_again) = twice[0][0][:2]
         first = where(files[file], line)
         raise InputRefused(
-            f"{where(files[again], line_again)}: the same project, pool, type and slot as in {first}: {MEND}"
+            f"{where(files[again], line_again)}: the same project, pool, type and slot as in {first}: {FIX}"
         )
     intervals = _find_intervals(record, interval)
     off = record.execute(
@@ -103,8 +103,8 @@ def check(record: Record, files: list[Path], interval: timedelta | None) -> list
     if off:
         file, line, slot, seconds = off[0]
         raise InputRefused(
-            f"{where(files[file], line)}, column slot: {slot}Z is no multiple of the interval of"
-            f" {seconds} s, counted from 1970: name the right one with --interval"
+            f"{where(files[file], line)}, column slot: {slot}Z is not a multiple of the interval of"
+            f" {seconds} s, counted from 1970: give the right interval with --interval"
         )
     large = record.execute(
         "SELECT min(file), min(line), sum(total) AS whole FROM items GROUP BY project, pool, slot"
@@ -112,7 +112,7 @@ def check(record: Record, files: list[Path], interval: timedelta | None) -> list
     ).fetchall()
     if large:
         file, line, whole = large[0]
-        raise InputRefused(f"{where(files[file], line)}, column total: {whole} in one pool and slot {NO_COUNT}: {MEND}")
+        raise InputRefused(f"{where(files[file], line)}, column total: {whole} in one pool and slot {NO_COUNT}: {FIX}")
     return intervals
 
 
@@ -146,29 +146,32 @@ def _find_intervals(record: Record, interval: timedelta | None) -> list[timedelt
 
 def _most_frequent(record: Record) -> int:
     """Return the most frequent spacing of the slots of all projects, in microseconds."""
-    found = record.execute(
+    spacings = record.execute(
         """SELECT epoch_us(after) - epoch_us(slot) AS spacing FROM (
             SELECT slot, lead(slot) OVER (ORDER BY slot) AS after FROM (SELECT DISTINCT slot FROM items)
         ) WHERE after IS NOT NULL GROUP BY spacing ORDER BY count(*) DESC, spacing LIMIT 1"""
     ).fetchall()
-    if not found or found[0][0] % 1_000_000:
-        raise InputRefused("the slots do not tell how far apart polls were: name it with --interval, such as 5m")
-    return int(found[0][0])
+    if not spacings or spacings[0][0] % 1_000_000:
+        raise InputRefused(
+            "the interval of the polls cannot be found from the slots: give it with --interval, such as 5m"
+        )
+    return int(spacings[0][0])
 
 
 def write(record: Record, scratch: Path, now: datetime) -> Imported:
-    """Write `items` into the tables, in one transaction; slots of pools that have their sample are left out.
+    """Write `items` into the tables, in one transaction; slots in which a pool was observed before are left out.
 
     Parameters
     ----------
     scratch
-        The database that holds them.
+        The database that has the table `items`.
     now
-        Naive UTC: the run.
+        Naive UTC; it becomes the run of the rows.
 
     Raises
     ------
     RecordNotWritten
+        When the database cannot be written.
     """
     try:
         record.execute(f"ATTACH {quoted(scratch)} AS given")
@@ -183,14 +186,14 @@ def write(record: Record, scratch: Path, now: datetime) -> Imported:
         record.commit()
     except duckdb.Error as error:
         raise RecordNotWritten(
-            f"nothing was imported, the database could not be written ({str(error)[:300]})"
+            f"nothing was imported, the database could not be written ({str(error)[:300]}): check the disk"
         ) from None
     try:
         record.execute("CHECKPOINT")
     except duckdb.Error as error:
         raise RecordNotWritten(
-            f"what was imported is in the database's log alone, its file could not be written ({str(error)[:300]}):"
-            " make room and import again, which takes nothing in twice"
+            f"the imported rows are only in the database's log, its file could not be written ({str(error)[:300]}):"
+            " free space on the disk and import again; no row is imported twice"
         ) from None
     return imported
 
@@ -206,12 +209,12 @@ def _write(record: Record, now: datetime) -> Imported:
         [now, __version__],
     )
     known = " + ".join(f'coalesce("{status}", 0)::BIGINT' for status in STATUSES)
-    # A file's rows are taken as whole answers: the outer total is the sum of what it lists.
+    # The rows of a pool and slot count as a complete answer: its total is the sum of their totals.
     record.execute(
         f"""CREATE TEMP VIEW summed AS
         SELECT *, {known} + coalesce(list_sum(map_values(other_statuses)), 0) AS known FROM given.fresh"""
     )
-    # Few answers disagree: what is said of them is put together apart, as that takes the memory of a text for each.
+    # Few answers disagree with their totals: only for these the text is made, as it takes memory for each answer.
     record.execute(
         """INSERT INTO scrapes BY NAME
         SELECT $1 AS run, project, pool, slot, seconds AS interval_seconds, 'ok' AS outcome, answers.total, disagreement
@@ -226,7 +229,7 @@ def _write(record: Record, now: datetime) -> Imported:
         ) USING (project, pool, slot) ORDER BY project, pool, slot""",
         [now],
     )
-    # Rows of one series side by side compress best.
+    # Adjacent rows of one series compress best.
     record.execute(
         """INSERT INTO snapshots BY NAME
         SELECT * EXCLUDE (file, line) FROM given.fresh ORDER BY project, pool, type, slot"""

@@ -1,4 +1,4 @@
-"""The process lock: whoever writes to a record holds it, and a second one is turned away at once."""
+"""The process lock: a process that writes to a record holds it, and a second one is turned away at once."""
 
 import errno
 import fcntl
@@ -15,26 +15,26 @@ LOOK_SECONDS: Final = 0.1
 
 
 def lock_file(database: Path) -> Path:
-    """Return the lock of a record: beside its database."""
+    """Return the lock file of a record, which is beside its database."""
     return database.with_name(database.name + ".lock")
 
 
 def writing(database: Path) -> AbstractContextManager[None]:
-    """Hold the lock of a record; it goes with the process, however that ends.
+    """Hold the lock of a record; it is released when the block or the process ends, in whatever way.
 
     Raises
     ------
     LockHeld
-        When another process holds it; the message names that process.
+        When another process holds it; the message has the number of that process.
     RecordNotWritten
-        When the lock's file cannot be made.
+        When the lock file cannot be made or locked.
     """
     return holding(lock_file(database), f"writing to {database}")
 
 
 @asynccontextmanager
 async def writing_in_turn(database: Path, clock: Clock, wait_seconds: float) -> AsyncIterator[None]:
-    """Hold the lock of a record, see `writing`, once a poll that is under way has ended."""
+    """Hold the lock of a record, see `writing`; wait up to `wait_seconds` for a process that holds it."""
     until = clock.monotonic() + wait_seconds
     with ExitStack() as stack:
         while True:
@@ -50,16 +50,18 @@ async def writing_in_turn(database: Path, clock: Clock, wait_seconds: float) -> 
 
 @contextmanager
 def holding(path: Path, doing: str) -> Iterator[None]:
-    """Hold a lock of any kind, see `writing`; `doing` says what its holder does."""
+    """Hold any lock file, see `writing`; `doing` describes the holder's task for the message to others."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _refuse_strange_folder(path.parent)
-        # A link would lead to a file of somebody else's choice, which is then written over.
+        # O_NOFOLLOW: through a link, another user could make us overwrite a file.
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise RecordNotWritten(f"{path} is a link: remove it, a lock is a file of its own") from None
-        raise RecordNotWritten(f"{path} cannot be made ({error.strerror}): mend the folder or [paths]") from error
+            raise RecordNotWritten(f"{path} is a link, but a lock must be a file of its own: remove the link") from None
+        raise RecordNotWritten(
+            f"{path} cannot be made ({error.strerror}): repair the folder, or name another one in [paths]"
+        ) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -67,14 +69,14 @@ def holding(path: Path, doing: str) -> Iterator[None]:
             holder = os.pread(descriptor, 32, 0).decode("ascii", errors="replace").strip() or "unknown"
             raise LockHeld(
                 f"another run is {doing} (process {holder}): nothing was done; "
-                "the next run goes on by itself, or wait for that one to end"
+                "wait for that run to end, or leave it to the next scheduled run"
             ) from None
         except OSError as error:
             raise RecordNotWritten(
                 f"{path} cannot be locked ({error.strerror}): mount its file system with locks (flock), or name a "
                 "folder on a local disk in [paths]"
             ) from error
-        # The number is a courtesy to the one turned away: a full disk does not take the lock from its holder.
+        # The number is only for the message to others: on a full disk the lock holds without it.
         with suppress(OSError):
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
@@ -84,15 +86,15 @@ def holding(path: Path, doing: str) -> Iterator[None]:
 
 
 def _refuse_strange_folder(folder: Path) -> None:
-    """Refuse to write where another user could put files in our way, or could not read what we leave."""
+    """Refuse to write in another user's folder: that user could replace our files, or could not read root's files."""
     owner, user = folder.stat().st_uid, os.geteuid()
     if owner in (user, 0):
         return
     if user == 0:
         raise RecordNotWritten(
-            f"{folder} is not root's, and its owner could not use what root writes there: run this as its owner"
+            f"{folder} is not root's, and its owner could not use the files that root writes: run this as its owner"
             f" (sudo -u '#{owner}' poolscope ...)"
         )
     raise RecordNotWritten(
-        f"{folder} is another user's (number {owner}): run this as its owner, or name a folder of yours in [paths]"
+        f"{folder} belongs to another user (number {owner}): run this as that user, or name your own folder in [paths]"
     )

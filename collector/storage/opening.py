@@ -1,4 +1,4 @@
-"""The database opened for writing: made where it is missing, waited for, and brought up to date."""
+"""Opening the database for writing: it is made where it is missing, waited for while in use, and migrated."""
 
 from pathlib import Path
 
@@ -13,13 +13,14 @@ from collector.record.schema import migrate
 
 
 async def open_for_writing(database: Path, clock: Clock, wait_seconds: float) -> Record:
-    """Open the database, made if missing, under the process lock.
+    """Open the database, and make it if it is missing. Only under the process lock.
 
     Raises
     ------
     Locked
-        When another process still holds the file when the wait is over.
+        When another process still has the file open after `wait_seconds`.
     RecordUnreadable, RecordNotWritten
+        See `database.connect` and `schema.version_of`.
     """
     try:
         _create(database)
@@ -28,22 +29,22 @@ async def open_for_writing(database: Path, clock: Clock, wait_seconds: float) ->
     until = clock.monotonic() + wait_seconds
     while True:
         try:
-            connection = _opened(database)
+            connection = _open(database)
         except Locked:
             if clock.monotonic() >= until:
                 raise
             await clock.sleep(LOCK_SECONDS)
         else:
             if connection is not None:
-                return _up_to_date(connection, database)
+                return _migrated(connection, database)
 
 
-def _opened(database: Path) -> Record | None:
-    """Open the file that is there now; None where a compaction has put another one in its place meanwhile."""
+def _open(database: Path) -> Record | None:
+    """Open the current file; return None where a compaction replaced it meanwhile."""
     if database.with_name(database.name + ".wal").exists():
-        # Opening it for writing takes the log in: whose it is has to be known before.
-        with connect(database, read_only=True) as looked_at:
-            checked_version(looked_at, database)
+        # Opening for writing replays the log into the file: check first that the database is Poolscope's.
+        with connect(database, read_only=True) as checked:
+            checked_version(checked, database)
     before = database.stat().st_ino
     connection = connect(database, read_only=False)
     if database.stat().st_ino == before:
@@ -52,8 +53,8 @@ def _opened(database: Path) -> Record | None:
     return None
 
 
-def _up_to_date(connection: Record, database: Path) -> Record:
-    """Migrate an open database; it is closed where that fails."""
+def _migrated(connection: Record, database: Path) -> Record:
+    """Migrate an open database and return it; close it where that fails."""
     try:
         migrate(connection, checked_version(connection, database), __version__)
     except duckdb.Error as error:
@@ -66,12 +67,12 @@ def _up_to_date(connection: Record, database: Path) -> Record:
 
 
 def _create(database: Path) -> None:
-    """Make a database with its tables under another name first: one that a kill left half made is never found."""
+    """Make a database with its tables, under another name first: a killed process never leaves a half-made database."""
     if database.exists():
         return
     database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     clear_unfinished(database)
     with replacing(database) as beside, connect(beside, read_only=False) as connection:
         migrate(connection, 0, __version__)
-        # Closing does this too, but silently leaves the tables in a log of the other name where the disk is full.
+        # Closing does this too, but on a full disk it silently leaves the tables in a log of the other name.
         connection.execute("CHECKPOINT")

@@ -1,4 +1,4 @@
-"""What discovery knows of the pools: how each was last described, and what has changed."""
+"""The pools as listings described them: the last description of each, and all changes."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from collector.record.database import Record
 
-TOLD: Final = ("name", "workspace", "created_at", "phase", "kind", "scope", "queue_policy", "nodes")
+DESCRIBED: Final = ("name", "workspace", "created_at", "phase", "kind", "scope", "queue_policy", "nodes")
 
 
 @dataclass(frozen=True)
 class PoolDescription:
-    """One pool as it was last described; counts are nodes, `cards` those nodes times the flavors' cards."""
+    """The last description of one pool; `nodes` has numbers of nodes by flavor, `cards` their number of cards."""
 
     project: str
     pool: str
@@ -30,12 +30,12 @@ class PoolDescription:
     """None where the listing gives no nodes, or a flavor is not in the configuration."""
     first_slot: datetime
     changed_slot: datetime
-    """When it was first described as it is now."""
+    """The slot of the last change."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that a listing told otherwise than the one before."""
+    """One value that a listing gave differently from the listing before."""
 
     slot: datetime
     project: str
@@ -46,41 +46,41 @@ class Change:
 
 
 def describe(record: Record, flavors: Mapping[str, int]) -> tuple[list[PoolDescription], list[Change]]:
-    """Read the history of the pools.
+    """Read the descriptions of the pools.
 
     Parameters
     ----------
     record
         The open record, see `reading.reading`.
     flavors
-        Cards a node, by flavor.
+        Cards per node, by flavor.
 
     Returns
     -------
     tuple
-        The pools by project and id, and all changes by slot. A pool that is gone is as it was last described.
+        The pools by project and id, and all changes by slot. A pool that is gone keeps its last description.
     """
     pools: list[PoolDescription] = []
     changes: list[Change] = []
     for _, rows in groupby(_rows(record), key=lambda row: (row["project"], row["pool"])):
-        history = list(rows)
-        last = history[-1]
-        told = next((row for row in reversed(history) if row["listed"]), last)
+        descriptions = list(rows)
+        last = descriptions[-1]
+        described = next((row for row in reversed(descriptions) if row["listed"]), last)
         pools.append(
             PoolDescription(
                 **{name: last[name] for name in ("project", "pool", "listed")},
-                **{name: told[name] for name in TOLD},
-                cards=_cards(told["nodes"], flavors),
-                first_slot=history[0]["slot"],
+                **{name: described[name] for name in DESCRIBED},
+                cards=_cards(described["nodes"], flavors),
+                first_slot=descriptions[0]["slot"],
                 changed_slot=last["slot"],
             )
         )
-        changes += _changes(history)
+        changes += _changes(descriptions)
     return pools, sorted(changes, key=lambda change: (change.slot, change.project, change.pool))
 
 
 def unknown_flavors(pools: Iterable[PoolDescription], flavors: Mapping[str, int]) -> list[str]:
-    """Return the flavors of pools that are there whose cards a node nobody gave."""
+    """Return the flavors of listed pools that are not in the configuration."""
     used = {nodes["flavor"] for pool in pools if pool.listed for nodes in pool.nodes or ()}
     return sorted(used - flavors.keys())
 
@@ -91,20 +91,24 @@ def _rows(record: Record) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def _changes(history: list[dict[str, Any]]) -> Iterator[Change]:
-    told = history[0]
-    for before, after in pairwise(history):
-        told = before if before["listed"] else told
+def _changes(descriptions: list[dict[str, Any]]) -> Iterator[Change]:
+    described = descriptions[0]
+    for before, after in pairwise(descriptions):
+        described = before if before["listed"] else described
         where = (after["slot"], after["project"], after["pool"])
         if before["listed"] != after["listed"]:
             yield Change(*where, "listed", before["listed"], after["listed"])
         if after["listed"]:
-            yield from (Change(*where, name, told[name], after[name]) for name in TOLD if told[name] != after[name])
+            yield from (
+                Change(*where, name, described[name], after[name])
+                for name in DESCRIBED
+                if described[name] != after[name]
+            )
 
 
 def _cards(nodes: list[dict[str, Any]] | None, flavors: Mapping[str, int]) -> int | None:
-    counted = [(flavors.get(one["flavor"]), one["count"]) for one in nodes or ()]
-    if not counted:
+    numbers = [(flavors.get(entry["flavor"]), entry["count"]) for entry in nodes or ()]
+    if not numbers:
         return None
-    cards = [None if a_node is None or count is None else a_node * count for a_node, count in counted]
+    cards = [None if per_node is None or count is None else per_node * count for per_node, count in numbers]
     return None if None in cards else sum(number for number in cards if number is not None)

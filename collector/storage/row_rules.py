@@ -1,4 +1,4 @@
-"""What every row of a table has to be, whoever wrote it: the rules of import, for rows that come from a backup."""
+"""The rules for the rows of each table, as import has them, applied to rows that come from a backup."""
 
 from pathlib import Path
 from typing import Final
@@ -7,19 +7,19 @@ from collector.errors import InputRefused
 from collector.record.database import Record
 from collector.record.merging import KEYS
 
-# Polls of an import have no slot.
+# The poll of an import has no slot.
 MAY_LACK: Final = {("polls", "slot")}
 NODES: Final = "list_filter(nodes, lambda n: least(n.count, n.available, n.abnormal, n.creating, n.deleting) < 0)"
 
 
 def refuse_wrong_rows(record: Record, table: str, columns: dict[str, str], file: Path) -> None:
-    """Look through the rows of a table that came from a file.
+    """Check the rows of a table that came from a file.
 
     Raises
     ------
     InputRefused
-        When a key is missing or there twice, a count is below zero, an instant none that the API can have meant, or
-        an interval not above zero; it names the column and how many rows are wrong.
+        When a key is missing or occurs twice, a count is below zero, a time is out of range, or an interval is not
+        above zero; the message names the column and the number of wrong rows.
     """
     key = KEYS.get(table, "project, pool, type, slot").split(", ")
     named = {*key, *{"slot", "outcome", "listed"} & columns.keys()}
@@ -30,9 +30,9 @@ def refuse_wrong_rows(record: Record, table: str, columns: dict[str, str], file:
         if name in named and (table, name) not in MAY_LACK:
             wrong[f"no {name}"] = f'"{name}" IS NULL'
         if kind == "TIMESTAMP":
-            # When a pool was made the API tells, as it likes.
+            # The API may give any time as the creation of a pool.
             first = "0001-01-01" if name == "created_at" else "1970-01-01"
-            wrong[f"a {name} that is no instant"] = (
+            wrong[f"a {name} out of range"] = (
                 f"\"{name}\" NOT BETWEEN TIMESTAMP '{first}' AND TIMESTAMP '9999-12-31 23:59:59.999999'"
             )
         elif kind in ("INTEGER", "SMALLINT"):
@@ -43,8 +43,8 @@ def refuse_wrong_rows(record: Record, table: str, columns: dict[str, str], file:
             wrong["nodes below zero"] = f"len({NODES}) > 0"
     if "interval_seconds" in columns:
         wrong["an interval of zero"] = "interval_seconds = 0"
-    listed = ", ".join(f"count(*) FILTER ({condition})" for condition in wrong.values())
-    counts = record.execute(f"SELECT {listed} FROM {table}").fetchall()[0]
+    counters = ", ".join(f"count(*) FILTER ({condition})" for condition in wrong.values())
+    counts = record.execute(f"SELECT {counters} FROM {table}").fetchall()[0]
     keys = ", ".join(f'"{name}"' for name in key)
     twice = record.execute(
         f"SELECT count(*) - (SELECT count(*) FROM (SELECT DISTINCT {keys} FROM {table})) FROM {table}"
@@ -53,4 +53,6 @@ def refuse_wrong_rows(record: Record, table: str, columns: dict[str, str], file:
     if twice:
         problems.append(f"{twice:,} rows more than once, by {', '.join(key)}")
     if problems:
-        raise InputRefused(f"{file}: {'; '.join(problems)}: it was changed since it was made, take another backup")
+        raise InputRefused(
+            f"{file}: {'; '.join(problems)}: it was changed after the backup was made, use another backup"
+        )

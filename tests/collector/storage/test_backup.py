@@ -1,4 +1,4 @@
-"""`poolscope backup`, `restore` and `prune`: what goes out comes back, and nothing is deleted that no backup has."""
+"""`poolscope backup`, `restore` and `prune`: every row is restored, and only rows that a backup has are deleted."""
 
 import json
 import os
@@ -24,10 +24,10 @@ from collector.storage.lock import writing
 from tests.collector.storage.test_compact import RECORD, content, fill
 from tests.polling import START, configure, environment, poolscope, rows
 
-# All that `fill` makes but its last slot.
-EVERYTHING = ("--before", "2026-02-08T23:59")
-# Once the tables are in their files each is read for its checksum.
-STOPS = """
+# All slots that `fill` makes, except the last.
+BUT_THE_LAST_SLOT = ("--before", "2026-02-08T23:59")
+# Stops when the tables are in their files, as soon as the first is read for its checksum.
+STOPPING_BACKUP = """
 import os, runpy, signal, sys
 
 opened = []
@@ -51,7 +51,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_backup_restores_every_row(folder: Path) -> None:
-    """All tables come back as they were; a backup is not written over, nor a database restored over."""
+    """All tables are restored unchanged; no backup and no database is overwritten."""
     before = content(folder)
     assert 0 == poolscope(folder, "backup", "kept").returncode
     assert 6 == poolscope(folder, "backup", "kept").returncode
@@ -67,7 +67,7 @@ def test_a_backup_restores_every_row(folder: Path) -> None:
 
 
 def test_a_backup_may_be_made_in_the_current_folder(folder: Path) -> None:
-    """Named by a dot, which is empty."""
+    """Named by a dot, where that folder is empty."""
     (folder / "kept").mkdir()
     done = poolscope(folder / "kept", "--config", str(folder / "poolscope.toml"), "backup", ".")
     assert 0 == done.returncode, done.stderr
@@ -75,8 +75,8 @@ def test_a_backup_may_be_made_in_the_current_folder(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("harm", ["cut", "missing", "manifest", "newer"])
-def test_a_backup_that_is_not_whole_is_refused(folder: Path, harm: str) -> None:
-    """Exit 6 for a file that was cut, one that is missing, no manifest, a newer version; and no database is made."""
+def test_an_incomplete_backup_is_refused(folder: Path, harm: str) -> None:
+    """Exit 6 for a file that is cut or missing, a missing manifest, or a newer version; no database is made."""
     assert 0 == poolscope(folder, "backup", "kept").returncode
     manifest, file = folder / "kept/manifest.json", folder / "kept/snapshots.parquet"
     if harm == "cut":
@@ -95,7 +95,7 @@ def test_a_backup_that_is_not_whole_is_refused(folder: Path, harm: str) -> None:
 
 
 def test_a_backup_of_the_first_version_is_brought_up_to_date(folder: Path) -> None:
-    """Its tables are made as they were then, filled, and migrated; prune knows its rows again."""
+    """Its tables are made in that version, filled and migrated; prune recognises its rows."""
     assert 0 == poolscope(folder, "backup", "kept").returncode
     manifest, polls = folder / "kept/manifest.json", folder / "kept/polls.parquet"
     told = json.loads(manifest.read_text()) | {"schema": 1}
@@ -109,19 +109,19 @@ def test_a_backup_of_the_first_version_is_brought_up_to_date(folder: Path) -> No
     (folder / RECORD).rename(folder / "away.duckdb")
     assert 0 == poolscope(folder, "restore", "kept").returncode
     assert [(0,)] == rows(folder / RECORD, "SELECT count(discovered) + (SELECT count(*) FROM pools) FROM polls")
-    done = poolscope(folder, "prune", *EVERYTHING, "--backup", "kept")
+    done = poolscope(folder, "prune", *BUT_THE_LAST_SLOT, "--backup", "kept")
     assert 0 == done.returncode, done.stderr
 
 
 @pytest.mark.parametrize(
-    "odd",
+    "change",
     [{"rows": "all"}, {"schema": "2"}, {"rows": {}}, {"rows": {"polls": 1}}, {"rows": dict.fromkeys(TABLES, "all")}],
 )
-def test_a_manifest_that_is_odd_is_refused(folder: Path, odd: dict[str, object]) -> None:
-    """Exit 6, not a traceback, and not an empty database that passes for a whole one."""
+def test_a_damaged_manifest_is_refused(folder: Path, change: dict[str, object]) -> None:
+    """Exit 6, without a traceback, and without an empty database that looks complete."""
     assert 0 == poolscope(folder, "backup", "kept").returncode
     manifest = next((folder / "kept").glob("*.json"))
-    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | odd))
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | change))
     (folder / RECORD).unlink()
     done = poolscope(folder, "restore", "kept")
     assert 6 == done.returncode
@@ -131,7 +131,7 @@ def test_a_manifest_that_is_odd_is_refused(folder: Path, odd: dict[str, object])
 
 @pytest.mark.slow
 def test_a_restore_that_is_killed_leaves_no_database(folder: Path) -> None:
-    """Killed at random points there is the whole database or none; the last run makes it."""
+    """After kills at random points the database is complete or missing; the last run makes it."""
     before = content(folder)["snapshots"]
     assert 0 == poolscope(folder, "backup", "kept").returncode
     chance = random.Random(2)
@@ -140,7 +140,7 @@ def test_a_restore_that_is_killed_leaves_no_database(folder: Path) -> None:
         with subprocess.Popen(
             [sys.executable, "-m", "collector", "restore", "kept"], cwd=folder, stdout=-3
         ) as restoring:
-            time.sleep(chance.uniform(0.1, 0.8))  # a kill at a random point of its life
+            time.sleep(chance.uniform(0.1, 0.8))  # a kill at a random time
             restoring.kill()
         assert not (folder / RECORD).exists() or before == content(folder)["snapshots"]
     (folder / RECORD).unlink(missing_ok=True)
@@ -148,16 +148,16 @@ def test_a_restore_that_is_killed_leaves_no_database(folder: Path) -> None:
     assert before == content(folder)["snapshots"]
 
 
-def test_nothing_is_pruned_that_no_backup_has(folder: Path) -> None:
-    """Without a word or with a backup that lacks a row nothing goes; with a whole one what lies before, and no more."""
+def test_only_rows_that_a_backup_has_are_pruned(folder: Path) -> None:
+    """Without an option, or with a backup that lacks a row, nothing is deleted; with a complete one, old rows are."""
     before = content(folder)
-    assert 2 == poolscope(folder, "prune", *EVERYTHING).returncode
+    assert 2 == poolscope(folder, "prune", *BUT_THE_LAST_SLOT).returncode
     assert 0 == poolscope(folder, "backup", "old").returncode
     with duckdb.connect(folder / RECORD) as connection:
         connection.execute(
             "INSERT INTO scrapes (run, project, pool, slot) VALUES ('2026-01-06', 'p', 'b', '2026-01-06')"
         )
-    lacking = poolscope(folder, "prune", *EVERYTHING, "--backup", "old")
+    lacking = poolscope(folder, "prune", *BUT_THE_LAST_SLOT, "--backup", "old")
     assert 6 == lacking.returncode
     assert "lacks 1 of the rows" in lacking.stderr
     assert before["snapshots"] == content(folder)["snapshots"]
@@ -168,22 +168,22 @@ def test_nothing_is_pruned_that_no_backup_has(folder: Path) -> None:
     )
     assert [("2026-01-20 00:00:00",)] * 2 == least
     assert before["pools"] == content(folder)["pools"]
-    assert 0 == poolscope(folder, "prune", *EVERYTHING, "--yes").returncode
+    assert 0 == poolscope(folder, "prune", *BUT_THE_LAST_SLOT, "--yes").returncode
     assert [(1,)] == rows(folder / RECORD, "SELECT count(DISTINCT slot) FROM snapshots")
     assert [("p",), ("q",)] == rows(folder / RECORD, "SELECT project FROM polls ORDER BY project")
 
 
 @pytest.mark.parametrize("before", ["6m", "23h", "0s", "2026-02-09", "2099-01-01"])
-def test_what_would_leave_nothing_is_refused(folder: Path, before: str) -> None:
-    """An age of less than a day, and an instant after the last slot: exit 2, and every row is there."""
+def test_a_prune_that_would_leave_nothing_is_refused(folder: Path, before: str) -> None:
+    """An age of less than a day, or a time after the last slot: exit 2, and no row is deleted."""
     rows_before = rows(folder / RECORD, "SELECT count(*) FROM scrapes")
     done = poolscope(folder, "prune", "--before", before, "--yes")
     assert 2 == done.returncode, done.stderr
     assert rows_before == rows(folder / RECORD, "SELECT count(*) FROM scrapes")
 
 
-def test_a_dry_run_tells_rows_and_span(folder: Path) -> None:
-    """And deletes nothing; without a backup and without --yes."""
+def test_a_dry_run_shows_rows_and_span(folder: Path) -> None:
+    """It deletes nothing, and needs neither a backup nor --yes."""
     rows_before = rows(folder / RECORD, "SELECT count(*) FROM scrapes")
     done = poolscope(folder, "prune", "--before", "2026-01-06", "--dry-run")
     told = json.loads(done.stdout)
@@ -192,13 +192,13 @@ def test_a_dry_run_tells_rows_and_span(folder: Path) -> None:
     assert rows_before == rows(folder / RECORD, "SELECT count(*) FROM scrapes")
 
 
-def test_on_a_terminal_it_asks(folder: Path) -> None:
-    """With a backup and without --yes; what is no yes deletes nothing, and exits with 130 as any abort does."""
+def test_on_a_terminal_prune_asks(folder: Path) -> None:
+    """With a backup and without --yes it asks; any answer but yes deletes nothing and exits with 130, as any abort."""
     assert 0 == poolscope(folder, "backup", "kept").returncode
     rows_before = rows(folder / RECORD, "SELECT count(*) FROM scrapes")
     terminal, other = pty.openpty()
     with subprocess.Popen(
-        [sys.executable, "-m", "collector", "prune", *EVERYTHING, "--backup", "kept"],
+        [sys.executable, "-m", "collector", "prune", *BUT_THE_LAST_SLOT, "--backup", "kept"],
         cwd=folder,
         env=environment(),
         stdin=other,
@@ -213,8 +213,10 @@ def test_on_a_terminal_it_asks(folder: Path) -> None:
 
 
 def test_a_poll_goes_on_while_a_backup_is_written(folder: Path) -> None:
-    """Stopped in the midst of its files, the backup does not hold the lock; it ends well."""
-    with subprocess.Popen([sys.executable, "-c", STOPS, "backup", "kept"], cwd=folder, env=environment()) as backup:
+    """A backup that is stopped while it writes does not hold the lock; it is complete in the end."""
+    with subprocess.Popen(
+        [sys.executable, "-c", STOPPING_BACKUP, "backup", "kept"], cwd=folder, env=environment()
+    ) as backup:
         _, status = os.waitpid(backup.pid, os.WUNTRACED)
         assert os.WIFSTOPPED(status)
         try:
@@ -227,14 +229,14 @@ def test_a_poll_goes_on_while_a_backup_is_written(folder: Path) -> None:
     assert (folder / "kept/manifest.json").exists()
 
 
-def test_a_poll_goes_on_while_a_prune_looks_at_its_backup(folder: Path) -> None:
-    """It holds no lock until it deletes, waits for the poll that has it, and deletes nothing that came meanwhile."""
+def test_a_poll_goes_on_while_a_prune_checks_its_backup(folder: Path) -> None:
+    """Prune takes the lock only to delete: it waits for a poll, and deletes nothing, as that poll added old rows."""
     assert 0 == poolscope(folder, "backup", "kept").returncode
     before = content(folder)["snapshots"]
     poll = ExitStack()
 
     class Polled(SimulatedClock):
-        """On which the poll that has the lock ends with a row more, once prune waits for it."""
+        """A clock on which the poll that has the lock adds a row and ends, as soon as prune waits for it."""
 
         async def sleep(self, seconds: float) -> None:
             with poll, duckdb.connect(folder / RECORD) as connection:
@@ -242,10 +244,10 @@ def test_a_poll_goes_on_while_a_prune_looks_at_its_backup(folder: Path) -> None:
             await super().sleep(seconds)
 
     context = Context({}, Polled(START), folder / "poolscope.toml")
-    words = [*EVERYTHING, "--backup", str(folder / "kept")]
+    words = [*BUT_THE_LAST_SLOT, "--backup", str(folder / "kept")]
     with poll:
         poll.enter_context(writing(folder / RECORD))
-        with pytest.raises(InputRefused, match="old rows have come since the backup was looked at"):
+        with pytest.raises(InputRefused, match="old rows were added after the backup was checked"):
             prune.main(words, standalone_mode=False, obj=context)
     assert context.clock.now() > START
     assert before == content(folder)["snapshots"]

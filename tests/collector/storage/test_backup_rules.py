@@ -1,4 +1,4 @@
-"""What a backup is held to: rows as import takes them, one writer a folder, durable before it is told."""
+"""The rules of backups: rows as import accepts them, one writer per folder, durable before it is reported."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from collector.commands.restore import command as restore
 from collector.errors import InputRefused
 from collector.record import files, spool
 from tests.collector.record.test_spool import RUN, SLOT, a_round
-from tests.collector.storage.test_backup import STOPS
+from tests.collector.storage.test_backup import STOPPING_BACKUP
 from tests.polling import START, configure, environment, rows
 
 pytestmark = pytest.mark.floor
@@ -34,117 +34,117 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def backed_up(folder: Path, name: str = "kept") -> Path:
+def back_up(folder: Path, name: str = "kept") -> Path:
     context = Context({}, SimulatedClock(START), folder / "poolscope.toml")
     backup.main([str(folder / name)], standalone_mode=False, obj=context)
     return folder / name
 
 
-def restored(folder: Path, kept: Path) -> None:
+def restore_from(folder: Path, kept: Path) -> None:
     (folder / RECORD).unlink()
     context = Context({}, SimulatedClock(START), folder / "poolscope.toml")
     restore.main([str(kept)], standalone_mode=False, obj=context)
 
 
 def change(kept: Path, table: str, query: str) -> None:
-    """Replace the rows of a table by those of a query over `old`, and have the manifest agree."""
+    """Replace the rows of a table in a backup by a query over `old`, and correct the manifest."""
     file = kept / f"{table}.parquet"
     with duckdb.connect() as connection:
         connection.execute(f"CREATE TABLE old AS FROM '{file}'")
         connection.sql(query).write_parquet(str(file))
-        number = connection.execute(f"SELECT count(*) FROM '{file}'").fetchall()[0][0]
-    told = json.loads((kept / "manifest.json").read_text())
-    told["rows"][table] = number
-    told["sha256"][table] = hashlib.sha256(file.read_bytes()).hexdigest()
-    (kept / "manifest.json").write_text(json.dumps(told))
+        count = connection.execute(f"SELECT count(*) FROM '{file}'").fetchall()[0][0]
+    manifest = json.loads((kept / "manifest.json").read_text())
+    manifest["rows"][table] = count
+    manifest["sha256"][table] = hashlib.sha256(file.read_bytes()).hexdigest()
+    (kept / "manifest.json").write_text(json.dumps(manifest))
 
 
 @pytest.mark.parametrize(
-    ("table", "query", "told"),
+    ("table", "query", "message"),
     [
         ("snapshots", 'SELECT * REPLACE (-1 AS "Queue") FROM old', "1 rows with a Queue below zero"),
         ("snapshots", "SELECT * REPLACE (MAP {'Odd': -2} AS other_statuses) FROM old", "other_statuses below zero"),
         ("snapshots", "SELECT * REPLACE (NULL AS pool) FROM old", "1 rows with no pool"),
         ("snapshots", "FROM old UNION ALL FROM old", "1 rows more than once"),
-        ("scrapes", "SELECT * REPLACE (TIMESTAMP 'infinity' AS slot) FROM old LIMIT 1", "a slot that is no instant"),
-        ("scrapes", "SELECT * REPLACE (TIMESTAMP '0044-03-15 (BC)' AS slot) FROM old LIMIT 1", "slot that is no inst"),
+        ("scrapes", "SELECT * REPLACE (TIMESTAMP 'infinity' AS slot) FROM old LIMIT 1", "a slot out of range"),
+        ("scrapes", "SELECT * REPLACE (TIMESTAMP '0044-03-15 (BC)' AS slot) FROM old LIMIT 1", "slot out of range"),
         ("scrapes", "SELECT * REPLACE (0 AS interval_seconds) FROM old", "an interval of zero"),
         ("scrapes", "SELECT * REPLACE (NULL AS outcome) FROM old", "no outcome"),
         ("scrapes", "FROM old UNION ALL FROM old", "2 rows more than once, by run, project, pool, slot"),
         ("polls", "SELECT * REPLACE (NULL AS run) FROM old", "no run"),
         ("pools", "SELECT TIMESTAMP '2026-01-15' AS run, 'p' AS project, 'a' AS pool, run AS slot", "no listed"),
-        ("polls", "SELECT *, 1 AS more FROM old", "is no backup of Poolscope's tables"),
+        ("polls", "SELECT *, 1 AS more FROM old", "is not a backup of Poolscope's tables"),
     ],
 )
-def test_rows_that_import_would_refuse_are_refused(folder: Path, table: str, query: str, told: str) -> None:
-    """Also where rows and checksums are those of the manifest; no database is made."""
-    kept = backed_up(folder)
+def test_countthat_import_would_refuse_are_refused(folder: Path, table: str, query: str, message: str) -> None:
+    """Also where row counts and checksums agree with the manifest; no database is made."""
+    kept = back_up(folder)
     change(kept, table, query)
-    with pytest.raises(InputRefused, match=told):
-        restored(folder, kept)
+    with pytest.raises(InputRefused, match=message):
+        restore_from(folder, kept)
     assert not (folder / RECORD).exists()
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"rows": ' * 50_000, "[1]", "null", '{"schema": 0}', "1" * 10_000])
 def test_a_manifest_of_any_shape_is_refused(folder: Path, text: str) -> None:
-    """Exit 6, not a traceback: nested too deep, no object, a version that never was."""
-    kept = backed_up(folder)
+    """Exit 6, without a traceback: nested too deep, not an object, an impossible version."""
+    kept = back_up(folder)
     (kept / "manifest.json").write_text(text)
-    with pytest.raises(InputRefused, match="no whole backup"):
-        restored(folder, kept)
+    with pytest.raises(InputRefused, match="not a complete backup"):
+        restore_from(folder, kept)
 
 
-def test_a_version_that_never_was_is_refused(folder: Path) -> None:
-    """Schema 0 has no tables."""
-    kept = backed_up(folder)
-    told = json.loads((kept / "manifest.json").read_text())
-    (kept / "manifest.json").write_text(json.dumps(told | {"schema": 0}))
-    with pytest.raises(InputRefused, match="no whole backup"):
-        restored(folder, kept)
+def test_an_impossible_version_is_refused(folder: Path) -> None:
+    """Schema 0 does not exist."""
+    kept = back_up(folder)
+    manifest = json.loads((kept / "manifest.json").read_text())
+    (kept / "manifest.json").write_text(json.dumps(manifest | {"schema": 0}))
+    with pytest.raises(InputRefused, match="not a complete backup"):
+        restore_from(folder, kept)
 
 
 def test_a_link_to_an_empty_folder_is_that_folder(folder: Path) -> None:
-    """The backup is in it, and the link is still one."""
+    """The backup is in that folder, and the link stays a link."""
     (folder / "disk").mkdir()
     (folder / "kept").symlink_to("disk")
-    kept = backed_up(folder)
+    kept = back_up(folder)
     assert kept.is_symlink()
     assert (folder / "disk/manifest.json").exists()
-    restored(folder, kept)
+    restore_from(folder, kept)
     assert [(2,)] == rows(folder / RECORD, "SELECT count(*) FROM scrapes")
 
 
 def test_a_second_backup_leaves_the_first_alone(folder: Path) -> None:
-    """Stopped in the midst of its files the first keeps them, and is refused, as the second has filled the folder."""
+    """Stopped while it writes, the first keeps its files; it is then refused, as the second has filled the folder."""
     with subprocess.Popen(
-        [sys.executable, "-c", STOPS, "backup", "kept"], cwd=folder, env=environment(), stderr=subprocess.PIPE
+        [sys.executable, "-c", STOPPING_BACKUP, "backup", "kept"], cwd=folder, env=environment(), stderr=subprocess.PIPE
     ) as first:
         _, status = os.waitpid(first.pid, os.WUNTRACED)
         assert os.WIFSTOPPED(status)
         try:
-            kept = backed_up(folder)
+            kept = back_up(folder)
             assert 1 == len(list(folder.glob(".kept.*.unfinished/polls.parquet")))
         finally:
             first.send_signal(signal.SIGCONT)
         assert first.stderr is not None
-        assert b"was filled meanwhile" in first.stderr.read()
+        assert b"was filled by another program meanwhile" in first.stderr.read()
     assert InputRefused.exit_code == first.returncode
     assert [] == list(folder.glob(".kept.*"))
-    restored(folder, kept)
+    restore_from(folder, kept)
     assert [(2,)] == rows(folder / RECORD, "SELECT count(*) FROM scrapes")
 
 
-def test_only_what_a_backup_of_that_name_left_is_cleared(folder: Path) -> None:
-    """What a killed one left goes; another backup's, and a folder that somebody else made, stay."""
+def test_only_unfinished_folders_of_that_backup_are_removed(folder: Path) -> None:
+    """The folder of a killed backup is removed; those of other backups and other people's folders stay."""
     for name in (".kept.123.unfinished", ".kept.2.123.unfinished", ".kept.notes.unfinished", "kept.unfinished"):
         (folder / name).mkdir()
-    backed_up(folder)
+    back_up(folder)
     left = sorted(path.name for path in folder.iterdir() if "unfinished" in path.name)
     assert [".kept.2.123.unfinished", ".kept.notes.unfinished", "kept.unfinished"] == left
 
 
-def test_new_folders_are_durable_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a folder whose parents are new too every parent is synced."""
+def test_every_new_folder_is_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the parents of a new folder are new too, every parent is synced."""
     synced: list[Path] = []
     monkeypatch.setattr(files, "sync", synced.append)
     files.make_folder(tmp_path / "a/b/c")

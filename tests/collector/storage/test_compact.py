@@ -1,4 +1,4 @@
-"""`poolscope compact`: every row is kept, the file is small, and nothing that happens meanwhile is lost."""
+"""`poolscope compact`: every row is kept, the file is smaller, and no poll is lost meanwhile."""
 
 import itertools
 import json
@@ -45,12 +45,12 @@ INSERT INTO pools (run, project, pool, slot, listed, nodes) SELECT min(slot), 'p
 FROM slots, pools_of GROUP BY ALL;
 """
 NOISE = "INSERT INTO snapshots (project, slot, type) SELECT 'p', '2026-01-05', md5(i::VARCHAR) FROM noise"
-"""Rows that do not get small: of them alone a compaction pays."""
+"""Rows that do not compress: with them the file is large enough for an automatic compaction."""
 AFTERWARDS = datetime(2026, 3, 2, tzinfo=UTC)
 
 
 def fill(folder: Path, extra: str = "", pools: int = 2) -> None:
-    """Make a record as years of drains leave it."""
+    """Make a record with rows in order of arrival, as many drains leave it."""
     (folder / RECORD).parent.mkdir(exist_ok=True)
     with duckdb.connect(folder / RECORD) as connection:
         migrate(connection, 0, "test")
@@ -64,7 +64,7 @@ def fill(folder: Path, extra: str = "", pools: int = 2) -> None:
 
 
 def content(folder: Path) -> dict[str, list[tuple[int, int]]]:
-    """Return count and checksum of every table, whatever the order of its rows."""
+    """Return the number of rows and a checksum of every table, which does not depend on the order of rows."""
     return {
         table: rows(folder / RECORD, f"SELECT count(*), bit_xor(hash({table})) FROM {table}")
         for table in (*TABLES, "poolscope_migrations")
@@ -72,7 +72,7 @@ def content(folder: Path) -> dict[str, list[tuple[int, int]]]:
 
 
 def test_a_compacted_record_holds_the_same_rows_in_less_room(tmp_path: Path) -> None:
-    """Every row of every table, sorted within its month, in a smaller file; a second time changes nothing."""
+    """Every row of every table is there, sorted within its month, in a smaller file; a second run changes nothing."""
     fill(tmp_path, pools=5)
     configure(tmp_path, "http://127.0.0.1:9")
     before, size = content(tmp_path), (tmp_path / RECORD).stat().st_size
@@ -87,8 +87,8 @@ def test_a_compacted_record_holds_the_same_rows_in_less_room(tmp_path: Path) -> 
     assert {"poolscope.duckdb", "poolscope.duckdb.compacted", "poolscope.duckdb.compacting.lock"} == left
 
 
-def test_readers_do_not_mind_and_writers_are_named(tmp_path: Path) -> None:
-    """Beside a notebook that reads it is done; beside a program that writes exit 5, and the record is as it was."""
+def test_readers_do_not_stop_a_compaction_and_writers_do(tmp_path: Path) -> None:
+    """It succeeds while a notebook reads the record; while a program writes it exits with 5 and changes nothing."""
     fill(tmp_path)
     configure(tmp_path, "http://127.0.0.1:9")
     before = content(tmp_path)
@@ -101,8 +101,8 @@ def test_readers_do_not_mind_and_writers_are_named(tmp_path: Path) -> None:
     assert before == content(tmp_path)
 
 
-def test_a_log_that_a_kill_left_is_taken_in_first(tmp_path: Path) -> None:
-    """A write-ahead log belongs to the file beside it: exit 5, and after the next poll it works."""
+def test_the_log_of_a_killed_run_is_replayed_first(tmp_path: Path) -> None:
+    """A write-ahead log belongs to the old file: compaction exits with 5, and works after the next poll."""
     fill(tmp_path)
     code = """
 import duckdb, os, sys
@@ -121,8 +121,8 @@ os._exit(0)
 
 
 @pytest.mark.slow
-def test_killed_at_random_points_beside_polls_nothing_is_lost(tmp_path: Path) -> None:
-    """Ten compactions are killed, polls run beside them: what was there is there, and each slot of the polls once."""
+def test_compactions_that_are_killed_beside_polls_lose_nothing(tmp_path: Path) -> None:
+    """Ten compactions are killed while polls run: the old rows are there, and each polled slot once."""
     fill(tmp_path, pools=10)
     chance = random.Random(5)
     before = content(tmp_path)["snapshots"]
@@ -136,7 +136,7 @@ def test_killed_at_random_points_beside_polls_nothing_is_lost(tmp_path: Path) ->
             with subprocess.Popen(
                 call, cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             ) as compacting:
-                # It is killed at a random point of its life: after so many polls.
+                # It is killed at a random time: after a random number of polls.
                 for slot in itertools.islice(slots, chance.randint(1, 4)):
                     clock = SimulatedClock(AFTERWARDS + slot * timedelta(minutes=1))
                     with suppress(LockHeld):
@@ -157,8 +157,8 @@ def test_killed_at_random_points_beside_polls_nothing_is_lost(tmp_path: Path) ->
     assert [] == list((tmp_path / "data/spool").glob("*.ndjson"))
 
 
-def test_a_note_that_cannot_be_written_undoes_nothing(tmp_path: Path) -> None:
-    """The file is in place before its size is noted: exit 0, told as done, where there is no room for the note."""
+def test_a_size_that_cannot_be_noted_does_not_undo_a_compaction(tmp_path: Path) -> None:
+    """The new file is in place before its size is noted: without room for the note the command still succeeds."""
     fill(tmp_path)
     configure(tmp_path, "http://127.0.0.1:9")
     before, inode = content(tmp_path), (tmp_path / RECORD).stat().st_ino
@@ -169,8 +169,8 @@ def test_a_note_that_cannot_be_written_undoes_nothing(tmp_path: Path) -> None:
     assert before == content(tmp_path)
 
 
-def test_collect_compacts_where_it_pays(tmp_path: Path) -> None:
-    """A file that has grown by half since the last time, and is not small; after it the next poll leaves it alone."""
+def test_collect_compacts_a_file_that_has_grown(tmp_path: Path) -> None:
+    """It compacts a large file that has grown by half since the last time; the next poll does not compact again."""
     fill(tmp_path, NOISE, 1)
     assert compaction_due(tmp_path / RECORD)
     before = content(tmp_path)["pools"]
@@ -185,9 +185,9 @@ def test_collect_compacts_where_it_pays(tmp_path: Path) -> None:
 
 
 def test_a_compaction_that_failed_is_not_tried_at_every_poll(tmp_path: Path) -> None:
-    """No room for the new file: collect says so once, polls on, and tries again when the file has grown by half."""
+    """Without room for the new file collect warns once, goes on polling, and tries again when it has grown by half."""
     fill(tmp_path, NOISE, 1)
-    # A name so long that there is none for the new file beside it is as good as a full disk.
+    # The name is so long that the new file cannot get one, which has the same effect as a full disk.
     record = (tmp_path / RECORD).rename(tmp_path / "data" / ("x" * (255 - len(".compacting.lock"))))
     paths = {"POOLSCOPE_PATHS__DATABASE": str(record)}
     with Sandbox([StillPool("a")]) as sandbox:
@@ -200,8 +200,8 @@ def test_a_compaction_that_failed_is_not_tried_at_every_poll(tmp_path: Path) -> 
         assert (0, "") == (done.returncode, done.stderr)
 
 
-def test_watch_compacts_where_it_pays(tmp_path: Path) -> None:
-    """Beside its slots, by a process of its own; status tells when it was."""
+def test_watch_compacts_a_file_that_has_grown(tmp_path: Path) -> None:
+    """In a process of its own, while slots are polled; status shows when it was."""
     fill(tmp_path, NOISE, 1)
     before = content(tmp_path)["pools"]
     with Sandbox([StillPool("a")]) as sandbox:
@@ -216,8 +216,8 @@ def test_watch_compacts_where_it_pays(tmp_path: Path) -> None:
     assert json.loads(poolscope(tmp_path, "status", "--json").stdout)["compacted_at"] is not None
 
 
-def test_a_record_that_is_a_link_stays_one(tmp_path: Path) -> None:
-    """The new file takes the place of what the link leads to, and no file of its making lies beside the link."""
+def test_a_database_that_is_a_link_stays_a_link(tmp_path: Path) -> None:
+    """The new file replaces the file that the link leads to, and is not made beside the link."""
     fill(tmp_path)
     configure(tmp_path, "http://127.0.0.1:9")
     (tmp_path / "disk").mkdir()

@@ -1,4 +1,4 @@
-"""Compaction copies Poolscope's tables alone: what a user put beside them is refused, and never lost."""
+"""Compaction copies only Poolscope's tables: it refuses a file with other objects, so that these are never lost."""
 
 import re
 from pathlib import Path
@@ -28,8 +28,8 @@ pytestmark = pytest.mark.floor
         ("CREATE TYPE mood AS ENUM ('good', 'bad')", "type mood"),
     ],
 )
-def test_what_a_user_added_is_not_lost(tmp_path: Path, statement: str, named: str) -> None:
-    """Compaction refuses, names it, and does not try again at every poll; without it, it goes on."""
+def test_objects_that_a_user_added_are_not_lost(tmp_path: Path, statement: str, named: str) -> None:
+    """Compaction refuses, names the object, changes nothing, and notes the size, so as not to try at every poll."""
     (tmp_path / RECORD).parent.mkdir()
     with duckdb.connect(tmp_path / RECORD) as connection:
         migrate(connection, 0, "test")
@@ -42,8 +42,8 @@ def test_what_a_user_added_is_not_lost(tmp_path: Path, statement: str, named: st
     assert str(len(before)) == size
 
 
-def test_a_record_of_poolscopes_own_is_compacted(tmp_path: Path) -> None:
-    """Nothing that it made itself is taken for a user's."""
+def test_a_record_without_other_objects_is_compacted(tmp_path: Path) -> None:
+    """Poolscope's own objects do not count as a user's."""
     (tmp_path / RECORD).parent.mkdir()
     with duckdb.connect(tmp_path / RECORD) as connection:
         migrate(connection, 0, "test")

@@ -1,4 +1,4 @@
-"""Kills, readers, full disks, odd clocks: whatever befalls a poll or its record, an acknowledged slot is there once."""
+"""Kills, readers, full disks, wrong clocks: whatever happens, an acknowledged slot is in the record exactly once."""
 
 import asyncio
 import json
@@ -41,8 +41,8 @@ runpy.run_module("collector", run_name="__main__")
 
 
 @pytest.mark.slow
-def test_killed_at_random_points_nothing_is_lost_and_nothing_there_twice(tmp_path: Path) -> None:
-    """After twelve kills of three commands what was acknowledged is there once, whole, and nothing is there by half."""
+def test_after_kills_at_random_times_nothing_is_lost_or_duplicated(tmp_path: Path) -> None:
+    """After twelve kills of three commands every acknowledged slot is there once and complete, and none in part."""
     figures = kill_often(12, seed=7, folder=tmp_path)
     assert [] == figures.faults
     assert 12 == figures.kills.total()
@@ -50,8 +50,8 @@ def test_killed_at_random_points_nothing_is_lost_and_nothing_there_twice(tmp_pat
 
 
 @pytest.mark.slow
-def test_the_real_command_killed_at_random_points_is_made_good_by_the_next_run(tmp_path: Path) -> None:
-    """Eight runs of a slot are killed, the ninth ends well: every pool is there once, and no half file stays."""
+def test_after_kills_of_the_real_command_the_next_run_completes_the_slot(tmp_path: Path) -> None:
+    """Eight runs of a slot are killed, the ninth succeeds: every pool is there once, and no unfinished file is left."""
     chance = random.Random(3)
     pools = [StillPool(f"pool-{number}") for number in range(12)]
     keys = environment(HUAWEICLOUD_SDK_AK=ACCESS_KEY, HUAWEICLOUD_SDK_SK=SECRET_KEY)
@@ -59,7 +59,7 @@ def test_the_real_command_killed_at_random_points_is_made_good_by_the_next_run(t
         configure(tmp_path, sandbox.endpoint)
         for _ in range(8):
             with subprocess.Popen([sys.executable, "-m", "collector", "collect"], cwd=tmp_path, env=keys) as process:
-                time.sleep(chance.uniform(0.1, 0.6))  # a kill at a random point of its life
+                time.sleep(chance.uniform(0.1, 0.6))  # a kill at a random time
                 process.kill()
         last = poolscope(tmp_path, "collect")
     assert (0, "", "") == (last.returncode, last.stdout, last.stderr)
@@ -68,8 +68,8 @@ def test_the_real_command_killed_at_random_points_is_made_good_by_the_next_run(t
 
 
 @pytest.mark.parametrize("read_only", [True, False])
-def test_a_held_database_keeps_no_answer_out(tmp_path: Path, *, read_only: bool) -> None:
-    """While a notebook holds the database the answers wait in the spool, exit 0; the next run takes them in."""
+def test_no_answer_is_lost_while_the_database_is_open_elsewhere(tmp_path: Path, *, read_only: bool) -> None:
+    """While a notebook has the database open the answers wait in the spool, exit 0; the next run stores them."""
     hold = (
         "import duckdb, sys\n"
         "with duckdb.connect(sys.argv[1], read_only=sys.argv[2] == 'True'): print('ready', flush=True); input()"
@@ -79,18 +79,20 @@ def test_a_held_database_keeps_no_answer_out(tmp_path: Path, *, read_only: bool)
         assert 0 == poolscope(tmp_path, "collect").returncode
         configure(tmp_path, sandbox.endpoint, 'pools = ["a", "b"]')
         with another_process(hold, str(tmp_path / RECORD), str(read_only)):
-            held = poolscope(tmp_path, "collect")
-        assert (0, "spool_waits") == (held.returncode, json.loads(held.stderr)["event"])
+            done = poolscope(tmp_path, "collect")
+        assert (0, "spool_waits") == (done.returncode, json.loads(done.stderr)["event"])
         assert 1 == len(list((tmp_path / "data" / "spool").glob("*.ndjson")))
         after = poolscope(tmp_path, "collect")
         assert (0, "") == (after.returncode, after.stderr)
     assert [] == list((tmp_path / "data" / "spool").iterdir())
-    found = rows(tmp_path / RECORD, "SELECT pool, count(*) FROM snapshots WHERE type = 'train' GROUP BY ALL ORDER BY 1")
-    assert [("a", 1), ("b", 1)] == found
+    counts = rows(
+        tmp_path / RECORD, "SELECT pool, count(*) FROM snapshots WHERE type = 'train' GROUP BY ALL ORDER BY 1"
+    )
+    assert [("a", 1), ("b", 1)] == counts
 
 
 def test_a_spool_that_cannot_be_written_acknowledges_nothing(tmp_path: Path) -> None:
-    """Exit 4 with the mend, and no row anywhere; once it can be written the next run goes on by itself."""
+    """Exit 4 with a fix, and no row is stored; once it can be written the next run succeeds."""
     (tmp_path / "data").mkdir()
     (tmp_path / SPOOL).write_text("in the way")
     with Sandbox([StillPool("a")]) as sandbox:
@@ -104,8 +106,8 @@ def test_a_spool_that_cannot_be_written_acknowledges_nothing(tmp_path: Path) -> 
     assert [("a", 1)] == rows(tmp_path / RECORD, TRAINING)
 
 
-def test_a_disk_that_fills_up_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
-    """With ever more room: exit 4 while the spool has none, 0 while the database has none; one success in the end."""
+def test_a_full_disk_loses_no_acknowledged_slot(tmp_path: Path) -> None:
+    """Under growing limits: exit 4 without room for the spool, 0 without room for the database; then one success."""
     codes = []
     keys = environment(HUAWEICLOUD_SDK_AK=ACCESS_KEY, HUAWEICLOUD_SDK_SK=SECRET_KEY)
     with Sandbox([StillPool("a")]) as sandbox:
@@ -123,7 +125,7 @@ def test_a_disk_that_fills_up_loses_nothing_that_was_acknowledged(tmp_path: Path
 
 
 def test_a_clock_that_steps_back_adds_nothing(tmp_path: Path) -> None:
-    """The slots of 8 and 9 o'clock, then both again as the clock was set back: one run each, nothing asked again."""
+    """The slots of 8 and 9 o'clock, and both again after the clock was set back: one run each, no second request."""
 
     async def collect(hour: int, minute: int) -> None:
         clock = SimulatedClock(START + timedelta(hours=hour, minutes=minute))

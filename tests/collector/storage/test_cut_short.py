@@ -1,4 +1,4 @@
-"""A database that was cut short is refused before anything is put into it, and one that DuckDB shortened is not."""
+"""A database that was cut short is refused before a write to it; one that DuckDB itself shortened is accepted."""
 
 import asyncio
 from pathlib import Path
@@ -19,7 +19,7 @@ from tests.polling import START, configure, poolscope, rows
 pytestmark = pytest.mark.floor
 
 CLOCK = SimulatedClock(START)
-# Texts that do not get small, so that they take many blocks.
+# Texts that do not compress, so that they take many blocks.
 FILL = """INSERT INTO scrapes (run, project, pool, slot, outcome, interval_seconds, body)
     SELECT now(), 'p', 'pool-' || i, TIMESTAMP '2026-01-01' + INTERVAL (i) MINUTE, 'ok', 60,
     (SELECT string_agg(md5((i * 100 + j)::VARCHAR), '') FROM range(100) u(j)) FROM range(1500) t(i)"""
@@ -38,8 +38,8 @@ def database(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("bytes_lost", [1, 4096, 1 << 20])
-def test_a_file_that_was_cut_is_refused(database: Path, bytes_lost: int) -> None:
-    """By the drain, which leaves the polls in the spool, and by whoever reads."""
+def test_a_cut_file_is_refused(database: Path, bytes_lost: int) -> None:
+    """By the drain, which leaves the polls in the spool, and by readers."""
     folder = database.parent / "spool"
     spool.write(folder, SLOT, RUN, a_round())
     database.write_bytes(database.read_bytes()[:-bytes_lost])
@@ -50,8 +50,8 @@ def test_a_file_that_was_cut_is_refused(database: Path, bytes_lost: int) -> None
         record.execute("SELECT max(body) FROM scrapes").fetchall()
 
 
-def test_the_command_says_so(database: Path) -> None:
-    """Exit 5 with the mend."""
+def test_commands_refuse_a_cut_file(database: Path) -> None:
+    """Exit 5 with a fix, without a traceback."""
     folder = database.parent.parent
     configure(folder, "http://127.0.0.1:9")
     database.write_bytes(database.read_bytes()[: -(1 << 19)])
@@ -61,8 +61,8 @@ def test_the_command_says_so(database: Path) -> None:
         assert "move it away" in done.stderr
 
 
-def test_a_file_that_duckdb_shortened_is_whole(database: Path) -> None:
-    """Rows at its end that were deleted leave a header that names more blocks than there are."""
+def test_a_file_that_duckdb_shortened_is_accepted(database: Path) -> None:
+    """After rows at its end were deleted, the header names more blocks than the file has."""
     with duckdb.connect(database) as connection:
         connection.execute("CREATE TABLE more AS FROM scrapes")
         connection.execute("CHECKPOINT")

@@ -1,4 +1,4 @@
-"""An import reads and checks beside the record: polls go on meanwhile, and nothing of it is left."""
+"""An import reads and checks its files outside the record: polls go on meanwhile, and no scratch file is left."""
 
 import re
 import subprocess
@@ -27,14 +27,14 @@ runpy.run_module("collector", run_name="__main__")
 
 
 def test_a_poll_goes_on_while_an_import_reads(tmp_path: Path) -> None:
-    """It takes the lock once all is checked, and waits for the poll that has it."""
+    """It takes the lock only after all checks, and waits for the poll that has it."""
     configure(tmp_path, "http://127.0.0.1:9")
     (tmp_path / "given.csv").write_text("slot,pool,type\n2026-01-15T08:00Z,a,t\n2026-01-15T08:01Z,a,t\n")
     poll = ExitStack()
     checked = []
 
     class Polled(SimulatedClock):
-        """On which the poll that has the lock ends once the import waits for it."""
+        """A clock on which the poll that has the lock ends as soon as the import waits for it."""
 
         async def sleep(self, seconds: float) -> None:
             checked.append(len(list((tmp_path / "data").glob(".poolscope.duckdb.import.*/items.duckdb"))))
@@ -50,8 +50,8 @@ def test_a_poll_goes_on_while_an_import_reads(tmp_path: Path) -> None:
     assert [] == list((tmp_path / "data").glob(".*"))
 
 
-def test_nothing_is_left_of_an_import_that_is_refused(tmp_path: Path) -> None:
-    """Nor of one that was killed before."""
+def test_a_refused_import_leaves_no_file(tmp_path: Path) -> None:
+    """It also removes the files of an import that was killed before."""
     configure(tmp_path, "http://127.0.0.1:9")
     (tmp_path / "data/.poolscope.duckdb.import.123.unfinished").mkdir(parents=True)
     (tmp_path / "given.csv").write_text("slot,pool,type\nnever,a,t\n")
@@ -64,14 +64,14 @@ def test_nothing_is_left_of_an_import_that_is_refused(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("limit", ["unlimited", "8000000"])
 def test_memory_does_not_grow_with_the_rows(limit: str, tmp_path: Path) -> None:
-    """A million rows of Parquet take less than 400 MiB, also where the process may have gigabytes of address space."""
+    """A million rows of Parquet take less than 400 MiB, also under a limit of 8 GB of address space."""
     configure(tmp_path, "http://127.0.0.1:9")
     with duckdb.connect() as connection:
         connection.sql(
             """SELECT TIMESTAMP '2026-01-01' + INTERVAL (i) MINUTE AS slot, 'pool-' || p AS pool, 'train' AS type,
             i + p AS total, p AS "Queue", i AS "Completed" FROM range(100000) t(i), range(10) u(p) ORDER BY i"""
         ).write_parquet(str(tmp_path / "given.parquet"))
-    # Of this process alone: what the system says of children has in it how large their parent was.
+    # Read by the process itself: the system's figure for children includes the size of their parent.
     program = (
         "import atexit, pathlib, runpy, sys\n"
         "atexit.register(lambda: print(pathlib.Path('/proc/self/status').read_text(), file=sys.stderr))\n"
@@ -94,8 +94,8 @@ def test_memory_does_not_grow_with_the_rows(limit: str, tmp_path: Path) -> None:
     assert [(1_000_000,)] == rows(tmp_path / RECORD, "SELECT count(*) FROM snapshots")
 
 
-def test_an_import_that_only_the_log_has_is_told_as_that(tmp_path: Path) -> None:
-    """The database's file cannot grow: exit 4 says where the rows are; with room, they are there once, and 0."""
+def test_an_import_that_is_only_in_the_log_fails_with_the_reason(tmp_path: Path) -> None:
+    """The database file cannot grow: exit 4 says where the rows are; with room, a second import adds nothing."""
     configure(tmp_path, "http://127.0.0.1:9")
     for name, minutes in (("many", 2000), ("few", 20)):
         with duckdb.connect() as connection:
@@ -107,7 +107,7 @@ def test_an_import_that_only_the_log_has_is_told_as_that(tmp_path: Path) -> None
     largest = (tmp_path / RECORD).stat().st_size
     words = [sys.executable, "-c", LIMITED, str(largest), "import", "few.csv"]
     done = subprocess.run(words, cwd=tmp_path, env=environment(), check=False, capture_output=True, text=True)
-    assert (4, True) == (done.returncode, "log alone" in done.stderr), done.stderr
+    assert (4, True) == (done.returncode, "only in the database's log" in done.stderr), done.stderr
     again = poolscope(tmp_path, "import", "few.csv")
     assert (0, '"rows": 0') == (again.returncode, re.findall('"rows": [0-9]+', again.stdout)[0])
     assert [("few", 20), ("many", 2000)] == rows(
@@ -115,8 +115,8 @@ def test_an_import_that_only_the_log_has_is_told_as_that(tmp_path: Path) -> None
     )
 
 
-def test_a_disk_that_fills_up_while_rows_are_read_is_no_fault_of_their_file(tmp_path: Path) -> None:
-    """Exit 4 names the place that has no room; nothing was imported, and nothing is left of it."""
+def test_a_full_disk_is_not_reported_as_a_fault_of_the_file(tmp_path: Path) -> None:
+    """Exit 4 names the folder that has no room; nothing is imported, and no scratch file is left."""
     configure(tmp_path, "http://127.0.0.1:9")
     with duckdb.connect() as connection:
         connection.sql(
@@ -127,5 +127,5 @@ def test_a_disk_that_fills_up_while_rows_are_read_is_no_fault_of_their_file(tmp_
     done = subprocess.run(words, cwd=tmp_path, env=environment(), check=False, capture_output=True, text=True)
     assert 4 == done.returncode, done.stderr
     assert "nothing was imported" in done.stderr
-    assert "mend it" not in done.stderr
+    assert "correct the file" not in done.stderr
     assert [] == list((tmp_path / "data").glob(".*import*"))

@@ -1,4 +1,4 @@
-"""Import and export: what is taken, what is refused, and that an export is taken back to the same rows."""
+"""Import and export: accepted files, refusals, and that an import of an export gives the same rows."""
 
 import json
 import os
@@ -60,17 +60,19 @@ def poll(folder: Path, slot: datetime, outcome: str = "ok", **other_statuses: in
     run = slot + timedelta(seconds=1)
     counts: dict[str, int | None] = dict.fromkeys(STATUSES) | {"Queue": 7}
     scrape = Scrape(run, "p", "a", slot, 300, outcome, 200, None, None, None, 1, run, run, 7, None, None)
-    found = [Snapshot(run, "p", "a", "train", slot, 7, counts, dict(other_statuses) or None)] if outcome == "ok" else []
+    snapshots = (
+        [Snapshot(run, "p", "a", "train", slot, 7, counts, dict(other_statuses) or None)] if outcome == "ok" else []
+    )
     spool.write(
         folder / "spool",
         slot,
         run,
-        PolledRows([Poll(run, "p", "i", "e", "collect", "1", slot, 300, run, 1)], [], [scrape], found),
+        PolledRows([Poll(run, "p", "i", "e", "collect", "1", slot, 300, run, 1)], [], [scrape], snapshots),
     )
 
 
 def test_every_row_becomes_counts_a_scrape_and_one_poll(tmp_path: Path) -> None:
-    """Two types of one pool are one scrape, whose total is their sum; what the file does not say stays NULL."""
+    """Two types of one pool give one scrape, whose total is their sum; values that the file lacks are NULL."""
     call(tmp_path, "import", csv(tmp_path, HEADER, GOOD, "2026-01-15T08:00Z,a,infer,4,,3", NEXT))
     assert [("infer", 4, None, 3, None), ("train", 3, 1, 2, None), ("train", 3, 1, 2, None)] == rows(
         tmp_path, 'SELECT type, total, "Queue", "Running", "Failed" FROM snapshots ORDER BY ALL'
@@ -90,15 +92,15 @@ def test_every_row_becomes_counts_a_scrape_and_one_poll(tmp_path: Path) -> None:
     )
 
 
-def test_a_total_that_one_type_does_not_say_is_unknown(tmp_path: Path) -> None:
-    """The outer total is NULL as soon as one of the items' totals is; large statuses are summed without overflow."""
+def test_a_total_is_unknown_where_that_of_one_type_is_missing(tmp_path: Path) -> None:
+    """The scrape's total is NULL where one of the types' totals is; large counts are summed without overflow."""
     large = 2**31 - 1
     call(tmp_path, "import", "--interval", "5m", csv(tmp_path, HEADER, GOOD, f"2026-01-15T08:00Z,a,x,,{large},{large}"))
     assert [(None, None)] == rows(tmp_path, "SELECT total, disagreement FROM scrapes")
 
 
-def test_a_second_time_adds_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The second import counts what was there already; more of the same file adds what is new."""
+def test_a_second_import_adds_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It counts the slots that are stored already; a longer version of the file adds its new rows."""
     file = csv(tmp_path, HEADER, GOOD, NEXT)
     call(tmp_path, "import", file)
     before = rows(tmp_path, "FROM scrapes")
@@ -106,13 +108,13 @@ def test_a_second_time_adds_nothing(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert before == rows(tmp_path, "FROM scrapes")
     csv(tmp_path, HEADER, GOOD, NEXT, "2026-01-15T08:10Z,a,train,3,1,2")
     call(tmp_path, "import", file)
-    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(2, 0), (0, 2), (1, 2)] == [(line["rows"], line["already"]) for line in told]
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(2, 0), (0, 2), (1, 2)] == [(line["rows"], line["already"]) for line in events]
     assert [(3, 3)] == rows(tmp_path, "SELECT count(*), count(DISTINCT slot) FROM snapshots")
 
 
-def test_what_was_polled_is_kept_and_what_failed_is_filled(tmp_path: Path) -> None:
-    """A slot that was polled keeps its counts, also when it waits in the spool; one that failed gets the file's."""
+def test_polled_slots_are_kept_and_failed_ones_are_filled(tmp_path: Path) -> None:
+    """A polled slot keeps its counts, also while they are in the spool; a slot that failed gets those of the file."""
     poll(tmp_path, SLOT)
     poll(tmp_path, SLOT + MINUTES, "timeout")
     call(tmp_path, "import", "--project", "p", csv(tmp_path, HEADER, GOOD, NEXT))
@@ -121,7 +123,7 @@ def test_what_was_polled_is_kept_and_what_failed_is_filled(tmp_path: Path) -> No
 
 
 def test_several_files_are_one_import(tmp_path: Path) -> None:
-    """Files with other columns in another order go in together, each value under its own column."""
+    """Files with different columns in different order are imported together, each value into its own column."""
     first = csv(tmp_path, HEADER, GOOD)
     second = csv(tmp_path, "type,Paused,pool,slot,project", "train,5,b,2026-01-15T08:05Z,q", name="second.csv")
     call(tmp_path, "import", first, second)
@@ -141,13 +143,13 @@ def test_several_files_are_one_import(tmp_path: Path) -> None:
     ],
 )
 def test_a_slot_is_read_as_utc(tmp_path: Path, slot: str) -> None:
-    """With a zone it is converted, without one it is UTC, whatever the type that a file has for it."""
+    """With a zone it is converted, without one it is UTC, whatever its type in the file."""
     call(tmp_path, "import", "--interval", "1h", parquet(tmp_path, f"SELECT {slot} AS slot, 'a' AS pool, 'x' AS type"))
     assert [(SLOT,)] == rows(tmp_path, "SELECT slot FROM snapshots")
 
 
-def test_floats_that_are_whole_are_counts(tmp_path: Path) -> None:
-    """Pandas writes counts with gaps as 5.0 and nothing."""
+def test_whole_numbers_as_floats_are_counts(tmp_path: Path) -> None:
+    """Pandas writes counts with gaps as 5.0 and empty values."""
     query = "SELECT TIMESTAMP '2026-01-15 08:00' AS slot, 'a' AS pool, 'x' AS type, 5.0::DOUBLE AS \"Queue\""
     call(tmp_path, "import", "--interval", "1h", parquet(tmp_path, query))
     call(tmp_path, "import", "--interval", "5m", csv(tmp_path, "slot,pool,type,Queue,Lost", "2026-01-15,b,x,6.0,"))
@@ -155,7 +157,7 @@ def test_floats_that_are_whole_are_counts(tmp_path: Path) -> None:
 
 
 def test_a_csv_may_look_as_spreadsheets_write_it(tmp_path: Path) -> None:
-    """A byte order mark, CRLF, empty lines, quotes around everything and a heading of two lines lose no row."""
+    """A byte order mark, CRLF, empty lines, quotes around all values and a header of two lines lose no row."""
     text = '\ufeff\r\n"slot","pool","type","on\nhold"\r\n"2026-01-15","a","x","1"\r\n\r\n"2026-01-16","a","x",""\r\n'
     (tmp_path / "given.csv").write_bytes(text.encode())
     call(tmp_path, "import", tmp_path / "given.csv")
@@ -163,8 +165,8 @@ def test_a_csv_may_look_as_spreadsheets_write_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["taken along.csv", "it's[1].parquet"])
-def test_an_export_is_taken_back_to_the_same_rows(tmp_path: Path, name: str) -> None:
-    """NULLs, unknown statuses and names with quotes, commas, line ends and CJK come back as they were."""
+def test_an_import_of_an_export_gives_the_same_rows(tmp_path: Path, name: str) -> None:
+    """Also NULLs, unknown statuses, and names with quotes, commas, line ends and CJK characters."""
     odd = ["a \"q\", 'r'", " 资源池-1\r\n2 ", "=1+1", "NULL", "\ufeffx"]
     quoted = ["'" + pool.replace("'", "''") + "'" for pool in odd]
     query = " UNION ALL ".join(
@@ -182,22 +184,22 @@ def test_an_export_is_taken_back_to_the_same_rows(tmp_path: Path, name: str) -> 
     assert expected == rows(tmp_path / "second", "FROM snapshots ORDER BY ALL")
 
 
-def test_an_export_holds_the_window_and_the_pools_asked_for(tmp_path: Path) -> None:
-    """A window is (since, until]; patterns select projects and pools; rows that wait in the spool are there."""
+def test_an_export_has_the_selected_rows(tmp_path: Path) -> None:
+    """The span is (since, until]; patterns select projects and pools; rows in the spool are included."""
     for number in range(4):
         poll(tmp_path, SLOT + number * MINUTES)
     call(tmp_path, "import", "--interval", "5m", csv(tmp_path, HEADER, GOOD))
     out = tmp_path / "out.parquet"
-    window = ("--since", "2026-01-15T08:00", "--until", "2026-01-15T08:10")
-    call(tmp_path, "export", "--output", out, *window, "--pool", "[a]")
+    span = ("--since", "2026-01-15T08:00", "--until", "2026-01-15T08:10")
+    call(tmp_path, "export", "--output", out, *span, "--pool", "[a]")
     exported = duckdb.execute(f"SELECT slot, project FROM '{out}'").fetchall()
     assert [(SLOT + MINUTES, "p"), (SLOT + 2 * MINUTES, "p")] == exported
     call(tmp_path, "export", "--output", out, "--project", "imp*", "--project", "none")
     assert [("imported", "a")] == duckdb.execute(f"SELECT project, pool FROM '{out}'").fetchall()
 
 
-def test_an_export_takes_a_pool_by_its_display_name(tmp_path: Path) -> None:
-    """A pattern on pools is one on the id or on the name that the pool has now, capitals and all."""
+def test_an_export_selects_a_pool_by_its_display_name(tmp_path: Path) -> None:
+    """A pattern on pools is matched with the id and with the current display name; capitals count."""
     slots = [SLOT + number * MINUTES for number in range(2)]
     for slot, name in zip(slots, ("vision-old", "vision-new"), strict=True):
         poll(tmp_path, slot)
@@ -213,7 +215,7 @@ def test_an_export_takes_a_pool_by_its_display_name(tmp_path: Path) -> None:
 
 
 def test_an_export_appears_whole_or_not_at_all(tmp_path: Path) -> None:
-    """What was there stays where nothing is selected; a folder that is missing is said; nothing is left over."""
+    """An old file stays where no row is selected; a missing folder is named; no unfinished file is left."""
     call(tmp_path, "import", "--interval", "5m", csv(tmp_path, HEADER, GOOD))
     out = csv(tmp_path, "kept", name="out.csv")
     with pytest.raises(InputRefused, match="no rows"):
@@ -227,11 +229,11 @@ def test_an_export_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     }
 
 
-def test_a_record_in_use_is_said(tmp_path: Path) -> None:
-    """Another run that writes, and another process that reads, each turn an import away with their own code."""
+def test_an_import_is_refused_while_the_record_is_in_use(tmp_path: Path) -> None:
+    """While another run writes, or another process reads the database, each with its own error."""
     file = csv(tmp_path, HEADER, GOOD, NEXT)
     call(tmp_path, "import", file)
-    # It waits a minute for a poll that is under way.
+    # On this clock, the minute that an import waits for a poll passes at once.
     context = Context({}, SimulatedClock(datetime(2026, 1, 5, tzinfo=UTC)), tmp_path / "poolscope.toml")
     again = partial(import_.command.main, [str(file)], obj=context, standalone_mode=False)
     with writing(tmp_path / "r.duckdb"), pytest.raises(LockHeld, match="another run"):
@@ -248,7 +250,7 @@ def test_a_record_in_use_is_said(tmp_path: Path) -> None:
 
 
 def test_the_commands_as_a_user_calls_them(tmp_path: Path) -> None:
-    """A refusal is one JSON line with exit code 6; an exported file is its owner's alone."""
+    """A refusal is one JSON line with exit code 6; only the owner can read an exported file."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("POOLSCOPE_")}
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
@@ -264,8 +266,8 @@ def test_the_commands_as_a_user_calls_them(tmp_path: Path) -> None:
     assert 2 == run("export", "--output", "out.parquet", "--since", "soon").returncode
 
 
-def test_the_first_poll_that_is_missing_changes_no_interval(tmp_path: Path) -> None:
-    """Polls five minutes apart, of which the second is missing, or every second one for half an hour."""
+def test_missing_polls_change_no_interval(tmp_path: Path) -> None:
+    """Of polls five minutes apart the second is missing, and later every second one for half an hour."""
     minutes = [0, *range(10, 300, 5), *range(300, 330, 10), *range(330, 500, 5)]
     lines = [f"{SLOT + timedelta(minutes=minute)}Z,a,x,3,1,2" for minute in minutes]
     call(tmp_path, "import", csv(tmp_path, HEADER, *lines))

@@ -1,4 +1,4 @@
-"""`poolscope import` of what cannot be taken: the line or column is named, and nothing is written."""
+"""`poolscope import` of wrong files: the message names the line or column, and nothing is written."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from collector.errors import InputRefused
 from tests.collector.storage.test_import_export import GOOD, HEADER, LAST, call, csv, parquet, rows
 
 NO_COUNTS = ("-1", "1.5", "true", "one", "NaN", "Infinity", "2147483648", "1e3", "1_0")
-OFF_LINES = {f"2026-01-15T08:05Z,a,train,3,{value},2": f"line 3, column Queue: '{value}'" for value in NO_COUNTS} | {
+WRONG_LINES = {f"2026-01-15T08:05Z,a,train,3,{value},2": f"line 3, column Queue: '{value}'" for value in NO_COUNTS} | {
     ",a,train,3,1,2": "line 3, column slot: a value is missing",
     "2026-01-15T08:05Z,,train,3,1,2": "line 3, column pool: a value is missing",
     '2026-01-15T08:05Z,a,"",3,1,2': "line 3, column type: a value is missing",
@@ -23,11 +23,11 @@ OFF_LINES = {f"2026-01-15T08:05Z,a,train,3,{value},2": f"line 3, column Queue: '
 }
 
 
-@pytest.mark.parametrize("line", OFF_LINES)
-def test_one_bad_line_names_itself_and_nothing_is_written(tmp_path: Path, line: str) -> None:
-    """File, line, column and value are told; good lines before and after, and good files, are not written either."""
+@pytest.mark.parametrize("line", WRONG_LINES)
+def test_a_wrong_line_is_named_and_nothing_is_written(tmp_path: Path, line: str) -> None:
+    """The message has file, line, column and value; the correct lines and files are not written either."""
     good = csv(tmp_path, HEADER, "2026-01-14T08:00Z,a,train,3,1,2", name="good.csv")
-    with pytest.raises(InputRefused, match=OFF_LINES[line]) as refused:
+    with pytest.raises(InputRefused, match=WRONG_LINES[line]) as refused:
         call(tmp_path, "import", "--interval", "5m", good, csv(tmp_path, HEADER, GOOD, line, LAST))
     assert "given.csv" in str(refused.value)
     assert 6 == refused.value.exit_code
@@ -35,7 +35,7 @@ def test_one_bad_line_names_itself_and_nothing_is_written(tmp_path: Path, line: 
 
 
 START = "SELECT TIMESTAMP '2026-01-15 08:00' AS slot, 'a' AS pool, 'x' AS type"
-OFF_COLUMNS = {
+WRONG_COLUMNS = {
     f'{START}, true AS "Queue"': "row 1, column Queue: 'true'",
     f"{START}, 'nan'::DOUBLE AS \"Queue\"": "row 1, column Queue: 'nan'",
     f'{START}, -1::BIGINT AS "Queue"': "row 1, column Queue: '-1'",
@@ -57,22 +57,22 @@ OFF_COLUMNS = {
 }
 
 
-@pytest.mark.parametrize("query", OFF_COLUMNS)
-def test_values_and_columns_of_parquet_are_checked_as_well(tmp_path: Path, query: str) -> None:
-    """Types that are no counts, names or instants are refused, not converted."""
-    with pytest.raises(InputRefused, match=OFF_COLUMNS[query]):
+@pytest.mark.parametrize("query", WRONG_COLUMNS)
+def test_values_and_columns_of_parquet_are_checked(tmp_path: Path, query: str) -> None:
+    """Values of a wrong type for a count, name or time are refused, not converted."""
+    with pytest.raises(InputRefused, match=WRONG_COLUMNS[query]):
         call(tmp_path, "import", "--interval", "5m", parquet(tmp_path, query))
 
 
 @pytest.mark.parametrize("header", ["slot,pool,type,Lost,lost", "slot,pool,type,Lost,Lost", "slot,pool,type,x,"])
-def test_columns_that_cannot_be_told_apart_are_refused(tmp_path: Path, header: str) -> None:
-    """Names that differ only in capitals, come twice or are empty are never renamed."""
+def test_columns_with_ambiguous_names_are_refused(tmp_path: Path, header: str) -> None:
+    """Names that differ only in capitals, occur twice or are empty are refused, never renamed."""
     with pytest.raises(InputRefused, match="column"):
         call(tmp_path, "import", csv(tmp_path, header, "2026-01-15,a,x,1,2"))
 
 
 def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
-    """A missing file, another ending, another format and invalid UTF-8 are each said in a sentence."""
+    """A missing file, an unknown ending, another format and invalid UTF-8; the message names the file."""
     (tmp_path / "a.parquet").write_text("no Parquet")
     (tmp_path / "a.csv").write_bytes(f"{HEADER}\n{GOOD}\n".encode() + b"\xff\xfe,a,b,1,1,1\n")
     (tmp_path / "a.json").write_text("{}")
@@ -81,8 +81,8 @@ def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
             call(tmp_path, "import", tmp_path / name)
 
 
-def test_an_interval_that_cannot_be_told_is_asked_for(tmp_path: Path) -> None:
-    """One slot has no spacing: the message names the option, and with it the row is taken."""
+def test_an_interval_that_cannot_be_found_is_asked_for(tmp_path: Path) -> None:
+    """One slot has no spacing: the message names the option, and with it the row is imported."""
     file = csv(tmp_path, HEADER, GOOD)
     with pytest.raises(InputRefused, match="--interval"):
         call(tmp_path, "import", file)

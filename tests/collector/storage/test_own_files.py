@@ -1,4 +1,4 @@
-"""What is written is a new file of its owner's, whatever lies in its place."""
+"""Files are written as new files of their owner, never through a link or into another user's folder."""
 
 import os
 import subprocess
@@ -18,8 +18,8 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another
 NOBODY = 65534
 
 
-def test_no_lock_is_taken_through_a_link(tmp_path: Path) -> None:
-    """The file that it leads to is as it was, and the message names the link."""
+def test_a_lock_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    """The file that it leads to is unchanged, and the message names the link."""
     (tmp_path / "precious").write_text("precious")
     (tmp_path / "record.duckdb.lock").symlink_to("precious")
     with pytest.raises(RecordNotWritten, match="is a link"), writing(tmp_path / "record.duckdb"):
@@ -29,7 +29,7 @@ def test_no_lock_is_taken_through_a_link(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("place", ["target", "beside it"])
 def test_no_file_is_written_through_a_link(tmp_path: Path, place: str) -> None:
-    """Where it comes to lie, and where it is written before that."""
+    """Neither at the target nor at the unfinished file beside it."""
     (tmp_path / "precious").write_text("precious")
     target = tmp_path / "kept"
     (target if place == "target" else files.unfinished(target)).symlink_to("precious")
@@ -41,7 +41,7 @@ def test_no_file_is_written_through_a_link(tmp_path: Path, place: str) -> None:
 @as_root
 @pytest.mark.parametrize("words", [("collect",), ("compact",), ("backup", "kept")])
 def test_root_writes_nothing_beside_a_users_record(tmp_path: Path, words: tuple[str, ...]) -> None:
-    """It is told whose it is, and how to go on; exit 4."""
+    """Exit 4; the message has the owner and the command to use."""
     configure(tmp_path, "http://127.0.0.1:9")
     (tmp_path / "data").mkdir()
     (tmp_path / "data/poolscope.duckdb").touch()
@@ -55,8 +55,8 @@ def test_root_writes_nothing_beside_a_users_record(tmp_path: Path, words: tuple[
 
 
 @as_root
-def test_a_database_of_root_is_told_to_its_user() -> None:
-    """With the mend and an exit code of its own, 5; the polls stay in the spool."""
+def test_a_user_is_told_how_to_take_over_a_database_of_root() -> None:
+    """Exit 5 with a fix; the polls stay in the spool."""
     folder = Path(tempfile.mkdtemp())
     try:
         spool.write(folder / "spool", SLOT, RUN, a_round())

@@ -1,4 +1,4 @@
-"""Files are written for the oldest supported DuckDB, whichever writes them; one that is newer is named."""
+"""Every DuckDB writes files that the oldest supported one can read; a file of a newer DuckDB is refused."""
 
 import asyncio
 import struct
@@ -23,7 +23,7 @@ CLOCK = SimulatedClock(START)
 
 
 def stored_for(database: Path) -> str:
-    """Return the DuckDB from which on a file can be read."""
+    """Return the oldest DuckDB that can read a file."""
     with duckdb.connect(database, read_only=True) as connection:
         query = "SELECT tags['storage_version'] FROM duckdb_databases() WHERE NOT internal"
         return str(connection.execute(query).fetchall()[0][0])
@@ -38,7 +38,7 @@ def checksum(content: bytes) -> int:
 
 
 def test_every_file_is_written_for_the_oldest_duckdb(tmp_path: Path) -> None:
-    """That of a drain, a compaction and a restore; a file of a newer storage becomes an older one by compaction."""
+    """By drain, compaction and restore; compaction also rewrites a file of a newer storage version."""
     database = tmp_path / "record.duckdb"
     spool.write(tmp_path / "spool", SLOT, RUN, a_round())
     asyncio.run(drain(database, tmp_path / "spool", CLOCK, 0.0))
@@ -56,8 +56,8 @@ def test_every_file_is_written_for_the_oldest_duckdb(tmp_path: Path) -> None:
     assert "v1.4.0+" == stored_for(newer)
 
 
-def test_a_file_of_a_newer_duckdb_is_named(tmp_path: Path) -> None:
-    """The refusal tells which DuckDB wrote it, which one is here, and the mend."""
+def test_a_file_of_a_newer_duckdb_is_refused(tmp_path: Path) -> None:
+    """The message has the version that wrote it, the installed version, and a fix."""
     database = tmp_path / "record.duckdb"
     duckdb.connect(database).close()
     head = bytearray(database.read_bytes())

@@ -1,4 +1,4 @@
-"""The database: what comes twice, in whatever order, and what other processes do to it."""
+"""The database: rows that arrive twice or in any order, and other processes that have it open."""
 
 import asyncio
 import itertools
@@ -34,7 +34,7 @@ def clock() -> SimulatedClock:
 
 
 def a_round(second: int, outcomes: dict[str, str], queue: int = 1, slot: datetime = SLOT) -> PolledRows:
-    """Return a run so many seconds into the slot, with one pool an outcome; the good ones have two types."""
+    """Return the rows of a run that began `second` seconds into the slot, with `outcomes` by pool."""
     run = slot + timedelta(seconds=second)
     scrapes, snapshots = [], []
     for pool, outcome in outcomes.items():
@@ -77,7 +77,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 @contextmanager
 def held(folder: Path, *, read_only: bool) -> Iterator[None]:
-    """Hold the database as another process does: a notebook to read, a run to write."""
+    """Have another process keep the database open: to read like a notebook, or to write like a run."""
     program = "import duckdb, sys; c = duckdb.connect(sys.argv[1], read_only=sys.argv[2] == 'True')"
     program += "; print('held', flush=True); input()"
     call = [sys.executable, "-c", program, str(folder / "record.duckdb"), str(read_only)]
@@ -89,7 +89,7 @@ def held(folder: Path, *, read_only: bool) -> Iterator[None]:
 
 
 def test_a_round_is_stored_as_it_was(tmp_path: Path) -> None:
-    """Every field of every row; what was not said is NULL, unknown statuses keep name and count."""
+    """Every field of every row; missing values are NULL, unknown statuses keep name and count."""
     keep(tmp_path, a_round(1, {"a": "ok", "b": "timeout"}))
     assert Drained(1) == drained(tmp_path)
     run, rest = SLOT + timedelta(seconds=1), (1, *[None] * 8, {"Pausé": 1, "queue": None})
@@ -108,7 +108,7 @@ def test_a_round_is_stored_as_it_was(tmp_path: Path) -> None:
 
 
 def test_draining_twice_adds_nothing(tmp_path: Path) -> None:
-    """The same file a second time, as after a kill between commit and removal, changes no table."""
+    """The same file a second time, as after a kill between commit and removal of the file, changes no table."""
     file = keep(tmp_path, a_round(1, {"a": "ok", "b": "timeout"}))
     whole = file.read_bytes()
     drained(tmp_path)
@@ -131,7 +131,7 @@ RUNS = [
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
 @pytest.mark.parametrize("at_once", [1, 2])
 def test_the_order_of_arrival_changes_nothing(tmp_path: Path, order: tuple[int, int, int], at_once: int) -> None:
-    """In any order, singly or in twos, the earliest success of a slot wins; a reader sees it before the drain."""
+    """In any order, one or two at a time, the earliest success of a slot counts; a reader sees it before the drain."""
     for start in range(0, 4, at_once):
         for number in (3, *order)[start : start + at_once]:
             keep(tmp_path, RUNS[number])
@@ -145,8 +145,8 @@ def test_the_order_of_arrival_changes_nothing(tmp_path: Path, order: tuple[int, 
     assert {("a", SLOT): 2, ("b", SLOT): 1, ("a", later): 4} == winners
 
 
-def test_a_slots_successes_are_those_of_spool_and_database(tmp_path: Path) -> None:
-    """What is drained and what waits both count as polled; failures and other slots do not."""
+def test_successes_in_spool_and_database_count_as_sampled(tmp_path: Path) -> None:
+    """Drained successes and those that wait in the spool count as sampled; failures and other slots do not."""
     database, folder = tmp_path / "record.duckdb", tmp_path / "spool"
     assert set() == read_known(database, folder, SLOT, HOUR).sampled
     keep(tmp_path, a_round(1, {"a": "ok", "b": "timeout"}))
@@ -156,8 +156,8 @@ def test_a_slots_successes_are_those_of_spool_and_database(tmp_path: Path) -> No
     assert {("p", "a"), ("p", "c")} == read_known(database, folder, SLOT, HOUR).sampled
 
 
-def test_a_held_database_lets_the_spool_wait(tmp_path: Path) -> None:
-    """While another process reads, nothing is lost and the cause is told; afterwards the drain takes it all."""
+def test_while_another_process_reads_the_spool_waits(tmp_path: Path) -> None:
+    """Nothing is lost and the drain names the cause; afterwards the drain takes everything in."""
     keep(tmp_path, a_round(1, {"a": "ok"}))
     drained(tmp_path)
     file = keep(tmp_path, a_round(1, {"a": "ok"}, slot=SLOT + timedelta(minutes=1)))
@@ -173,19 +173,19 @@ def test_a_held_database_lets_the_spool_wait(tmp_path: Path) -> None:
 
 
 def test_a_large_spool_goes_in_by_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The oldest first; what a part failed at leaves the parts before it in the record, and the others waiting."""
+    """The oldest part first; where a part fails, the parts before it are stored, and the others wait."""
     files = [keep(tmp_path, a_round(1, {"a": "ok"}, slot=SLOT + timedelta(minutes=n))) for n in range(5)]
     expected = read(tmp_path)
     monkeypatch.setattr("collector.storage.drain.LARGEST_DRAIN", 2 * files[0].stat().st_size)
-    taken = []
+    calls = []
 
-    def fails_once(record: Record) -> None:
-        taken.append(record)
-        if 2 == len(taken):
+    def fail_second_call(record: Record) -> None:
+        calls.append(record)
+        if 2 == len(calls):
             raise duckdb.OutOfMemoryException("no room")
         ingest(record)
 
-    monkeypatch.setattr("collector.storage.drain.ingest", fails_once)
+    monkeypatch.setattr("collector.storage.drain.ingest", fail_second_call)
     first = drained(tmp_path)
     assert (2, True) == (first.files, "no room" in (first.waits_because or ""))
     assert files[2:] == spool.waiting(tmp_path / "spool")
@@ -194,8 +194,8 @@ def test_a_large_spool_goes_in_by_parts(tmp_path: Path, monkeypatch: pytest.Monk
     assert expected == stored(tmp_path)
 
 
-def test_a_reader_is_told_of_a_writer(tmp_path: Path) -> None:
-    """A database that is being written for longer than the wait is refused with what to do; polls go on without it."""
+def test_a_reader_is_refused_while_another_process_writes(tmp_path: Path) -> None:
+    """A database that is written for longer than the wait is refused with a fix; polls go on without it."""
     keep(tmp_path, a_round(1, {"a": "ok"}))
     drained(tmp_path)
     with held(tmp_path, read_only=False):
