@@ -1,1 +1,1 @@
-"""One round over all pools: which are asked, how often, in which order, and the rows that it makes."""
+"""One round over all pools: which pools are asked, how often and in which order, and the rows of the round."""

@@ -1,4 +1,4 @@
-"""A poll whose clock was ahead: it is kept as what was tried, and never takes the place of one that comes in time."""
+"""Polls whose clock was ahead: they are stored as failed, and never replace a poll made at the right time."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -11,31 +11,31 @@ from collector.polling.requests import Answer
 from collector.record.rows import AHEAD, OK, Discovery, PolledRows, Scrape, row_of
 from collector.record.slots import naive
 
-# Clocks differ by minutes, and zones that were mistaken by hours.
+# Ordinary clocks differ by minutes; a wrong time zone makes hours.
 LARGEST_LEAD: Final = timedelta(hours=1)
-MEND: Final = "this machine's clock is ahead of the API's, set it (NTP): nothing rests on this answer"
+CLOCK_AHEAD: Final = "this answer is not used, as this machine's clock is ahead of the API's: set the clock (NTP)"
 
 Turn = TypeVar("Turn", Discovery, Scrape)
 
 
 def dating(dates: list[str | None], answered: Callable[[Answer], None]) -> Callable[[Answer], None]:
-    """Return a function that notes the Date of each answer that came, as the server wrote it, and hands it on."""
+    """Return a function that appends the Date header of each answer to `dates`, and then calls `answered`."""
 
-    def dated(answer: Answer) -> None:
-        told = answer.payload or answer.failure
-        if told is not None and told.http_status is not None:
-            dates.append(told.date)
+    def note_date(answer: Answer) -> None:
+        response = answer.payload or answer.failure
+        if response is not None and response.http_status is not None:
+            dates.append(response.date)
         answered(answer)
 
-    return dated
+    return note_date
 
 
 def was_ahead(slot: datetime, dates: Iterable[str | None]) -> bool:
-    """Tell whether a slot (naive UTC) lies more than an hour after the Date of most answers; None is of one without."""
+    """Return whether a slot (naive UTC) is over an hour after the Date of most answers (None: an answer had none)."""
     texts = list(dates)
-    # Most answers of a poll carry one of a few dates.
-    late = {text for text in set(texts) if text is not None and _is_before(text, slot - LARGEST_LEAD)}
-    return 2 * sum(text in late for text in texts) > len(texts)
+    # The answers of a poll have few different dates: each is parsed once.
+    earlier = {text for text in set(texts) if text is not None and _is_before(text, slot - LARGEST_LEAD)}
+    return 2 * sum(text in earlier for text in texts) > len(texts)
 
 
 def _is_before(text: str, instant: datetime) -> bool:
@@ -47,9 +47,9 @@ def _is_before(text: str, instant: datetime) -> bool:
 
 
 def set_apart(result: PolledRows) -> PolledRows:
-    """Return the rows of a poll that was ahead as those of turns that failed for it; counts are kept in the body.
+    """Return the rows of a poll that was ahead as failures with the outcome `AHEAD`; counts are kept in the body.
 
-    What it says of the pools, and that it listed them, would be newer than all that comes: it is left out.
+    Its descriptions of pools and its listing are left out: their time stamps would be later than those of later polls.
     """
     items: dict[tuple[str, str], list[dict[str, object]]] = {}
     for snapshot in result.snapshots:
@@ -57,15 +57,15 @@ def set_apart(result: PolledRows) -> PolledRows:
         counts = {name: row[name] for name in row if name not in ("run", "project", "pool", "slot")}
         items.setdefault((snapshot.project, snapshot.pool), []).append(counts)
     scrapes = [
-        replace(_apart(scrape), body=json.dumps(items.get((scrape.project, scrape.pool), []), ensure_ascii=False))
+        replace(_as_failed(scrape), body=json.dumps(items.get((scrape.project, scrape.pool), []), ensure_ascii=False))
         if scrape.outcome == OK
-        else _apart(scrape)
+        else _as_failed(scrape)
         for scrape in result.scrapes
     ]
     polls = [replace(poll, discovered=None) for poll in result.polls]
-    return PolledRows(polls, [_apart(discovery) for discovery in result.discoveries], scrapes)
+    return PolledRows(polls, [_as_failed(discovery) for discovery in result.discoveries], scrapes)
 
 
-def _apart(turn: Turn) -> Turn:
-    told = "" if turn.outcome == OK else f"; it was {turn.outcome}{f': {turn.error_msg}' if turn.error_msg else ''}"
-    return replace(turn, outcome=AHEAD, error_msg=MEND + told)
+def _as_failed(turn: Turn) -> Turn:
+    before = "" if turn.outcome == OK else f"; it was {turn.outcome}{f': {turn.error_msg}' if turn.error_msg else ''}"
+    return replace(turn, outcome=AHEAD, error_msg=CLOCK_AHEAD + before)

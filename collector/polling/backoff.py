@@ -1,4 +1,4 @@
-"""After a refused credential the next polls leave it alone for a while, so that no key is locked by us."""
+"""Pauses after a refused credential: the next polls do not use it for a while, so that the key is not locked."""
 
 import json
 import os
@@ -22,54 +22,56 @@ LONGEST_PAUSE: Final = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Pause:
-    """How often in a row a credential was refused, and until when (aware UTC, ISO 8601) it is left alone."""
+    """How often in a row a credential was refused, and until when (aware UTC, ISO 8601) it is not used."""
 
     refusals: int
     until: str
 
     def over(self, now: datetime) -> bool:
-        """Return whether it may be tried again; a clock that stepped back does not prolong a pause."""
+        """Return whether the credential may be used again; setting the clock back does not prolong a pause."""
         left = datetime.fromisoformat(self.until) - now
         return not timedelta() < left <= LONGEST_PAUSE
 
 
 def read(spool: Path) -> dict[str, Pause]:
-    """Return the pauses by credential profile; none where the file is missing or not as it was written."""
+    """Return the pauses by credential profile; empty where the file is missing or damaged."""
     return _read(spool / FILE) or {}
 
 
 def is_odd(spool: Path) -> bool:
-    """Return whether the file of the pauses is there and not as it was written."""
+    """Return whether the file of the pauses exists and is damaged."""
     return os.path.lexists(spool / FILE) and _read(spool / FILE) is None
 
 
 def _read(file: Path) -> dict[str, Pause] | None:
     try:
-        kept = json.loads(files.read_small(file))
-        return {profile: _read_pause(told) for profile, told in kept.items()}
-    # What JSON may hold besides: numbers without end and nesting without end.
+        content = json.loads(files.read_small(file))
+        return {profile: _read_pause(entry) for profile, entry in content.items()}
+    # JSON may also hold numbers that are too large, and nesting without end.
     except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
 
 
-def _read_pause(told: Mapping[str, Any]) -> Pause:
-    if datetime.fromisoformat(told["until"]).tzinfo is None:
-        raise ValueError("an instant without a zone")
-    return Pause(int(told["refusals"]), told["until"])
+def _read_pause(entry: Mapping[str, Any]) -> Pause:
+    if datetime.fromisoformat(entry["until"]).tzinfo is None:
+        raise ValueError("a time without a zone")
+    return Pause(int(entry["refusals"]), entry["until"])
 
 
 def close_gates(sessions: Sequence[Session], pauses: Mapping[str, Pause], now: datetime) -> None:
-    """Keep the credentials that are to be left alone from being used in this poll."""
+    """Close the gates of paused credentials, so that this poll does not use them."""
     for session in sessions:
         pause = pauses.get(session.project.credentials)
         if pause is not None and not pause.over(now):
-            message = f"the credential was refused {pause.refusals} times, it is tried again after {pause.until}"
+            message = (
+                f"the credential was refused {pause.refusals} times in a row, it is used again after {pause.until}"
+            )
             session.gate.refusal = RequestFailed(UNAUTHORIZED, error_msg=message)
 
 
 def keep(spool: Path, sessions: Sequence[Session], pauses: Mapping[str, Pause], now: datetime) -> None:
-    """Keep what a poll has shown of its credentials, for the next one; under the process lock."""
-    kept = dict(pauses)
+    """Write the pauses after a poll, for the next one; only under the process lock."""
+    new_pauses = dict(pauses)
     for session in sessions:
         profile = session.project.credentials
         before = pauses.get(profile)
@@ -78,15 +80,15 @@ def keep(spool: Path, sessions: Sequence[Session], pauses: Mapping[str, Pause], 
         if session.gate.refused:
             refusals = 1 + (before.refusals if before else 0)
             pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(refusals - 1, 10))
-            kept[profile] = Pause(refusals, (now + pause).isoformat(timespec="seconds"))
+            new_pauses[profile] = Pause(refusals, (now + pause).isoformat(timespec="seconds"))
         elif session.gate.open:
-            kept.pop(profile, None)
-    if kept != pauses:
-        _write(spool, kept)
+            new_pauses.pop(profile, None)
+    if new_pauses != pauses:
+        _write(spool, new_pauses)
 
 
 def forget(spool: Path, profile: str) -> bool:
-    """Let the next poll use a credential again, which was tried by hand and taken; return whether that was needed."""
+    """End the pause of a credential that a person tried with success; return whether it had one."""
     pauses = read(spool)
     paused = pauses.pop(profile, None) is not None
     if paused:
@@ -95,7 +97,7 @@ def forget(spool: Path, profile: str) -> bool:
 
 
 def _write(spool: Path, pauses: Mapping[str, Pause]) -> None:
-    # Not to be had is no harm but a request more: where the disk is full the poll itself says so.
+    # A failed write costs only one more request; on a full disk the poll itself fails with the reason.
     with suppress(OSError):
         files.make_folder(spool)
         files.write(spool / FILE, json.dumps({name: asdict(pause) for name, pause in pauses.items()}).encode())

@@ -1,4 +1,4 @@
-"""Which pools there are: the listing of a workspace, read page by page, and which of them are polled."""
+"""Discovery: it reads the listing of a workspace's pools page by page, and selects the pools to poll."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,9 +19,9 @@ STATES = ("available", "abnormal", "creating", "deleting")
 
 @dataclass(frozen=True, slots=True)
 class DiscoveredPool:
-    """A pool as its listing describes it: the id that the API is asked by, the name that people gave it, its nodes.
+    """A pool as its listing describes it: the id for requests, the display name, its nodes and more.
 
-    What the listing does not say, or says in a way that no document knows, is None: only the id has to be there.
+    A value that is missing, or has an undocumented form, is None. Only the id is required.
     """
 
     pool: str
@@ -36,12 +36,12 @@ class DiscoveredPool:
 
 @dataclass(frozen=True)
 class Known:
-    """What the record knows when a slot is polled."""
+    """What the record has when a slot is polled."""
 
     sampled: Collection[tuple[str, str]] = ()
-    """The (project, pool) pairs that have their sample of the slot."""
+    """The (project, pool) pairs that have a sample of the slot."""
     pools: Mapping[str, Sequence[DiscoveredPool]] = field(default_factory=dict)
-    """The pools that are there, by project."""
+    """The known pools that are not gone, by project."""
     fresh: Collection[str] = ()
     """The projects whose pools were listed within the discovery interval."""
 
@@ -54,7 +54,7 @@ class Page:
     following: str | None = None
     """The token of the next page where the answer names one."""
     nameless: str | None = None
-    """Which items have no id, so that nothing is known of them; None where all have one."""
+    """A message that names the items without an id; None where all have one."""
 
 
 def parse_pools(body: bytes) -> Page:
@@ -63,11 +63,12 @@ def parse_pools(body: bytes) -> Page:
     Raises
     ------
     NotJson, WrongShape
+        When the body is not JSON, or not a listing.
     """
     listing = parse_json(body)
     if not isinstance(listing, dict):
         raise WrongShape("an object was expected")
-    # No items is an empty list. An answer without any tells nothing: read as empty, every pool would be gone.
+    # A listing without pools has an empty list. If a missing list were read as empty, every pool would count as gone.
     items = listing.get("items")
     if not isinstance(items, list):
         raise WrongShape("items: a list was expected")
@@ -77,7 +78,7 @@ def parse_pools(body: bytes) -> Page:
     return Page(
         tuple(pool for pool in pools if pool is not None),
         token if isinstance(token, str) and token else None,
-        f"metadata.name: the pool's id was expected in {nameless}; the others are taken" if nameless else None,
+        f"metadata.name: the pool's id was expected in {nameless}; the other items are used" if nameless else None,
     )
 
 
@@ -101,7 +102,7 @@ def _pool(item: object) -> DiscoveredPool | None:
 
 
 def _nodes(spec: Mapping[str, Any], resources: Mapping[str, Any]) -> tuple[Nodes, ...] | None:
-    """Read the node counts by flavor; several node pools of one flavor are one."""
+    """Read the node counts by flavor; several node pools of one flavor are added up."""
     counts = {state: _by_flavor(resources.get(state)) for state in STATES}
     counts["count"] = _by_flavor(spec.get("resources"))
     flavors = sorted({flavor for listed in counts.values() for flavor in listed})
@@ -110,14 +111,14 @@ def _nodes(spec: Mapping[str, Any], resources: Mapping[str, Any]) -> tuple[Nodes
 
 
 def _by_flavor(listed: object) -> dict[str, int]:
-    # Tables and examples have a list here, the vendor's own client a single object.
-    found: dict[str, int] = {}
+    # The vendor's documents have a list here, its own client a single object.
+    counts: dict[str, int] = {}
     for entry in listed if isinstance(listed, list) else [listed]:
         resource = entry if isinstance(entry, dict) else {}
         flavor, count = _text(resource.get("flavor")), resource.get("count")
-        if flavor and type(count) is int and 0 <= count <= LARGEST_COUNT - found.get(flavor, 0):
-            found[flavor] = found.get(flavor, 0) + count
-    return found
+        if flavor and type(count) is int and 0 <= count <= LARGEST_COUNT - counts.get(flavor, 0):
+            counts[flavor] = counts.get(flavor, 0) + count
+    return counts
 
 
 def _part(value: object, key: str) -> Mapping[str, Any]:
@@ -133,14 +134,14 @@ def _instant(value: object) -> datetime | None:
     try:
         if not isinstance(value, str):
             return None
-        read = datetime.fromisoformat(value)
-        return naive(read if read.tzinfo else read.replace(tzinfo=UTC))
+        parsed = datetime.fromisoformat(value)
+        return naive(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC))
     except (ValueError, OverflowError):
         return None
 
 
 def selected(pools: Iterable[DiscoveredPool], project: Project) -> list[str]:
-    """Return the ids of the pools that the project's patterns take, by id or by display name."""
+    """Return the ids of the pools that the project's patterns select, by id or by display name."""
     return [
         pool.pool
         for pool in pools

@@ -1,4 +1,4 @@
-"""The gate before a credential: no key is locked out, whatever is asked with it, and no pool pays for another's 401."""
+"""The gate of a credential: it keeps a key from being locked, and one pool's 401 from failing the other pools."""
 
 import math
 from typing import Final, Generic, TypeVar
@@ -6,11 +6,11 @@ from typing import Final, Generic, TypeVar
 from collector.api.outcomes import RequestFailed
 
 Asked = TypeVar("Asked")
-"""What comes to a gate: a request."""
+"""The type of requests that pass a gate."""
 UNAUTHORIZED: Final = "unauthorized"
-# One pool may answer 401 for a reason of its own; two in a row, before any other answer, are the key's.
+# One pool may answer 401 for its own reason. Two in a row, before any other answer, mean that the key is refused.
 ENOUGH_REFUSALS: Final = 2
-# Answers of a service that had taken the signature.
+# A service gives these answers only after it has accepted the signature.
 TAKEN: Final = frozenset({"gone", "forbidden"})
 UNPROVEN: Final = 4
 
@@ -18,14 +18,14 @@ UNPROVEN: Final = 4
 class Gate(Generic[Asked]):
     """Keeps one credential from being locked: the gateway locks a key after more than five failed signatures in a row.
 
-    Until an answer proves the credential one request goes alone, then at most four together; the others wait here,
-    in nobody's way. After a 401 one goes alone again, and a second 401 ends the credential's use for the whole poll. A
-    403 is about what was asked for: it comes from where the signature had been taken.
+    Until an answer proves the credential, one request is sent alone, then at most `UNPROVEN` at a time; the others wait
+    in the gate and block no worker. After a 401 one is sent alone again, and a second 401 ends the credential's use for
+    the whole poll. A 403 proves the credential: it comes from a service that accepted the signature.
     """
 
     def __init__(self) -> None:
         self.refusal: RequestFailed | None = None
-        """What ended the use of the credential."""
+        """The failure that ended the use of the credential."""
         self._refused: set[Asked] = set()
         self._places: float = 1
         self._in_doubt: set[Asked] = set()
@@ -33,16 +33,16 @@ class Gate(Generic[Asked]):
 
     @property
     def open(self) -> bool:
-        """Whether nothing is in doubt any more."""
+        """Whether an answer has proved the credential, or its use has ended: requests no longer wait."""
         return self._places == math.inf
 
     @property
     def refused(self) -> bool:
-        """Whether the credential was refused and nothing has proven it, be it that only one request was made."""
+        """Whether the credential was refused and no answer has proved it, even after a single request."""
         return self.refusal is not None or (bool(self._refused) and not self.open)
 
     def admits(self, request: Asked) -> bool:
-        """Let a request pass, or keep it until `settle` hands it back."""
+        """Return whether a request may be sent now; if not, it waits until `settle` returns it."""
         if self.open:
             return True
         if len(self._in_doubt) < self._places:
@@ -52,7 +52,7 @@ class Gate(Generic[Asked]):
         return False
 
     def settle(self, request: Asked, failure: RequestFailed | None) -> list[Asked]:
-        """Take note of how a request went, or that it is silent; hand back those that waited for it."""
+        """Note the result of a request (None: a success), or that it stays silent; return the requests that waited."""
         if self.open:
             return []
         if failure is not None and failure.outcome == UNAUTHORIZED:

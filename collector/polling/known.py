@@ -1,4 +1,4 @@
-"""What the record knows before a slot is polled: which samples are there already, and which pools there are."""
+"""What the record has before a slot is polled: the samples of the slot, and the known pools."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -14,18 +14,18 @@ from collector.record.database import Record, checked_version, connect, in_memor
 from collector.record.rows import AHEAD
 from collector.record.spooled import load
 
-# What is looked at of the spool's rows: with every column an hour of a large spool would take a second.
-LOOKED_AT: Final = {name: COLUMNS["scrapes"][name] for name in ("project", "pool", "slot", "outcome")} | {
+# Of the spool only these columns are read: with all, an hour of it would take a second.
+COLUMNS_READ: Final = {name: COLUMNS["scrapes"][name] for name in ("project", "pool", "slot", "outcome")} | {
     "discovered": COLUMNS["polls"]["discovered"]
 }
 SAMPLED: Final = "SELECT DISTINCT project, pool FROM scrapes WHERE slot = $1 AND outcome = 'ok'"
 
 
 def read_known(database: Path, spool_folder: Path, slot: datetime, discovery_interval: timedelta) -> Known:
-    """Return what spool and database know when a slot (naive UTC) is polled.
+    """Return what spool and database have when a slot (naive UTC) is polled.
 
-    Where the database cannot be had now or is damaged, what is asked twice is dropped when it takes the spool in, and
-    the pools are those of the spool's newest slot: a poll needs no database, and the drain says what is wrong with it.
+    A poll needs no database. Where it is in use or damaged, the pools are those of the spool's newest slot. A sample
+    that is polled twice is dropped by the drain, which also reports what is wrong with the database.
     """
     if database.exists():
         with suppress(RecordNotWritten, RecordUnreadable):
@@ -35,7 +35,7 @@ def read_known(database: Path, spool_folder: Path, slot: datetime, discovery_int
 
 
 def _stored(database: Path, files: list[Path], slot: datetime, discovery_interval: timedelta) -> Known:
-    """Return what the database knows, with what spool files of the slot have sampled besides."""
+    """Return what the database has, together with the samples in spool files of the slot."""
     sampled = _spooled(files, slot, discovery_interval).sampled
     with connect(database, read_only=True) as connection, refusing_damage(database):
         version = checked_version(connection, database)
@@ -53,21 +53,21 @@ def _pools(connection: Record) -> dict[str, list[DiscoveredPool]]:
 
 
 def _listed(connection: Record, slot: datetime, discovery_interval: timedelta) -> set[str]:
-    """Return the projects whose pools were listed less than an interval ago."""
+    """Return the projects whose pools were listed less than a discovery interval ago."""
     query = "SELECT DISTINCT project FROM polls WHERE discovered AND slot > $1 AND slot <= $2"
     return {project for (project,) in connection.execute(query, [slot - discovery_interval, slot]).fetchall()}
 
 
 def _spooled(files: list[Path], slot: datetime, discovery_interval: timedelta) -> Known:
-    """Return what spool files know; the drain sets aside what is damaged, and says so.
+    """Return what spool files have; damaged files are left to the drain, which sets them aside and reports them.
 
-    Nothing where it is too much for the memory: a poll goes on, and of what it samples twice the first counts.
+    The result is empty where the memory is too small: the poll goes on, and of two samples of a slot the first counts.
     """
     if not files:
         return Known(set())
     with suppress(RecordUnreadable), within_memory(files[0].parent), in_memory() as connection:
         connection.execute("SET threads = 1")
-        load(connection, files, LOOKED_AT)
+        load(connection, files, COLUMNS_READ)
         for table in ("polls", "scrapes"):
             connection.execute(f"""CREATE TEMP VIEW {table} AS SELECT * FROM spooled WHERE "table" = '{table}'""")
         newest = connection.execute(
@@ -81,8 +81,8 @@ def _spooled(files: list[Path], slot: datetime, discovery_interval: timedelta) -
     return Known(set())
 
 
-def _by_project(named: Iterable[tuple[str, str, str]]) -> dict[str, list[DiscoveredPool]]:
+def _by_project(rows: Iterable[tuple[str, str, str]]) -> dict[str, list[DiscoveredPool]]:
     pools: dict[str, list[DiscoveredPool]] = {}
-    for project, pool, name in named:
+    for project, pool, name in rows:
         pools.setdefault(project, []).append(DiscoveredPool(pool, name or None))
     return pools

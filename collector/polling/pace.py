@@ -1,16 +1,16 @@
-"""Whether the settings give a poll the time that its pools take, and which of them is too small."""
+"""Whether the settings let a poll ask all pools in time, and which setting is too small."""
 
 import math
 from typing import Final
 
 from collector.config.settings import CollectSettings
 
-# Listings and second attempts take turns too.
+# A tenth more: listings and further attempts are requests too.
 SLACK: Final = 1.1
 
 
 def too_slow(settings: CollectSettings, pools: int) -> str | None:
-    """Return which setting is too small for so many pools, with its mend; None where the pace suffices."""
+    """Return a message that a setting is too small for this number of pools, and how to fix it; None where none is."""
     seconds = settings.longest_poll.total_seconds()
     needed = pools * SLACK / seconds
     if needed <= settings.requests_per_second:
@@ -22,9 +22,9 @@ def too_slow(settings: CollectSettings, pools: int) -> str | None:
 
 
 def out_of_time(settings: CollectSettings, pools: int, unasked: int) -> str:
-    """Return why so many of a poll's pools were not asked before its deadline, with the mend."""
+    """Return a message with the reason why `unasked` pools were not asked before the deadline, and how to fix it."""
     slow = (
         f"answers come too slowly for collect.concurrency = {settings.concurrency}: raise it, or collect.interval; "
-        "poolscope doctor tells whether the endpoint answers"
+        "poolscope doctor checks whether the endpoint answers"
     )
     return f"{unasked:,} of {pools:,} pools were not asked before the deadline: {too_slow(settings, pools) or slow}"

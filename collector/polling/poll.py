@@ -1,4 +1,4 @@
-"""One poll: every pool of every project once in its slot, each turn a row, whether it succeeded or not."""
+"""One poll: it asks every pool of every project once in the slot; each answer and each failure becomes a row."""
 
 from asyncio import Event
 from collections.abc import Awaitable, Callable, Sequence
@@ -23,7 +23,7 @@ MOST_PAGES = 1000
 
 @dataclass(frozen=True)
 class PollStamp:
-    """What one poll is about: its slot and run (naive UTC), the interval in force and the command that polls."""
+    """The run and slot of one poll (naive UTC), the interval in force, and the command that polls."""
 
     run: datetime
     slot: datetime
@@ -39,20 +39,20 @@ async def poll(
     Parameters
     ----------
     sessions
-        The projects; those without a list of pools are asked for their known ones, and listed when that is due.
+        The projects. Where one has no list of pools, its known pools are polled, and listed when that is due.
     stamp
-        Slot, run and interval, the same on every row.
+        Slot, run and interval of every row.
     clock, limits
-        What stamps and what bounds the requests.
+        The clock that stamps the requests, and their limits.
     known
-        What has its sample of this slot already, which is not asked, and which pools there are.
+        The known pools, and those that have a sample of this slot, which are not asked.
     end
-        Once it is set the poll ends with the answers that it has.
+        When it is set, the poll ends with the answers that it has.
 
     Returns
     -------
     PolledRows
-        A row for every turn. What failed is in it with its cause; nothing is raised for it.
+        A row for every scrape and page of a listing. A failure is a row with its cause, and is not raised.
     """
     result = PolledRows()
     scheduler = Scheduler(clock, limits)
@@ -95,7 +95,7 @@ class _Scraper:
         self.described: dict[str, Pool] = {}
         self.discovered: bool | None = None
         self.dates: list[str | None] = []
-        """Of each answer that came."""
+        """The Date header of each answer, None where it had none."""
         self._stamp = stamp
         self._scheduler = scheduler
         self._result = result
@@ -109,7 +109,7 @@ class _Scraper:
         if project.pools is not None:
             self._scrape([DiscoveredPool(pool) for pool in project.pools])
             return
-        # What is known does not wait for the listing, nor depend on it.
+        # Known pools are polled without waiting for the listing, whether it succeeds or not.
         self._scrape(self._known.pools.get(project.name, ()))
         if project.name not in self._known.fresh:
             self.discovered = True
@@ -118,7 +118,7 @@ class _Scraper:
                 self._list(workspace, ())
 
     def _list(self, workspace: str, tokens: tuple[str, ...]) -> None:
-        """Ask for one page of a workspace's pools; `tokens` led to it, the last one names it."""
+        """Ask for one page of a workspace's pools; `tokens` has the tokens of the pages before it, and last its own."""
 
         def answered(answer: Answer) -> None:
             page = Page()
@@ -127,7 +127,7 @@ class _Scraper:
                 try:
                     page = parse_pools(answer.payload.body)
                     if page.following in tokens or len(tokens) > MOST_PAGES:
-                        raise WrongShape("metadata.continue: the pages go round in a circle")
+                        raise WrongShape("metadata.continue: the pages form a circle, or are too many")
                     if page.nameless is not None:
                         failure = self._not_understood(WrongShape(page.nameless), answer.payload)
                 except (NotJson, WrongShape) as error:
@@ -147,7 +147,7 @@ class _Scraper:
             for pool in page.pools:
                 self._describe(pool, workspace)
             self._scrape(page.pools)
-            # Where an item was not understood it may be any pool: no pool is gone for not being listed.
+            # An item that was not understood may be any pool: then a pool that is not listed does not count as gone.
             self.discovered = bool(self.discovered) and failure is None
             if page.following is not None:
                 self._list(workspace, (*tokens, page.following))
@@ -157,23 +157,23 @@ class _Scraper:
         self._add(lambda api, timeout: api.list_pools(workspace, tokens[-1] if tokens else None, timeout), answered)
 
     def _listed(self) -> None:
-        """Take note that a workspace's last page is in; once all are, what none of them lists may be gone."""
+        """Note that a workspace is listed; after the last one, known pools that are in no listing may be gone."""
         self._open_listings -= 1
         if self._open_listings == 0 and self.discovered:
             known = {pool.pool for pool in self._known.pools.get(self.session.project.name, ())}
             self._unlisted = known - self.described.keys()
 
     def finish(self) -> None:
-        """Take note of pools that are gone: no listing has them, and they gave no sample either."""
+        """Note the pools that are gone: no listing has them, and they gave no sample."""
         for pool in sorted(self._unlisted - self._observed):
             if (self.session.project.name, pool) not in self._known.sampled:
                 self._gone(pool)
 
     def _describe(self, pool: DiscoveredPool, workspace: str) -> None:
-        told = {f.name: getattr(pool, f.name) for f in fields(pool)}
+        values = {f.name: getattr(pool, f.name) for f in fields(pool)}
         project, stamp = self.session.project.name, self._stamp
-        described = Pool(stamp.run, project, slot=stamp.slot, listed=True, workspace=workspace, **told)
-        # A pool whose statistics say that it is gone is gone, whether that answer or the listing came first.
+        described = Pool(stamp.run, project, slot=stamp.slot, listed=True, workspace=workspace, **values)
+        # If the statistics answered that the pool is gone, that holds, whichever answer came first.
         self.described.setdefault(pool.pool, described)
 
     def _gone(self, pool: str) -> None:
@@ -181,7 +181,7 @@ class _Scraper:
 
     def _scrape(self, pools: Sequence[DiscoveredPool]) -> None:
         for pool in selected(pools, self.session.project):
-            # Two workspaces or pages may list one pool; it has one turn.
+            # Two workspaces or pages may list one pool: it is asked once.
             if pool not in self.asked:
                 self.asked.add(pool)
                 if (self.session.project.name, pool) not in self._known.sampled:
@@ -230,7 +230,7 @@ class _Scraper:
         return RequestFailed(
             "not_json" if isinstance(error, NotJson) else "wrong_shape",
             payload.http_status,
-            # A service may answer 200 with an error in the body: its own code tells more than the shape.
+            # A service may answer 200 with an error in the body: its code says more than the shape.
             error_code=api.clean(error_of(payload.body)[0], LONGEST_CODE),
             error_msg=api.clean(str(error), LONGEST_MESSAGE),
             request_id=payload.request_id,
@@ -240,13 +240,13 @@ class _Scraper:
 
 def _turn(answer: Answer, failure: RequestFailed | None) -> dict[str, Any]:
     """Return the columns that scrapes and discoveries share."""
-    told = failure or answer.payload
+    response = failure or answer.payload
     return {
         "outcome": OK if failure is None else failure.outcome,
-        "http_status": told.http_status if told else None,
+        "http_status": response.http_status if response else None,
         "error_code": failure.error_code if failure else None,
         "error_msg": failure.error_msg if failure else None,
-        "request_id": told.request_id if told else None,
+        "request_id": response.request_id if response else None,
         "attempts": answer.attempts,
         "started_at": answer.started_at,
         "answered_at": answer.answered_at,

@@ -1,4 +1,4 @@
-"""What can be asked, a request that is to be made, and its answer, which the scheduler brings back."""
+"""A project's session, a request to be made, and its answer, which the scheduler passes back."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from collector.polling.gate import Gate
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How a request went in the end: a payload, or the last attempt's failure."""
+    """The final result of a request: a payload, or the failure of the last attempt."""
 
     attempts: int
     started_at: datetime | None
@@ -23,24 +23,24 @@ class Answer:
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """One request to be made, and what to do with its answer."""
+    """One request to be made, and the function that handles its answer."""
 
     gate: "Gate[Request]"
     apis: Sequence[ModelArts]
-    """The same project over each client."""
+    """The API of the project, once for each client."""
     send: Callable[[ModelArts, float], Awaitable[Payload]]
     answered: Callable[[Answer], None]
-    """May add further requests."""
+    """Called with the answer; it may add further requests."""
     attempts: int = 0
     started_at: datetime | None = None
     failure: RequestFailed | None = None
     relieved: bool = False
-    """Whether another worker has taken the place of the one that waits for the answer."""
+    """Whether another worker replaces the one that waits for the answer."""
 
 
 @dataclass(frozen=True)
 class Session:
-    """A project with the means to ask for it."""
+    """A project with its gate and its API clients."""
 
     project: Project
     gate: Gate[Request]

@@ -1,8 +1,8 @@
-"""Requests of one slot and their attempts: bounded workers, one pace, retries, a deadline.
+"""The scheduler of one slot's requests: a limited number of workers, a common pace, retries, and a deadline.
 
-A pool that fails must cost no other its sample: requests come in a random order, one that failed in passing waits
-outside the workers and comes back behind all first attempts, and a worker whose request stays silent is relieved by
-another. (That is why retries and workers are not a library's: those hold their place while they wait.)
+A pool that fails must not cost another pool its sample. So requests are sent in a random order; after a temporary
+failure a request waits outside the workers, and is repeated after all first attempts; and a worker whose request stays
+silent is replaced by another one. (Libraries for retries do not do this: a waiting request keeps its worker.)
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from collector.record.slots import naive
 
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 10.0
-# The silence after which a worker is relieved, in real seconds: with 8 workers 16 requests a second are begun even
-# where none is answered.
+# The silence after which a worker is replaced, in real seconds: 8 workers then start 16 requests a second even if none
+# is answered.
 PATIENCE = 0.5
 MOST_WORKERS = 256
 DEADLINE = "deadline"
-# A gateway refuses a signature in milliseconds: a request that is silent for so many seconds was not refused.
+# In seconds. A gateway refuses a signature within milliseconds: a request that is silent for longer was not refused.
 NOT_REFUSED = 2.0
 SILENT = RequestFailed("timeout")
 INTERRUPTED = "the poll was ended by a signal before the answer came"
@@ -31,23 +31,23 @@ INTERRUPTED = "the poll was ended by a signal before the answer came"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one slot's requests may take: attempts a request, seconds a request and over all, requests a second."""
+    """The limits of one slot's requests: attempts per request, seconds per request, the deadline, and the pace."""
 
     attempts: int
     total_timeout: float
     deadline: float
-    """Monotonic seconds."""
+    """In monotonic seconds of the clock."""
     requests_per_second: float
     concurrency: int
-    """Requests at once, not counting those that stay silent."""
+    """The number of workers, not counting those that were replaced while their request stays silent."""
 
 
 class NotAsked(RequestFailed):
-    """A request that was not sent, for the cause that it carries."""
+    """The failure of a request that was not sent; its outcome is the cause."""
 
 
 class Scheduler:
-    """Makes requests, each as often as it takes and the limits allow."""
+    """Makes requests, and repeats those that fail temporarily, within the limits."""
 
     def __init__(self, clock: Clock, limits: Limits) -> None:
         self._clock = clock
@@ -63,14 +63,14 @@ class Scheduler:
         self._returning: set[asyncio.Task[None]] = set()
 
     def add(self, request: Request) -> None:
-        """Queue a request among those with no attempt yet."""
+        """Add a request, to be sent with the other first attempts."""
         self._unanswered.add(request)
         self._enqueue(request)
 
     async def run(self, end: asyncio.Event) -> None:
-        """Return when every request, also those added by answers, has its answer.
+        """Make all requests, also those that answers add; return when each has its answer.
 
-        Once `end` is set what has none yet gets none, or keeps the failure that it had.
+        When `end` is set, open requests are answered at once, with their last failure or as interrupted.
         """
         if not self._unanswered:
             return
@@ -97,7 +97,7 @@ class Scheduler:
         worker.add_done_callback(self._workers.discard)
 
     async def _work(self, client: int) -> None:
-        """Make requests with one client, until relieved."""
+        """Make requests with one client, until another worker replaces this one."""
         relieved = False
         while not relieved:
             *_, request = await self._queue.get()
@@ -106,11 +106,11 @@ class Scheduler:
             try:
                 payload = await self._attempt(request, client)
             except RequestFailed as failure:
-                # The frames that it was raised through hold all that was read, and it is kept to the poll's end.
+                # The failure is kept until the poll ends: its traceback would keep all that was read in memory.
                 failure.__traceback__ = failure.__context__ = None
                 self._settle(request, failure)
                 self._failed(request, failure)
-            except Exception as error:  # noqa: BLE001 - one answer that nobody foresaw may not cost the others theirs
+            except Exception as error:  # noqa: BLE001 - an unexpected answer must not cost other pools theirs
                 unforeseen = _unforeseen(error)
                 self._settle(request, unforeseen)
                 self._failed(request, unforeseen)
@@ -123,12 +123,12 @@ class Scheduler:
         request.relieved = False
         if (refusal := request.gate.refusal) is not None:
             cause = refusal.error_msg or refusal.http_status
-            message = f"not asked, the credential was refused before: {cause}"
+            message = f"not asked, as the credential was refused before: {cause}"
             raise NotAsked(refusal.outcome, error_code=refusal.error_code, error_msg=message)
         await self._turn()
         left = self._limits.deadline - self._clock.monotonic()
         if left <= 0:
-            raise NotAsked(DEADLINE, error_msg="the slot's deadline had passed before this was asked")
+            raise NotAsked(DEADLINE, error_msg="not asked, as the slot's deadline had passed")
         request.attempts += 1
         request.started_at = request.started_at or self._clock.now()
         loop = asyncio.get_running_loop()
@@ -166,7 +166,7 @@ class Scheduler:
             self._answer(request, None)
 
     def _delay(self, request: Request) -> float:
-        """Exponential with full jitter, never less than the server asks for."""
+        """Return the seconds until the next attempt: exponential with full jitter, at least what the server asks."""
         longest = min(LONGEST_DELAY, FIRST_DELAY * 2.0**request.attempts)
         asked = request.failure.retry_after_seconds(self._clock.now()) if request.failure else 0.0
         return asked + self._random.uniform(0.0, longest) if asked else self._random.uniform(FIRST_DELAY / 2, longest)
@@ -176,7 +176,7 @@ class Scheduler:
         self._enqueue(request)
 
     async def _turn(self) -> None:
-        """Wait for this request's turn in the pace of all."""
+        """Wait until the common pace allows the next request."""
         now = self._clock.monotonic()
         at = max(now, self._next_turn)
         self._next_turn = at + 1.0 / self._limits.requests_per_second
@@ -185,7 +185,7 @@ class Scheduler:
 
     def _answer(self, request: Request, payload: Payload | None) -> None:
         if request not in self._unanswered:
-            return  # It came as the poll was ended.
+            return  # The answer came after the poll was ended.
         started = None if request.started_at is None else naive(request.started_at)
         answered = None if request.started_at is None else naive(self._clock.now())
         failure = None if payload is not None else request.failure
@@ -201,5 +201,5 @@ class Scheduler:
 
 
 def _unforeseen(error: Exception) -> RequestFailed:
-    """Return the failure of an answer that the code did not foresee: its kind alone, whatever it may hold."""
+    """Return the failure for an unexpected error: only its class, as its message may hold a secret."""
     return RequestFailed("unforeseen", error_msg=f"{type(error).__name__}: a defect of Poolscope, please report it")

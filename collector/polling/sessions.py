@@ -1,4 +1,4 @@
-"""From the configuration to something that can ask: clients, signatures and gates of every project."""
+"""The sessions of all projects, made from the configuration: clients, signatures and gates."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -26,14 +26,14 @@ async def open_sessions(
     clock: Clock,
     database: Path,
 ) -> AsyncIterator[list[Session]]:
-    """Open the sessions of all projects; their connections are closed at the end.
+    """Open the sessions of all projects, and close their connections at the end.
 
     Parameters
     ----------
     credentials
-        By profile; every profile that a project names is there.
+        By profile, with every profile that a project names.
     database
-        The record, beside which tokens are kept.
+        The database, beside which tokens are stored.
     """
     timeouts = Timeouts(
         settings.connect_timeout.total_seconds(),

@@ -1,4 +1,4 @@
-"""One slot: poll it, keep what was seen, take it into the database if that can be had, and tell what was not well."""
+"""One slot: poll it, write the answers to the spool, drain the spool into the database, and show the failures."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -37,27 +37,27 @@ async def collect_slot(
     known: Known,
     end: asyncio.Event | None = None,
 ) -> PolledRows:
-    """Poll a slot; when this returns, the rows of the result are kept durably in the spool.
+    """Poll a slot; when this returns, the rows of the result are durable in the spool.
 
     Parameters
     ----------
     now
-        When the poll began, aware: its slot is polled, also where the clock has passed its end since.
+        When the poll began, aware: its slot is polled, even if the clock has passed the slot's end since.
     command
-        Which command polls; it is kept with the poll.
+        The command that polls, which is stored with the poll.
     known
-        What spool and database know of the slot and the pools.
+        What spool and database have of the slot and the pools.
     end
-        Once it is set the poll ends with the answers that it has.
+        When it is set, the poll ends with the answers that it has.
 
     Raises
     ------
     RecordNotWritten
-        When the rows could not be kept.
+        When the rows could not be written.
     """
     slot = slot_of(now, settings.interval)
     stamp = PollStamp(naive(now), naive(slot), int(settings.interval.total_seconds()), command)
-    # An answer that comes after the slot's end would tell of the next slot.
+    # An answer after the slot's end would show the counts of the next slot.
     left = min(settings.longest_poll, slot + settings.interval - clock.now())
     limits = Limits(
         attempts=settings.attempts,
@@ -76,7 +76,7 @@ async def collect_slot(
 
 
 def drain_wait(settings: CollectSettings, now: datetime) -> float:
-    """Return how many seconds a drain may wait for the database: a few, and never into the next slot."""
+    """Return how many seconds a drain may wait for the database: at most 5, and never into the next slot."""
     left = slot_of(now, settings.interval) + settings.interval - now
     return max(0.0, min(LONGEST_DRAIN_WAIT, left / 2).total_seconds())
 
@@ -84,17 +84,18 @@ def drain_wait(settings: CollectSettings, now: datetime) -> float:
 async def poll_slot(
     clock: Clock, config: Config, credentials: Mapping[str, AnyCredential], end: asyncio.Event | None = None
 ) -> PolledRows:
-    """Poll the slot that it is now, keep what was seen, drain, and tell what was not well; under the process lock.
+    """Poll the current slot, write the answers to the spool, drain it, and show the failures.
 
-    Once `end` is set the poll ends with the answers that it has.
+    Only under the process lock. When `end` is set, the poll ends with the answers that it has.
 
     Raises
     ------
     RecordNotWritten, RecordUnreadable, ConfigError
+        When the spool cannot be written, the database is damaged, or a session cannot be opened.
     """
     paths, settings = config.paths, config.collect
     spool.clear_unfinished(paths.spool)
-    # Once: what the record knows is of the slot that is polled, though its end may pass in between.
+    # The time is read once: the slot that is read from the record and polled stays the same, even past its end.
     now = clock.now()
     slot = naive(slot_of(now, settings.interval))
     known = read_known(paths.database, paths.spool, slot, settings.discovery_interval)
@@ -103,25 +104,25 @@ async def poll_slot(
     try:
         drained = await drain(paths.database, paths.spool, clock, drain_wait(settings, clock.now()))
     finally:
-        _tell_failures(result.failures())
-        _tell_pace(settings, result)
-    _tell_drained(drained)
+        _show_failures(result.failures())
+        _show_pace(settings, result)
+    _show_drained(drained)
     return result
 
 
 def warn_of_proxies() -> None:
-    """Tell of exceptions from the proxy that no poll goes by."""
+    """Warn of entries in NO_PROXY that have no effect."""
     for exception in unread_exceptions():
         warn("no_proxy", f"NO_PROXY: {exception} {NO_HOST}", variable="NO_PROXY", exception=exception)
 
 
-def _tell_failures(failures: list[Discovery | Scrape]) -> None:
+def _show_failures(failures: list[Discovery | Scrape]) -> None:
     for turn in failures[:MOST_WARNINGS]:
         what = f"{turn.project} {turn.pool}" if isinstance(turn, Scrape) else f"{turn.project}: listing its pools"
-        told = " ".join(str(part) for part in (turn.http_status, turn.error_code, turn.error_msg) if part)
+        details = " ".join(str(part) for part in (turn.http_status, turn.error_code, turn.error_msg) if part)
         warn(
             "failed",
-            f"{what}: {turn.outcome}{f' ({told})' if told else ''}",
+            f"{what}: {turn.outcome}{f' ({details})' if details else ''}",
             what=what,
             slot=turn.slot,
             outcome=turn.outcome,
@@ -133,25 +134,29 @@ def _tell_failures(failures: list[Discovery | Scrape]) -> None:
         )
     more = len(failures) - MOST_WARNINGS
     if more > 0:
-        warn("more_failed", f"and {more} more; poolscope status counts them by cause", more=more)
+        warn("more_failed", f"{more} more failed; poolscope status counts all failures by cause", more=more)
 
 
-def _tell_pace(settings: CollectSettings, result: PolledRows) -> None:
+def _show_pace(settings: CollectSettings, result: PolledRows) -> None:
     unasked = sum(scrape.outcome == DEADLINE for scrape in result.scrapes)
     if unasked:
         pools = len(result.scrapes)
         warn("out_of_time", text := out_of_time(settings, pools, unasked), unasked=unasked, pools=pools, message=text)
 
 
-def _tell_drained(drained: Drained) -> None:
+def _show_drained(drained: Drained) -> None:
     for path in drained.set_aside:
-        warn("set_aside", f"{path}: damaged, set aside; poolscope status names it until you remove it", file=str(path))
+        warn(
+            "set_aside",
+            f"{path} was damaged and is set aside; poolscope status names it until you remove it",
+            file=str(path),
+        )
     if drained.staying:
-        text = f"{drained.staying[0]} can be neither moved nor removed ({len(drained.staying)} such): mend its folder"
+        text = f"{drained.staying[0]} can be neither moved nor removed ({len(drained.staying)} such): repair its folder"
         warn("staying", text, file=str(drained.staying[0]), files=len(drained.staying))
     if drained.waits_because:
         warn(
             "spool_waits",
-            f"the answers are safe in the spool, the database takes them at the next poll: {drained.waits_because}",
+            f"the answers are safe in the spool and go into the database at the next poll: {drained.waits_because}",
             reason=drained.waits_because,
         )

@@ -1,4 +1,4 @@
-"""A poll whose clock was months ahead is kept, and forgotten by all that reads the record."""
+"""A poll whose clock was months ahead is stored, and no reader of the record uses it."""
 
 import json
 from datetime import datetime, timedelta
@@ -23,10 +23,13 @@ AHEAD = START + timedelta(days=90)
 
 
 def polled(folder: Path, now: datetime, date: datetime | None, *pools: str, drained: bool = True) -> PolledRows:
-    """Poll when this machine's clock says `now` and the answers say `date`."""
-    told = {} if date is None else {"Date": format_datetime(date, usegmt=True)}
-    scripts = {"/v2/0a1b/pools": [answer(200, LISTING, **told)], statistics_path("bad"): [answer(404, b"{}", **told)]}
-    with Scripted(scripts, answer(200, GOOD, **told)) as server:
+    """Poll while this machine's clock is at `now` and the Date of the answers is `date`."""
+    headers = {} if date is None else {"Date": format_datetime(date, usegmt=True)}
+    scripts = {
+        "/v2/0a1b/pools": [answer(200, LISTING, **headers)],
+        statistics_path("bad"): [answer(404, b"{}", **headers)],
+    }
+    with Scripted(scripts, answer(200, GOOD, **headers)) as server:
         result = collect(folder, [project(server.endpoint, *pools)], SimulatedClock(now), FAST)
     if drained:
         take_in(folder)
@@ -34,8 +37,8 @@ def polled(folder: Path, now: datetime, date: datetime | None, *pools: str, drai
 
 
 @pytest.mark.parametrize("drained", [True, False], ids=["in the database", "in the spool"])
-def test_nothing_rests_on_a_poll_that_was_ahead(tmp_path: Path, drained: bool) -> None:
-    """Its rows are there with their counts; the poll of that slot in time counts, and before it nothing is known."""
+def test_no_reader_uses_a_poll_that_was_ahead(tmp_path: Path, drained: bool) -> None:
+    """Its rows are stored with their counts, but nothing is known from them; a later poll in time is used."""
     polled(tmp_path, AHEAD, START, "a", "bad", drained=drained)
     place = (tmp_path / "record.duckdb", tmp_path / "spool")
     slot = naive(AHEAD)
@@ -53,16 +56,16 @@ def test_nothing_rests_on_a_poll_that_was_ahead(tmp_path: Path, drained: bool) -
     assert slot == Record(*place).last_slot()
 
 
-def test_a_poll_in_time_counts_though_an_earlier_run_was_ahead(tmp_path: Path) -> None:
-    """Of several successes that of the earliest run counts, but one that was ahead is none."""
+def test_a_poll_in_time_counts_although_an_earlier_run_was_ahead(tmp_path: Path) -> None:
+    """Of several successes the earliest run counts, but a poll that was ahead is not a success."""
     polled(tmp_path, AHEAD, START, "a")
     polled(tmp_path, AHEAD + timedelta(seconds=5), AHEAD, "a")
     assert [(1,)] == rows(tmp_path / "record.duckdb", "SELECT count(*) FROM snapshots")
     assert [(2,)] == rows(tmp_path / "record.duckdb", "SELECT count(*) FROM scrapes")
 
 
-def test_pools_are_as_the_last_poll_in_time_told(tmp_path: Path) -> None:
-    """A listing that was ahead describes no pool, and does not count as a listing."""
+def test_a_listing_that_was_ahead_describes_no_pool(tmp_path: Path) -> None:
+    """It also does not count as a listing."""
     result = polled(tmp_path, AHEAD, START)
     assert ([], [None]) == (result.pools, [poll.discovered for poll in result.polls])
 
@@ -70,8 +73,8 @@ def test_pools_are_as_the_last_poll_in_time_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "date", [AHEAD - timedelta(minutes=59), AHEAD + timedelta(days=9), None], ids=["minutes", "behind", "no Date"]
 )
-def test_a_poll_that_is_not_ahead_is_as_ever(tmp_path: Path, date: datetime | None) -> None:
-    """Less than an hour, a clock that is behind, and answers without a Date change nothing."""
+def test_a_poll_that_is_not_an_hour_ahead_is_used(tmp_path: Path, date: datetime | None) -> None:
+    """A clock that is less than an hour ahead or is behind, and answers without a Date, change nothing."""
     result = polled(tmp_path, AHEAD, date, "a")
     assert ["ok"] == [scrape.outcome for scrape in result.scrapes]
     assert 1 == len(result.snapshots)

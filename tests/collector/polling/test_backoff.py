@@ -1,4 +1,4 @@
-"""A refused credential is left alone for longer and longer, over many polls, and used again once it was taken."""
+"""A refused credential is not used for longer and longer, over many polls, until it is accepted again."""
 
 import json
 import stat
@@ -16,10 +16,10 @@ REFUSED = answer(401, b'{"error_code": "APIGW.0301", "error_msg": "verify aksk s
 FINE = answer(200, GOOD)
 
 
-def test_a_refused_credential_is_tried_less_and_less_often(tmp_path: Path) -> None:
-    """Of 20 polls a minute apart it is sent with in the 1st, 6th and 16th, which is taken, and in all after it.
+def test_a_refused_credential_is_used_less_and_less_often(tmp_path: Path) -> None:
+    """Of 20 polls a minute apart the 1st and 6th use it and are refused; the 16th is accepted, as are all after it.
 
-    Every slot has its row and its cause; what is kept between polls is for its owner only, and gone in the end.
+    Every slot has a row with its cause. Only the owner can read the file of pauses, which is empty at the end.
     """
     asked: list[int] = []
     causes: list[str] = []
@@ -38,7 +38,7 @@ def test_a_refused_credential_is_tried_less_and_less_often(tmp_path: Path) -> No
 
 
 def test_a_clock_that_steps_back_does_not_prolong_a_pause(tmp_path: Path) -> None:
-    """Refused while the clock was a day ahead: the next poll on the right time tries again."""
+    """Refused while the clock was a day ahead: the next poll at the right time tries again."""
     with Scripted({statistics_path("a"): [REFUSED, FINE]}, FINE) as server:
         for day in (1, 0):
             clock = SimulatedClock(START + timedelta(days=day))
@@ -46,8 +46,8 @@ def test_a_clock_that_steps_back_does_not_prolong_a_pause(tmp_path: Path) -> Non
     assert "ok" == turn.outcome
 
 
-def test_doctor_ends_the_pause_of_a_credential_that_is_taken_again(tmp_path: Path) -> None:
-    """The key was mended: doctor sees it, and the next poll asks at once."""
+def test_doctor_ends_the_pause_of_a_credential_that_is_accepted_again(tmp_path: Path) -> None:
+    """After the key was fixed, doctor ends the pause, and the next poll asks at once."""
     listing = answer(200, b'{"items": [{"metadata": {"name": "a"}}]}')
     scripts = {f"/v2/{PROJECT_ID}/pools": [REFUSED, listing]}
     with Scripted(scripts, FINE) as server:
@@ -56,7 +56,6 @@ def test_doctor_ends_the_pause_of_a_credential_that_is_taken_again(tmp_path: Pat
         assert 1 == poolscope(tmp_path, "collect").returncode
         assert 1 == server.requests[f"/v2/{PROJECT_ID}/pools"]
         assert '"credentials_refused", "profile": "default"' in poolscope(tmp_path, "status").stderr
-        told = poolscope(tmp_path, "doctor").stdout
-        assert "used again" in told
+        assert "used again" in poolscope(tmp_path, "doctor").stdout
         assert 0 == poolscope(tmp_path, "collect").returncode
     assert {} == json.loads((tmp_path / "data/spool/refused.json").read_text())

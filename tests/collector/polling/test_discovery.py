@@ -1,4 +1,4 @@
-"""Which pools there are: listed on an interval of its own, kept as history, and polled whatever the listing does."""
+"""Discovery: pools are listed on an interval of their own, changes are stored, and known pools are always polled."""
 
 import json
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ LISTING = f"/v2/{PROJECT_ID}/pools"
 BUSY = answer(500, b'{"error_code": "ModelArts.50005000", "error_msg": "Internal error."}')
 GONE = answer(404, b'{"error_code": "ModelArts.50015001", "error_msg": "Pool not found."}')
 FINE = answer(200, GOOD)
-HISTORY = "SELECT slot, pool, listed, name FROM pools ORDER BY slot, pool"
+DESCRIPTIONS = "SELECT slot, pool, listed, name FROM pools ORDER BY slot, pool"
 
 
 def item(pool: str, name: str | None = None, **parts: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
@@ -33,8 +33,8 @@ def listing(*items: object, following: str | None = None) -> Act:
     return answer(200, json.dumps({"items": items, "metadata": {"continue": following}}).encode())
 
 
-def asked(seen: list[PolledRows]) -> list[list[str]]:
-    return [sorted(by_pool(result)) for result in seen]
+def asked(results: list[PolledRows]) -> list[list[str]]:
+    return [sorted(by_pool(result)) for result in results]
 
 
 def slot(number: int) -> datetime:
@@ -42,92 +42,92 @@ def slot(number: int) -> datetime:
 
 
 def test_pools_are_listed_on_their_own_interval(tmp_path: Path) -> None:
-    """Listed in the first and the third of four half hours; polled in each; one row a pool, as nothing changed."""
+    """Of four half hours they are listed in the first and third, polled in each; one row per pool, as none changed."""
     with Scripted({LISTING: [listing(item("a"), item("b"))]}, FINE) as server:
-        seen = poll_slots(tmp_path, server.endpoint, 4)
+        results = poll_slots(tmp_path, server.endpoint, 4)
         assert 2 == server.requests[LISTING]
-    assert [["a", "b"]] * 4 == asked(seen)
+    assert [["a", "b"]] * 4 == asked(results)
     discovered = rows(tmp_path / "record.duckdb", "SELECT discovered, pools FROM polls ORDER BY run")
     assert [(True, 2), (None, 2), (True, 2), (None, 2)] == discovered
-    assert [(slot(0), "a", True, "a"), (slot(0), "b", True, "b")] == rows(tmp_path / "record.duckdb", HISTORY)
+    assert [(slot(0), "a", True, "a"), (slot(0), "b", True, "b")] == rows(tmp_path / "record.duckdb", DESCRIPTIONS)
 
 
-def test_a_renamed_pool_stays_and_a_gone_one_is_polled_no_more(tmp_path: Path) -> None:
-    """A new name is a new row of the same pool; what a listing lacks is asked once more, is gone, and may come back."""
+def test_a_renamed_pool_stays_and_a_gone_one_is_no_longer_polled(tmp_path: Path) -> None:
+    """A new name is a new row of the pool; an unlisted pool is asked once more, then is gone, and may return."""
     listings = [listing(item("a", "old"), item("b")), listing(item("a", "new")), listing(item("a", "new"), item("b"))]
     with Scripted({LISTING: listings, statistics_path("b"): [FINE, FINE, GONE, FINE]}, FINE) as server:
-        seen = poll_slots(tmp_path, server.endpoint, 6)
-    assert [["a", "b"], ["a", "b"], ["a", "b"], ["a"], ["a", "b"], ["a", "b"]] == asked(seen)
-    history: list[tuple[Any, ...]] = [(slot(0), "a", True, "old"), (slot(0), "b", True, "b")]
-    history += [(slot(2), "a", True, "new"), (slot(2), "b", False, None), (slot(4), "b", True, "b")]
-    assert history == rows(tmp_path / "record.duckdb", HISTORY)
+        results = poll_slots(tmp_path, server.endpoint, 6)
+    assert [["a", "b"], ["a", "b"], ["a", "b"], ["a"], ["a", "b"], ["a", "b"]] == asked(results)
+    descriptions: list[tuple[Any, ...]] = [(slot(0), "a", True, "old"), (slot(0), "b", True, "b")]
+    descriptions += [(slot(2), "a", True, "new"), (slot(2), "b", False, None), (slot(4), "b", True, "b")]
+    assert descriptions == rows(tmp_path / "record.duckdb", DESCRIPTIONS)
     assert [(6,)] == rows(tmp_path / "record.duckdb", "SELECT count(*) FROM scrapes WHERE pool = 'a'")
 
 
-def test_a_pool_that_answers_gone_is_left_alone_until_it_is_listed_again(tmp_path: Path) -> None:
-    """Its statistics say gone, whatever the listing says: that slot is recorded, the next not asked."""
+def test_a_pool_that_answers_gone_is_not_polled_until_it_is_listed_again(tmp_path: Path) -> None:
+    """Its statistics answer gone while the listing has it: that slot is stored, and the next is not polled."""
     scripts = {LISTING: [listing(item("a"), item("b"))], statistics_path("b"): [FINE, FINE, GONE, FINE]}
     with Scripted(scripts, FINE) as server:
-        seen = poll_slots(tmp_path, server.endpoint, 5, lambda number: number != 0)
-    assert [["a", "b"], ["a", "b"], ["a", "b"], ["a"], ["a", "b"]] == asked(seen)
-    assert "gone" == by_pool(seen[2])["b"].outcome
+        results = poll_slots(tmp_path, server.endpoint, 5, lambda number: number != 0)
+    assert [["a", "b"], ["a", "b"], ["a", "b"], ["a"], ["a", "b"]] == asked(results)
+    assert "gone" == by_pool(results[2])["b"].outcome
     assert [(True,), (False,), (True,)] == rows(
         tmp_path / "record.duckdb", "SELECT listed FROM pools WHERE pool = 'b' ORDER BY run"
     )
 
 
 @pytest.mark.parametrize("failure", [BUSY, close, answer(200, b"{]"), answer(403, b"{}")])
-def test_known_pools_are_polled_whatever_the_listing_does(tmp_path: Path, failure: Act) -> None:
+def test_known_pools_are_polled_even_if_the_listing_fails(tmp_path: Path, failure: Act) -> None:
     """A listing that fails costs no known pool its sample, and is tried again in the next slot."""
     with Scripted({LISTING: [listing(item("a"), item("b")), *[failure] * 4, listing(item("c"))]}, FINE) as server:
-        seen = poll_slots(tmp_path, server.endpoint, 3)
-        assert {"ok"} == {scrape.outcome for scrape in seen[2].scrapes}
+        results = poll_slots(tmp_path, server.endpoint, 3)
+        assert {"ok"} == {scrape.outcome for scrape in results[2].scrapes}
         assert 1 < server.requests[LISTING] <= 5
-    assert [["a", "b"]] * 3 == asked(seen)
-    assert [False] == [poll.discovered for poll in seen[2].polls]
-    assert [] == seen[2].pools
+    assert [["a", "b"]] * 3 == asked(results)
+    assert [False] == [poll.discovered for poll in results[2].polls]
+    assert [] == results[2].pools
 
 
-def test_the_spools_pools_are_known_while_the_database_cannot_be_had(tmp_path: Path) -> None:
-    """A writer holds the database: the pools of the newest poll in the spool are polled though no listing comes."""
+def test_the_spools_pools_are_polled_while_the_database_cannot_be_read(tmp_path: Path) -> None:
+    """Without the database and without a listing, the pools of the newest poll in the spool are polled."""
     with Scripted({LISTING: [listing(item("a"), item("b")), BUSY]}, FINE) as server:
         poll_slots(tmp_path, server.endpoint, 1, lambda _: False)
         # The first slot again, a run that has nothing left to ask for, and then the next slot.
-        seen = poll_slots(tmp_path, server.endpoint, 2, lambda _: False, START + timedelta(seconds=30))
-    assert [[], ["a", "b"]] == asked(seen)
+        results = poll_slots(tmp_path, server.endpoint, 2, lambda _: False, START + timedelta(seconds=30))
+    assert [[], ["a", "b"]] == asked(results)
 
 
-def test_an_answer_without_items_is_no_empty_listing(tmp_path: Path) -> None:
-    """`200 {}` is a wrong shape: the known pools stay; a listing that lacks a pool which answers keeps it, too."""
+def test_an_answer_without_items_is_not_an_empty_listing(tmp_path: Path) -> None:
+    """`200 {}` is a wrong shape: known pools stay. A pool that is not listed but answers stays, too."""
     listings = [listing(item("a"), item("b")), answer(200, b"{}"), listing(item("a"))]
     with Scripted({LISTING: listings}, FINE) as server:
-        seen = poll_slots(tmp_path, server.endpoint, 5)
-    assert [["a", "b"]] * 5 == asked(seen)
+        results = poll_slots(tmp_path, server.endpoint, 5)
+    assert [["a", "b"]] * 5 == asked(results)
     assert [("ok", 2), ("wrong_shape", None), ("ok", 1)] == rows(
         tmp_path / "record.duckdb", "SELECT outcome, pools FROM discoveries ORDER BY run LIMIT 3"
     )
 
 
 @pytest.mark.parametrize("instant", ["0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59-08:00", "soon"])
-def test_an_instant_beyond_the_calendar_is_unknown(tmp_path: Path, instant: str) -> None:
-    """One pool's odd creation time costs nobody a sample."""
+def test_a_time_beyond_the_calendar_is_unknown(tmp_path: Path, instant: str) -> None:
+    """An impossible creation time of one pool costs no pool its sample."""
     odd = {"metadata": {"name": "a", "creationTimestamp": instant}}
     with Scripted({LISTING: [listing(odd, item("b"))]}, FINE) as server:
-        seen = poll_slots(tmp_path, server.endpoint, 1)
-    assert {"a": "ok", "b": "ok"} == {pool: scrape.outcome for pool, scrape in by_pool(seen[0]).items()}
+        results = poll_slots(tmp_path, server.endpoint, 1)
+    assert {"a": "ok", "b": "ok"} == {pool: scrape.outcome for pool, scrape in by_pool(results[0]).items()}
     assert [(None,)] == rows(tmp_path / "record.duckdb", "SELECT created_at FROM pools WHERE pool = 'a'")
 
 
 def test_a_listing_that_waits_in_the_spool_is_not_repeated(tmp_path: Path) -> None:
-    """While nothing is drained the pools are listed once an interval all the same: first and third of four slots."""
+    """Without a drain the pools are still listed once an interval: in the first and third of four slots."""
     with Scripted({LISTING: [listing(item("a"), item("b"))]}, FINE) as server:
-        seen = poll_slots(tmp_path, server.endpoint, 4, lambda _: False)
+        results = poll_slots(tmp_path, server.endpoint, 4, lambda _: False)
         assert 2 == server.requests[LISTING]
-    assert [["a", "b"]] * 4 == asked(seen)
+    assert [["a", "b"]] * 4 == asked(results)
 
 
-def test_a_listing_is_read_leniently_but_for_the_id() -> None:
-    """Node counts come as lists or single objects, several node pools of a flavor are one; what is odd is not said."""
+def test_only_the_id_of_a_pool_is_required() -> None:
+    """Node counts are lists or single objects, node pools of one flavor are added up; wrong values are unknown."""
     flavor = "modelarts.pool.visual.8xlarge"
     described = item(
         "a",
@@ -156,18 +156,18 @@ def test_a_listing_is_read_leniently_but_for_the_id() -> None:
 
 @pytest.mark.parametrize("nameless", [{}, {"metadata": {"name": ""}}, {"metadata": {"name": 7}}, None, "pool"])
 def test_an_item_without_an_id_costs_the_others_nothing(tmp_path: Path, nameless: object) -> None:
-    """The rest of its page and the next page are taken, the listing says what it lacks, and no pool is gone for it."""
+    """The rest of its page and the next page are used, the listing names the item, and no pool counts as gone."""
     odd = listing(item("a"), nameless, following="2")
     with Scripted({LISTING: [listing(item("a"), item("b")), odd, listing(item("c"))]}, FINE) as server:
-        seen = poll_slots(tmp_path, server.endpoint, 4)
-    assert [["a", "b"], ["a", "b"], ["a", "b", "c"], ["a", "b", "c"]] == asked(seen)
+        results = poll_slots(tmp_path, server.endpoint, 4)
+    assert [["a", "b"], ["a", "b"], ["a", "b", "c"], ["a", "b", "c"]] == asked(results)
     assert [("wrong_shape", True), ("ok", False)] == [
-        (page.outcome, "items[1]" in (page.error_msg or "")) for page in seen[2].discoveries
+        (page.outcome, "items[1]" in (page.error_msg or "")) for page in results[2].discoveries
     ]
-    assert [False] == [poll.discovered for poll in seen[2].polls]
+    assert [False] == [poll.discovered for poll in results[2].polls]
 
 
-def test_what_a_listing_says_is_stored_as_it_was(tmp_path: Path) -> None:
+def test_the_values_of_a_listing_are_stored_unchanged(tmp_path: Path) -> None:
     """Each field of a pool goes through the spool into its row; a reader sees it before the drain."""
     parts: dict[str, Any] = {"spec": {"type": "Logical", "scope": ["Train", "Infer"]}, "status": {"phase": "Abnormal"}}
     parts["spec"]["resources"] = {"flavor": "gpu.8", "count": 3}
@@ -180,14 +180,14 @@ def test_what_a_listing_says_is_stored_as_it_was(tmp_path: Path) -> None:
     with Scripted({LISTING: [listing(item("a", **parts))]}, FINE) as server:
         poll_slots(tmp_path, server.endpoint, 1, lambda _: False)
     nodes = {"flavor": "gpu.8", "count": 3, "available": None, "abnormal": None, "creating": None, "deleting": None}
-    told = [("a", "0", "Abnormal", "Logical", ["Train", "Infer"], None, [nodes])]
-    assert told == read()
+    expected = [("a", "0", "Abnormal", "Logical", ["Train", "Infer"], None, [nodes])]
+    assert expected == read()
     take_in(tmp_path)
-    assert told == rows(tmp_path / "record.duckdb", query)
+    assert expected == rows(tmp_path / "record.duckdb", query)
 
 
-def test_a_record_of_the_first_version_is_read_and_brought_up_to_date(tmp_path: Path) -> None:
-    """Before pools were kept: readers see no pools and all the rest, the next poll migrates and loses nothing."""
+def test_a_record_of_the_first_version_is_read_and_migrated(tmp_path: Path) -> None:
+    """That version has no table of pools: readers see all other rows; the next poll migrates it without loss."""
     with duckdb.connect(tmp_path / "record.duckdb") as connection:
         connection.execute(
             "CREATE TABLE poolscope_migrations (version INTEGER, applied_at TIMESTAMP, poolscope_version VARCHAR)"

@@ -1,4 +1,4 @@
-"""Signals that end a poll: what was seen by then is kept."""
+"""Signals that end a command: a poll keeps its answers, and Ctrl-C is silent."""
 
 import signal
 import socket
@@ -17,8 +17,8 @@ RECORD = Path("data/poolscope.duckdb")
 
 
 def test_a_signal_keeps_the_answers_that_came(tmp_path: Path) -> None:
-    """SIGTERM while two of six pools are silent: exit 1, four samples are kept, and two turns with the cause."""
-    silent, well = threading.Barrier(3), threading.Semaphore(0)
+    """SIGTERM while two of six pools are silent: exit 1, four samples are kept, and two failures with the cause."""
+    silent, answers = threading.Barrier(3), threading.Semaphore(0)
 
     def say_nothing(client: socket.socket) -> None:
         silent.wait()
@@ -27,7 +27,7 @@ def test_a_signal_keeps_the_answers_that_came(tmp_path: Path) -> None:
     def answered(client: socket.socket) -> None:
         answer(200, GOOD, Connection="close")(client)
         client.recv(1)  # until the client, which has all of it, closes
-        well.release()
+        answers.release()
 
     scripts = {statistics_path(pool): [say_nothing] for pool in ("hang-1", "hang-2")}
     patient = 'interval = "1d"\nread_timeout = "1d"\ntotal_timeout = "1d"'
@@ -38,7 +38,7 @@ def test_a_signal_keeps_the_answers_that_came(tmp_path: Path) -> None:
         with subprocess.Popen(call, cwd=tmp_path, env=environment(**keys), stderr=subprocess.PIPE) as process:
             silent.wait()
             for _ in "abcd":
-                well.acquire()
+                answers.acquire()
             process.send_signal(signal.SIGTERM)
             assert 1 == process.wait()
     outcomes = rows(tmp_path / RECORD, "SELECT pool, outcome FROM scrapes ORDER BY pool")
@@ -47,9 +47,9 @@ def test_a_signal_keeps_the_answers_that_came(tmp_path: Path) -> None:
     assert [(4,)] == rows(tmp_path / RECORD, "SELECT count(*) FROM snapshots")
 
 
-AT_ONCE = "import os, signal, sys\n"
+IMPORTS = "import os, signal, sys\n"
 INTERRUPT = "os.kill(os.getpid(), signal.SIGINT)\n"
-# Where Ctrl-C is pressed, as what is run before the command line is, and the words of the command.
+# Where Ctrl-C is pressed: Python code that runs before the command line, and the words of the command.
 PRESSED = {
     "while it loads": (
         f"""class Loading:
@@ -89,7 +89,7 @@ database.Record.last_slot = last_slot""",
 
 
 def run(folder: Path, before: str, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run the command after a few lines of Python."""
+    """Run the command after some lines of Python."""
     program = f"{before}\nsys.argv = ['poolscope', *{words}]\nfrom collector.__main__ import main\nmain()"
     keys = environment(HUAWEICLOUD_SDK_AK=ACCESS_KEY, HUAWEICLOUD_SDK_SK=SECRET_KEY)
     call = [sys.executable, "-c", program]
@@ -99,26 +99,26 @@ def run(folder: Path, before: str, *words: str) -> subprocess.CompletedProcess[s
 
 
 @pytest.mark.parametrize("place", PRESSED)
-def test_ctrl_c_ends_a_command_without_a_word(tmp_path: Path, place: str) -> None:
-    """With 130, wherever it is met, also where DuckDB makes an error of its own of it."""
+def test_ctrl_c_ends_a_command_silently(tmp_path: Path, place: str) -> None:
+    """With 130, wherever it is pressed, also where DuckDB raises its own error for it."""
     before, words = PRESSED[place]
     with Scripted({}, answer(200, GOOD)) as server:
         configure(tmp_path, server.endpoint, 'pools = ["a"]')
-        assert 0 == run(tmp_path, AT_ONCE, "collect").returncode
-        done = run(tmp_path, AT_ONCE + before, *words)
+        assert 0 == run(tmp_path, IMPORTS, "collect").returncode
+        done = run(tmp_path, IMPORTS + before, *words)
     assert (130, "", "") == (done.returncode, done.stdout.strip(), done.stderr.strip())
 
 
 def test_ctrl_c_after_the_end_changes_nothing(tmp_path: Path) -> None:
-    """The command has told what it did, and its code stays."""
-    done = run(tmp_path, f"{AT_ONCE}import atexit\ndef late():\n    {INTERRUPT}atexit.register(late)", "--help")
+    """The output and the exit code of the command stay."""
+    done = run(tmp_path, f"{IMPORTS}import atexit\ndef late():\n    {INTERRUPT}atexit.register(late)", "--help")
     assert (0, "") == (done.returncode, done.stderr)
     assert "Exit codes" in done.stdout
 
 
 def test_a_command_in_the_background_goes_on(tmp_path: Path) -> None:
-    """A script that starts it there lets it ignore Ctrl-C, which is for what runs in front."""
-    ignoring = f"{AT_ONCE}signal.signal(signal.SIGINT, signal.SIG_IGN)\n{PRESSED['while it loads'][0]}"
+    """A script has its background commands ignore Ctrl-C, which is meant for the foreground."""
+    ignoring = f"{IMPORTS}signal.signal(signal.SIGINT, signal.SIG_IGN)\n{PRESSED['while it loads'][0]}"
     done = run(tmp_path, ignoring, "--help")
     assert (0, "") == (done.returncode, done.stderr)
     assert "Exit codes" in done.stdout
