@@ -1,1 +1,1 @@
-"""Poolscope's tests; a package of its own name, since a tool that they use installs another `tests`."""
+"""Poolscope's tests. They are a package, as a tool that they use installs another package `tests`."""

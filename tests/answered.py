@@ -1,4 +1,4 @@
-"""Two weeks of a queue, and answers about it that are odd: for tests of what is made of them."""
+"""Counts of a queue over two weeks, and changes to them that make odd or missing answers."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -15,24 +15,25 @@ DAYS: Final = 14
 
 
 def queue(retention: float = KEPT, seed: int = 1, kept: int = 0) -> Series:
-    """Count a queue with four servers over two weeks; `kept` more jobs had completed before."""
+    """Return the counts of a queue with four servers over two weeks, after `kept` earlier jobs that had completed."""
     draw = np.random.default_rng(seed)
-    came = np.sort(draw.uniform(-9 * DAY, DAYS * DAY, 100 * (DAYS + 9)))
-    lasts = draw.exponential(0.9 * 4 * DAY / 100, len(came))
-    free, started = np.zeros(4) - 9 * DAY, np.empty(len(came))
-    for job in range(len(came)):
+    arrivals = np.sort(draw.uniform(-9 * DAY, DAYS * DAY, 100 * (DAYS + 9)))
+    run_seconds = draw.exponential(0.9 * 4 * DAY / 100, len(arrivals))
+    free, starts = np.zeros(4) - 9 * DAY, np.empty(len(arrivals))
+    for job in range(len(arrivals)):
         server = int(free.argmin())
-        started[job] = max(came[job], free[server])
-        free[server] = started[job] + lasts[job]
-    outcomes = draw.choice(["Completed", "Failed", "Terminated"], len(came), p=[0.7, 0.2, 0.1]).tolist()
+        starts[job] = max(arrivals[job], free[server])
+        free[server] = starts[job] + run_seconds[job]
+    outcomes = draw.choice(["Completed", "Failed", "Terminated"], len(arrivals), p=[0.7, 0.2, 0.1]).tolist()
     slots = MONDAY + np.arange(0, DAYS * DAY + 1, STEP)
-    series = observed(slots, came + MONDAY, started + MONDAY, started + lasts + MONDAY, outcomes, retention)
+    ends = starts + run_seconds
+    series = observed(slots, arrivals + MONDAY, starts + MONDAY, ends + MONDAY, outcomes, retention)
     counts = series.counts
     return replace(series, counts={**counts, "total": counts["total"] + kept, "Completed": counts["Completed"] + kept})
 
 
 def emptied(series: Series, slots: Iterable[int], statuses: Iterable[str] = COUNTS) -> Series:
-    """Return a series in some of whose slots some statuses hold nothing."""
+    """Return a series in which some statuses have no jobs in some slots."""
     counts = {name: count.copy() for name, count in series.counts.items()}
     for slot in slots:
         for status in set(statuses) - {"total"}:
@@ -42,7 +43,7 @@ def emptied(series: Series, slots: Iterable[int], statuses: Iterable[str] = COUN
 
 
 def again(series: Series, slot: int, earlier: int) -> Series:
-    """Return a series in which an answer that is so many slots old was served again."""
+    """Return a series in which a slot has the counts of `earlier` slots before: an old answer was served again."""
     counts = {name: count.copy() for name, count in series.counts.items()}
     for count in counts.values():
         count[slot] = count[slot - earlier]
@@ -50,7 +51,7 @@ def again(series: Series, slot: int, earlier: int) -> Series:
 
 
 def without(series: Series, slots: Iterable[int]) -> Series:
-    """Return a series that was not observed in some slots."""
-    seen = np.setdiff1d(np.arange(len(series.slots)), list(slots))
-    counts = {name: count[seen] for name, count in series.counts.items()}
-    return replace(series, slots=series.slots[seen], intervals=series.intervals[seen], counts=counts)
+    """Return a series without the samples of some slots."""
+    remaining = np.setdiff1d(np.arange(len(series.slots)), list(slots))
+    counts = {name: count[remaining] for name, count in series.counts.items()}
+    return replace(series, slots=series.slots[remaining], intervals=series.intervals[remaining], counts=counts)

@@ -1,4 +1,4 @@
-"""What numba compiles, compiled by two processes before the workers of the tests start, each of which does it else."""
+"""Compile numba's functions in two processes before the test workers start: else each worker would compile them."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ COMPILED = "__pycache__/*.nbi"
 
 
 def compile_once() -> None:
-    """Compile; nothing where that was done already."""
+    """Compile the functions; do nothing where they are compiled."""
     if not any(Path(analysis.__file__ or "").parent.rglob(COMPILED)):
         calls = [[sys.executable, "-m", __name__, question] for question in ("waits", "plan")]
         for process in [subprocess.Popen(call, cwd=Path(__file__).parents[1]) for call in calls]:
@@ -19,8 +19,8 @@ def compile_once() -> None:
 
 
 def main(question: str) -> None:
-    """Ask something of a small record."""
-    from analysis import History  # noqa: PLC0415 - what compiles is not loaded by every test run
+    """Ask one question of a small record, which compiles the functions that it needs."""
+    from analysis import History  # noqa: PLC0415 - a test run without compilation does not need it
     from tests.recorded import record_of  # noqa: PLC0415 - likewise
     from tests.reported import queue  # noqa: PLC0415 - likewise
 

@@ -1,4 +1,4 @@
-"""One window of what is estimated of some series, None for what is not known: for tests without a record."""
+"""The estimates of one window of some series, for tests without a record; unknown values are None."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from analysis.queue.failures import Ending
 from collector.record.statuses import ENDED
 
 Bounds: TypeAlias = tuple[float | None, float | None, float | None]
-"""A point, low and high."""
+"""Point estimate, lower and upper bound."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is said of the waits of one window."""
+    """The estimate of the waits of one window."""
 
     arrivals: float
     arrivals_low: int
@@ -32,22 +32,22 @@ class Estimate:
 
 def estimate(group: Sequence[Waiting], start: int, end: int, limit: int | None) -> Estimate:
     """Estimate the waits of one window."""
-    found = _only(waits.estimate(group, np.array([(start, end)]), limit))
-    quantiles = {quantile: _bounds(found, f"p{quantile}{{}}_seconds") for quantile in waits.QUANTILES}
-    over = (None, None, None) if limit is None else _bounds(found, "over_slo{}")
-    arrivals = (found["arrivals"], found["arrivals_low"], found["arrivals_high"])
-    return Estimate(*arrivals, _bounds(found, "mean{}_seconds"), quantiles, over, found["note"])
+    columns = _only(waits.estimate(group, np.array([(start, end)]), limit))
+    quantiles = {quantile: _bounds(columns, f"p{quantile}{{}}_seconds") for quantile in waits.QUANTILES}
+    over = (None, None, None) if limit is None else _bounds(columns, "over_slo{}")
+    arrivals = (columns["arrivals"], columns["arrivals_low"], columns["arrivals_high"])
+    return Estimate(*arrivals, _bounds(columns, "mean{}_seconds"), quantiles, over, columns["note"])
 
 
 def load(group: Sequence[Flows], start: int, end: int) -> SimpleNamespace:
-    """Sum up the flows of one window: its columns, with `ended` by outcome and `drain` in seconds with its bounds."""
-    found = _only(totals.load(group, np.array([(start, end)])))
-    ended = {status: found[status.lower()] for status in ENDED}
-    return SimpleNamespace(**found, ended=ended, drain=_bounds(found, "drain{}_seconds"))
+    """Return the columns of the flows of one window, with `ended` by outcome and `drain` in seconds with its bounds."""
+    columns = _only(totals.load(group, np.array([(start, end)])))
+    ended = {status: columns[status.lower()] for status in ENDED}
+    return SimpleNamespace(**columns, ended=ended, drain=_bounds(columns, "drain{}_seconds"))
 
 
 def failures_of(group: Sequence[Ending], start: int, end: int) -> SimpleNamespace:
-    """Estimate the failure rate of one window: its columns."""
+    """Return the columns of the failure rate of one window."""
     return SimpleNamespace(**_only(failures.estimate(group, np.array([(start, end)]))))
 
 

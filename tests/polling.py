@@ -1,4 +1,4 @@
-"""What tests of a poll share: the real functions on a clock of the test's, and the real command in a folder."""
+"""Helpers for tests of polls: the real functions on a test's clock, and the real command in a folder."""
 
 import asyncio
 import os
@@ -27,14 +27,14 @@ from tests.leaks import IN_USE
 from tests.passing import TIME
 
 START = datetime(2026, 1, 15, 8, tzinfo=UTC)
-# Ends a test of what never ends; no command takes so long, however busy the machine is.
+# Ends a command that hangs; no command takes so long on a busy machine.
 GUARD_SECONDS = 3600
 GOOD = b'{"statistics":{"total":3,"items":[{"type":"train","total":3,"status":{"Queue":1,"Running":2}}]}}'
 KEYS = Credential("default", ACCESS_KEY, SECRET_KEY)
 FAST = CollectSettings(
     interval=timedelta(hours=1),
     requests_per_second=10_000,
-    # No machine is so busy; where a server says nothing it lets the time pass, see `passing`.
+    # Longer than on any busy machine; a server that stays silent adds the time itself, see `passing`.
     connect_timeout=timedelta(minutes=5),
     read_timeout=timedelta(minutes=5),
     total_timeout=timedelta(minutes=10),
@@ -47,7 +47,7 @@ def statistics_path(pool: str, project_id: str = PROJECT_ID) -> str:
 
 
 def project(endpoint: str, *pools: str, name: str = "p", **values: Any) -> Project:  # noqa: ANN401 - any field of a project
-    """Return a project that asks for these pools; for all that are discovered where none is named."""
+    """Return a project with these pools, or with discovery where none is named."""
     return replace(
         Project(name, project_id=PROJECT_ID, endpoint=endpoint, pools=pools or None),
         **values,
@@ -63,7 +63,7 @@ def collect(
     known: Known = Known(),  # noqa: B008 - it is frozen
     now: datetime | None = None,
 ) -> PolledRows:
-    """Poll one slot with the real functions, keep it in the folder's spool, and return what was seen."""
+    """Poll one slot with the real functions into the folder's spool, and return its rows."""
     clock = clock or SimulatedClock(START)
     credentials = credentials or {"default": KEYS}
     IN_USE.use_credentials(credentials.values())
@@ -83,16 +83,16 @@ def take_in(folder: Path) -> None:
 def poll_slots(
     folder: Path, endpoint: str, slots: int, drained: Callable[[int], bool] = lambda _: True, start: datetime = START
 ) -> list[PolledRows]:
-    """Poll so many slots, half an hour apart, each knowing what the record holds."""
-    seen = []
+    """Poll a number of slots, half an hour apart, each with what the record has by then."""
+    results = []
     for number in range(slots):
         clock = SimulatedClock(start + number * HALF_HOURLY.interval)
         slot = naive(slot_of(clock.now(), HALF_HOURLY.interval))
         known = read_known(folder / "record.duckdb", folder / "spool", slot, HALF_HOURLY.discovery_interval)
-        seen.append(collect(folder, [project(endpoint)], clock, HALF_HOURLY, known=known))
+        results.append(collect(folder, [project(endpoint)], clock, HALF_HOURLY, known=known))
         if drained(number):
             take_in(folder)
-    return seen
+    return results
 
 
 def by_pool(result: PolledRows) -> dict[str, Scrape]:
@@ -105,9 +105,9 @@ def rows(database: Path, query: str) -> list[tuple[Any, ...]]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return this process's environment without what would reach the command under test."""
-    away = ("POOLSCOPE_", "HUAWEICLOUD_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy")
-    return {name: value for name, value in os.environ.items() if not name.startswith(away)} | more
+    """Return this process's environment without the variables that would change the command under test."""
+    removed = ("POOLSCOPE_", "HUAWEICLOUD_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy")
+    return {name: value for name, value in os.environ.items() if not name.startswith(removed)} | more
 
 
 def poolscope(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -126,7 +126,7 @@ def poolscope(folder: Path, *words: str, **more: str) -> subprocess.CompletedPro
 
 
 def configure(folder: Path, endpoint: str, more: str = "", collect: str = 'interval = "1d"') -> None:
-    """Write a configuration for one project; a slot of a day lets a test run twice within it."""
+    """Write a configuration for one project; the interval of a day lets a test poll twice in one slot."""
     (folder / "poolscope.toml").write_text(
         f'[collect]\n{collect}\n[projects.p]\nproject_id = "{PROJECT_ID}"\nendpoint = "{endpoint}"\n{more}\n'
     )

@@ -1,4 +1,4 @@
-"""Series and records that tests make by hand: from counts, or from jobs of which all is known."""
+"""Series and records that tests make by hand, from counts or from known jobs."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -17,17 +17,17 @@ from collector.record.statuses import STATUSES
 MONDAY = 1_767_571_200
 """5 January 2026, 00:00 UTC, in seconds since 1970."""
 KEPT = -1
-"""For ever."""
+"""A retention: finished jobs are kept for ever."""
 
 
 def series_of(slots: ArrayLike, counts: Mapping[str, ArrayLike], unnamed: ArrayLike = 0, policy: str = "") -> Series:
-    """Make a series from the counts of statuses, zero where none are given, and of a status without a name."""
+    """Make a series from counts by status (0 where missing), and from `unnamed` jobs, which only the total counts."""
     at = np.asarray(slots, np.int64)
-    made = {status: np.asarray(counts.get(status, np.zeros(len(at))), np.int64) for status in STATUSES}
-    total: Ints = np.sum(list(made.values()), axis=0) + np.asarray(unnamed, np.int64)
+    by_status = {status: np.asarray(counts.get(status, np.zeros(len(at))), np.int64) for status in STATUSES}
+    total: Ints = np.sum(list(by_status.values()), axis=0) + np.asarray(unnamed, np.int64)
     intervals = np.full(len(at), np.diff(at).min(initial=300), np.int64)
     pool = Pool("p", "a", None, policy, at, intervals, total)
-    return Series(pool, "train", at, intervals, {"total": total, **made})
+    return Series(pool, "train", at, intervals, {"total": total, **by_status})
 
 
 def observed(
@@ -38,20 +38,20 @@ def observed(
     outcomes: Sequence[str] | None = None,
     retention: float = KEPT,
 ) -> Series:
-    """Count jobs by status at each slot, of which arrival, start, end and outcome are known, in seconds.
+    """Return the counts by status at each slot of jobs with known arrivals, starts, ends (in seconds) and outcomes.
 
-    An end is kept for `retention` seconds; 0 is not at all.
+    A finished job is kept for `retention` seconds; 0: not at all, `KEPT`: for ever.
     """
     at = np.asarray(slots, np.int64)
-    how = np.asarray(outcomes if outcomes is not None else ["Completed"] * len(came))
+    outcome = np.asarray(outcomes if outcomes is not None else ["Completed"] * len(came))
 
     def until(times: Floats) -> Ints:
         return np.searchsorted(np.sort(times), at, side="right").astype(np.int64)
 
     counts = {"Queue": until(came) - until(started), "Running": until(started) - until(ended)}
     for status in ("Completed", "Failed", "Terminated"):
-        mine = ended[how == status]
-        counts[status] = until(mine) - (until(mine + retention) if retention >= 0 else 0)
+        ends = ended[outcome == status]
+        counts[status] = until(ends) - (until(ends + retention) if retention >= 0 else 0)
     return series_of(at, counts)
 
 
@@ -61,17 +61,19 @@ def record_of(
     nodes: Mapping[tuple[str, str], Sequence[tuple[datetime, int]]] | None = None,
     interval: int = 300,
 ) -> Path:
-    """Write a database in which each pool (by project and id) holds series by type; all were seen in one run.
+    """Write a database with series by type for each pool (by project and id), all from one run.
 
-    `nodes` says how many discovery found of each pool, from when on; `interval` is that between polls, in seconds.
+    `nodes` has each pool's number of nodes with the slot of its change; `interval` is that of polls, in seconds.
     """
     folder.mkdir(exist_ok=True)
     path = folder / "record.duckdb"
     snapshots, scrapes = [], []
     for (project, pool), types in pools.items():
         frames = [
-            pd.DataFrame({"project": project, "pool": pool, "type": kind, "slot": _naive(each.slots), **each.counts})
-            for kind, each in types.items()
+            pd.DataFrame(
+                {"project": project, "pool": pool, "type": kind, "slot": _naive(series.slots), **series.counts}
+            )
+            for kind, series in types.items()
         ]
         snapshots += frames
         if frames:
@@ -84,8 +86,8 @@ def record_of(
         kept = ", ".join(f'"{name}"' for name in ("project", "pool", "type", "slot", *COUNTS))
         connection.execute(f"INSERT INTO snapshots BY NAME SELECT {kept} FROM items ORDER BY ALL")
         connection.execute("INSERT INTO scrapes BY NAME FROM answers ORDER BY ALL")
-        for (project, pool), told in (nodes or {}).items():
-            for slot, number in told:
+        for (project, pool), changes in (nodes or {}).items():
+            for slot, number in changes:
                 connection.execute(
                     """INSERT INTO pools BY NAME SELECT $1 AS run, $1 AS slot, $2 AS project, $3 AS pool,
                     true AS listed, [{'flavor': 'f', 'count': $4, 'available': $4}] AS nodes""",

@@ -1,4 +1,4 @@
-"""Records that reports are made of, and the report made in this process: for tests of what it says and looks like."""
+"""Records for reports, and the report command in this process, for tests of a report's content and looks."""
 
 import fcntl
 import json
@@ -31,20 +31,21 @@ HOSTILE = (
 
 
 def queue(seed: int, days: int = 70, changed: int | None = None, load: float = 0.35, step: int = 300) -> Series:
-    """Draw a queue with two servers and many short jobs; from one day on they take twice as long, and half fail."""
+    """Draw a queue with two servers and many short jobs; from day `changed` on run times double and half fail."""
     draw = np.random.default_rng(seed)
-    # Of the last few hours nobody came, so that all have left.
-    came = np.sort(draw.uniform(0, (days - 0.25) * DAY, 60 * days))
-    later = came >= (days + 1 if changed is None else changed) * DAY
-    lasts = draw.exponential(load * 2880.0 * np.where(later, 2.0, 1.0))
-    started = fifo(came, lasts, 2)
-    outcomes = np.where(draw.random(len(came)) < np.where(later, 0.5, 0.1), "Failed", "Completed").tolist()
+    # No job arrives in the last few hours, so that all have ended.
+    arrivals = np.sort(draw.uniform(0, (days - 0.25) * DAY, 60 * days))
+    later = arrivals >= (days + 1 if changed is None else changed) * DAY
+    run_seconds = draw.exponential(load * 2880.0 * np.where(later, 2.0, 1.0))
+    starts = fifo(arrivals, run_seconds, 2)
+    outcomes = np.where(draw.random(len(arrivals)) < np.where(later, 0.5, 0.1), "Failed", "Completed").tolist()
     slots = np.arange(0, days * DAY + 1, step)
-    return observed(slots + MONDAY, came + MONDAY, started + MONDAY, started + lasts + MONDAY, outcomes)
+    ends = starts + run_seconds
+    return observed(slots + MONDAY, arrivals + MONDAY, starts + MONDAY, ends + MONDAY, outcomes)
 
 
 def small_demo(factory: pytest.TempPathFactory) -> Path:
-    """Return a folder in which `poolscope demo` was called for two days: once, whichever worker needs it first."""
+    """Return a folder with `poolscope demo` of two days, which the first worker that needs it makes."""
     root = factory.getbasetemp()
     root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
     folder = root / "small-demo"
@@ -67,7 +68,7 @@ def name_pools(database: Path, names: Mapping[str, str]) -> None:
 
 
 def empty_record(folder: Path, *, failed: int = 0) -> Path:
-    """Make a record of nothing, or of attempts that all failed."""
+    """Make a record without answers: empty, or with `failed` slots that failed."""
     path = folder / "record.duckdb"
     with duckdb.connect(str(path)) as connection:
         migrate(connection, 0, "test")
@@ -81,7 +82,7 @@ def empty_record(folder: Path, *, failed: int = 0) -> Path:
 
 
 def write(database: Path, out: Path, *words: str) -> int:
-    """Call `poolscope report` here, and return its exit code."""
+    """Call `poolscope report` in this process, and return its exit code."""
     context = click.Context(report, obj=Context({}))
     try:
         code = report.main(
@@ -102,6 +103,6 @@ def only(folder: Path, ending: str) -> str:
 
 
 def content(folder: Path) -> dict[str, Any]:
-    """Return the JSON of the one report."""
-    said: dict[str, Any] = json.loads(only(folder, "json"))
-    return said
+    """Return the content of the one JSON report."""
+    report_content: dict[str, Any] = json.loads(only(folder, "json"))
+    return report_content

@@ -1,6 +1,6 @@
-"""A scheduler with more rules than `simulated` has: give-ups, requeues, reservations, and servers that are lost.
+"""A scheduler with more rules than that of `simulated`: give-ups, requeues, reservations, and lost servers.
 
-It knows nothing of the project's code either.
+Like that one, it uses none of the project's code.
 """
 
 import heapq
@@ -14,39 +14,39 @@ import numpy as np
 from tests.simulated import Floats, Ints, Work
 
 PASSING: Final = ("none", "any", "easy")
-"""What passes a job that does not fit: nothing, any that fits, or one that does not delay the first of the queue by the
-estimates of run times (EASY: Lifka, The ANL/IBM SP scheduling system, 1995)."""
+"""Which jobs may start before a job that does not fit: none; any that fits; or those that, by the estimated run times,
+do not delay the first job of the queue (EASY: Lifka, The ANL/IBM SP scheduling system, 1995)."""
 REQUEUES: Final = ("never", "restart", "resume")
-"""What becomes of jobs that run where others are urgent, or servers are lost."""
+"""What happens to running jobs when urgent jobs arrive or servers are lost."""
 OUTCOMES: Final = ("Completed", "Terminated", "Requeued")
 COMPLETED, GAVE_UP, REQUEUED, RUNNING = range(4)
 
 
 @dataclass(frozen=True)
 class Stays:
-    """Stays in the queue, in the order in which they began; a job that was requeued has several. Times in seconds."""
+    """Stays of jobs in the queue, in order of their begin; a requeued job has several. Times in seconds."""
 
     job: Ints
     came: Floats
     left: Floats
-    """When it started or gave up."""
+    """When the job started or gave up."""
     ended: Floats
     outcome: Ints
-    """Of the stay and the run after it: the place in `OUTCOMES`."""
+    """The outcome of the stay and the run after it, as an index of `OUTCOMES`."""
 
     @property
     def waits(self) -> Floats:
-        """How long each lasted."""
+        """The wait of each stay."""
         return self.left - self.came
 
     @property
     def mean_and_ninth(self) -> Floats:
-        """Mean and 9-of-10 wait."""
+        """Mean and P90 of the waits."""
         return mean_and_ninth(self.waits)
 
 
 def mean_and_ninth(waits: Floats) -> Floats:
-    """Return the mean wait, and that which 9 in 10 do not exceed."""
+    """Return the mean and the P90 of waits: 9 of 10 do not exceed it."""
     return np.array([waits.mean(), np.sort(waits)[int(np.ceil(0.9 * len(waits))) - 1]])
 
 
@@ -60,21 +60,21 @@ def stays_of(
     estimate: Floats | None = None,
     capacity: Sequence[tuple[float, int]] = (),
 ) -> Stays:
-    """Return the stays of jobs that are served by the lowest `work.urgent`, then by arrival.
+    """Return the stays of jobs that are served in order of `work.urgent` (lowest first), then of arrival.
 
     Parameters
     ----------
     passing
         One of `PASSING`.
     requeue
-        One of `REQUEUES`. Unless never, jobs whose `urgent` is 0 take the servers of others, the last started first;
-        so does the loss of servers. Else jobs run to their end.
+        One of `REQUEUES`. With "never", jobs run to their end. Else jobs whose `urgent` is 0 take the servers of
+        other jobs, those that started last first; and a loss of servers stops jobs likewise.
     patience
         How long each job waits before it gives up, in seconds.
     estimate
-        Of each run time, at least as long; in seconds.
+        The estimated run time of each job, at least its run time, in seconds.
     capacity
-        Later numbers of servers, and from when on.
+        Changes of the number of servers: time in seconds, new number.
     """
     never = np.full(len(work.came), np.inf)
     changes = np.array([-np.inf, *(start for start, _ in capacity)])
@@ -86,7 +86,7 @@ def stays_of(
 
 @numba.njit(cache=True)
 def _enqueue(queue: Ints, queued: int, urgent: Ints, job: int) -> None:
-    """Put a job where it belongs: behind the more urgent, and behind those that came before it."""
+    """Insert a job behind the more urgent ones, and behind equally urgent ones that arrived before it."""
     place = queued
     while place > 0 and (urgent[queue[place - 1]], queue[place - 1]) > (urgent[job], job):
         queue[place] = queue[place - 1]
@@ -96,7 +96,7 @@ def _enqueue(queue: Ints, queued: int, urgent: Ints, job: int) -> None:
 
 @numba.njit(cache=True)
 def _reservation(ends: Floats, sizes: Ints, free: int, size: int) -> tuple[float, int]:
-    """Return when a job fits by the estimated ends of others, and how many servers are left beside it then."""
+    """Return when a job fits by the estimated ends of others, and the servers that are then free beside it."""
     for place in np.argsort(ends):
         free += sizes[place]
         if free >= size:
@@ -118,7 +118,7 @@ def _stays(  # noqa: PLR0912, PLR0915 - a compiled pass: calls within it would c
     levels: Ints,
 ) -> tuple[Ints, Floats, Floats, Floats, Ints]:
     n = len(came)
-    # Of stays:
+    # One entry per stay:
     jobs, begun, left, ended, outcome = [0], [0.0], [0.0], [0.0], [0]
     running = [(0.0, 0)]
     for column in (begun, left, ended):
@@ -126,7 +126,7 @@ def _stays(  # noqa: PLR0912, PLR0915 - a compiled pass: calls within it would c
     jobs.pop()
     outcome.pop()
     running.pop()
-    # Of jobs:
+    # One entry per job:
     giving_up = [(0.0, 0)]
     giving_up.pop()
     remaining = run.copy()
@@ -165,7 +165,7 @@ def _stays(  # noqa: PLR0912, PLR0915 - a compiled pass: calls within it would c
                 stay = stay_of[job]
                 left[stay] = ended[stay] = instant
                 outcome[stay] = GAVE_UP
-        # Twice: jobs that came, then those that were put back for their sake.
+        # Twice: first jobs that arrive, then those that were put back for urgent ones.
         for turn in range(2):
             for job in entering:
                 _enqueue(queue, queued, urgent, job)
@@ -180,7 +180,7 @@ def _stays(  # noqa: PLR0912, PLR0915 - a compiled pass: calls within it would c
             entering.clear()
             if turn == 1 or requeue == 0:
                 break
-            # Who may be put back, the last started last.
+            # Jobs that may be put back, in order of their start.
             movable = sorted(
                 [(left[stay], stay) for _, stay in running if outcome[stay] == RUNNING and urgent[jobs[stay]] > 0]
             )
@@ -227,7 +227,7 @@ def _stays(  # noqa: PLR0912, PLR0915 - a compiled pass: calls within it would c
             queue[kept] = job
             kept += 1
             if stopped and kept == place + 1:
-                # Nothing before it has left: the others stay where they are.
+                # No job before it has started: the others keep their places.
                 kept = queued
                 break
         queued = kept

@@ -1,4 +1,4 @@
-"""What a test writes itself: each answer of a real server on loopback, a pool where nothing moves, another process."""
+"""Parts that a test scripts: the answers of a real server on loopback, a pool that never changes, another process."""
 
 import re
 import socket
@@ -21,12 +21,12 @@ from tests.leaks import IN_USE
 from tests.passing import TIME
 
 Act = Callable[[socket.socket], None]
-# A third of the time that a poll of the tests gives a read, so that a byte that comes late does no harm.
+# A third of the read time-out of the tests' polls, so that no single read times out.
 DRIP_SECONDS = 100.0
 
 
 def answer(status: int, body: bytes, **headers: str) -> Act:
-    """Answer whole, and keep the connection open."""
+    """Send a complete answer, and keep the connection open."""
     lines = [f"HTTP/1.1 {status} Scripted", f"Content-Length: {len(body)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     data = "\r\n".join([*lines, "", ""]).encode() + body
@@ -34,37 +34,37 @@ def answer(status: int, body: bytes, **headers: str) -> Act:
 
 
 def cut_off(client: socket.socket) -> None:
-    """Promise more than is sent, and close in order."""
+    """Send less than the announced length, and close the connection in order."""
     client.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"statistics"')
     client.shutdown(socket.SHUT_RDWR)
 
 
 def close(client: socket.socket) -> None:
-    """Close without a word."""
+    """Close the connection without an answer."""
     client.shutdown(socket.SHUT_RDWR)
 
 
 def reset(client: socket.socket) -> None:
-    """Reset the connection: closed with nothing to linger for, once its thread has let go of it."""
+    """Reset the connection: with SO_LINGER 0 it is reset when its thread closes it."""
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     raise ConnectionAbortedError
 
 
 def hang(client: socket.socket) -> None:
-    """Say nothing for a day, until the client has gone."""
+    """Stay silent for a day, until the client closes."""
     TIME.add(86400)
     client.recv(1)
 
 
 def drip(client: socket.socket) -> None:
-    """Send a byte of the head now and then, so that no single read times out."""
+    """Send the head slowly, byte by byte, so that no single read times out."""
     for byte in b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000:
         client.sendall(bytes([byte]))
         TIME.add(DRIP_SECONDS)
 
 
 class Scripted:
-    """Answers each path by its script, one act a request; the last act repeats. Other paths get `otherwise`."""
+    """A server with a script of acts for each path, one per request; the last repeats. Other paths get `otherwise`."""
 
     def __init__(self, scripts: Mapping[str, Sequence[Act]], otherwise: Act, tls: ssl.SSLContext | None = None) -> None:
         self.requests: Counter[str] = Counter()
@@ -125,7 +125,7 @@ class Scripted:
                     script = self._scripts.get(path, [self._otherwise])
                     script[min(number, len(script)) - 1](client)
         except OSError:
-            return  # The client went, or the test ended.
+            return  # The client closed, or the test ended.
 
     @staticmethod
     def _head(stream: BinaryIO) -> str:
@@ -139,7 +139,7 @@ class Scripted:
 
 @dataclass
 class StillPool:
-    """A pool in which nothing moves: so many jobs in the queue, one runs, and nobody has a notebook."""
+    """A pool that never changes: `queue` training jobs wait, one runs, and there are no notebooks."""
 
     id: str
     queue: int = 1
@@ -150,7 +150,7 @@ class StillPool:
     flavor: str | None = None
     nodes: int = 0
 
-    def counts_at(self, instant: float, retention: float = KEPT_FOR_EVER) -> Counts:  # noqa: ARG002 - as every pool
+    def counts_at(self, instant: float, retention: float = KEPT_FOR_EVER) -> Counts:  # noqa: ARG002 - the signature of every pool
         """Return the same counts at every instant."""
         none = dict.fromkeys(STATUSES, 0)
         return {"train": none | {"Queue": self.queue, "Running": 1}, "notebook": none}
@@ -158,7 +158,7 @@ class StillPool:
 
 @contextmanager
 def another_process(code: str, *words: str) -> Iterator[None]:
-    """Run Python beside the test, from its first word until the end of the block."""
+    """Run Python code in another process, from its line ``ready`` until the end of the block."""
     call = [sys.executable, "-c", code, *words]
     with subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

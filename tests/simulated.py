@@ -1,6 +1,6 @@
-"""Pools of which all is known: jobs with sizes, priorities and run times, and a scheduler of its own that runs them.
+"""Simulated pools: jobs with known sizes, priorities and run times, and a scheduler that runs them.
 
-It knows nothing of the project's code. What it says of another capacity, on the same jobs, is the truth of a what-if.
+It uses none of the project's code. Its waits of the same jobs with another capacity are the truth of a what-if.
 """
 
 import heapq
@@ -21,39 +21,39 @@ SIZES = {
     "odd": ((1, 3, 5), (0.5, 0.3, 0.2)),
     "four": ((1, 2, 4, 8), (0.5, 0.25, 0.15, 0.1)),
 }
-"""Sizes of jobs in servers, and how common each is."""
+"""Sizes of jobs in servers, and the share of each."""
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A pool and its work."""
+    """A pool and its jobs."""
 
     servers: int
     load: float
-    """Of the servers, on average, offered."""
+    """The mean offered load, over the number of servers."""
     spread: float
     """The standard deviation of run times over their mean."""
     mean: float
-    """Run time, in seconds."""
+    """The mean run time, in seconds."""
     days: int
     sizes: str = "one"
     backfill: bool = False
-    """Whether a job that fits passes one that does not."""
+    """Whether a job that fits may start before an earlier one that does not."""
     rhythm: bool = False
-    """Whether more jobs come by day and on weekdays."""
+    """Whether more jobs arrive by day and on weekdays."""
     priorities: bool = False
-    """Whether one job in five goes before the others."""
+    """Whether one job in five is served before the others."""
     factor: float = 1.25
-    """The capacity to ask for, over that of the record."""
+    """The capacity of the what-if, over that of the record."""
 
     @property
     def other(self) -> int:
-        """The servers to ask for: at least as many as the largest job takes."""
+        """The servers of the what-if: at least as many as the largest job needs."""
         return max(round(self.servers * self.factor), SIZES[self.sizes][0][-1])
 
 
 def scenario(seed: int) -> Scenario:
-    """Return one of endlessly many scenarios: load 0.5 to 1.1, spread 1 to 4, 0.8 to 1.5 of the capacity."""
+    """Draw a scenario by a seed: load 0.5 to 1.1, spread 1 to 4, factor 0.8 to 1.5."""
     random = np.random.default_rng(seed)
     sizes = list(SIZES)[random.integers(len(SIZES))]
     return Scenario(
@@ -78,36 +78,36 @@ class Work:
     size: Ints
     run: Floats
     urgent: Ints
-    """0 goes before 1."""
+    """0 is served before 1."""
 
 
-def work_of(of: Scenario, seed: int) -> Work:
-    """Draw the jobs of a scenario: Poisson arrivals, run times that are lognormal."""
+def work_of(pool: Scenario, seed: int) -> Work:
+    """Draw the jobs of a scenario: Poisson arrivals, lognormal run times."""
     random = np.random.default_rng(seed)
-    widths, shares = (np.array(each) for each in SIZES[of.sizes])
-    rate = of.load * of.servers / (float(widths @ shares) * of.mean)
-    until = of.days * DAY
-    came = np.sort(random.uniform(0, until, random.poisson(rate * until * (2.2 if of.rhythm else 1))))
-    if of.rhythm:
-        hour, day = came / HOUR % 24, came // DAY % 7
+    widths, shares = (np.array(values) for values in SIZES[pool.sizes])
+    rate = pool.load * pool.servers / (float(widths @ shares) * pool.mean)
+    until = pool.days * DAY
+    arrivals = np.sort(random.uniform(0, until, random.poisson(rate * until * (2.2 if pool.rhythm else 1))))
+    if pool.rhythm:
+        hour, day = arrivals / HOUR % 24, arrivals // DAY % 7
         usual = (1 + 0.8 * np.sin((hour - 9) / 12 * np.pi)) * np.where(day >= 5, 0.5, 1.2)
-        came = came[random.uniform(0, 2.2, len(came)) < usual]
-    n = len(came)
-    sigma = np.sqrt(np.log1p(of.spread**2))
-    run = np.clip(np.exp(random.normal(-(sigma**2) / 2, sigma, n)) * of.mean, 1.0, 14 * DAY)
-    urgent = (random.random(n) < 0.8).astype(np.int64) if of.priorities else np.zeros(n, np.int64)
-    return Work(came, random.choice(widths, n, p=shares).astype(np.int64), run, urgent)
+        arrivals = arrivals[random.uniform(0, 2.2, len(arrivals)) < usual]
+    n = len(arrivals)
+    sigma = np.sqrt(np.log1p(pool.spread**2))
+    run = np.clip(np.exp(random.normal(-(sigma**2) / 2, sigma, n)) * pool.mean, 1.0, 14 * DAY)
+    urgent = (random.random(n) < 0.8).astype(np.int64) if pool.priorities else np.zeros(n, np.int64)
+    return Work(arrivals, random.choice(widths, n, p=shares).astype(np.int64), run, urgent)
 
 
 def starts_of(work: Work, servers: int, *, backfill: bool) -> Floats:
-    """Return when each job starts: by priority, then arrival; past one that does not fit only with backfill."""
+    """Return the start of each job, in order of priority, then arrival; with backfill, before one that does not fit."""
     return _starts(work.came, work.size, work.run, work.urgent, servers, backfill)
 
 
 def fifo(came: Floats, run: Floats, servers: int) -> Floats:
-    """Return when each of some jobs of one server starts, the oldest first; times in seconds."""
-    nothing = np.zeros(len(came), np.int64)
-    return starts_of(Work(came, nothing + 1, run, nothing), servers, backfill=False)
+    """Return the starts of one-server jobs under FIFO; times in seconds."""
+    zeros = np.zeros(len(came), np.int64)
+    return starts_of(Work(came, zeros + 1, run, zeros), servers, backfill=False)
 
 
 @numba.njit(cache=True)
@@ -150,6 +150,6 @@ def _starts(came: Floats, size: Ints, run: Floats, urgent: Ints, servers: int, b
 
 
 def wait_of(work: Work, servers: int, *, backfill: bool) -> Floats:
-    """Return mean and 9-of-10 wait with so many servers, in seconds."""
+    """Return the mean and P90 wait with a number of servers, in seconds."""
     waited = np.sort(starts_of(work, servers, backfill=backfill) - work.came)
     return np.array([waited.mean(), waited[int(np.ceil(0.9 * len(waited))) - 1]])

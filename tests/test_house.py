@@ -1,4 +1,4 @@
-"""The rules of the house, read from the source: who may import what, who may touch the outside world."""
+"""The rules of the source code: which file may import which module, and which may use clock and environment."""
 
 import ast
 import re
@@ -26,8 +26,8 @@ from collector.record.statuses import STATUSES
 ROOT = Path(collector.__file__).parent.parent
 PACKAGES = [Path(package.__file__ or "").parent for package in (collector, analysis)]
 FILES = sorted(file for package in PACKAGES for file in package.rglob("*.py"))
-# Who may import what lies outside, besides the standard library: the rest of the house knows nothing of it.
-KEEPERS = {
+# The files that may import each third-party module; no other file may.
+IMPORTERS = {
     "httpx": {f"collector/api/{name}.py" for name in ("auth", "client", "leftovers", "on_the_way", "proxies")},
     "duckdb": {
         "collector/storage/backups.py",
@@ -54,8 +54,8 @@ KEEPERS = {
     "jinja2": {"analysis/report/render.py"},
     "babel": {"analysis/text/language.py"},
 }
-# The folders of the collector, and what each imports of the rest of it. The commands import everything but each other.
-ROOMS = {
+# The folders of the collector, and the parts that each may import. Commands may import all but each other.
+IMPORTS_OF = {
     "record": {"errors"},
     "api": {"record", "clock", "errors"},
     "config": {"record", "api", "errors"},
@@ -64,9 +64,9 @@ ROOMS = {
     "doctor": {"record", "api", "config", "polling", "storage", "clock", "errors"},
     "sandbox": {"record", "api", "clock", "errors"},
 }
-WORLD = {"collector/cli.py", "collector/clock.py"}
-# How the outside world is touched: the environment, and clocks that nobody handed over.
-TOUCHES = re.compile(
+OUTSIDE_WORLD = {"collector/cli.py", "collector/clock.py"}
+# Uses of the environment and of clocks that were not handed in.
+USES = re.compile(
     r"(os\.(environb?|getenv|putenv)|environ|getenv|(datetime\.)?(datetime|date)\.(now|utcnow|today)"
     r"|time\.(time|time_ns|monotonic|monotonic_ns|perf_counter|perf_counter_ns|sleep|localtime|gmtime)"
     r"|(pd|pandas)\.Timestamp\.(now|utcnow|today))"
@@ -80,14 +80,14 @@ def name_of(file: Path) -> str:
 
 def imports(file: Path) -> set[str]:
     """Return every module that a file imports, at its top or within a function."""
-    found = set()
+    imported = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert 0 == node.level, f"{name_of(file)}: imports are absolute, so that this test can read them"
-            found.add(node.module or "")
-    return found
+            imported.add(node.module or "")
+    return imported
 
 
 def roots(file: Path) -> set[str]:
@@ -95,7 +95,7 @@ def roots(file: Path) -> set[str]:
 
 
 def dotted(node: ast.AST) -> str:
-    """Return what an expression spells, such as ``os.environ``; nothing where it is no chain of names."""
+    """Return the dotted name of an expression, such as ``os.environ``; empty where it is not a chain of names."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute) and (before := dotted(node.value)):
@@ -103,51 +103,51 @@ def dotted(node: ast.AST) -> str:
     return ""
 
 
-def touches(file: Path) -> Iterator[str]:
+def uses_of_outside_world(file: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if TOUCHES.fullmatch(dotted(node)):
+        if USES.fullmatch(dotted(node)):
             yield f"{name_of(file)}: {dotted(node)}"
         if isinstance(node, ast.ImportFrom) and node.module in ("os", "time"):
             yield from (
                 f"{name_of(file)}: {node.module}.{alias.name}"
                 for alias in node.names
-                if TOUCHES.fullmatch(f"{node.module}.{alias.name}")
+                if USES.fullmatch(f"{node.module}.{alias.name}")
             )
 
 
-def test_the_source_is_there() -> None:
+def test_the_source_is_found() -> None:
     """Both packages are read from the source beside these tests."""
     names = {name_of(file) for file in FILES}
     assert {"collector/cli.py", "collector/sandbox/traces.py", "analysis/history.py"} <= names
 
 
 @pytest.mark.parametrize("file", FILES, ids=name_of)
-def test_a_file_says_what_it_is_for(file: Path) -> None:
-    """The first line of every file is its docstring."""
+def test_a_file_begins_with_a_docstring(file: Path) -> None:
+    """Every file begins with a docstring that is not empty."""
     assert file.read_text(encoding="utf-8").startswith('"""')
     assert (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").strip()
 
 
 @pytest.mark.parametrize("file", FILES, ids=name_of)
-def test_one_contract_is_all_that_both_packages_know(file: Path) -> None:
-    """`analysis` knows `collector.record`, `collector` nothing of `analysis`: its command line names it as a text."""
+def test_the_packages_share_only_the_contract(file: Path) -> None:
+    """`analysis` imports only `collector.record`; `collector` never imports `analysis`: cli.py mounts it by name."""
     if name_of(file).startswith("collector/"):
         assert "analysis" not in roots(file)
         named = re.search(r"[\"']analysis\.", file.read_text(encoding="utf-8"))
         assert named is None or "collector/cli.py" == name_of(file)
     else:
-        of_collector = {module for module in imports(file) if module.partition(".")[0] == "collector"}
-        assert set() == {module for module in of_collector if not f"{module}.".startswith("collector.record.")}
+        collector_modules = {module for module in imports(file) if module.partition(".")[0] == "collector"}
+        assert set() == {module for module in collector_modules if not f"{module}.".startswith("collector.record.")}
 
 
 def modules(file: Path) -> set[str]:
-    """Return the modules of the house that a file imports, each down to its file."""
-    found = set()
+    """Return our own modules that a file imports, each down to its file."""
+    imported = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
             inner = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= {module if module in BY_MODULE else node.module for module in inner}
-    return {module for module in found if module in BY_MODULE} - {module_of(file)}
+            imported |= {module if module in BY_MODULE else node.module for module in inner}
+    return {module for module in imported if module in BY_MODULE} - {module_of(file)}
 
 
 def module_of(file: Path) -> str:
@@ -155,71 +155,71 @@ def module_of(file: Path) -> str:
 
 
 BY_MODULE = {module_of(file): file for file in FILES}
-# What the estimators may know: no engine, no words, no gettext, no command line, no database.
-ABOVE_ESTIMATORS = {"analysis.query", "analysis.text", "analysis.figures", "analysis.report", "analysis.cli"}
-ABOVE_ESTIMATORS |= {"analysis.history", "gettext", "click", "duckdb", "pandas.io"}
+# The modules that estimators may not import: engine, texts, gettext, command line, database.
+FORBIDDEN_TO_ESTIMATORS = {"analysis.query", "analysis.text", "analysis.figures", "analysis.report", "analysis.cli"}
+FORBIDDEN_TO_ESTIMATORS |= {"analysis.history", "gettext", "click", "duckdb", "pandas.io"}
 
 
 @pytest.mark.parametrize("folder", ["queue", "trends", "capacity"])
-def test_estimators_know_neither_the_engine_nor_words(folder: str) -> None:
-    """They are functions of arrays: any engine runs them, and any language tells of them."""
+def test_estimators_import_neither_the_engine_nor_texts(folder: str) -> None:
+    """They are functions of arrays, for any engine and any language."""
     for file in (file for file in FILES if name_of(file).startswith(f"analysis/{folder}/")):
-        known = {module for module in imports(file) | modules(file) for above in ABOVE_ESTIMATORS
+        forbidden = {module for module in imports(file) | modules(file) for above in FORBIDDEN_TO_ESTIMATORS
                  if f"{module}.".startswith(f"{above}.")}  # fmt: skip
-        assert set() == known, name_of(file)
+        assert set() == forbidden, name_of(file)
 
 
-def test_statistics_know_arrays_alone() -> None:
-    """Of the house `analysis/stats` imports itself and the types of arrays."""
+def test_statistics_import_only_arrays() -> None:
+    """Of our own modules `analysis/stats` imports only itself and the types of arrays."""
     for file in (file for file in FILES if name_of(file).startswith("analysis/stats/")):
         others = {module for module in modules(file) if not module.startswith("analysis.stats")}
         assert others <= {"analysis.arrays"}, name_of(file)
 
 
-def test_no_file_imports_itself_by_way_of_others() -> None:
-    """There is no circle of imports, those within functions and for types included."""
+def test_there_is_no_circle_of_imports() -> None:
+    """Imports within functions and for types included."""
     TopologicalSorter({module: modules(file) for module, file in BY_MODULE.items()}).prepare()
 
 
-def room_of(module: str) -> str:
-    """Return the folder of `analysis`, or the file at its top, that a module lies in; `collector` is one room."""
+def part_of(module: str) -> str:
+    """Return a module's folder or top-level file of `analysis`; `collector` is one part."""
     first, _, rest = module.partition(".")
     return first if first == "collector" else ".".join([first, *rest.split(".")[:1]])
 
 
-def test_data_flows_one_way_through_the_house() -> None:
-    """Rooms stand on floors, each importing from floors below alone; a newcomer can hold them in mind."""
-    rooms: dict[str, set[str]] = {}
+def test_data_flows_one_way_through_the_packages() -> None:
+    """Parts form layers: each imports only from lower layers; a newcomer can remember their number."""
+    parts: dict[str, set[str]] = {}
     for module, file in BY_MODULE.items():
-        rooms.setdefault(room_of(module), set()).update(map(room_of, modules(file)))
-    below = {room: others - {room} for room, others in rooms.items()}
-    floors: dict[str, int] = {}
-    for room in TopologicalSorter(below).static_order():
-        floors[room] = 1 + max((floors[other] for other in below[room]), default=0)
-    assert len(floors) <= 20
-    assert max(floors.values()) <= 9
+        parts.setdefault(part_of(module), set()).update(map(part_of, modules(file)))
+    below = {part: others - {part} for part, others in parts.items()}
+    layers: dict[str, int] = {}
+    for part in TopologicalSorter(below).static_order():
+        layers[part] = 1 + max((layers[other] for other in below[part]), default=0)
+    assert len(layers) <= 20
+    assert max(layers.values()) <= 9
     assert sum(map(len, below.values())) <= 70
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_folder_of_the_collector_imports_what_lies_below_it(room: str) -> None:
-    """The contract imports errors alone; the poll imports what it needs; nothing imports the command line."""
-    inside = [file for module, file in BY_MODULE.items() if f"{module}.".startswith(f"collector.{room}.")]
+@pytest.mark.parametrize("folder", IMPORTS_OF)
+def test_a_folder_of_the_collector_imports_only_lower_parts(folder: str) -> None:
+    """The contract imports only errors; the poll imports what it needs; no folder imports the command line."""
+    inside = [file for module, file in BY_MODULE.items() if f"{module}.".startswith(f"collector.{folder}.")]
     imported = {module.split(".")[1] for file in inside for module in modules(file) if "." in module}
     assert inside
-    assert set() == imported - {room} - ROOMS[room]
+    assert set() == imported - {folder} - IMPORTS_OF[folder]
 
 
 def test_no_command_imports_another() -> None:
-    """What two commands share lies below them."""
+    """Code that two commands share is in a lower part."""
     commands = [file for file in FILES if name_of(file).startswith("collector/commands/")]
     assert [] == [
         name_of(file) for file in commands for module in imports(file) if module.startswith("collector.commands")
     ]
 
 
-def test_the_contract_imports_duckdb_and_the_standard_library_alone() -> None:
-    """Whoever reads the record needs neither the version of the collector nor its clock."""
+def test_the_contract_imports_only_duckdb_and_the_standard_library() -> None:
+    """A reader of the record needs neither the version of the collector nor its clock."""
     contract = [file for file in FILES if name_of(file).startswith("collector/record/")]
     assert (
         set() == {root for file in contract for root in roots(file)} - {"collector", "duckdb"} - sys.stdlib_module_names
@@ -228,27 +228,27 @@ def test_the_contract_imports_duckdb_and_the_standard_library_alone() -> None:
     assert {"collector.errors"} == {module for module in ours if not module.startswith("collector.record")}
 
 
-@pytest.mark.parametrize("module", KEEPERS)
-def test_each_outside_thing_has_its_keepers(module: str) -> None:
-    """Of httpx, duckdb, matplotlib and what makes pages and languages the rest of the house knows nothing."""
-    assert set() == {name_of(file) for file in FILES if module in roots(file)} - KEEPERS[module]
+@pytest.mark.parametrize("module", IMPORTERS)
+def test_a_third_party_module_is_imported_only_by_its_files(module: str) -> None:
+    """So that a change of httpx, duckdb, matplotlib, jinja2 or babel concerns few files."""
+    assert set() == {name_of(file) for file in FILES if module in roots(file)} - IMPORTERS[module]
 
 
-def test_the_collector_knows_no_frames() -> None:
-    """Neither pandas nor what it is made of is imported in `collector`, not even within a function."""
+def test_the_collector_does_not_import_pandas() -> None:
+    """Nor a library for arrays or frames, not even within a function."""
     heavy = {"pandas", "numpy", "pyarrow", "scipy"}
     assert [] == [name_of(file) for file in FILES if name_of(file).startswith("collector/") and roots(file) & heavy]
 
 
-@pytest.mark.parametrize("file", [file for file in FILES if name_of(file) not in WORLD], ids=name_of)
-def test_time_and_environment_are_handed_over(file: Path) -> None:
-    """The environment and the clock are touched by the command line and the clock alone."""
-    assert [] == list(touches(file))
+@pytest.mark.parametrize("file", [file for file in FILES if name_of(file) not in OUTSIDE_WORLD], ids=name_of)
+def test_time_and_environment_are_handed_in(file: Path) -> None:
+    """Only the command line and the clock use the environment and the machine's time."""
+    assert [] == list(uses_of_outside_world(file))
 
 
-def test_the_search_for_touches_finds_them() -> None:
-    """The two files that may touch the world do: the rule above would see it elsewhere."""
-    found = {touch for file in FILES if name_of(file) in WORLD for touch in touches(file)}
+def test_the_search_for_uses_finds_them() -> None:
+    """It finds those of the two files that may use them, so it would find others too."""
+    found = {use for file in FILES if name_of(file) in OUTSIDE_WORLD for use in uses_of_outside_world(file)}
     assert {"collector/cli.py: os.environ", "collector/clock.py: datetime.now"} <= found
 
 
@@ -275,8 +275,8 @@ assert 1 == poolscope.main(["collect"], standalone_mode=False)
 """
 
 
-def test_a_cron_tick_loads_no_more_than_it_uses(tmp_path: Path) -> None:
-    """A collect of a pool that cannot be reached, database and all, loads nothing that makes frames or figures."""
+def test_a_cron_tick_loads_only_what_it_uses(tmp_path: Path) -> None:
+    """A collect of a pool that cannot be reached, with its database, loads no library for frames or figures."""
     (tmp_path / "poolscope.toml").write_text(
         '[collect]\nattempts = 1\n[projects.p]\nproject_id = "1"\nendpoint = "http://127.0.0.1:9"\npools = ["a"]\n'
     )
@@ -286,7 +286,7 @@ def test_a_cron_tick_loads_no_more_than_it_uses(tmp_path: Path) -> None:
     assert set() == (modules & heavy) - loaded("import duckdb", tmp_path)
 
 
-def blank(kind: type) -> Any:  # noqa: ANN401 - a record of any table
+def blank(kind: type) -> Any:  # noqa: ANN401 - a row of any table
     return kind(**{field.name: {} if field.name == "counts" else None for field in fields(kind)})
 
 
@@ -303,29 +303,29 @@ def test_the_spools_fields_are_the_tables_columns(table: str, kind: type) -> Non
 
 
 @pytest.mark.parametrize("version", range(1, len(schema.MIGRATIONS) + 1))
-def test_the_columns_are_those_that_the_migrations_make(version: int) -> None:
-    """At every version of the schema, names, types and order."""
+def test_the_columns_are_those_of_the_migrations(version: int) -> None:
+    """Names, types and order of columns agree in every schema version."""
     with duckdb.connect() as connection:
         schema.migrate(connection, 0, "test", version)
-        made = {
+        migrated = {
             table: {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE {table}").fetchall()}
             for table in columns_at(version)
         }
-    assert columns_at(version) == made
-    assert [list(names) for names in columns_at(version).values()] == [list(names) for names in made.values()]
+    assert columns_at(version) == migrated
+    assert [list(names) for names in columns_at(version).values()] == [list(names) for names in migrated.values()]
 
 
-def test_the_tables_have_one_list() -> None:
-    """Schema, spool and the rows of a round name the same tables in the same order."""
+def test_there_is_one_list_of_tables() -> None:
+    """Schema, spool and the rows of a round have the same tables in the same order."""
     assert TABLES == tuple(field.name for field in fields(rows.PolledRows))
 
 
 def test_every_exit_code_is_explained() -> None:
-    """In the README and in --help: those of the errors, and those that the command line itself ends with."""
+    """README and --help have the codes of all errors and those of the command line itself."""
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, PoolscopeError)]
     own = re.findall(r"return (\d+)\n", (ROOT / "collector/cli.py").read_text())
     codes = {kind.exit_code for kind in kinds} | {int(code) for code in own} | {cli.DEFECT, cli.INTERRUPTED}
     codes |= {write.PART_FAILED, write.ABOVE, write.UNJUDGED}
     readme = (ROOT / "README.md").read_text().partition("Exit codes:")[2].partition("\n\n")[0]
-    for told in (readme, cli.EXIT_CODES):
-        assert codes | {0} == {int(code) for code in re.findall(r"\d+", told)}
+    for text in (readme, cli.EXIT_CODES):
+        assert codes | {0} == {int(code) for code in re.findall(r"\d+", text)}

@@ -1,4 +1,4 @@
-"""The search for secrets finds one in every kind of place, tells where without it, and spares what is there for it."""
+"""The search for leaks finds secrets in every kind of place, never shows them, and allows key and token files."""
 
 import re
 import subprocess
@@ -11,7 +11,7 @@ import tests
 
 ROOT = Path(next(iter(tests.__path__))).parent
 PLANTED = "planted/by-a-test/and-never-to-be-told"
-# Each of these tests passes by itself and leaks, once; its docstring is what has to be told of it.
+# Each of these tests passes but leaks one secret; its docstring is the beginning of the report.
 LEAKING = f'''
 import logging, subprocess, sys
 import duckdb
@@ -32,10 +32,10 @@ def use():
     IN_USE.use("the planted key", PLANTED)
 
 def hidden(file, statement, of):
-    "Write texts that are compressed: the secret cannot be seen in the bytes."
+    "Write compressed texts: the bytes do not contain the secret."
     use()
     with duckdb.connect(of) as made:
-        # The first and the last text stand in a file's statistics as they are.
+        # A file's statistics contain the first and the last text uncompressed.
         texts = "CASE i WHEN 0 THEN 'a' WHEN 1 THEN 'z' ELSE $1 || i END"
         made.execute(f"CREATE TABLE t AS SELECT [{{{{'k': {{texts}}}}}}] AS nested FROM range(9000) r(i)", [PLANTED])
         made.execute(statement)
@@ -120,7 +120,7 @@ def test_a_signature(tmp_path):
 
 def configured(folder, endpoint):
     (folder / "poolscope.toml").write_text(f'[projects.p]\\nproject_id = "{{PROJECT_ID}}"\\nendpoint = "{{endpoint}}"')
-    # Not in the last moment of a slot, of which nothing is asked.
+    # A slot of a day: at the very end of a slot no pool is asked.
     return {{"POOLSCOPE_COLLECT__ATTEMPTS": "1", "POOLSCOPE_COLLECT__INTERVAL": "1d"}}
 
 def test_a_token_of_the_sandbox(tmp_path):
@@ -152,8 +152,8 @@ EXPECTED = dict(re.findall(r'def (test_\w+)\(.*\):\n    "(.+)"', LEAKING))
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return what pytest tells of the leaking tests, held to what these are, in a process of its own."""
+def report(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the output of pytest for the leaking tests, run in another process with our conftest."""
     folder = tmp_path_factory.mktemp("leaking")
     (folder / "test_leaking.py").write_text(LEAKING)
     call = [sys.executable, "-m", "pytest", "-q", "-p", "tests.conftest", "-p", "no:cacheprovider", str(folder)]
@@ -162,21 +162,21 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.mark.parametrize("test", EXPECTED)
-def test_a_secret_is_found(told: str, test: str) -> None:
-    """In this kind of place: the test, the place and the secret's name are told, and nothing else of that test."""
-    found = re.search(rf"::{test} leaks:\n(.*)\n", told)
-    assert found is not None
-    assert found[1].startswith(EXPECTED[test])
+def test_a_secret_is_found(report: str, test: str) -> None:
+    """In each kind of place: the report has the test, the place and the secret's name, and nothing else."""
+    leak = re.search(rf"::{test} leaks:\n(.*)\n", report)
+    assert leak is not None
+    assert leak[1].startswith(EXPECTED[test])
 
 
-def test_what_may_hold_it_is_spared(told: str) -> None:
-    """Owner-only key and token files are no leaks, nor is what only the test before used."""
-    assert f"{len(EXPECTED) + 2} passed, {len(EXPECTED)} errors" in told
-    assert "test_spared leaks" not in told
-    assert "test_forgotten leaks" not in told
+def test_a_file_that_may_have_a_secret_is_no_leak(report: str) -> None:
+    """Owner-only files of keys and tokens are not leaks, nor are secrets of the test before."""
+    assert f"{len(EXPECTED) + 2} passed, {len(EXPECTED)} errors" in report
+    assert "test_spared leaks" not in report
+    assert "test_forgotten leaks" not in report
 
 
-def test_a_secret_is_never_told(told: str) -> None:
-    """Nothing of it is in the report of what leaks it, neither whole nor in part."""
+def test_a_secret_is_never_shown(report: str) -> None:
+    """The report of a leak has neither the secret nor a part of it."""
     for part in (PLANTED, PLANTED[:16], PLANTED[-16:], "another-secret"):
-        assert part not in told
+        assert part not in report

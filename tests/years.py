@@ -1,4 +1,4 @@
-"""Simulated years of arrivals: rhythms, scatter beyond chance, moving levels, holidays, bursts, changes of clocks."""
+"""Simulated years of arrivals: rhythms, overdispersion, moving levels, holidays, bursts and daylight saving."""
 
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -16,17 +16,17 @@ ZONES = ("UTC", "Europe/Berlin", "Asia/Shanghai", "America/New_York")
 
 
 class Year(NamedTuple):
-    """The jobs of each hour of a year."""
+    """The arrivals of each hour of a year."""
 
     starts: Ints
     """When each hour begins, in seconds since 1970."""
     jobs: Floats
     zone: ZoneInfo
-    """Whose clock people keep."""
+    """The zone of the people who submit jobs."""
 
 
 def year(seed: int, level: str | None = None, *, holidays: bool | None = None, bursts: bool | None = None) -> Year:
-    """Return a year, of a kind that follows from chance where it is not said."""
+    """Draw a year; its properties are random where they are None."""
     random = np.random.default_rng(seed)
     zone = ZoneInfo(ZONES[random.integers(len(ZONES))])
     begin = pd.Timestamp("2025-01-06", tz=zone)
@@ -36,13 +36,13 @@ def year(seed: int, level: str | None = None, *, holidays: bool | None = None, b
     usual = usual * _level(random, level)[day]
     if random.random() < 0.5 if holidays is None else holidays:
         usual = usual * _holidays(random)[day]
-    # Days and weeks are busier or quieter than chance makes them.
+    # Overdispersion: days and weeks vary more than Poisson arrivals.
     scatter = random.choice([3.0, 8.0, 30.0])
     usual = usual * random.gamma(scatter, 1 / scatter, DAYS)[day]
     usual = usual * random.gamma(40, 1 / 40, WEEKS)[day // 7]
     jobs = random.poisson(usual).astype(float)
     if random.random() < 0.5 if bursts is None else bursts:
-        # Arrays of jobs, submitted at once while people are at work.
+        # Arrays of jobs, submitted at once, mostly in busy hours.
         a_week, size = random.choice([0.5, 2.0, 6.0]), random.choice([0.1, 0.3]) * usual.sum() / WEEKS
         times = random.choice(len(jobs), random.poisson(a_week * WEEKS), p=usual / usual.sum())
         np.add.at(jobs, times, random.geometric(1 / max(size / a_week, 1.0), len(times)))
@@ -52,14 +52,14 @@ def year(seed: int, level: str | None = None, *, holidays: bool | None = None, b
 
 
 def _rhythm(random: np.random.Generator, weekday: Ints, hour: Ints) -> Floats:
-    """Return how much is submitted in each hour, over the mean of a weekday."""
+    """Return the rate of each hour, over the mean rate of a weekday."""
     kind = RHYTHMS[random.integers(len(RHYTHMS))]
     weekend = np.where(weekday >= 5, random.choice([0.02, 0.5, 1.0]), 1.0)
     if kind == "office":
         office: Floats = np.where((hour >= 9) & (hour < 18), 2.6, 0.02) * weekend
         return office
     if kind == "timetable":
-        # A pipeline that starts at a few hours of the week.
+        # A pipeline that runs at five hours of the week.
         starts = random.choice(168, 5, replace=False)
         return 0.1 + 20.0 * np.isin(weekday * 24 + hour, starts).astype(float)
     if kind == "flat":
@@ -69,7 +69,7 @@ def _rhythm(random: np.random.Generator, weekday: Ints, hour: Ints) -> Floats:
 
 
 def _level(random: np.random.Generator, level: str | None) -> Floats:
-    """Return the level of each day."""
+    """Return the factor of each day."""
     day = np.arange(DAYS)
     kind = level or LEVELS[random.integers(len(LEVELS))]
     if kind == "rising":
@@ -83,7 +83,7 @@ def _level(random: np.random.Generator, level: str | None) -> Floats:
 
 
 def _holidays(random: np.random.Generator) -> Floats:
-    """Return how much of the usual work is done on each day: hardly any for a week, once to three times a year."""
+    """Return the share of the usual arrivals on each day: few or none for a week, once to three times a year."""
     work = np.ones(DAYS)
     for start in random.choice(np.arange(30, DAYS - 20), random.integers(1, 4), replace=False):
         work[start : start + random.integers(5, 11)] = random.choice([0.0, 0.03, 0.15])
