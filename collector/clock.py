@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """An object that can tell and pass time."""
+    """An object that reads the time and waits."""
 
     def now(self) -> datetime:
         """Return the wall clock as an aware UTC datetime: for time stamps, never to measure durations."""

@@ -34,7 +34,7 @@ class PoolStatus:
     odd_week: dict[str, int]
     """How many slots have odd counts of some type, by kind; see `odd.Run`."""
     undocumented: dict[str, datetime]
-    """Undocumented statuses that held jobs in the last week, each with the first slot that had it."""
+    """Undocumented statuses that had jobs in the last week, each with its first slot in the record."""
     polled: bool
     """Whether its project is configured and the newest poll of that project asked for this pool."""
 

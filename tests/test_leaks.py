@@ -10,7 +10,7 @@ import pytest
 import tests
 
 ROOT = Path(next(iter(tests.__path__))).parent
-PLANTED = "planted/by-a-test/and-never-to-be-told"
+PLANTED = "planted/by-a-test/and-never-to-be-shown"
 # Each of these tests passes but leaks one secret; its docstring is the beginning of the report.
 LEAKING = f'''
 import logging, subprocess, sys

@@ -10,9 +10,9 @@ and interval (seconds), total, and ended (the jobs in `statuses.ENDED`). Both co
   comes back in one step, larger than any rise before it, to its old value plus what its rate adds. This run may be of
   any length.
 
-A step that was reversed is no measure for later steps, so that one anomaly never hides another, unless its return was
-an ordinary step; and samples after the return do not matter. The first query reads every sample once, all others read
-the large steps only.
+A step that was reversed is not compared with later steps, so that one anomaly never hides another, unless its return
+was an ordinary step; and samples after the return do not matter. The first query reads every sample once, all others
+read the large steps only.
 """
 
 from dataclasses import dataclass

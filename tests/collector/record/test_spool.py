@@ -123,7 +123,7 @@ def test_rows_are_read_as_they_were_written(
     assert expected == [{name: row[name] for name in kept} for row, kept in zip(rows, expected, strict=True)]
 
 
-def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_was_cut_anywhere_is_refused(tmp_path: Path) -> None:
     """A file is read only at its full length, with or without its last newline."""
     whole = written(tmp_path / "spool").read_bytes()
     cut = tmp_path / "cut.ndjson"
@@ -138,23 +138,23 @@ def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("header", [b"[" * 499, b"1", b'"spool"', b'{"table": "spool", "format": 1, "lines": "2"}'])
-def test_a_header_is_json_of_its_own(tmp_path: Path, header: bytes) -> None:
+def test_the_header_must_be_json_of_the_right_form(tmp_path: Path, header: bytes) -> None:
     """Spaces do not matter; another value, endless nesting or another type counts as damage."""
     written(tmp_path / "spool")
     (whole,) = spool.waiting(tmp_path / "spool")
     rows_ = whole.read_bytes().partition(b"\n")[2]
     spaced = tmp_path / "spaced.ndjson"
     spaced.write_bytes(b'{ "lines": %d, "table": "spool",  "format": 1 }\n' % rows_.count(b"\n") + rows_)
-    odd = tmp_path / "odd.ndjson"
-    odd.write_bytes(header + b"\n" + rows_)
+    damaged = tmp_path / "damaged.ndjson"
+    damaged.write_bytes(header + b"\n" + rows_)
     with in_memory() as connection:
-        assert ([spaced], [odd]) == load(connection, [spaced, odd])
+        assert ([spaced], [damaged]) == load(connection, [spaced, damaged])
 
 
 def test_cut_files_are_set_aside(tmp_path: Path) -> None:
-    """A drain takes the good file in and puts every cut one out of the way, under its name and with its bytes.
+    """A drain stores the complete file and sets every cut file aside, with its name and its bytes.
 
-    A file without its last newline alone has all its rows: it goes in.
+    A file that lacks only its last newline has all its rows: it is stored.
     """
     folder = tmp_path / "spool"
     whole = written(folder).read_bytes()

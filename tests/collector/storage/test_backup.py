@@ -98,14 +98,14 @@ def test_a_backup_of_the_first_version_is_brought_up_to_date(folder: Path) -> No
     """Its tables are made in that version, filled and migrated; prune recognises its rows."""
     assert 0 == poolscope(folder, "backup", "kept").returncode
     manifest, polls = folder / "kept/manifest.json", folder / "kept/polls.parquet"
-    told = json.loads(manifest.read_text()) | {"schema": 1}
-    del told["rows"]["pools"], told["sha256"]["pools"]
+    values = json.loads(manifest.read_text()) | {"schema": 1}
+    del values["rows"]["pools"], values["sha256"]["pools"]
     with duckdb.connect() as connection:
         connection.execute(f"COPY (SELECT * EXCLUDE (discovered) FROM '{polls}') TO '{polls}.old' (FORMAT parquet)")
     Path(f"{polls}.old").rename(polls)
     sums = subprocess.run(["sha256sum", str(polls)], capture_output=True, text=True, check=True)
-    told["sha256"]["polls"] = sums.stdout.split()[0]
-    manifest.write_text(json.dumps(told))
+    values["sha256"]["polls"] = sums.stdout.split()[0]
+    manifest.write_text(json.dumps(values))
     (folder / RECORD).rename(folder / "away.duckdb")
     assert 0 == poolscope(folder, "restore", "kept").returncode
     assert [(0,)] == rows(folder / RECORD, "SELECT count(discovered) + (SELECT count(*) FROM pools) FROM polls")
@@ -186,9 +186,9 @@ def test_a_dry_run_shows_rows_and_span(folder: Path) -> None:
     """It deletes nothing, and needs neither a backup nor --yes."""
     rows_before = rows(folder / RECORD, "SELECT count(*) FROM scrapes")
     done = poolscope(folder, "prune", "--before", "2026-01-06", "--dry-run")
-    told = json.loads(done.stdout)
-    assert ("would_prune", 2 * 1440) == (told["event"], told["rows"]["scrapes"])
-    assert ("2026-01-05T00:00:00Z", "2026-01-05T23:59:00Z") == (told["first_slot"], told["last_slot"])
+    event = json.loads(done.stdout)
+    assert ("would_prune", 2 * 1440) == (event["event"], event["rows"]["scrapes"])
+    assert ("2026-01-05T00:00:00Z", "2026-01-05T23:59:00Z") == (event["first_slot"], event["last_slot"])
     assert rows_before == rows(folder / RECORD, "SELECT count(*) FROM scrapes")
 
 
