@@ -28,7 +28,7 @@ PACKAGES = [Path(package.__file__ or "").parent for package in (collector, analy
 FILES = sorted(file for package in PACKAGES for file in package.rglob("*.py"))
 # The files that may import each third-party module; no other file may.
 IMPORTERS = {
-    "httpx": {f"collector/api/{name}.py" for name in ("auth", "client", "leftovers", "on_the_way", "proxies")},
+    "httpx": {f"collector/api/{name}.py" for name in ("auth", "client", "leftovers", "proxies", "transport")},
     "duckdb": {
         "collector/storage/backups.py",
         "collector/record/database.py",

@@ -1,1 +1,1 @@
-"""The client of the ModelArts API: what is asked, with which credential, and what counts as which failure."""
+"""The client of the ModelArts API: requests, credentials, and the names of what can fail."""

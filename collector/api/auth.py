@@ -1,4 +1,4 @@
-"""Who asks, as an httpx.Auth: requests signed with an access key, or carrying a token that IAM gave for a password."""
+"""Authentication, as an httpx.Auth: a signature by access key, or a token that IAM issues for a password."""
 
 import asyncio
 import json
@@ -14,18 +14,19 @@ import httpx
 
 from collector.api.credentials import Credential, PasswordCredential
 from collector.api.leftovers import raw_chunks
-from collector.api.on_the_way import failed_on_the_way
 from collector.api.outcomes import PASSING, RequestFailed, error_of, outcome_of
 from collector.api.signing import DATE_FORMAT, authorization, canonical_request, signature
 from collector.api.tokens import Token, read_token, write_token
+from collector.api.transport import transport_failure
 from collector.clock import Clock
 
 LARGEST_ANSWER: Final = 1 << 20
-# Other words in Content-Encoding (UTF-8, none) are no encodings: gateways write them over plain bodies.
+# Other values of Content-Encoding, such as "UTF-8" and "none", do not compress: gateways send them with plain bodies.
 COMPRESSIONS: Final = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "dcb", "dcz"})
-LIFE_UNSAID = timedelta(hours=1)
+DEFAULT_TOKEN_LIFE = timedelta(hours=1)
+"""Used where IAM's answer has no expiry time."""
 FIRST_PAUSE: Final = 0.5
-"""Seconds; doubled after each failure in a row."""
+"""Seconds; doubled after each consecutive failure."""
 
 
 class Authentication(httpx.Auth):
@@ -33,18 +34,21 @@ class Authentication(httpx.Auth):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What no text of the server may hold, see `redaction.redact`."""
+        """The secrets that are removed from every text of the server, see `redaction.redact`."""
         raise NotImplementedError
 
-    async def renew(self, asked_at: float) -> bool:  # noqa: ARG002 - what tokens need
-        """After a request was refused: return whether it is worth asking again, for what proves it is new since."""
+    async def renew(self, requested_at: float) -> bool:  # noqa: ARG002 - tokens need it
+        """Return whether a refused request is worth repeating, because the token is newer than the request.
+
+        `requested_at` is when the refused request began, in seconds of the event loop.
+        """
         return False
 
 
 class SignatureAuth(Authentication):
     """Signs the host, the date, the project and, for temporary keys, the token. For requests without a body.
 
-    Every attempt is signed anew, with the instant of that attempt.
+    Every attempt gets its own date and signature.
     """
 
     def __init__(self, credential: Credential, project_id: str, clock: Clock) -> None:
@@ -54,7 +58,7 @@ class SignatureAuth(Authentication):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The keys."""
+        """The access key, the secret key and the security token."""
         return self._credential.secrets
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
@@ -74,11 +78,12 @@ class SignatureAuth(Authentication):
 
 
 class TokenAuth(Authentication):
-    """Sends a token of the project, which IAM gave for a password and a file keeps until it is nearly over.
+    """Sends a token of the project, which IAM issues for a password; a file keeps it until shortly before it expires.
 
-    However many requests wait, one asks for the token, and its failure is that of all. IAM is then left alone for
-    longer and longer, after what does not pass for the whole poll: it locks a user whose password is wrong. A token
-    that lives is used where it cannot be renewed, until the next poll; a refused one is renewed once in a poll.
+    Only one request at a time asks IAM for a token; if that fails, all waiting requests fail with the same cause. The
+    pause before IAM is asked again doubles with each failure. After a failure that is not transient, IAM is not asked
+    again in this poll, because it locks users whose password is wrong. A valid token that cannot be renewed is used
+    until the next poll. A refused token is renewed once a poll.
     """
 
     def __init__(
@@ -96,94 +101,95 @@ class TokenAuth(Authentication):
         self._client = client
         self._clock = clock
         self._file = file
-        self._asking = asyncio.Lock()
+        self._token_lock = asyncio.Lock()
         self._token: Token | None = None
-        self._tokens: set[str] = set()
+        self._tokens_of_poll: set[str] = set()
         self._renewed_at: float | None = None
         self._failure: RequestFailed | None = None
         self._failures = 0
-        self._asked_again_at = -math.inf
+        self._next_request_at = -math.inf
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The password, and every token that this project had in this poll: one that was renewed may live on."""
-        return (*self._credential.secrets, *self._tokens)
+        """The password and every token that this poll used: an old token may still be valid after a renewal."""
+        return (*self._credential.secrets, *self._tokens_of_poll)
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """Add the token, which is asked for where there is none that lives for long enough."""
-        async with self._asking:
+        """Add the token; ask IAM for one first if none is valid for long enough."""
+        async with self._token_lock:
             token = await self._current()
         request.headers["X-Project-Id"] = self._project_id
         request.headers["X-Auth-Token"] = token.value
         yield request
 
     async def _current(self) -> Token:
-        """Return the token that is used now, which no text of the server may hold from then on."""
-        kept = self._token = self._token or read_token(self._file, self._owner)
-        if kept is not None:
-            self._tokens.add(kept.value)
+        """Return the token to send, and count it among the secrets of this poll."""
+        token = self._token = self._token or read_token(self._file, self._owner)
+        if token is not None:
+            self._tokens_of_poll.add(token.value)
         now = self._clock.now()
-        if kept is None or kept.over(now):
-            self._token = await self._ask(None)
+        if token is None or token.over(now):
+            self._token = await self._request(None)
             return self._token
-        if kept.nearly_over(now) and self._failure is None:
+        if token.nearly_over(now) and self._failure is None:
             with suppress(RequestFailed):
-                self._token = await self._ask(self._client.timeout.read)
-        return self._token or kept
+                self._token = await self._request(self._client.timeout.read)
+        return self._token or token
 
-    async def renew(self, asked_at: float) -> bool:
-        """Ask for another token, unless that was done since the refused request was begun (the loop's seconds)."""
-        async with self._asking:
+    async def renew(self, requested_at: float) -> bool:
+        """Ask for another token once a poll; return whether the token is newer than the refused request."""
+        async with self._token_lock:
             if self._renewed_at is None:
-                self._token = await self._ask(None)
+                self._token = await self._request(None)
                 self._renewed_at = asyncio.get_running_loop().time()
                 return True
-            return self._renewed_at > asked_at
+            return self._renewed_at > requested_at
 
     @property
     def _owner(self) -> str:
-        """What a token was given for; one for something else is none."""
+        """What the token is valid for; a stored token of another owner is not used."""
         return "\n".join((self._iam, self._credential.domain, self._credential.user, self._project_id))
 
-    async def _ask(self, within_seconds: float | None) -> Token:
-        """Ask for a token; while IAM is left alone its last failure is raised again."""
-        if self._failure is not None and self._clock.monotonic() < self._asked_again_at:
+    async def _request(self, within_seconds: float | None) -> Token:
+        """Ask for a token; during the pause after a failure, raise that failure again."""
+        if self._failure is not None and self._clock.monotonic() < self._next_request_at:
             raise replace(self._failure)
         try:
-            return await self._ask_iam(within_seconds)
+            return await self._request_from_iam(within_seconds)
         except RequestFailed as failure:
             self._failure = replace(failure)
             pause = max(failure.retry_after_seconds(self._clock.now()), FIRST_PAUSE * 2.0**self._failures)
             self._failures += 1
-            self._asked_again_at = self._clock.monotonic() + pause if failure.outcome in PASSING else math.inf
+            self._next_request_at = self._clock.monotonic() + pause if failure.outcome in PASSING else math.inf
             raise
 
-    async def _ask_iam(self, within_seconds: float | None) -> Token:
+    async def _request_from_iam(self, within_seconds: float | None) -> Token:
         user = {"name": self._credential.user, "password": self._credential.password}
         identity = {"methods": ["password"], "password": {"user": user | {"domain": {"name": self._credential.domain}}}}
-        asked = {"auth": {"identity": identity, "scope": {"project": {"id": self._project_id}}}}
-        what = f"no token from {self._iam}"
+        question = {"auth": {"identity": identity, "scope": {"project": {"id": self._project_id}}}}
+        problem = f"no token from {self._iam}"
+        url = f"{self._iam}/v3/auth/tokens"
         try:
-            call = self._client.stream("POST", f"{self._iam}/v3/auth/tokens", params={"nocatalog": "true"}, json=asked)
-            async with asyncio.timeout(within_seconds), call as answered:
-                body = await read_body(answered, LARGEST_ANSWER)
+            call = self._client.stream("POST", url, params={"nocatalog": "true"}, json=question)
+            async with asyncio.timeout(within_seconds), call as response:
+                body = await read_body(response, LARGEST_ANSWER)
         except (OSError, httpx.HTTPError) as error:
-            failure = failed_on_the_way(error, answered=False)
-            raise replace(failure, error_msg=f"{what}: {failure.error_msg}") from None
-        value = answered.headers.get("x-subject-token", "")
-        if answered.status_code != httpx.codes.CREATED or not value:
+            failure = transport_failure(error, answered=False)
+            raise replace(failure, error_msg=f"{problem}: {failure.error_msg}") from None
+        value = response.headers.get("x-subject-token", "")
+        if response.status_code != httpx.codes.CREATED or not value:
             code, message = error_of(body)
-            outcome = outcome_of(answered.status_code, code) if answered.is_error else "wrong_shape"
+            outcome = outcome_of(response.status_code, code) if response.is_error else "wrong_shape"
             raise RequestFailed(
                 outcome,
-                answered.status_code,
+                response.status_code,
                 code,
-                f"{what}: {message or answered.status_code}",
-                retry_after=answered.headers.get("retry-after"),
+                f"{problem}: {message or response.status_code}",
+                retry_after=response.headers.get("retry-after"),
             )
         now = self._clock.now()
-        token = Token(value, now, _expiry(body) or now + LIFE_UNSAID)
-        self._tokens.add(value)
+        token = Token(value, now, _expiry(body) or now + DEFAULT_TOKEN_LIFE)
+        self._tokens_of_poll.add(value)
         write_token(self._file, self._owner, token)
         return token
 
@@ -196,19 +202,19 @@ def _expiry(body: bytes) -> datetime | None:
         return None
 
 
-async def read_body(answered: httpx.Response, largest: int) -> bytes:
-    """Read a body, up to a size in bytes.
+async def read_body(response: httpx.Response, largest: int) -> bytes:
+    """Return a response's body of at most `largest` bytes.
 
     Raises
     ------
     RequestFailed
-        When it is larger, or compressed, which was not asked for.
+        When the body is larger, or is compressed although the request did not allow it.
     """
-    encoding = answered.headers.get("content-encoding", "").lower()
+    encoding = response.headers.get("content-encoding", "").lower()
     if not COMPRESSIONS.isdisjoint(coding.strip() for coding in encoding.split(",")):
         raise RequestFailed("wrong_shape", error_msg=f"content encoding {encoding!r} was not asked for")
     body = bytearray()
-    async for chunk in raw_chunks(answered):
+    async for chunk in raw_chunks(response):
         body += chunk
         if len(body) > largest:
             raise RequestFailed("too_large", error_msg=f"more than {largest:,} bytes")

@@ -1,4 +1,4 @@
-"""The ModelArts API of one project: one method an endpoint, payload as received, every failure under its own name."""
+"""The ModelArts API of one project: one method an endpoint; payloads as received, failures by their outcome."""
 
 import asyncio
 import json
@@ -12,11 +12,11 @@ import httpx
 
 from collector import __version__
 from collector.api.auth import Authentication, read_body
-from collector.api.on_the_way import failed_on_the_way
 from collector.api.outcomes import RequestFailed, error_of, outcome_of
 from collector.api.parse import parse_json
 from collector.api.proxies import proxies
 from collector.api.redaction import may_echo, redact, redact_json
+from collector.api.transport import transport_failure
 from collector.errors import ConfigError
 
 LARGEST_STATISTICS = 1 << 20
@@ -24,9 +24,9 @@ LARGEST_LISTING = 1 << 25
 KEPT_BODY = 1 << 16
 LONGEST_CODE = 64
 LONGEST_MESSAGE = 2000
-# httpx slows down as one client's connections grow in number (measured: 1,430 requests/s with 10, 229 with 50).
+# httpx slows down with the number of connections of one client (measured: 1,430 requests/s with 10, 229 with 50).
 CONNECTIONS = 8
-# What a gateway says of a token that is over, or is none of its own.
+# Error codes for a token that has expired or that the gateway does not know.
 RENEWABLE = frozenset({"APIGW.0301", "APIG.0301", "APIGW.0307", "APIG.0307", "ModelArts.0202"})
 HEADERS = {
     "User-Agent": f"poolscope/{__version__}",
@@ -44,7 +44,7 @@ class Payload:
     http_status: int
     request_id: str | None
     date: str | None = None
-    """When it was answered, as the server wrote it."""
+    """The server's Date header, as it was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Timeouts:
 
 
 def new_clients(concurrency: int, timeouts: Timeouts, *, loopback: bool) -> list[httpx.AsyncClient]:
-    """Return as many clients of few connections as the concurrency needs; the caller closes them.
+    """Return one client for every `CONNECTIONS` concurrent requests; the caller closes them.
 
     Raises
     ------
@@ -65,10 +65,10 @@ def new_clients(concurrency: int, timeouts: Timeouts, *, loopback: bool) -> list
         When a proxy or a certificate file that the environment names cannot be used.
     """
     try:
-        # A proxy has no way to this machine's own loopback.
+        # A proxy cannot reach this machine's loopback.
         context = httpx.create_ssl_context(trust_env=not loopback)
-        by_pattern = {} if loopback else proxies()
-        # No bound here: a request that stays silent holds its connection while another takes its turn.
+        proxies_by_pattern = {} if loopback else proxies()
+        # No limit here: an unanswered request keeps its connection while the scheduler starts the next one.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=CONNECTIONS)
         return [
             httpx.AsyncClient(
@@ -76,21 +76,21 @@ def new_clients(concurrency: int, timeouts: Timeouts, *, loopback: bool) -> list
                 trust_env=False,
                 mounts={
                     pattern: httpx.AsyncHTTPTransport(verify=context, limits=limits, proxy=proxy) if proxy else None
-                    for pattern, proxy in by_pattern.items()
+                    for pattern, proxy in proxies_by_pattern.items()
                 },
                 follow_redirects=False,
                 timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect),
                 limits=limits,
                 headers=HEADERS,
-                # Several accounts share a client, and a session of one is no other's business.
+                # Several accounts share a client: a cookie of one account must not reach another.
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             )
             for _ in range(-(-concurrency // CONNECTIONS))
         ]
     except (ValueError, OSError, ImportError, httpx.InvalidURL):
-        # The message of the error is not shown: a proxy's address may hold a password.
+        # The error's own message is not shown: a proxy's address may contain a password.
         raise ConfigError(
-            "the environment names a proxy or certificates that cannot be used: look at HTTPS_PROXY, HTTP_PROXY, "
+            "the proxy or the certificates in the environment cannot be used: check HTTPS_PROXY, HTTP_PROXY, "
             "ALL_PROXY (http:// or https://, a host, a port up to 65535), SSL_CERT_FILE and SSL_CERT_DIR"
         ) from None
 
@@ -104,21 +104,21 @@ class ModelArts:
         self._auth = auth
 
     async def server_date(self, total_timeout: float) -> datetime | None:
-        """Ask the endpoint for nothing, unsigned, and return its clock (aware UTC); None where it does not tell.
+        """Return the endpoint's clock (aware UTC) from any answer to an unsigned request; None without a valid Date.
 
         Raises
         ------
         RequestFailed
-            When there is no answer at all; any answer will do.
+            When the endpoint does not answer.
         """
         try:
             async with (
                 asyncio.timeout(total_timeout),
-                self._client.stream("GET", self._base.removesuffix(urlsplit(self._base).path)) as answered,
+                self._client.stream("GET", self._base.removesuffix(urlsplit(self._base).path)) as response,
             ):
-                return parsedate_to_datetime(answered.headers.get("date", "")).astimezone(UTC)
+                return parsedate_to_datetime(response.headers.get("date", "")).astimezone(UTC)
         except (OSError, httpx.HTTPError, httpx.InvalidURL) as error:
-            raise self._failed_on_the_way(error, None) from None
+            raise self._transport_failure(error, None) from None
         except (ValueError, OverflowError):
             return None
 
@@ -145,56 +145,56 @@ class ModelArts:
         return await self._get(path, None, LARGEST_STATISTICS, total_timeout)
 
     async def _get(self, path: str, query: dict[str, str] | None, largest: int, total_timeout: float) -> Payload:
-        asked_at = asyncio.get_running_loop().time()
+        requested_at = asyncio.get_running_loop().time()
         try:
-            # A token is renewed within the same time: whatever IAM does, the slot's end is kept.
+            # The time limit includes a renewal of the token, so that a slow IAM cannot delay the end of the slot.
             async with asyncio.timeout(total_timeout):
                 try:
-                    return await self._ask(path, query, largest)
+                    return await self._request(path, query, largest)
                 except RequestFailed as failure:
-                    if failure.error_code not in RENEWABLE or not await self._renewed(asked_at):
+                    if failure.error_code not in RENEWABLE or not await self._renewed(requested_at):
                         raise
-                return await self._ask(path, query, largest)
+                return await self._request(path, query, largest)
         except TimeoutError as error:
-            raise self._failed_on_the_way(error, None) from None
+            raise self._transport_failure(error, None) from None
 
-    async def _renewed(self, asked_at: float) -> bool:
+    async def _renewed(self, requested_at: float) -> bool:
         try:
-            return await self._auth.renew(asked_at)
+            return await self._auth.renew(requested_at)
         except RequestFailed as failure:
-            raise self._cleaned(failure) from None
+            raise self._without_secrets(failure) from None
 
-    async def _ask(self, path: str, query: dict[str, str] | None, largest: int) -> Payload:
-        answered: httpx.Response | None = None
+    async def _request(self, path: str, query: dict[str, str] | None, largest: int) -> Payload:
+        response: httpx.Response | None = None
         try:
-            async with self._client.stream("GET", self._base + path, params=query, auth=self._auth) as answered:
-                body = await read_body(answered, largest)
+            async with self._client.stream("GET", self._base + path, params=query, auth=self._auth) as response:
+                body = await read_body(response, largest)
         except RequestFailed as failure:
-            # Without an answer it was the authentication that failed, before anything was asked.
-            if answered is not None:
-                failure.http_status = answered.status_code
-                failure.request_id = self._header(answered, "x-request-id")
-            raise self._cleaned(failure) from None
+            # Without a response, the authentication failed before the request was sent.
+            if response is not None:
+                failure.http_status = response.status_code
+                failure.request_id = self._header(response, "x-request-id")
+            raise self._without_secrets(failure) from None
         except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            raise self._failed_on_the_way(error, answered) from None
-        request_id = self._header(answered, "x-request-id")
-        date = answered.headers.get("date")
-        if answered.status_code == httpx.codes.OK:
-            return Payload(self._without_echo(body), answered.status_code, request_id, date)
+            raise self._transport_failure(error, response) from None
+        request_id = self._header(response, "x-request-id")
+        date = response.headers.get("date")
+        if response.status_code == httpx.codes.OK:
+            return Payload(self._without_echo(body), response.status_code, request_id, date)
         code, message = error_of(body)
         raise RequestFailed(
-            outcome_of(answered.status_code, code),
-            answered.status_code,
+            outcome_of(response.status_code, code),
+            response.status_code,
             self.clean(code, LONGEST_CODE),
             self.clean(message, LONGEST_MESSAGE),
             request_id,
             None if code else self.keep(body),
-            answered.headers.get("retry-after"),
+            response.headers.get("retry-after"),
             date,
         )
 
     def _without_echo(self, body: bytes) -> bytes:
-        """Return a good body without secrets in its names and texts, which become rows; what is no JSON is refused."""
+        """Return a good body with secrets removed from its names and texts; a body that is not JSON is unchanged."""
         secrets = self._auth.secrets
         if not may_echo(body.decode("utf-8", errors="replace"), secrets):
             return body
@@ -204,30 +204,30 @@ class ModelArts:
             return body
 
     def keep(self, body: bytes) -> str:
-        """Return a body as it is kept beside a failure: text without secrets, at most 64 KiB."""
+        """Return a body as it is stored with a failure: text without secrets, at most 64 KiB."""
         text = redact(body[: KEPT_BODY * 4].decode("utf-8", errors="replace"), self._auth.secrets).replace(
             "\0", "\ufffd"
         )
         return text.encode()[:KEPT_BODY].decode(errors="ignore")
 
     def clean(self, text: str | None, longest: int) -> str | None:
-        """Return a text of the server as it is kept: without secrets, valid Unicode, cut."""
+        """Return a text of the server as it is stored: valid Unicode without secrets, cut to a length."""
         if text is None:
             return None
         valid = text.encode("utf-8", errors="replace").decode().replace("\0", "\ufffd")
         return redact(valid[: KEPT_BODY * 4], self._auth.secrets)[:longest]
 
-    def _cleaned(self, failure: RequestFailed) -> RequestFailed:
+    def _without_secrets(self, failure: RequestFailed) -> RequestFailed:
         failure.error_code = self.clean(failure.error_code, LONGEST_CODE)
         failure.error_msg = self.clean(failure.error_msg, LONGEST_MESSAGE)
         return failure
 
-    def _header(self, answered: httpx.Response, name: str) -> str | None:
-        return self.clean(answered.headers.get(name), 128)
+    def _header(self, response: httpx.Response, name: str) -> str | None:
+        return self.clean(response.headers.get(name), 128)
 
-    def _failed_on_the_way(self, error: Exception, answered: httpx.Response | None) -> RequestFailed:
-        failure = self._cleaned(failed_on_the_way(error, answered=answered is not None))
-        if answered is not None:
-            failure.http_status = answered.status_code
-            failure.request_id = self._header(answered, "x-request-id")
+    def _transport_failure(self, error: Exception, response: httpx.Response | None) -> RequestFailed:
+        failure = self._without_secrets(transport_failure(error, answered=response is not None))
+        if response is not None:
+            failure.http_status = response.status_code
+            failure.request_id = self._header(response, "x-request-id")
         return failure

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 @dataclass(frozen=True)
 class CredentialProfile:
-    """Where the parts of one credential are found; a file wins over the environment variable."""
+    """Where to find the parts of one credential; a file wins over the environment variable."""
 
     name: str
     access_key_env: str = "HUAWEICLOUD_SDK_AK"
@@ -20,7 +20,7 @@ class CredentialProfile:
     secret_key_file: Path | None = None
     security_token_file: Path | None = None
     user: str | None = None
-    """With a user the credential is a password, for which IAM gives tokens."""
+    """With a user, the credential is a password, for which IAM issues tokens."""
     domain: str | None = None
     password_env: str = "HUAWEICLOUD_SDK_PASSWORD"  # noqa: S105 - likewise
     password_file: Path | None = None
@@ -28,7 +28,7 @@ class CredentialProfile:
 
 @dataclass(frozen=True)
 class Credential:
-    """An access key pair, with the token of a temporary one; its secrets never show in a repr."""
+    """An access key and a secret key, with a token if they are temporary; a repr shows no secret."""
 
     profile: str
     access_key: str = field(repr=False)
@@ -37,13 +37,13 @@ class Credential:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What no text may hold."""
+        """The secrets that are removed from every text."""
         return tuple(filter(None, (self.secret_key, self.security_token, self.access_key)))
 
 
 @dataclass(frozen=True)
 class PasswordCredential:
-    """A user of an account (IAM calls it domain) with the password, which never shows in a repr."""
+    """A user, an account (IAM calls it domain) and a password; a repr shows no secret."""
 
     profile: str
     user: str
@@ -52,7 +52,7 @@ class PasswordCredential:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What no text may hold."""
+        """The secrets that are removed from every text."""
         return (self.password,)
 
 
@@ -65,26 +65,28 @@ def resolve(profile: CredentialProfile, environment: Mapping[str, str]) -> tuple
     Returns
     -------
     tuple
-        The credential, or None where a part is missing, and the problems found, each with its mend.
+        The credential, or None if a part is missing or invalid, and the problems, each with how to fix it.
     """
     problems: list[str] = []
 
-    def part(what: str, file: Path | None, variable: str, *, needed: bool) -> str | None:
+    def part(name: str, file: Path | None, variable: str, *, needed: bool) -> str | None:
         if file is not None:
             value, problem = read_owner_only(file)
             if problem:
-                problems.append(f"credentials.{profile.name}.{what}_file: {problem}")
+                problems.append(f"credentials.{profile.name}.{name}_file: {problem}")
                 return None
         else:
             value = environment.get(variable, "").strip() or None
             if value is None and needed:
                 problems.append(
-                    f"credentials.{profile.name}: no {what.replace('_', ' ')}: set the environment variable "
-                    f"{variable}, or name a file that only you can read with credentials.{profile.name}.{what}_file"
+                    f"credentials.{profile.name}: no {name.replace('_', ' ')}: set the environment variable "
+                    f"{variable}, or set credentials.{profile.name}.{name}_file to a file that only you can read"
                 )
         odd = value is not None and not (value.isascii() and value.isprintable() and " " not in value)
-        if odd and what != "password":
-            problems.append(f"credentials.{profile.name}: the {what.replace('_', ' ')} holds blanks or odd characters")
+        if odd and name != "password":
+            problems.append(
+                f"credentials.{profile.name}: the {name.replace('_', ' ')} contains spaces or odd characters"
+            )
             return None
         return value
 
@@ -98,9 +100,9 @@ def resolve(profile: CredentialProfile, environment: Mapping[str, str]) -> tuple
     access_key = part("access_key", profile.access_key_file, profile.access_key_env, needed=True)
     secret_key = part("secret_key", profile.secret_key_file, profile.secret_key_env, needed=True)
     # A temporary token in the environment belongs to the keys in the environment, not to keys from files.
-    in_files = profile.access_key_file is not None and profile.security_token_file is None
+    keys_from_files = profile.access_key_file is not None and profile.security_token_file is None
     token = None
-    if not in_files:
+    if not keys_from_files:
         token = part("security_token", profile.security_token_file, profile.security_token_env, needed=False)
     if access_key is None or secret_key is None or problems:
         return None, problems
@@ -108,20 +110,20 @@ def resolve(profile: CredentialProfile, environment: Mapping[str, str]) -> tuple
 
 
 def read_owner_only(file: Path) -> tuple[str | None, str | None]:
-    """Return a file's one line, or the problem that keeps it from being used."""
+    """Return the secret in a file that only its owner can read, or the problem with the file: one of both is None."""
     try:
-        # The open file is looked at, not its name: what is checked is what is read.
-        with file.open(encoding="utf-8") as opened:
-            status = os.fstat(opened.fileno())
+        # The open file is checked, not its path, which could be replaced between the check and the read.
+        with file.open(encoding="utf-8") as stream:
+            status = os.fstat(stream.fileno())
             if status.st_uid != os.geteuid():
-                return None, f"{file} belongs to another user: make a copy that is yours alone"
+                return None, f"{file} belongs to another user: make your own copy of it"
             if stat.S_IMODE(status.st_mode) & 0o077:
                 return None, f"{file} can be read by others: run chmod 600 {file}"
-            text = opened.read(65536).strip()
+            text = stream.read(65536).strip()
     except UnicodeDecodeError:
-        return None, f"{file} is no text: it should hold the secret on one line"
+        return None, f"{file} is not a text file: it should contain the secret on one line"
     except OSError as error:
-        return None, f"{file} cannot be read ({error.strerror}): it should hold the secret on one line"
+        return None, f"{file} cannot be read ({error.strerror}): it should contain the secret on one line"
     if not text:
-        return None, f"{file} is empty: it should hold the secret on one line"
+        return None, f"{file} is empty: it should contain the secret on one line"
     return text, None

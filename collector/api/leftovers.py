@@ -1,4 +1,4 @@
-"""A connection on which more came than one answer: it is closed, as the rest would pass for the next answer."""
+"""Closes a connection that delivered more bytes than one answer: the rest could be taken for the next answer."""
 
 from collections.abc import AsyncIterator
 from typing import cast
@@ -6,21 +6,21 @@ from typing import cast
 import httpx
 
 
-async def raw_chunks(answered: httpx.Response) -> AsyncIterator[bytes]:
-    """Give the body of an answer as it came; its connection is used again only where nothing came after it."""
-    # Not aiter_raw: at its end the connection is another request's, before anybody has looked.
-    async for chunk in cast("httpx.AsyncByteStream", answered.stream):
+async def raw_chunks(response: httpx.Response) -> AsyncIterator[bytes]:
+    """Yield the undecoded body of a response; close its connection if more bytes followed the body."""
+    # aiter_raw would give the connection back to the pool before this check.
+    async for chunk in cast("httpx.AsyncByteStream", response.stream):
         yield chunk
-    if _has_leftovers(answered):
-        await answered.extensions["network_stream"].aclose()
+    if _has_leftovers(response):
+        await response.extensions["network_stream"].aclose()
 
 
-def _has_leftovers(answered: httpx.Response) -> bool:
-    """Tell whether bytes have been read that belong to no answer that was asked for.
+def _has_leftovers(response: httpx.Response) -> bool:
+    """Return whether bytes were read beyond the end of the response.
 
-    What has not been read yet httpcore sees itself before it uses a connection again; what it has read too much lies in
-    its parser, which neither httpx nor httpcore shows.
+    httpcore itself notices bytes that are still unread before it uses a connection again. Bytes that it has read
+    already are in its parser, to which neither httpx nor httpcore gives access.
     """
-    stream = answered.stream._stream._httpcore_stream._stream  # type: ignore[union-attr]  # noqa: SLF001
+    stream = response.stream._stream._httpcore_stream._stream  # type: ignore[union-attr]  # noqa: SLF001
     unread, _ = stream._connection._h11_state.trailing_data  # noqa: SLF001
     return bool(unread)

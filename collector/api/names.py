@@ -1,7 +1,7 @@
-"""Look-ups of host names that nobody has to wait for: a silent name server holds up no poll, nor its end.
+"""Look-ups of host names that can be abandoned: a silent name server delays neither a poll nor the end of the process.
 
-asyncio's own run in a pool of threads that is joined at the loop's end and once more at the process's, however long the
-system's resolver takes.
+asyncio's own look-ups run in a thread pool. The loop and the process wait for its threads when they end, however long
+the system's resolver takes.
 """
 
 import asyncio
@@ -12,19 +12,19 @@ from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 Result = TypeVar("Result")
-# The system's resolver gives up after so long for each name server that is silent, search domains apart. Whoever asks
-# later begins anew: the name server may have been changed meanwhile.
-JOINED_SECONDS: Final = 30.0
+# How long the system's resolver waits for a silent name server (more with search domains). A later request starts a new
+# look-up, because the name server may have been changed meanwhile.
+SHARED_SECONDS: Final = 30.0
 
 
 def run(main: Coroutine[Any, Any, Result]) -> Result:
-    """Run as `asyncio.run` does, and leave look-ups that have not ended to the end of the process."""
+    """Run as `asyncio.run` does, without waiting for unfinished look-ups."""
     with asyncio.Runner(loop_factory=Loop) as runner:
         return runner.run(main)
 
 
 class Loop(asyncio.SelectorEventLoop):
-    """An event loop whose look-ups are abandoned where nobody waits for them; those of one name are one."""
+    """An event loop with one shared look-up a name, which is abandoned when no request waits for it any more."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,12 +40,12 @@ class Loop(asyncio.SelectorEventLoop):
         proto: int = 0,
         flags: int = 0,
     ) -> Any:  # noqa: ANN401 - likewise
-        """Look a name up, or wait for whoever began with it less than half a minute ago."""
+        """Look a name up, or join a look-up of the same name that began less than half a minute ago."""
         question = (host, port, family, type, proto, flags)
-        began, look_up = self._look_ups.get(question, (0.0, None))
-        if look_up is None or look_up.done() or self.time() - began > JOINED_SECONDS:
+        started, look_up = self._look_ups.get(question, (0.0, None))
+        if look_up is None or look_up.done() or self.time() - started > SHARED_SECONDS:
             look_up = self.create_future()
-            # Where nobody waits any more its failure is nobody's.
+            # Take the exception here: asyncio would complain of one that no waiting request takes.
             look_up.add_done_callback(lambda done: done.cancelled() or done.exception())
             self._look_ups[question] = self.time(), look_up
             threading.Thread(target=self._look_up, args=(look_up, question), daemon=True).start()
@@ -55,7 +55,7 @@ class Loop(asyncio.SelectorEventLoop):
         with suppress(RuntimeError):  # The loop has ended.
             try:
                 addresses = socket.getaddrinfo(*question)
-            except Exception as error:  # noqa: BLE001 - whoever waits for it is told, whatever it is
+            except Exception as error:  # noqa: BLE001 - any error goes to the waiting requests
                 self.call_soon_threadsafe(look_up.set_exception, error)
             else:
                 self.call_soon_threadsafe(look_up.set_result, addresses)

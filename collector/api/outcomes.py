@@ -1,4 +1,4 @@
-"""What an answer that brought no payload means: its outcome, and what the service said."""
+"""The outcomes of failed requests, and the error code and message that the service sent."""
 
 import json
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from typing import Final
 PASSING: Final = frozenset(
     {"throttled", "server_error", "timeout", "refused", "disconnected", "cut_off", "unreachable"}
 )
-"""The outcomes after which another attempt may go better."""
+"""Transient outcomes: another attempt may succeed."""
 
 
 @dataclass(slots=True)
 class RequestFailed(Exception):
-    """One attempt that gave no payload; free of secrets."""
+    """One attempt without a payload; its texts contain no secrets."""
 
     outcome: str
     http_status: int | None = None
@@ -25,10 +25,10 @@ class RequestFailed(Exception):
     body: str | None = None
     retry_after: str | None = None
     date: str | None = None
-    """When it was answered, as the server wrote it."""
+    """The server's Date header, as it was sent."""
 
     def retry_after_seconds(self, now: datetime) -> float:
-        """How long the server asks to wait: seconds or an HTTP date; 0 where it does not say."""
+        """Return the seconds that Retry-After asks to wait (a number or an HTTP date); 0 without a valid one."""
         text = (self.retry_after or "").strip()
         if text.isascii() and text.isdecimal():
             return float(text[:9])
@@ -41,24 +41,24 @@ class RequestFailed(Exception):
 
 
 def outcome_of(http_status: int, error_code: str | None) -> str:
-    """Name the outcome of an answer that is not 200.
+    """Return the outcome of an answer whose status is not 200.
 
-    A pool that is gone answers 404 with ModelArts.50015001; 404 with APIGW.0101 is a wrong endpoint or path.
+    404 with ModelArts.50015001 means that the pool no longer exists; 404 with APIGW.0101 is a wrong endpoint or path.
     """
     if http_status == 404:
         if error_code == "ModelArts.50015001":
             return "gone"
         return "wrong_endpoint" if error_code in ("APIGW.0101", "APIG.0101") else "not_found"
-    named = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 429: "throttled"}
-    if http_status in named:
-        return named[http_status]
+    outcomes = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 429: "throttled"}
+    if http_status in outcomes:
+        return outcomes[http_status]
     if 300 <= http_status < 400:
         return "redirected"
     return "server_error" if http_status >= 500 else "unexpected_status"
 
 
 def error_of(body: bytes) -> tuple[str | None, str | None]:
-    """Find code and message in any of the gateway's and the services' error envelopes.
+    """Return the error code and message in any of the error formats of the gateway and the services.
 
     >>> error_of(b'{"error_code": "ModelArts.50015001", "error_msg": "Pool x not found."}')
     ('ModelArts.50015001', 'Pool x not found.')
@@ -76,7 +76,7 @@ def error_of(body: bytes) -> tuple[str | None, str | None]:
 
 
 def _text(body: bytes) -> str:
-    """Decode an error's body, which may be in the encoding of Chinese systems, whatever its head says."""
+    """Decode an error's body as JSON's encodings or else as GB18030, which may come without being declared."""
     try:
         return body.decode(json.detect_encoding(body))
     except UnicodeDecodeError:

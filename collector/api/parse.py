@@ -1,4 +1,4 @@
-"""From the body of an answer to counts: strict where a wrong number could slip in, lenient where documents disagree."""
+"""Parses an answer's body into counts: strict where a number could be wrong, lenient where documents disagree."""
 
 import codecs
 import json
@@ -12,16 +12,16 @@ LONGEST_SHOWN = 40
 
 
 class NotJson(ValueError):
-    """The body is no JSON text."""
+    """The body is not JSON."""
 
 
 class WrongShape(ValueError):
-    """The body is JSON, but no statistics that can be trusted; the message says where and why."""
+    """The body is JSON, but its statistics cannot be trusted; the message says where and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class TypeCounts:
-    """One item of an answer."""
+    """The counts of one job type; None where the answer has no count."""
 
     type: str
     total: int | None
@@ -31,7 +31,7 @@ class TypeCounts:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """One pool's counts; `disagreement` says which totals are not the sums they should be."""
+    """One pool's counts; `disagreement` says which totals differ from the sum of their parts."""
 
     total: int | None
     items: tuple[TypeCounts, ...]
@@ -39,14 +39,14 @@ class Statistics:
 
 
 def parse_json(body: bytes) -> Any:  # noqa: ANN401 - JSON is any of its types
-    """Decode one JSON text, with or without a byte order mark, refusing what decoders usually let pass.
+    """Decode one JSON text, with or without a byte order mark, more strictly than the standard decoder.
 
     Raises
     ------
     NotJson
-        Invalid UTF-8, NaN and Infinity, or no JSON at all.
+        For invalid UTF-8, NaN, Infinity or any other text that is not JSON.
     WrongShape
-        Duplicate keys, nesting too deep, numbers too long, or text that is not valid Unicode.
+        For duplicate keys, nesting that is too deep, and numbers that are too long.
     """
     try:
         text = body.removeprefix(codecs.BOM_UTF8).decode("utf-8")
@@ -61,21 +61,22 @@ def parse_json(body: bytes) -> Any:  # noqa: ANN401 - JSON is any of its types
         raise
     except ValueError:
         # Python refuses to convert integers of thousands of digits.
-        raise WrongShape("a number of too many digits") from None
+        raise WrongShape("a number has too many digits") from None
 
 
 def parse_statistics(body: bytes) -> Statistics:
-    """Read the answer of the workload statistics.
+    """Parse the answer to the workload statistics request.
 
-    `statistics` or, as one version of the documents has it, `statics`; counts as integers or decimal strings; what is
-    missing stays None; unknown statuses and types keep their names; totals that disagree are flagged.
+    The object is `statistics` or, in one version of the documents, `statics`. Counts are integers or decimal strings. A
+    missing count is None. Unknown statuses and types keep their names. Totals that differ from their sums are reported
+    in `disagreement`.
 
     Raises
     ------
     NotJson
-        When the body is no JSON.
+        When the body is not JSON.
     WrongShape
-        When a part of it cannot be a count, a type or a list of them.
+        When a part of the body is not a valid count, name, object or list.
     """
     outer = parse_json(body)
     if not isinstance(outer, dict):
@@ -85,12 +86,12 @@ def parse_statistics(body: bytes) -> Statistics:
     if not isinstance(statistics, dict):
         raise WrongShape(f"{key}: an object was expected, not {_kind(statistics)}")
     total = _count(statistics.get("total"), key, "total")
-    listed = statistics.get("items")
-    if listed is None and total is None:
+    entries = statistics.get("items")
+    if entries is None and total is None:
         raise WrongShape(f"{key}: neither total nor items")
-    if listed is not None and not isinstance(listed, list):
-        raise WrongShape(f"{key}.items: a list was expected, not {_kind(listed)}")
-    items = tuple(_item(item, f"{key}.items[{i}]") for i, item in enumerate(listed or []))
+    if entries is not None and not isinstance(entries, list):
+        raise WrongShape(f"{key}.items: a list was expected, not {_kind(entries)}")
+    items = tuple(_item(item, f"{key}.items[{i}]") for i, item in enumerate(entries or []))
     for name, listings in Counter(item.type for item in items).items():
         if listings > 1:
             raise WrongShape(f"{key}.items: type {name!r} twice")
@@ -122,35 +123,37 @@ def _item(item: object, where: str) -> TypeCounts:
 
 
 def _count(value: object, *where: str) -> int | None:
-    """Read a count; the place, in parts, is only spelled where it is no count."""
+    """Return a count; `where`, the parts of its path, is only joined for an error message."""
     if value is None or (type(value) is int and 0 <= value <= LARGEST_COUNT):
         return value
-    # str.isdecimal takes other scripts' digits too, and a bool is an int.
+    # str.isdecimal accepts digits of other scripts too, and a bool is an int.
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= len(str(LARGEST_COUNT)):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise WrongShape(f"{'.'.join(where)}: {_kind(value)} is no count")
+        raise WrongShape(f"{'.'.join(where)}: {_kind(value)} is not a count")
     if not 0 <= value <= LARGEST_COUNT:
-        raise WrongShape(f"{'.'.join(where)}: {'negative' if value < 0 else 'above 2^31-1'} is no count")
+        raise WrongShape(
+            f"{'.'.join(where)}: a {'negative number' if value < 0 else 'number above 2^31-1'} is not a count"
+        )
     return value
 
 
 def _disagreement(total: int | None, items: tuple[TypeCounts, ...]) -> str | None:
-    found = []
+    disagreements = []
     for item in items:
         known = sum(n for n in (*item.counts.values(), *(item.other_statuses or {}).values()) if n is not None)
         if item.total is not None and item.total != known:
-            found.append(f"{item.type}: total {item.total}, its statuses sum to {known}")
+            disagreements.append(f"{item.type}: total {item.total}, its statuses sum to {known}")
     known = sum(item.total for item in items if item.total is not None)
     if total is not None and total != known:
-        found.append(f"outer total {total}, the items' totals sum to {known}")
-    return "; ".join(found)[:1000] or None
+        disagreements.append(f"outer total {total}, the items' totals sum to {known}")
+    return "; ".join(disagreements)[:1000] or None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
-        raise WrongShape("an object has the same key twice")
+        raise WrongShape("an object contains the same key twice")
     return result
 
 
@@ -162,11 +165,11 @@ def _valid_text(text: str, where: str) -> None:
     if text.isascii() and "\0" not in text:
         return
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise WrongShape(f"{where}: a name that is not valid text")
+        raise WrongShape(f"{where}: the name is not valid text")
 
 
 def _kind(value: object) -> str:
-    """Say what a JSON value is; a long one is not repeated, nor cut: a part of a secret could not be told as one."""
+    """Describe a JSON value; a long one is neither repeated nor cut, because part of a secret would not be redacted."""
     if value is None:
         return "nothing"
     if isinstance(value, str | int | float):

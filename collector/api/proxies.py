@@ -1,4 +1,4 @@
-"""The proxies of the environment, as the HTTP library takes them; an exception that it cannot read is left out."""
+"""The proxies in the environment, in the HTTP library's form; exceptions that it cannot read are ignored."""
 
 import ipaddress
 from contextlib import suppress
@@ -10,54 +10,54 @@ import httpx
 SCHEMES: Final = ("http", "https", "all")
 LARGEST_PORT: Final = 65535
 EXCEPTIONS: Final = "no"
-NO_HOST: Final = "is neither a host name nor an address, and left out: name the hosts one by one, IPv6 without brackets"
+NO_HOST: Final = "is ignored, as it is neither a host name nor an address: list hosts one by one, IPv6 without brackets"
 
 
 def proxies() -> dict[str, str | None]:
-    """Return which proxy takes which addresses, by the HTTP library's patterns; None for those that take none.
+    """Return the proxy for each of the HTTP library's URL patterns; None where no proxy is used.
 
     Raises
     ------
     ValueError, httpx.InvalidURL
-        When one is no address of a proxy.
+        When a proxy's address is not valid.
     """
-    named = getproxies()
-    if "*" in _exceptions(named):
+    settings = getproxies()
+    if "*" in _exceptions(settings):
         return {}
-    found: dict[str, str | None] = {}
+    by_pattern: dict[str, str | None] = {}
     for scheme in SCHEMES:
-        if address := named.get(scheme):
-            found[f"{scheme}://"] = _checked(address if "://" in address else f"http://{address}")
-    return found | {pattern: None for exception in _exceptions(named) if (pattern := _pattern(exception))}
+        if address := settings.get(scheme):
+            by_pattern[f"{scheme}://"] = _checked(address if "://" in address else f"http://{address}")
+    return by_pattern | {pattern: None for exception in _exceptions(settings) if (pattern := _pattern(exception))}
 
 
 def unread_exceptions() -> list[str]:
-    """Return the parts of NO_PROXY that are left out: those of no host name and no address."""
+    """Return the parts of NO_PROXY that are ignored: neither host name nor address."""
     return [exception for exception in _exceptions(getproxies()) if _pattern(exception) is None]
 
 
-def _exceptions(named: dict[str, str]) -> list[str]:
-    return [part.strip() for part in named.get(EXCEPTIONS, "").split(",") if part.strip()]
+def _exceptions(settings: dict[str, str]) -> list[str]:
+    return [part.strip() for part in settings.get(EXCEPTIONS, "").split(",") if part.strip()]
 
 
 def _checked(address: str) -> str:
     url = httpx.URL(address)
     if not url.host or not (url.port is None or 0 < url.port <= LARGEST_PORT):
-        raise ValueError("no address of a proxy")
+        raise ValueError("not an address of a proxy")
     return address
 
 
 def _pattern(exception: str) -> str | None:
-    """Return the pattern of an exception; None for what cannot be read, or would never match, as a network."""
+    """Return the URL pattern of an exception; None if it cannot be read, or, as a network, would never match."""
     if "://" in exception:
         pattern = exception
     elif _is_address(exception):
         pattern = f"all://[{exception}]" if ":" in exception else f"all://{exception}"
     else:
-        # A name is also that of all beneath it.
+        # A host name also covers its subdomains.
         pattern = f"all://{'' if exception.lower() == 'localhost' else '*'}{exception}"
     with suppress(httpx.InvalidURL, ValueError):
-        # What follows the slash of a network would be a path.
+        # The part after the slash of a network would be taken for a path.
         if httpx.URL(pattern).path in ("", "/"):
             return pattern
     return None

@@ -1,4 +1,4 @@
-"""Secrets taken out of the texts of a server, which may echo them: as they are, encoded, or cut."""
+"""Removes secrets from texts of a server, which may echo them: plain, encoded, or cut."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -12,32 +12,32 @@ NAMES: Final = ("x-security-token", "x-auth-token", "x-subject-token", "authoriz
 SECRET_HEADERS: Final = re.compile(
     rf"(?i)\b({'|'.join(NAMES)})(\\?\"?\s*[:=]\s*\\?\"?)(?=\S)((?:[^|\r\n\"\\]|\\[^\"])+)"
 )
-# One character of a text, or several whose bytes belong together.
+# One encoded character, or several whose bytes must be decoded together.
 ENCODED: Final = re.compile(r"\\u[0-9a-fA-F]{4}|\\.|%[0-7][0-9a-fA-F]|(?:%[89a-fA-F][0-9a-fA-F])+|&#?[0-9a-zA-Z]{1,8};")
-MOST_TIMES: Final = 3
-"""An encoding may hold another one, so many deep."""
+LARGEST_DEPTH: Final = 3
+"""How many encodings may be nested inside another."""
 SHORTEST_CUT: Final = 16
-"""So many characters of a secret's beginning are taken for one that was cut."""
+"""The first characters of a secret that are enough to count as the secret, cut."""
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """Return a text without any of some secrets, and without the value of any header that holds one."""
+    """Return a text in which the secrets, and the values of headers that carry secrets, are replaced."""
     text = SECRET_HEADERS.sub(rf"\1\2{REDACTED}", text)
     for secret in dict.fromkeys(secrets):
-        # A form writes a blank as a plus.
+        # Form encoding writes a space as a plus sign.
         for spelling in dict.fromkeys((secret, secret.replace(" ", "+"))):
             text = _without(text, spelling)
     return text
 
 
 def may_echo(text: str, secrets: Iterable[str]) -> bool:
-    """Tell quickly whether `redact` could change a text; it is never False where it would."""
+    """Return, quickly, whether `redact` might change a text; never False for a text that it would change."""
     lowered = text.lower()
     return any(name in lowered for name in NAMES) or any(_may_hold(text, secret) for secret in secrets)
 
 
 def redact_json(value: Any, secrets: Iterable[str]) -> Any:  # noqa: ANN401 - JSON is any of its types
-    """Return decoded JSON with every name and text redacted; names that become the same are numbered."""
+    """Return decoded JSON with every key and text redacted; keys that become equal are numbered."""
     secrets = tuple(secrets)
     if isinstance(value, str):
         return redact(value, secrets)
@@ -57,8 +57,8 @@ def redact_json(value: Any, secrets: Iterable[str]) -> Any:  # noqa: ANN401 - JS
 
 
 def _may_hold(text: str, secret: str) -> bool:
-    # No encoding changes letters and digits, nor does a cut those of the beginning.
-    return all(run in text for run in re.findall(r"[A-Za-z0-9]+", secret[:SHORTEST_CUT]))
+    # Encodings keep letters and digits as they are, and a cut keeps the beginning.
+    return all(letters in text for letters in re.findall(r"[A-Za-z0-9]+", secret[:SHORTEST_CUT]))
 
 
 def _without(text: str, secret: str) -> str:
@@ -73,10 +73,10 @@ def _without(text: str, secret: str) -> str:
 
 
 def _places(text: str, secret: str) -> Iterator[tuple[int, int]]:
-    """Return where a text holds a secret, or its beginning, under any encoding: the first place, and that after it."""
+    """Yield the start and end index in the text of each secret, or beginning of one, under any encoding."""
     decoded, starts, ends = text, list(range(len(text))), list(range(1, len(text) + 1))
     beginning = secret[:SHORTEST_CUT]
-    for _ in range(MOST_TIMES + 1):
+    for _ in range(LARGEST_DEPTH + 1):
         at = decoded.find(beginning)
         while at >= 0:
             length = len(beginning)
@@ -84,14 +84,14 @@ def _places(text: str, secret: str) -> Iterator[tuple[int, int]]:
                 length += 1
             yield starts[at], ends[at + length - 1]
             at = decoded.find(beginning, at + length)
-        further, starts, ends = _decoded(decoded, starts, ends)
-        if further == decoded:
+        decoded_again, starts, ends = _decoded(decoded, starts, ends)
+        if decoded_again == decoded:
             return
-        decoded = further
+        decoded = decoded_again
 
 
 def _decoded(text: str, starts: list[int], ends: list[int]) -> tuple[str, list[int], list[int]]:
-    """Decode a text once; return it with the place in the original where each of its characters starts and ends."""
+    """Decode a text once; return it with, for each of its characters, the start and end index in the original."""
     parts: list[str] = []
     new_starts: list[int] = []
     new_ends: list[int] = []

@@ -1,6 +1,6 @@
 """SDK-HMAC-SHA256, the signature of Huawei Cloud's gateway, as pure functions.
 
-Source: API Request Signing Guide (devg-apisign); exact on signatures made by the vendor's own signer, among them the
+Source: API Request Signing Guide (devg-apisign). Tested against signatures of the vendor's own signer, including the
 guide's published example.
 """
 
@@ -29,13 +29,13 @@ def canonical_request(
     method
         The HTTP method, upper case.
     path
-        The path, raw or percent-encoded: both give the same text, so a literal ``%`` must come as ``%25``.
+        The path, raw or percent-encoded. Both give the same result, so a literal ``%`` must be written as ``%25``.
     query
         Decoded pairs, in any order.
     headers
-        Every header that is signed, and none that is not.
+        The headers to sign, and no others.
     body_sha256
-        Hex digest of the body.
+        SHA-256 of the body, in hex.
     """
     segments = [quote(unquote(segment), safe=UNRESERVED) for segment in path.split("/")]
     uri = "/".join(segments)

@@ -1,4 +1,4 @@
-"""Tokens between two ticks: one owner-only file each, and how long a token is used."""
+"""IAM tokens kept between polls, each in a file that only its owner can read, and when a token expires."""
 
 import json
 import os
@@ -16,56 +16,56 @@ LONGEST_MARGIN: Final = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Token:
-    """A token, when it was given and until when it lives (aware UTC); its value never shows in a repr."""
+    """A token with its times of issue and expiry (aware UTC); a repr does not show its value."""
 
     value: str = field(repr=False)
     given_at: datetime
     expires_at: datetime
 
     def nearly_over(self, now: datetime) -> bool:
-        """Return whether a tenth of its life, an hour at most, is all that is left."""
+        """Return whether at most a tenth of its lifetime, or an hour, remains: the shorter of both."""
         return now >= self.expires_at - min(LONGEST_MARGIN, (self.expires_at - self.given_at) / 10)
 
     def over(self, now: datetime) -> bool:
-        """Return whether its life has ended."""
+        """Return whether it has expired."""
         return now >= self.expires_at
 
 
 def token_file(database: Path, profile: str, project: str) -> Path:
-    """Return where the token of a project is kept: beside the record."""
+    """Return the path of a project's token file, which is beside the database."""
     name = "".join(letter if letter.isalnum() else "_" for letter in f"{profile}-{project}")
     return database.with_name(database.name + ".tokens") / f"{name}.json"
 
 
 def read_token(file: Path, owner: str) -> Token | None:
-    """Return the token that a file keeps for an owner; None where it keeps none, or another's."""
+    """Return the owner's token from a file; None if the file has none, is invalid, or has another owner's token."""
     if not _only_ours(file.parent):
         return None
     try:
-        kept = json.loads(files.read_small(file))
-        if kept["owner"] != owner:
+        fields = json.loads(files.read_small(file))
+        if fields["owner"] != owner:
             return None
-        given_at, expires_at = (datetime.fromisoformat(kept[name]) for name in ("given_at", "expires_at"))
-        value = kept["value"]
-        # Of what cannot stand in a header, or has no zone, no request can be made.
-        whole = given_at.tzinfo and expires_at.tzinfo and value.isascii() and value.isprintable()
-        return Token(value, given_at, expires_at) if whole else None
+        given_at, expires_at = (datetime.fromisoformat(fields[name]) for name in ("given_at", "expires_at"))
+        value = fields["value"]
+        # The value must be usable in a header, and the times must have a zone.
+        usable = given_at.tzinfo and expires_at.tzinfo and value.isascii() and value.isprintable()
+        return Token(value, given_at, expires_at) if usable else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
 def write_token(file: Path, owner: str, token: Token) -> None:
-    """Keep a token, where its owner alone can; where that cannot be done the next tick asks for another."""
-    kept = {"owner": owner, "value": token.value}
-    kept |= {"given_at": token.given_at.isoformat(), "expires_at": token.expires_at.isoformat()}
+    """Store a token if only its owner can read the file; otherwise store nothing: the next poll asks for another."""
+    fields = {"owner": owner, "value": token.value}
+    fields |= {"given_at": token.given_at.isoformat(), "expires_at": token.expires_at.isoformat()}
     with suppress(OSError):
         files.make_folder(file.parent)
         if _only_ours(file.parent):
-            files.write(file, json.dumps(kept).encode())
+            files.write(file, json.dumps(fields).encode())
 
 
 def _only_ours(folder: Path) -> bool:
-    """Return whether nobody else can put files into a folder, or has put a link or a folder of theirs in its place."""
+    """Return whether this is a folder of ours, not a link, into which no other user can put files."""
     try:
         status = folder.lstat()
     except OSError:

@@ -1,4 +1,4 @@
-"""Credentials: where secrets come from, which files are refused, and that no secret shows."""
+"""Credentials: where secrets are read from, which files are refused, and that no message shows a secret."""
 
 from pathlib import Path
 
@@ -19,31 +19,31 @@ def secret_file(folder: Path, text: str = "from-file\n", mode: int = 0o600, name
 
 
 def problem_of(file: Path) -> str:
-    """Return the one problem of a profile whose secret key is in that file."""
+    """Return the problem of a profile whose secret key is in this file."""
     credential, (problem,) = resolve(CredentialProfile("default", secret_key_file=file), ENVIRONMENT)
     assert credential is None
     return problem
 
 
 def test_the_vendors_variables_are_read() -> None:
-    """The names that the vendor's SDK uses work as they are; without a token the keys are permanent ones."""
+    """The variables of the vendor's SDK are read; without a token the keys are permanent keys."""
     assert (Credential("default", "AKX", "SKX"), []) == resolve(DEFAULT, ENVIRONMENT)
 
 
 def test_a_temporary_token_comes_with_the_keys() -> None:
-    """A token in the environment belongs to the keys in the environment."""
+    """A token in the environment is used with the keys in the environment."""
     environment = ENVIRONMENT | {"HUAWEICLOUD_SDK_SECURITY_TOKEN": " TOKEN \n"}
     assert (Credential("default", "AKX", "SKX", "TOKEN"), []) == resolve(DEFAULT, environment)
 
 
 def test_a_profile_names_its_own_variables() -> None:
-    """Another account has other variables."""
+    """A profile can read other variables, for another account."""
     profile = CredentialProfile("other", "A", "B", "C")
     assert (Credential("other", "1", "2", "3"), []) == resolve(profile, ENVIRONMENT | {"A": "1", "B": "2", "C": "3"})
 
 
-def test_what_is_missing_is_named_with_its_mend() -> None:
-    """Two missing keys are two problems, each with its variable and its file; a missing token is none."""
+def test_a_message_says_what_is_missing_and_how_to_set_it() -> None:
+    """Two missing keys are two problems, each with its variable and its file; a missing token is not a problem."""
     credential, problems = resolve(DEFAULT, {"HUAWEICLOUD_SDK_SK": "  "})
     assert credential is None
     assert 2 == len(problems)
@@ -53,15 +53,15 @@ def test_what_is_missing_is_named_with_its_mend() -> None:
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o400])
-def test_files_of_their_owner_alone_are_read(tmp_path: Path, mode: int) -> None:
-    """A file wins over the variable; the blank line at its end is no part of the secret."""
+def test_files_that_only_the_owner_can_read_are_read(tmp_path: Path, mode: int) -> None:
+    """A file wins over the variable; the newline at its end is not part of the secret."""
     file = secret_file(tmp_path, mode=mode)
     profile = CredentialProfile("default", secret_key_file=file)
     assert (Credential("default", "AKX", "from-file"), []) == resolve(profile, ENVIRONMENT)
 
 
 def test_a_token_of_the_environment_is_not_for_keys_from_files(tmp_path: Path) -> None:
-    """With the access key in a file only a token file gives a token."""
+    """If the access key is in a file, the token is read from a file only."""
     environment = {"HUAWEICLOUD_SDK_SECURITY_TOKEN": "stray"}
     access, secret = secret_file(tmp_path, "A", name="a"), secret_file(tmp_path, "S", name="s")
     files = CredentialProfile("f", access_key_file=access, secret_key_file=secret)
@@ -72,35 +72,35 @@ def test_a_token_of_the_environment_is_not_for_keys_from_files(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o601])
-def test_files_that_others_can_touch_are_refused(tmp_path: Path, mode: int) -> None:
-    """Any right of group or others refuses the file, and the message says the command that mends it."""
+def test_files_with_rights_for_others_are_refused(tmp_path: Path, mode: int) -> None:
+    """A file with any right for group or others is refused, and the message contains the command that fixes it."""
     file = secret_file(tmp_path, mode=mode)
     assert f"{file} can be read by others: run chmod 600 {file}" in problem_of(file)
 
 
-def test_files_that_hold_no_secret_are_refused(tmp_path: Path) -> None:
-    """Missing, empty, a folder, no text and several words: each is named with what should be there."""
+def test_files_without_a_secret_are_refused(tmp_path: Path) -> None:
+    """Missing, a folder, empty, several words, not a text: each is refused with its own message."""
     assert "No such file" in problem_of(tmp_path / "none")
     assert "Is a directory" in problem_of(tmp_path)
     assert "is empty" in problem_of(secret_file(tmp_path, " \n"))
-    assert "holds blanks or odd characters" in problem_of(secret_file(tmp_path, "two words"))
-    assert "holds blanks or odd characters" in problem_of(secret_file(tmp_path, "one\ntwo"))
-    assert "holds blanks or odd characters" in problem_of(secret_file(tmp_path, "ключ"))
+    assert "contains spaces or odd characters" in problem_of(secret_file(tmp_path, "two words"))
+    assert "contains spaces or odd characters" in problem_of(secret_file(tmp_path, "one\ntwo"))
+    assert "contains spaces or odd characters" in problem_of(secret_file(tmp_path, "ключ"))
     binary = secret_file(tmp_path)
     binary.write_bytes(b"\xff\xfe")
-    assert "is no text" in problem_of(binary)
+    assert "is not a text file" in problem_of(binary)
 
 
 @pytest.mark.parametrize("text", ["two words", "nöt-äscii"])
-def test_a_problem_never_tells_the_secret(text: str) -> None:
-    """What is wrong with a secret is said without it."""
+def test_a_message_never_contains_the_secret(text: str) -> None:
+    """The message about an invalid secret does not repeat it."""
     credential, (problem,) = resolve(DEFAULT, ENVIRONMENT | {"HUAWEICLOUD_SDK_SK": text})
     assert credential is None
     assert text not in problem
 
 
 def test_a_repr_shows_no_secret() -> None:
-    """Neither repr nor str of a credential holds any of its parts."""
+    """Neither repr nor str of a credential contains any of its secrets."""
     shown = f"{KEY!r} {KEY}"
     assert "default" in shown
     assert not [secret for secret in (KEY.access_key, KEY.secret_key, KEY.security_token) if secret and secret in shown]

@@ -1,4 +1,4 @@
-"""More bytes than one answer on a kept connection: they are no other pool's answer."""
+"""Bytes that follow an answer on a connection are not taken for another pool's answer."""
 
 import json
 import socket
@@ -21,15 +21,15 @@ def numbered(number: int) -> bytes:
 
 
 @pytest.mark.parametrize("extra", ["answer", "part of an answer", "a byte"])
-def test_what_came_besides_an_answer_is_nobodys(tmp_path: Path, extra: str) -> None:
-    """Each third answer comes with more; every answer is taken once, and none that was not asked for."""
+def test_bytes_after_an_answer_are_dropped(tmp_path: Path, extra: str) -> None:
+    """Every third answer is followed by more bytes: each answer is stored once, and the extra bytes never."""
     lock = threading.Lock()
-    served: list[int] = []
+    numbers: list[int] = []
 
-    def otherwise(client: socket.socket) -> None:
+    def answer_with_extra(client: socket.socket) -> None:
         with lock:
-            served.append(len(served) + 1)
-            number = served[-1]
+            numbers.append(len(numbers) + 1)
+            number = numbers[-1]
         head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
         body = numbered(number)
         whole = head % len(body) + body
@@ -37,7 +37,7 @@ def test_what_came_besides_an_answer_is_nobodys(tmp_path: Path, extra: str) -> N
         more = {"answer": head % len(stray) + stray, "part of an answer": head % len(stray), "a byte": b"\n"}[extra]
         client.sendall(whole + more if number % 3 == 0 else whole)
 
-    with Scripted({}, otherwise) as server:
+    with Scripted({}, answer_with_extra) as server:
         result = collect(tmp_path, [project(server.endpoint, *POOLS)], settings=FAST)
     totals = sorted(scrape.total for scrape in result.scrapes if scrape.total is not None)
     assert ["ok"] * len(POOLS) == [scrape.outcome for scrape in result.scrapes]
@@ -45,13 +45,13 @@ def test_what_came_besides_an_answer_is_nobodys(tmp_path: Path, extra: str) -> N
 
 
 def test_a_connection_is_used_again_where_nothing_is_left(tmp_path: Path) -> None:
-    """Twelve pools, one after the other, over one connection."""
+    """Twelve pools, one after the other, are polled over one connection."""
     peers: set[object] = set()
 
-    def noted(client: socket.socket) -> None:
+    def answer_and_note_peer(client: socket.socket) -> None:
         peers.add(client.getpeername())
         answer(200, numbered(1))(client)
 
-    with Scripted({}, noted) as server:
+    with Scripted({}, answer_and_note_peer) as server:
         collect(tmp_path, [project(server.endpoint, *POOLS)], settings=replace(FAST, concurrency=1))
     assert 1 == len(peers)

@@ -1,4 +1,4 @@
-"""Each way in which an answer can fail is its own outcome, kept with its cause, and costs no other pool its sample."""
+"""Each kind of failure has its own outcome, is stored with its cause, and costs no other pool its sample."""
 
 import codecs
 import json
@@ -34,31 +34,31 @@ def error(status: int, code: str, message: str = "no", **headers: str) -> Act:
     return answer(status, json.dumps({"error_code": code, "error_msg": message}).encode(), **headers)
 
 
-def turn(folder: Path, *acts: Act) -> tuple[Scrape, int]:
-    """Poll a pool whose answers are scripted beside one that is well; return its turn and how often it was asked."""
+def poll_scripted_pool(folder: Path, *acts: Act) -> tuple[Scrape, int]:
+    """Poll a pool with scripted answers beside a good pool; return its scrape and the number of its requests."""
     answered = threading.Event()
 
-    def well(client: socket.socket) -> None:
+    def good(client: socket.socket) -> None:
         FINE(client)
         answered.set()
 
-    def silent(act: Act) -> Act:
-        def acted(client: socket.socket) -> None:
-            TIME.add(NOT_REFUSED)  # until then the first request of all goes alone
+    def after_the_good_pool(act: Act) -> Act:
+        def wait_and_act(client: socket.socket) -> None:
+            TIME.add(NOT_REFUSED)  # until then no request but the first is sent
             answered.wait()
             act(client)
 
-        return acted
+        return wait_and_act
 
-    script = [silent(act) if act in (hang, drip) else act for act in acts]
-    with Scripted({statistics_path("odd"): script}, well) as server:
-        result = by_pool(collect(folder, [project(server.endpoint, "odd", "well")]))
-        assert "ok" == result["well"].outcome
+    script = [after_the_good_pool(act) if act in (hang, drip) else act for act in acts]
+    with Scripted({statistics_path("odd"): script}, good) as server:
+        result = by_pool(collect(folder, [project(server.endpoint, "odd", "good")]))
+        assert "ok" == result["good"].outcome
         return result["odd"], server.requests[statistics_path("odd")]
 
 
 @pytest.mark.parametrize(
-    ("act", "outcome", "status", "code", "asked"),
+    ("act", "outcome", "status", "code", "attempts"),
     [
         (FINE, "ok", 200, None, 1),
         (error(404, "ModelArts.50015001", "Pool odd not found."), "gone", 404, "ModelArts.50015001", 1),
@@ -94,44 +94,44 @@ def turn(folder: Path, *acts: Act) -> tuple[Scrape, int]:
     ],
 )
 def test_every_failure_is_its_own_outcome(
-    tmp_path: Path, act: Act, outcome: str, status: int | None, code: str | None, asked: int
+    tmp_path: Path, act: Act, outcome: str, status: int | None, code: str | None, attempts: int
 ) -> None:
-    """The outcome, the status and the API's code are recorded; only what may pass is asked again."""
-    seen, requests = turn(tmp_path, act)
-    assert (outcome, status, code) == (seen.outcome, seen.http_status, seen.error_code)
-    assert (asked, asked) == (requests, seen.attempts)
-    assert seen.started_at is not None
-    assert seen.answered_at is not None
+    """The outcome, the status and the API's code are recorded; only transient failures are retried."""
+    scrape, requests = poll_scripted_pool(tmp_path, act)
+    assert (outcome, status, code) == (scrape.outcome, scrape.http_status, scrape.error_code)
+    assert (attempts, attempts) == (requests, scrape.attempts)
+    assert scrape.started_at is not None
+    assert scrape.answered_at is not None
     take_in(tmp_path)
     stored = rows(tmp_path / "record.duckdb", "SELECT outcome FROM scrapes WHERE pool = 'odd'")
     assert [(outcome,)] == stored
-    counted = rows(tmp_path / "record.duckdb", "SELECT count(*) FROM snapshots WHERE pool = 'odd'")
-    assert [(int(outcome == "ok"),)] == counted
+    snapshots = rows(tmp_path / "record.duckdb", "SELECT count(*) FROM snapshots WHERE pool = 'odd'")
+    assert [(int(outcome == "ok"),)] == snapshots
 
 
-def test_a_refused_connection_is_told_from_a_silent_one(tmp_path: Path) -> None:
-    """Nobody listens at the port: refused, after all attempts."""
+def test_a_refused_connection_has_its_own_outcome(tmp_path: Path) -> None:
+    """If no server listens on the port, the outcome after all attempts is `refused`."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    seen = by_pool(collect(tmp_path, [project(f"http://127.0.0.1:{port}", "odd")]))["odd"]
-    assert ("refused", 4) == (seen.outcome, seen.attempts)
+    scrape = by_pool(collect(tmp_path, [project(f"http://127.0.0.1:{port}", "odd")]))["odd"]
+    assert ("refused", 4) == (scrape.outcome, scrape.attempts)
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
-    """A self-signed certificate is a TLS failure, and no key is ever sent to such a server."""
+def test_a_self_signed_certificate_is_refused(tmp_path: Path) -> None:
+    """A self-signed certificate is a TLS failure, and no key is sent to such a server."""
     pem = tmp_path / "server.pem"
-    made = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
-    subprocess.run([*made.split(), "-keyout", str(pem), "-out", str(pem) + ".crt"], check=True, capture_output=True)
+    call = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+    subprocess.run([*call.split(), "-keyout", str(pem), "-out", str(pem) + ".crt"], check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(str(pem) + ".crt", str(pem))
     with Scripted({}, FINE, tls=context) as server:
-        seen = by_pool(collect(tmp_path, [project(server.endpoint, "odd")]))["odd"]
-        assert ("tls", 1) == (seen.outcome, seen.attempts)
+        scrape = by_pool(collect(tmp_path, [project(server.endpoint, "odd")]))["odd"]
+        assert ("tls", 1) == (scrape.outcome, scrape.attempts)
         assert [] == server.heads
 
 
 @pytest.mark.parametrize(
-    ("words", "outcome", "attempts"),
+    ("data", "outcome", "attempts"),
     [
         (b"", "disconnected", 4),
         (b"\x16\x03", "disconnected", 4),
@@ -143,72 +143,72 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> Non
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "tls", 1),
     ],
 )
-def test_a_handshake_that_is_cut_may_pass(tmp_path: Path, words: bytes, outcome: str, attempts: int) -> None:
-    """Only what no second handshake mends, no trust and no common version, is a TLS failure and not tried again."""
+def test_an_interrupted_handshake_is_retried(tmp_path: Path, data: bytes, outcome: str, attempts: int) -> None:
+    """Only failures that a retry cannot fix (certificate, version, no TLS) are TLS failures, which are not retried."""
 
     def cut(listener: socket.socket) -> None:
         with suppress(OSError):
             while True:
                 with listener.accept()[0] as client:
                     client.recv(4096)
-                    client.sendall(words)
+                    client.sendall(data)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         cutting = threading.Thread(target=cut, args=(listener,))
         cutting.start()
-        seen = collect(tmp_path, [project(f"https://127.0.0.1:{listener.getsockname()[1]}", "odd")]).scrapes[0]
+        scrape = collect(tmp_path, [project(f"https://127.0.0.1:{listener.getsockname()[1]}", "odd")]).scrapes[0]
         listener.shutdown(socket.SHUT_RDWR)
         cutting.join()
-    assert (outcome, attempts) == (seen.outcome, seen.attempts)
+    assert (outcome, attempts) == (scrape.outcome, scrape.attempts)
 
 
-def test_a_failure_says_what_the_server_said(tmp_path: Path) -> None:
-    """Status, code, message, request id and times are stored; a body only where no code in it was understood."""
+def test_a_failure_is_stored_with_the_servers_answer(tmp_path: Path) -> None:
+    """Status, code, message, request id and times are stored; a body only if no error code was found in it."""
     scripts = {
-        statistics_path("told"): [error(400, "ModelArts.0102", "No workspace.", X_Request_Id="r-1")],
+        statistics_path("json"): [error(400, "ModelArts.0102", "No workspace.", X_Request_Id="r-1")],
         statistics_path("html"): [answer(502, b"<html>bad gateway</html>", X_Request_Id="r-2")],
     }
     with Scripted(scripts, FINE) as server:
-        collect(tmp_path, [project(server.endpoint, "told", "html", "well")], settings=replace(FAST, attempts=1))
+        collect(tmp_path, [project(server.endpoint, "json", "html", "good")], settings=replace(FAST, attempts=1))
     take_in(tmp_path)
-    said = "pool, http_status, error_code, error_msg, request_id, attempts, body, started_at <= answered_at"
+    columns = "pool, http_status, error_code, error_msg, request_id, attempts, body, started_at <= answered_at"
     assert [
+        ("good", 200, None, None, "fine", 1, None, True),
         ("html", 502, None, None, "r-2", 1, "<html>bad gateway</html>", True),
-        ("told", 400, "ModelArts.0102", "No workspace.", "r-1", 1, None, True),
-        ("well", 200, None, None, "fine", 1, None, True),
-    ] == rows(tmp_path / "record.duckdb", f"SELECT {said} FROM scrapes ORDER BY pool")
+        ("json", 400, "ModelArts.0102", "No workspace.", "r-1", 1, None, True),
+    ] == rows(tmp_path / "record.duckdb", f"SELECT {columns} FROM scrapes ORDER BY pool")
 
 
-def test_a_body_that_was_not_understood_is_kept_without_secrets(tmp_path: Path) -> None:
-    """At most 64 KiB of it, and no key, token or signature; a body that was understood is not kept."""
+def test_a_body_that_cannot_be_parsed_is_stored_without_secrets(tmp_path: Path) -> None:
+    """At most 64 KiB of it are stored, without key, token or signature; a parsed body is not stored."""
     echo = f'{{"odd": "{SECRET_KEY} x-security-token:abc/def|x Authorization: SDK-HMAC-SHA256 Access=A, Signature=f0f0|'
-    seen, _ = turn(tmp_path, answer(200, (echo + "z" * 100_000).encode()))
-    assert seen.body is not None
-    assert 60_000 < len(seen.body) <= 65_536
+    scrape, _ = poll_scripted_pool(tmp_path, answer(200, (echo + "z" * 100_000).encode()))
+    assert scrape.body is not None
+    assert 60_000 < len(scrape.body) <= 65_536
     for secret in (SECRET_KEY, "abc/def", "f0f0"):
-        assert secret not in seen.body
-    assert turn(tmp_path / "again", FINE)[0].body is None
+        assert secret not in scrape.body
+    assert poll_scripted_pool(tmp_path / "again", FINE)[0].body is None
 
 
 def test_an_echoed_canonical_request_shows_no_token(tmp_path: Path) -> None:
-    """APIGW.0301 echoes what was signed: the message is kept, the token in it is not, in no file of the record."""
+    """APIGW.0301 echoes the canonical request: its message is stored, and no file of the record has the token."""
     keys = type(KEYS)("default", KEYS.access_key, KEYS.secret_key, "secret/token+of==a-moment")
     message = (
         "verify aksk signature fail, canonicalRequest:GET|/v2/|host:h|x-security-token:secret/token+of==a-moment||h"
     )
     with Scripted({}, error(401, "APIGW.0301", message)) as server:
-        seen = collect(tmp_path, [project(server.endpoint, "odd")], credentials={"default": keys}).scrapes[0]
-    assert seen.error_msg is not None
-    assert "canonicalRequest:GET|/v2/|host:h|x-security-token:[redacted]||h" in seen.error_msg
+        scrape = collect(tmp_path, [project(server.endpoint, "odd")], credentials={"default": keys}).scrapes[0]
+    assert scrape.error_msg is not None
+    assert "canonicalRequest:GET|/v2/|host:h|x-security-token:[redacted]||h" in scrape.error_msg
     take_in(tmp_path)
     assert not any(b"of==a-moment" in file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
 
 
 def test_every_row_of_a_poll_carries_its_slot_and_run(tmp_path: Path) -> None:
-    """A poll is stamped once: slot, run and interval are the same on every row."""
+    """All rows of a poll have the same slot, run and interval."""
     clock = SimulatedClock(START + timedelta(minutes=7))
     with Scripted({}, FINE) as server:
         collect(tmp_path, [project(server.endpoint, "a", "b")], clock)
     take_in(tmp_path)
-    stamped = rows(tmp_path / "record.duckdb", "SELECT DISTINCT run, slot, interval_seconds FROM scrapes")
-    assert [(naive(START + timedelta(minutes=7)), naive(START), 3600)] == stamped
+    stamps = rows(tmp_path / "record.duckdb", "SELECT DISTINCT run, slot, interval_seconds FROM scrapes")
+    assert [(naive(START + timedelta(minutes=7)), naive(START), 3600)] == stamps

@@ -1,4 +1,4 @@
-"""Secrets in the texts of a server: they are gone under every usual encoding, and all else stays as it was."""
+"""Secrets in texts of a server: they are removed under every usual encoding, and all other text is unchanged."""
 
 import json
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from collector.api.redaction import REDACTED, may_echo, redact, redact_json
 
 ACCESS_KEY, SECRET_KEY, TOKEN = "AKACCESS0001", "SK/secret+key/0001", "TOKEN/part/0001=="
-SECRET = "MIIabc0123456789/+=&<tail>%x"  # noqa: S105 - of nobody
+SECRET = "MIIabc0123456789/+=&<tail>%x"  # noqa: S105 - an invented one
 PASSWORDS = ("Summer-2024!#$%", "P@ss w0rd", "Пароль-двенадцать", "!%&/()=?")
 ENCODINGS: dict[str, Callable[[str], str]] = {
     "as it is": str,
@@ -34,7 +34,7 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
 
 
 def test_an_echoed_request_loses_its_secrets() -> None:
-    """APIGW.0301 echoes the canonical request with `|` for newlines: what is no secret stays readable."""
+    """APIGW.0301 echoes the canonical request with `|` for newlines: only the secrets in it are replaced."""
     echo = (
         "Incorrect IAM authentication information: verify aksk signature fail, canonicalRequest:GET|/v2/p/pools/|"
         "workspaceId=0|host:example.com|x-project-id:p|x-sdk-date:20260115T083000Z|"
@@ -58,8 +58,8 @@ def test_an_echoed_request_loses_its_secrets() -> None:
         "Signature=hush",
     ],
 )
-def test_header_values_go_whoever_sent_them(line: str) -> None:
-    """In any of the ways of writing a header its value is no longer there, and a JSON text stays one."""
+def test_values_of_secret_headers_are_removed(line: str) -> None:
+    """The value is removed in each way of writing a header, also if it is not ours, and JSON stays valid."""
     clean = redact(line, ["AK", "SK"])
     assert "hush" not in clean
     assert REDACTED in clean
@@ -71,7 +71,7 @@ def test_header_values_go_whoever_sent_them(line: str) -> None:
 @pytest.mark.parametrize("around", ["{}", "token {} fails", '"{}", "{}"', "&amp;{}%2F", "%22{}%22", "\\u0022{}"])
 @pytest.mark.parametrize("secret", [SECRET, TOKEN, *PASSWORDS])
 def test_no_secret_survives_an_encoding(encoding: str, around: str, secret: str) -> None:
-    """It is gone from its first character to its last, and all else stays as it was."""
+    """A secret is removed from its first to its last character, and all other text is unchanged."""
     echoed = ENCODINGS[encoding](secret)
     text = around.format(echoed, echoed)
     assert around.format(REDACTED, REDACTED) == redact(text, ["another", secret])
@@ -79,8 +79,8 @@ def test_no_secret_survives_an_encoding(encoding: str, around: str, secret: str)
 
 
 @pytest.mark.parametrize("length", [16, 20, 27])
-def test_a_secret_that_was_cut_goes(length: int) -> None:
-    """So much of a beginning is a secret too; a shorter one is a word like any other."""
+def test_the_beginning_of_a_secret_is_removed(length: int) -> None:
+    """At least 16 characters of its beginning count as the secret; a shorter beginning is kept."""
     assert f"token {REDACTED}..." == redact(f"token {SECRET[:length]}...", [SECRET])
     assert SECRET[:12] == redact(SECRET[:12], [SECRET])
 
@@ -94,7 +94,7 @@ PARTS = st.lists(
 @settings(deadline=None)
 @given(PARTS)
 def test_no_secret_survives(parts: list[str]) -> None:
-    """Wherever a secret stands in a text, plain or as in JSON, it is gone afterwards."""
+    """A secret anywhere in a text, plain or encoded as JSON, is removed."""
     text = "".join(parts)
     for spelling in (text, json.dumps(text).replace("/", "\\/")):
         clean = redact(spelling, [ACCESS_KEY, SECRET_KEY, TOKEN]).replace("\\/", "/")
@@ -103,8 +103,8 @@ def test_no_secret_survives(parts: list[str]) -> None:
 
 @settings(deadline=None)
 @given(PARTS, st.text(min_size=1))
-def test_what_may_not_echo_stays_as_it_is(parts: list[str], secret: str) -> None:
-    """The quick look leaves out no text that would change."""
+def test_may_echo_is_true_for_every_text_that_changes(parts: list[str], secret: str) -> None:
+    """The quick check misses no text that `redact` would change."""
     text = "".join(parts)
     assert may_echo(text, [secret]) or text == redact(text, [secret])
 
@@ -117,7 +117,7 @@ VALUES = st.recursive(
 
 
 def shape(value: Any) -> Any:  # noqa: ANN401 - JSON is any of its types
-    """Return JSON without its names and texts."""
+    """Return JSON without its keys and texts."""
     if isinstance(value, dict):
         return [shape(item) for item in value.values()]
     if isinstance(value, list):
@@ -127,8 +127,8 @@ def shape(value: Any) -> Any:  # noqa: ANN401 - JSON is any of its types
 
 @settings(deadline=None)
 @given(VALUES)
-def test_of_json_only_names_and_texts_change(value: object) -> None:
-    """No number goes, also where two names become one, and no secret stays."""
+def test_only_keys_and_texts_of_json_change(value: object) -> None:
+    """All other values are kept, also if two keys become equal, and no secret remains."""
     clean = redact_json(value, [SECRET])
     assert shape(value) == shape(clean)
     assert SECRET not in json.dumps(clean, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""What it means when no whole answer came: the outcome of an exception of the HTTP library, in our words."""
+"""The outcome of a request that got no complete answer, from the exception of the HTTP library."""
 
 import ssl
 from collections.abc import Iterator
@@ -7,27 +7,27 @@ import httpx
 
 from collector.api.outcomes import RequestFailed
 
-# The settings that end a wait; the wait for a connection has the name look-up in it.
+# Each message names the setting that ended the wait; connect_timeout includes the name look-up.
 TIMED_OUT: dict[type[Exception], str] = {
     httpx.ConnectTimeout: "no connection within connect_timeout (name look-up, connection, TLS)",
-    httpx.ReadTimeout: "nothing came within read_timeout",
-    httpx.WriteTimeout: "nothing could be sent within read_timeout",
+    httpx.ReadTimeout: "no data received within read_timeout",
+    httpx.WriteTimeout: "no data could be sent within read_timeout",
 }
-OUT_OF_TIME = "no whole answer within total_timeout, or by the slot's deadline"
-# In OpenSSL's names for what no second handshake mends: no trust in one of both sides, no version in common.
+OUT_OF_TIME = "no complete answer within total_timeout or before the slot's deadline"
+# Parts of OpenSSL's names for failures that a second handshake cannot fix: an untrusted certificate, no common version.
 LASTING_TLS_FAILURES = ("VERIFY", "CERTIFICATE", "UNKNOWN_CA", "VERSION", "PROTOCOL")
 BROKEN_OFF = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, ConnectionError, ssl.SSLError)
 
 
-def failed_on_the_way(error: Exception, *, answered: bool) -> RequestFailed:
-    """Return the failure that an exception is.
+def transport_failure(error: Exception, *, answered: bool) -> RequestFailed:
+    """Return the failure for an exception of the HTTP library.
 
     Parameters
     ----------
     answered
-        Whether the head of an answer had come.
+        Whether the head of an answer had arrived.
     """
-    # The cause is named before the kind: a refused connection and a TLS failure are both a ConnectError.
+    # The causes decide before the error's own type: a refused connection and a TLS failure are both a ConnectError.
     causes = list(_causes(error))
     if isinstance(error, TimeoutError | httpx.TimeoutException):
         return RequestFailed("timeout", error_msg=TIMED_OUT.get(type(error), OUT_OF_TIME))
@@ -41,8 +41,8 @@ def failed_on_the_way(error: Exception, *, answered: bool) -> RequestFailed:
         outcome = "disconnected"
     else:
         outcome = "unreachable"
-    told = (str(cause).strip() for cause in causes)
-    message = next((text for text in told if text), "")
+    texts = (str(cause).strip() for cause in causes)
+    message = next((text for text in texts if text), "")
     return RequestFailed(outcome, error_msg=f"{type(error).__name__}: {message}".rstrip(": "))
 
 
