@@ -1,1 +1,1 @@
-"""The configuration: what can be set, and how file and environment are read."""
+"""The configuration: its keys, and how the file and the environment are read."""

@@ -1,4 +1,4 @@
-"""The configuration: one TOML file and the environment over it, read whole so that all problems come at once."""
+"""The configuration: a TOML file, whose values the environment overrides; all problems are reported together."""
 
 import difflib
 import re
@@ -29,14 +29,14 @@ SECRET_KEYS = {"access_key", "secret_key", "security_token", "ak", "sk", "passwo
 
 @dataclass(frozen=True)
 class CollectSettings:
-    """How a poll goes; the durations are those of the section ``[collect]``."""
+    """The settings of a poll: the section ``[collect]``."""
 
     interval: timedelta = timedelta(minutes=1)
     deadline: timedelta | None = None
     concurrency: int = 8
     requests_per_second: float = 100.0
     attempts: int = 4
-    # Where the first name server is dead a look-up takes 5 s before there can be a connection.
+    # If the first name server is down, a look-up takes 5 s before a connection can begin.
     connect_timeout: timedelta = timedelta(seconds=10)
     read_timeout: timedelta = timedelta(seconds=10)
     total_timeout: timedelta = timedelta(seconds=20)
@@ -44,26 +44,26 @@ class CollectSettings:
 
     @property
     def longest_poll(self) -> timedelta:
-        """How long after its start a poll ends at the latest: the deadline, three quarters of the interval if unset."""
+        """The longest duration of a poll: the deadline, or three quarters of the interval if there is none."""
         return self.deadline if self.deadline is not None else self.interval * 0.75
 
 
 @dataclass(frozen=True)
 class Paths:
-    """Where the record lies."""
+    """Where the record is stored."""
 
     database: Path = Path("data/poolscope.duckdb")
     spool: Path = Path("data/spool")
 
     @property
     def log(self) -> Path:
-        """Where a poll from cron tells what is not well."""
+        """The file to which a poll from cron writes its warnings and errors."""
         return self.database.with_name("collect.log")
 
 
 @dataclass(frozen=True)
 class Project:
-    """One project of an account: where it is and which of its pools are polled."""
+    """One project of an account: its endpoint, and which of its pools are polled."""
 
     name: str
     project_id: str = ""
@@ -71,16 +71,16 @@ class Project:
     endpoint: str = ""
     workspaces: tuple[str, ...] = ("0",)
     pools: tuple[str, ...] | None = None
-    """Pool ids; None polls all that are discovered."""
+    """Pool ids; None polls all discovered pools."""
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     credentials: str = "default"
     iam_endpoint: str = ""
-    """Where tokens are had, for credentials with a password."""
+    """Where tokens are requested, for credentials with a password."""
 
     @property
     def on_loopback(self) -> bool:
-        """Whether the endpoint lies on this machine."""
+        """Whether the endpoint is on this machine."""
         return urlsplit(self.endpoint).hostname in LOOPBACK
 
 
@@ -95,12 +95,12 @@ class Config:
     flavors: Mapping[str, int] = field(default_factory=dict)
     """Cards a node, by flavor."""
     targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """What the pools are for, by pattern of pool ids or names, ``*`` first: wait, quantile, price_per_node_hour,
-    currency, spare_nodes, lead_time. A later pattern's values go before those of an earlier one."""
+    """The values of ``[targets]`` by pattern of pool ids or display names, ``*`` first: wait, quantile,
+    price_per_node_hour, currency, spare_nodes, lead_time. A later pattern overrides an earlier one."""
 
 
 class _Reader:
-    """Reads a tree of tables, gathering problems instead of stopping at the first."""
+    """Reads tables of values and collects all problems instead of stopping at the first."""
 
     def __init__(self, folder: Path) -> None:
         self.problems: list[str] = []
@@ -115,23 +115,23 @@ class _Reader:
                 self.unknown(where, key, readers)
                 continue
             try:
-                read = readers[key](value)
+                parsed = readers[key](value)
             except ValueError as error:
                 self.problems.append(f"{where}.{key}: {error}")
             else:
-                values[key] = self._folder / read if isinstance(read, Path) else read
+                values[key] = self._folder / parsed if isinstance(parsed, Path) else parsed
         return values
 
     def unknown(self, where: str, key: str, known: Mapping[str, object]) -> None:
         name = f"{where}.{key}".lstrip(".")
         if key.lower() in SECRET_KEYS:
             self.problems.append(
-                f"{name}: secrets never go into this file: set the environment variables HUAWEICLOUD_SDK_AK and "
-                "HUAWEICLOUD_SDK_SK, or name files that only you can read with access_key_file and secret_key_file"
+                f"{name}: secrets must not be in this file: set the environment variables HUAWEICLOUD_SDK_AK and "
+                "HUAWEICLOUD_SDK_SK, or set access_key_file and secret_key_file to files that only you can read"
             )
             return
         nearest = difflib.get_close_matches(key.lower(), known, n=1, cutoff=0.0)
-        hint = f"the nearest known one is {nearest[0]!r}" if nearest else "the file has none of this kind"
+        hint = f"the nearest known key is {nearest[0]!r}" if nearest else "the file has no keys in this section"
         self.problems.append(f"{name}: unknown key; {hint}")
 
 
@@ -141,16 +141,17 @@ def read_config(file: Path | None, environment: Mapping[str, str], folder: Path)
     Parameters
     ----------
     file
-        The TOML file; None where there is none and the environment says it all.
+        The TOML file; None if there is none and all values come from the environment.
     environment
-        Each value may also come as ``POOLSCOPE_SECTION__KEY`` or ``POOLSCOPE_PROJECTS__NAME__KEY``, which wins.
+        A variable ``POOLSCOPE_SECTION__KEY`` or ``POOLSCOPE_PROJECTS__NAME__KEY`` overrides the file's value.
     folder
-        What relative paths are relative to: the file's folder.
+        The folder for relative paths: that of the file.
 
     Returns
     -------
     tuple
-        The configuration and every problem found, each with its place and mend; with problems it is not to be used.
+        The configuration and its problems, each with its place and how to fix it. Do not use a configuration that has
+        problems.
     """
     reader = _Reader(folder)
     tree: dict[str, Any] = {}
@@ -160,8 +161,8 @@ def read_config(file: Path | None, environment: Mapping[str, str], folder: Path)
         except OSError as error:
             return Config(), [f"{file} cannot be read ({error.strerror}): poolscope init writes one to start from"]
         except (ValueError, RecursionError) as error:
-            # Beside its own error tomllib lets through what Python says of numbers too long and nesting too deep.
-            return Config(), [f"{file} is no TOML: {error}"]
+            # tomllib also raises Python's own errors, for numbers that are too long and nesting that is too deep.
+            return Config(), [f"{file} is not valid TOML: {error}"]
     known = {**SECTIONS, **NAMED_SECTIONS, "flavors": FLAVORS}
     for key, table in list(tree.items()):
         if key not in known:
@@ -170,13 +171,13 @@ def read_config(file: Path | None, environment: Mapping[str, str], folder: Path)
             key in NAMED_SECTIONS and not all(isinstance(t, dict) for t in table.values())
         ):
             example = f"[{key}.NAME]" if key in NAMED_SECTIONS else f"[{key}]"
-            reader.problems.append(f"{key}: a table is expected, headed {example}")
+            reader.problems.append(f"{key}: must be a table, with the heading {example}")
             del tree[key]
     _overlay(tree, environment, reader)
 
     settings = CollectSettings(**reader.section("collect", tree.get("collect", {}), COLLECT))
     if settings.deadline is not None and settings.deadline >= settings.interval:
-        reader.problems.append("collect.deadline: must be shorter than the interval, or a poll would meet the next one")
+        reader.problems.append("collect.deadline: must be shorter than the interval, so that polls do not overlap")
     defaults = {"database": str(Paths.database), "spool": str(Paths.spool)}
     paths = Paths(**reader.section("paths", defaults | tree.get("paths", {}), PATHS))
     profiles = {"default": CredentialProfile("default")}
@@ -189,13 +190,13 @@ def read_config(file: Path | None, environment: Mapping[str, str], folder: Path)
 
 
 def _targets(table: Mapping[str, Any], reader: _Reader) -> dict[str, dict[str, Any]]:
-    """Read what all pools are for, and what those of each pattern are."""
+    """Return the targets by pattern, those of all pools under ``*``."""
     everywhere = {key: value for key, value in table.items() if not isinstance(value, dict)}
     targets = {"*": reader.section("targets", everywhere, TARGETS)}
-    for pattern, of in table.items():
-        if isinstance(of, dict):
-            targets[pattern] = targets.get(pattern, {}) | reader.section(f'targets."{pattern}"', of, TARGETS)
-    return {pattern: of for pattern, of in targets.items() if of}
+    for pattern, values in table.items():
+        if isinstance(values, dict):
+            targets[pattern] = targets.get(pattern, {}) | reader.section(f'targets."{pattern}"', values, TARGETS)
+    return {pattern: values for pattern, values in targets.items() if values}
 
 
 def _project(
@@ -203,27 +204,27 @@ def _project(
 ) -> Project:
     where = f"projects.{name}"
     if not name.strip() or not name.isprintable():
-        reader.problems.append(f"projects.{name!r}: a name that can be printed is expected")
+        reader.problems.append(f"projects.{name!r}: the name must not be empty or contain control characters")
     before = len(reader.problems)
     values = reader.section(where, table, PROJECTS)
     if len(reader.problems) == before:
         if "project_id" not in values:
-            reader.problems.append(f"{where}.project_id: is missing (console: My Credentials > Projects)")
+            reader.problems.append(f"{where}.project_id: is missing: the console shows it (My Credentials > Projects)")
         if "region" not in values and "endpoint" not in values:
-            reader.problems.append(f"{where}.region: is missing (such as cn-north-4); an endpoint would do as well")
+            reader.problems.append(f"{where}.region: is missing: set it (such as cn-north-4), or set endpoint")
         if values.get("credentials", "default") not in profiles:
-            reader.problems.append(f"{where}.credentials: there is no profile [credentials.{values['credentials']}]")
+            reader.problems.append(f"{where}.credentials: there is no section [credentials.{values['credentials']}]")
     if "region" in values:
         values.setdefault("endpoint", f"https://modelarts.{values['region']}.myhuaweicloud.com")
         values.setdefault("iam_endpoint", f"https://iam.{values['region']}.myhuaweicloud.com")
     profile = profiles.get(values.get("credentials", "default"))
     if profile is not None and profile.user is not None and not values.get("iam_endpoint"):
-        reader.problems.append(f"{where}.iam_endpoint: is missing: a password needs it, or the region")
+        reader.problems.append(f"{where}.iam_endpoint: is missing: credentials with a password need it, or a region")
     return Project(name, **values)
 
 
 def _overlay(tree: dict[str, Any], environment: Mapping[str, str], reader: _Reader) -> None:
-    """Lay the environment's values over the file's."""
+    """Override the file's values with those of the environment."""
     for variable in sorted(environment):
         if not variable.startswith(PREFIX) or variable == f"{PREFIX}CONFIG":
             continue
@@ -241,7 +242,7 @@ def _overlay(tree: dict[str, Any], environment: Mapping[str, str], reader: _Read
             known = NAMED_SECTIONS[section]
         else:
             example = "POOLSCOPE_COLLECT__INTERVAL, POOLSCOPE_PROJECTS__MYPROJECT__REGION or POOLSCOPE_CONFIG"
-            reader.problems.append(f"{variable}: names no value of the configuration; a name looks like {example}")
+            reader.problems.append(f"{variable}: is not a configuration value; names look like {example}")
             continue
         if key not in known:
             reader.unknown(variable, key, known)
@@ -250,5 +251,5 @@ def _overlay(tree: dict[str, Any], environment: Mapping[str, str], reader: _Read
 
 
 def _names(table: Mapping[str, object]) -> dict[str, str]:
-    """Return names by how a variable spells them, with neither hyphens nor small letters: my-project is MY_PROJECT."""
+    """Return the file's names by their spelling in a variable, in lower case: my-project is my_project."""
     return {re.sub(r"[^a-z0-9]", "_", name.lower()): name for name in table}

@@ -1,4 +1,4 @@
-"""The values of the configuration: each key's reader, which takes TOML's types or an environment variable's text."""
+"""The values of the configuration: a reader for each key, which accepts TOML values and environment variables."""
 
 import re
 from collections.abc import Callable
@@ -16,15 +16,15 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value.strip() or "\0" in value:
-        raise ValueError("a text is expected")
+        raise ValueError("must be a text that is not empty")
     return value.strip()
 
 
 def _texts(value: object) -> tuple[str, ...]:
-    # An environment variable cannot hold a list: commas part it.
+    # In an environment variable, a list is separated by commas.
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
-        raise ValueError("a list of texts is expected")
+        raise ValueError("must be a list of texts")
     return tuple(part.strip() for part in parts if part.strip())
 
 
@@ -33,41 +33,39 @@ def _pools(value: object) -> tuple[str, ...] | None:
         return None
     pools = _texts(value)
     if not pools:
-        raise ValueError('"all" or a list of pool ids is expected')
+        raise ValueError('must be "all" or a list of pool ids')
     return tuple(dict.fromkeys(pools))
 
 
 def _workspaces(value: object) -> tuple[str, ...]:
     workspaces = _texts(value)
     if not workspaces:
-        raise ValueError('a list of workspace ids is expected, ["0"] for the default one')
+        raise ValueError('must be a list of workspace ids, such as ["0"] for the default workspace')
     return tuple(dict.fromkeys(workspaces))
 
 
 def _duration(value: object) -> timedelta:
     length = parse_duration(_text(value))
     if not length:
-        raise ValueError("a length of time above zero is expected")
+        raise ValueError("must be a duration above zero")
     return length
 
 
 def _interval(value: object) -> timedelta:
     length = _duration(value)
     if length % SECOND or DAY % length:
-        raise ValueError(
-            "an interval of whole seconds that divides a day is expected (1m, 5m), so that every day has the same slots"
-        )
+        raise ValueError("must be whole seconds that divide a day, such as 1m or 5m: every day has the same slots")
     return length
 
 
 def whole(lowest: int, highest: int) -> Callable[[object], int]:
-    """Return the reader of a whole number within bounds."""
+    """Return a reader of whole numbers from `lowest` to `highest`."""
 
     def read(value: object) -> int:
         if isinstance(value, str) and value.strip().isdecimal():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
-            raise ValueError(f"a whole number from {lowest} to {highest} is expected")
+            raise ValueError(f"must be a whole number from {lowest} to {highest}")
         return value
 
     return read
@@ -79,7 +77,7 @@ def _rate(value: object) -> float:
     except (ValueError, OverflowError):
         rate = 0.0
     if not 0 < rate <= 10_000:
-        raise ValueError("a number above 0 and up to 10000 is expected")
+        raise ValueError("must be a number above 0 and up to 10000")
     return rate
 
 
@@ -89,13 +87,13 @@ def _price(value: object) -> float:
     except (ValueError, OverflowError):
         price = 0.0
     if not 0 < price < float("inf"):
-        raise ValueError("a price above 0 is expected")
+        raise ValueError("must be a price above 0")
     return price
 
 
 def _quantile(value: object) -> str:
     if value not in ("mean", "p90"):
-        raise ValueError("mean or p90 is expected")
+        raise ValueError("must be mean or p90")
     return str(value)
 
 
@@ -105,23 +103,23 @@ def _endpoint(value: object) -> str:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise ValueError(f"no URL ({error})") from None
+        raise ValueError(f"must be a valid URL ({error})") from None
     if parts.scheme not in ("https", "http") or not host or parts.path or parts.query or parts.fragment:
-        raise ValueError("a URL such as https://modelarts.cn-north-4.myhuaweicloud.com is expected")
+        raise ValueError("must be a URL such as https://modelarts.cn-north-4.myhuaweicloud.com")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("a URL without user and password is expected")
+        raise ValueError("must be a URL without user and password")
     if parts.scheme == "http" and host not in LOOPBACK:
-        raise ValueError("credentials are sent over https:// only (plain http:// is for this machine's own loopback)")
+        raise ValueError("must be an https:// URL (http:// is allowed only on this machine's loopback)")
     return text
 
 
-def _named(pattern: str, what: str) -> Callable[[object], str]:
+def _matching(pattern: str, description: str) -> Callable[[object], str]:
     def read(value: object) -> str:
         text = _text(value)
         if text == "FILL-IN":
-            raise ValueError(f"is still to be filled in: {what} is expected")
+            raise ValueError(f"is not filled in yet: must be {description}")
         if re.fullmatch(pattern, text) is None:
-            raise ValueError(f"{what} is expected")
+            raise ValueError(f"must be {description}")
         return text
 
     return read
@@ -131,9 +129,9 @@ def _path(value: object) -> Path:
     try:
         path = Path(_text(value)).expanduser()
     except RuntimeError as error:
-        raise ValueError(f"a path is expected ({error})") from None
+        raise ValueError(f"must be a valid path ({error})") from None
     if not path.name:
-        raise ValueError(f"{path} names no file")
+        raise ValueError(f"must be the path of a file, not {path}")
     return path
 
 
@@ -162,8 +160,8 @@ CREDENTIALS: dict[str, Callable[[object], Any]] = {
     "password_file": _path,
 }
 PROJECTS: dict[str, Callable[[object], Any]] = {
-    "project_id": _named(r"[A-Za-z0-9-]{1,64}", "a project id (letters, digits and hyphens)"),
-    "region": _named(r"[a-z]{2,20}(-[a-z0-9]+)+", "a region such as cn-north-4"),
+    "project_id": _matching(r"[A-Za-z0-9-]{1,64}", "a project id (letters, digits and hyphens)"),
+    "region": _matching(r"[a-z]{2,20}(-[a-z0-9]+)+", "a region such as cn-north-4"),
     "endpoint": _endpoint,
     "iam_endpoint": _endpoint,
     "workspaces": _workspaces,
@@ -181,6 +179,6 @@ TARGETS: dict[str, Callable[[object], Any]] = {
     "lead_time": _duration,
 }
 FLAVORS = whole(1, 4096)
-"""Cards a node; the keys are the flavors' own names."""
+"""Reader of cards a node; the keys of the section are names of flavors."""
 SECTIONS = {"collect": COLLECT, "paths": PATHS, "targets": TARGETS}
 NAMED_SECTIONS = {"credentials": CREDENTIALS, "projects": PROJECTS}

@@ -117,7 +117,7 @@ def test_a_reason_that_is_a_note_too_is_said_once(database: Path, folder: Path) 
         ('quantile = "p50"', "mean or p90"),
         ("price_per_node_hour = -1", "a price above 0"),
         ("spare_nodes = 1.5", "a whole number"),
-        ('waits = "15m"', "the nearest known one is 'wait'"),
+        ('waits = "15m"', "the nearest known key is 'wait'"),
     ],
 )
 def test_targets_that_make_no_sense_are_refused(database: Path, folder: Path, values: str, said: str) -> None:

@@ -1,4 +1,4 @@
-"""The configuration: what is read, what is refused, and in which words."""
+"""The configuration: which values are read, which are refused, and the messages."""
 
 import re
 from collections.abc import Callable
@@ -65,14 +65,14 @@ Read = Callable[..., tuple[Config, list[str]]]
 
 @pytest.fixture
 def read(tmp_path: Path) -> Read:
-    """Return what reads a text as the file of a folder, with an environment."""
+    """Return a function that reads a text as the configuration file, with an environment."""
 
-    def reads(text: str, **environment: str) -> tuple[Config, list[str]]:
+    def read_text(text: str, **environment: str) -> tuple[Config, list[str]]:
         file = tmp_path / "poolscope.toml"
         file.write_text(text, encoding="utf-8")
         return read_config(file, environment, tmp_path)
 
-    return reads
+    return read_text
 
 
 def expected_everything(folder: Path) -> Config:
@@ -108,12 +108,12 @@ def expected_everything(folder: Path) -> Config:
 
 
 def test_every_value_is_read(read: Read, tmp_path: Path) -> None:
-    """A file with every key gives every value; relative paths lie beside the file, absolute ones where they say."""
+    """A file with every key gives every value; relative paths are relative to the file."""
     assert (expected_everything(tmp_path), []) == read(EVERYTHING)
 
 
-def test_every_value_comes_by_environment_too(tmp_path: Path) -> None:
-    """The same values as variables, without any file, give the same configuration."""
+def test_every_value_can_come_from_the_environment(tmp_path: Path) -> None:
+    """The same values in variables, without a file, give the same configuration."""
     environment, section = {}, ""
     for line in EVERYTHING.split("\n"):
         if line.startswith("["):
@@ -124,12 +124,12 @@ def test_every_value_comes_by_environment_too(tmp_path: Path) -> None:
     config, problems = read_config(None, environment, tmp_path)
     expected = expected_everything(tmp_path)
     assert [] == problems
-    # Variables come in the order of their names, and the projects with them.
+    # Variables are read in the order of their names, so the projects are too.
     assert expected == replace(config, projects=config.projects[::-1])
 
 
-def test_a_password_needs_to_know_where_iam_is(read: Read) -> None:
-    """A project with an endpoint of its own and no region has to say where its tokens are had."""
+def test_a_password_needs_an_iam_endpoint_or_a_region(read: Read) -> None:
+    """A project with an endpoint and no region needs `iam_endpoint`, where its tokens are requested."""
     user = '[credentials.default]\nuser = "u"\ndomain = "d"\n'
     _, problems = read(user + LAB + 'endpoint = "https://modelarts.example.com"')
     assert 1 == len(problems)
@@ -138,7 +138,7 @@ def test_a_password_needs_to_know_where_iam_is(read: Read) -> None:
 
 
 def test_the_environment_wins(read: Read) -> None:
-    """A variable replaces the file's value and leaves the others; names without hyphens find names with them."""
+    """A variable overrides one value of the file; its name has underscores for the hyphens of the project's name."""
     text = PROJECT.replace("main", "My-Project") + "include = ['a']\n[collect]\nattempts = 2\ninterval = '5m'\n"
     config, problems = read(text, POOLSCOPE_COLLECT__INTERVAL="1h", POOLSCOPE_PROJECTS__MY_PROJECT__INCLUDE="b, c")
     assert [] == problems
@@ -148,18 +148,18 @@ def test_the_environment_wins(read: Read) -> None:
 
 @pytest.mark.parametrize("pools", ["", 'pools = "all"\n'])
 def test_pools_are_discovered_by_default(read: Read, pools: str) -> None:
-    """Without a list of pools, or with "all", they are discovered."""
+    """Without a list of pools, or with "all", pools are discovered."""
     assert read(PROJECT + pools)[0].projects[0].pools is None
 
 
 def test_a_poll_ends_within_its_interval() -> None:
-    """Without a deadline it is three quarters of the interval."""
+    """Without a deadline, a poll lasts at most three quarters of the interval."""
     assert timedelta(seconds=45) == CollectSettings().longest_poll
     assert timedelta(seconds=9) == CollectSettings(deadline=timedelta(seconds=9)).longest_poll
 
 
-def test_the_file_of_init_knows_every_key(read: Read) -> None:
-    """The commented file, every comment that is a key taken in, has no unknown key and all those of `[collect]`."""
+def test_the_file_of_init_has_no_unknown_key(read: Read) -> None:
+    """With all commented keys active, the file has no problem, and its `[collect]` shows the defaults."""
     (template,) = Path(next(iter(collector.commands.__path__))).glob("*.toml")
     text = re.sub(r"(?m)^# (?=\w+ = )", "", template.read_text(encoding="utf-8")).replace("FILL-IN", "cn-north-4")
     config, problems = read(text)
@@ -169,88 +169,88 @@ def test_the_file_of_init_knows_every_key(read: Read) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
-        ("[collect]\nintervall = '5m'", "collect.intervall: unknown key; the nearest known one is 'interval'"),
-        (PROJECT + "pool = ['a']", "projects.main.pool: unknown key; the nearest known one is 'pools'"),
-        ("[colect]", "colect: unknown key; the nearest known one is 'collect'"),
-        ("[credentials.default]\nsecret_key = 'x'", "credentials.default.secret_key: secrets never go into this file"),
-        ("collect = 5", "collect: a table is expected, headed [collect]"),
-        ("[projects]\nregion = 'cn-north-4'", "projects: a table is expected, headed [projects.NAME]"),
-        ("[collect", "poolscope.toml is no TOML: "),
-        ("[collect]\nattempts = " + "9" * 5000, "poolscope.toml is no TOML: "),
-        ("[collect]\ninterval = 60", "collect.interval: a text is expected"),
-        ("[collect]\ninterval = '7m'", "collect.interval: an interval of whole seconds that divides a day is expected"),
-        ("[collect]\ninterval = '0m'", "collect.interval: a length of time above zero is expected"),
+        ("[collect]\nintervall = '5m'", "collect.intervall: unknown key; the nearest known key is 'interval'"),
+        (PROJECT + "pool = ['a']", "projects.main.pool: unknown key; the nearest known key is 'pools'"),
+        ("[colect]", "colect: unknown key; the nearest known key is 'collect'"),
+        ("[credentials.default]\nsecret_key = 'x'", "credentials.default.secret_key: secrets must not be in this file"),
+        ("collect = 5", "collect: must be a table, with the heading [collect]"),
+        ("[projects]\nregion = 'cn-north-4'", "projects: must be a table, with the heading [projects.NAME]"),
+        ("[collect", "poolscope.toml is not valid TOML: "),
+        ("[collect]\nattempts = " + "9" * 5000, "poolscope.toml is not valid TOML: "),
+        ("[collect]\ninterval = 60", "collect.interval: must be a text that is not empty"),
+        ("[collect]\ninterval = '7m'", "collect.interval: must be whole seconds that divide a day"),
+        ("[collect]\ninterval = '0m'", "collect.interval: must be a duration above zero"),
         ("[collect]\ninterval = '999999999w'", "collect.interval: '999999999w' is not a duration"),
         ("[collect]\ndeadline = '1m'", "collect.deadline: must be shorter than the interval"),
-        ("[collect]\nattempts = true", "collect.attempts: a whole number from 1 to 20 is expected"),
-        ("[collect]\nattempts = 2.5", "collect.attempts: a whole number from 1 to 20 is expected"),
-        ("[collect]\nrequests_per_second = nan", "collect.requests_per_second: a number above 0"),
-        ("[collect]\nrequests_per_second = 1" + "0" * 400, "collect.requests_per_second: a number above 0"),
-        ("[paths]\ndatabase = 'a\\u0000b'".replace("'", '"'), "paths.database: a text is expected"),
+        ("[collect]\nattempts = true", "collect.attempts: must be a whole number from 1 to 20"),
+        ("[collect]\nattempts = 2.5", "collect.attempts: must be a whole number from 1 to 20"),
+        ("[collect]\nrequests_per_second = nan", "collect.requests_per_second: must be a number above 0"),
+        ("[collect]\nrequests_per_second = 1" + "0" * 400, "collect.requests_per_second: must be a number above 0"),
+        ("[paths]\ndatabase = 'a\\u0000b'".replace("'", '"'), "paths.database: must be a text that is not empty"),
         ("[paths]\nspool = '~no-such-user/spool'", "paths.spool: "),
-        ("[paths]\ndatabase = '/'", "paths.database: / names no file"),
-        (PROJECT + "pools = []", 'projects.main.pools: "all" or a list of pool ids is expected'),
-        (PROJECT + "workspaces = []", "projects.main.workspaces: a list of workspace ids"),
-        (PROJECT + "include = [1]", "projects.main.include: a list of texts is expected"),
-        (PROJECT + "credentials = 'x'", "projects.main.credentials: there is no profile [credentials.x]"),
+        ("[paths]\ndatabase = '/'", "paths.database: must be the path of a file, not /"),
+        (PROJECT + "pools = []", 'projects.main.pools: must be "all" or a list of pool ids'),
+        (PROJECT + "workspaces = []", "projects.main.workspaces: must be a list of workspace ids"),
+        (PROJECT + "include = [1]", "projects.main.include: must be a list of texts"),
+        (PROJECT + "credentials = 'x'", "projects.main.credentials: there is no section [credentials.x]"),
         ("[projects.a]\nregion = 'cn-north-4'", "projects.a.project_id: is missing"),
         (LAB, "projects.a.region: is missing"),
-        ("[projects.a]\nproject_id = 'a/b'\nregion = 'cn-north-4'", "projects.a.project_id: a project id"),
-        ("[projects.a]\nproject_id = '1'\nregion = 'evil.com/'", "projects.a.region: a region such as cn-north-4"),
+        ("[projects.a]\nproject_id = 'a/b'\nregion = 'cn-north-4'", "projects.a.project_id: must be a project id"),
+        ("[projects.a]\nproject_id = '1'\nregion = 'evil.com/'", "projects.a.region: must be a region such as"),
     ],
 )  # fmt: skip
-def test_what_is_off_is_named_with_its_place(read: Read, text: str, told: str) -> None:
-    """One problem, its place, and what is expected there."""
+def test_an_invalid_value_is_reported_with_its_place(read: Read, text: str, message: str) -> None:
+    """There is one problem; its message has the place and what is allowed there."""
     (problem,) = read(text)[1]
-    assert told in problem
+    assert message in problem
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "told"),
+    ("endpoint", "message"),
     [
-        ("http://modelarts.example.com", "credentials are sent over https:// only"),
-        ("http://127.0.0.1.example.com", "credentials are sent over https:// only"),
-        ("https://example.com/v2", "a URL such as"),
+        ("http://modelarts.example.com", "must be an https:// URL"),
+        ("http://127.0.0.1.example.com", "must be an https:// URL"),
+        ("https://example.com/v2", "must be a URL such as"),
         ("https://me:pw@example.com", "without user and password"),
-        ("https://example.com:port", "no URL"),
-        ("https://[::1", "no URL"),
+        ("https://example.com:port", "must be a valid URL"),
+        ("https://[::1", "must be a valid URL"),
     ],
 )
-def test_endpoints_that_are_refused(read: Read, endpoint: str, told: str) -> None:
-    """Plain http beyond this machine, paths, users and what is no URL."""
+def test_invalid_endpoints_are_refused(read: Read, endpoint: str, message: str) -> None:
+    """Refused: http:// to other machines, paths, users and passwords, and invalid URLs."""
     (problem,) = read(LAB + f"endpoint = '{endpoint}'")[1]
     assert problem.startswith("projects.a.endpoint: ")
-    assert told in problem
+    assert message in problem
 
 
 @pytest.mark.parametrize("endpoint", ["http://localhost:1", "http://127.0.0.1:8080", "http://[::1]:9", "https://a.b"])
-def test_plain_http_is_for_loopback(read: Read, endpoint: str) -> None:
-    """Only this machine's own loopback may be asked in plain http."""
+def test_plain_http_is_allowed_on_loopback(read: Read, endpoint: str) -> None:
+    """An endpoint on this machine's loopback may have http://."""
     config, problems = read(LAB + f"endpoint = '{endpoint}'")
     assert [] == problems
     assert (not endpoint.startswith("https")) == config.projects[0].on_loopback
 
 
 @pytest.mark.parametrize(
-    ("variable", "told"),
+    ("variable", "message"),
     [
-        ("POOLSCOPE_INTERVAL", "POOLSCOPE_INTERVAL: names no value of the configuration"),
-        ("POOLSCOPE_COLLECT__INTERVALL", "unknown key; the nearest known one is 'interval'"),
+        ("POOLSCOPE_INTERVAL", "POOLSCOPE_INTERVAL: is not a configuration value"),
+        ("POOLSCOPE_COLLECT__INTERVALL", "unknown key; the nearest known key is 'interval'"),
         ("POOLSCOPE_CREDENTIALS__DEFAULT__SECRET_KEY", "HUAWEICLOUD_SDK_SK"),
     ],
 )
-def test_variables_that_name_nothing(variable: str, told: str) -> None:
-    """A variable with our prefix that names no value is a problem; POOLSCOPE_CONFIG is not; its value is not told."""
+def test_unknown_variables_are_refused(variable: str, message: str) -> None:
+    """An unknown variable with our prefix is a problem; the message does not contain its value."""
     problems = read_config(None, {variable: "hush", "POOLSCOPE_CONFIG": "x", "HOME": "x"}, Path())[1]
     assert 1 == len(problems)
-    assert told in problems[0]
+    assert message in problems[0]
     assert "hush" not in problems[0]
 
 
-def test_all_problems_come_in_one_message(tmp_path: Path) -> None:
-    """Four problems in the file and the environment are four lines of one error."""
+def test_all_problems_are_in_one_message(tmp_path: Path) -> None:
+    """Four problems in the file and the environment give one error with four lines."""
     file = tmp_path / "poolscope.toml"
     file.write_text("[collect]\nattempts = 0\nspeed = 1\n[projects.a]\nregion = 'cn-north-4'\n")
     with pytest.raises(ConfigError) as caught:
@@ -261,7 +261,7 @@ def test_all_problems_come_in_one_message(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_a_problem(tmp_path: Path) -> None:
-    """A file that was named has to be there; the message says what writes one."""
+    """If the named file does not exist, the message says which command writes one."""
     (problem,) = read_config(tmp_path / "none.toml", {}, tmp_path)[1]
     assert "none.toml cannot be read" in problem
     assert "poolscope init" in problem
@@ -273,19 +273,19 @@ def test_a_missing_file_is_a_problem(tmp_path: Path) -> None:
     | st.sampled_from(EVERYTHING.split("\n")).flatmap(lambda line: st.permutations(line).map("".join))
 )
 def test_no_text_breaks_the_reader(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
-    """Whatever a file holds, reading it gives a configuration or problems."""
+    """Reading any text gives a configuration or problems."""
     file = tmp_path_factory.mktemp("config") / "poolscope.toml"
     file.write_text(text, encoding="utf-8")
     assert isinstance(read_config(file, {}, file.parent), tuple)
 
 
-def test_targets_are_of_all_pools_and_of_patterns(tmp_path: Path) -> None:
-    """Those of all come first, then each pattern's own; the environment goes before the file."""
+def test_targets_are_read_for_all_pools_and_by_pattern(tmp_path: Path) -> None:
+    """The targets of all pools come first, then those of each pattern; the environment overrides the file."""
     file = tmp_path / "poolscope.toml"
-    of_all = '"*" = { quantile = "p90" }'
-    file.write_text(f'[targets]\nwait = "15m"\n{of_all}\n[targets."vision*"]\nwait = "1h"\nspare_nodes = 2\n')
+    all_pools = '"*" = { quantile = "p90" }'
+    file.write_text(f'[targets]\nwait = "15m"\n{all_pools}\n[targets."vision*"]\nwait = "1h"\nspare_nodes = 2\n')
     config, problems = read_config(file, {"POOLSCOPE_TARGETS__CURRENCY": "CNY"}, tmp_path)
-    assert not [each for each in problems if each.startswith("targets")]
-    wanted = {"*": {"wait": timedelta(minutes=15), "quantile": "p90", "currency": "CNY"}}
-    assert wanted | {"vision*": {"wait": timedelta(hours=1), "spare_nodes": 2}} == config.targets
+    assert not [problem for problem in problems if problem.startswith("targets")]
+    expected = {"*": {"wait": timedelta(minutes=15), "quantile": "p90", "currency": "CNY"}}
+    assert expected | {"vision*": {"wait": timedelta(hours=1), "spare_nodes": 2}} == config.targets
     assert ["*", "vision*"] == list(config.targets)
