@@ -1,1 +1,1 @@
-"""One module a command, imported when it is called; each has its click command as `command`."""
+"""The commands, one module each, imported only when the command runs; `command` is the click command."""

@@ -1,4 +1,4 @@
-"""``poolscope backup``: the whole record into a folder of Parquet files."""
+"""``poolscope backup``: writes the whole record to a folder of Parquet files."""
 
 import asyncio
 from pathlib import Path
@@ -22,8 +22,8 @@ WAIT_SECONDS = 5.0
 def command(context: Context, folder: Path) -> None:
     """Write all tables to Parquet files.
 
-    Into DIR, which must not be there yet or be empty, with a manifest of rows and checksums; what waits in the spool is
-    taken in first. restore makes a database of it again, and any other tool reads the files.
+    DIR must be empty, or must not exist yet. The spool is taken into the database first. The backup has a manifest of
+    rows and checksums. restore makes a database from it; other tools can read the Parquet files too.
     """
     manifest = _back_up(context, folder)
     rows = sum(manifest.rows.values())
@@ -36,7 +36,7 @@ def _back_up(context: Context, folder: Path) -> Manifest:
         drained = asyncio.run(drain(paths.database, paths.spool, clock, WAIT_SECONDS))
     drained.require_all(paths.database, "no backup was made")
     for path in drained.set_aside:
-        warn("set_aside", f"{path}: damaged, set aside, and not in the backup", file=str(path))
-    # Without the lock: polls go on meanwhile, into the spool.
+        warn("set_aside", f"{path}: is damaged, was set aside, and is not in the backup", file=str(path))
+    # Without the lock, so that polls can write to the spool meanwhile.
     with reading(paths.database, paths.spool, clock.pause) as record:
         return back_up(record, folder, naive(clock.now()))

@@ -1,4 +1,4 @@
-"""``poolscope collect``: one poll, what cron runs; silent when all is well."""
+"""``poolscope collect``: one poll, which cron runs; silent unless something fails."""
 
 import asyncio
 import gc
@@ -20,15 +20,17 @@ from collector.storage.lock import writing
 
 
 @click.command("collect")
-@click.option("--log", type=click.Path(path_type=Path), help="Append what is told to a file; it never grows past 1 MB.")
+@click.option(
+    "--log", type=click.Path(path_type=Path), help="Append all output to this file, which is limited to 1 MB."
+)
 @click.pass_obj
 def command(context: Context, log: Path | None) -> int:
-    """Poll every pool once and keep the answers.
+    """Poll every pool once and store the answers.
 
-    Run it from cron once an interval. A slot is polled once: a second run in the same interval adds only what failed.
-    SIGTERM ends it with the answers that it has.
+    Run it from cron once an interval. A second run in the same interval polls only the pools that failed. SIGTERM ends
+    the poll and stores the answers received so far.
     """
-    # What one poll makes lives to its end: looking for rubbish after every 700 objects is a twentieth of its CPU.
+    # Objects of a poll live until its end: garbage collection every 700 objects costs a twentieth of its CPU time.
     gc.set_threshold(20_000)
     if log is not None:
         log_to(log)
@@ -36,10 +38,10 @@ def command(context: Context, log: Path | None) -> int:
     warn_of_proxies()
     database = config.paths.database
     with writing(database):
-        failed, ended = run(_poll(context, config, credentials))
-    if not ended and compaction_due(database):
+        failed, terminated = run(_poll(context, config, credentials))
+    if not terminated and compaction_due(database):
         try:
-            # Without the lock: the polls of the next slots do not wait for it.
+            # Without the lock, so that the next polls need not wait.
             compact(database, context.clock, 0.0)
         except PoolscopeError as error:
             warn("not_compacted", str(error))
@@ -47,13 +49,13 @@ def command(context: Context, log: Path | None) -> int:
 
 
 async def _poll(context: Context, config: Config, credentials: Mapping[str, AnyCredential]) -> tuple[bool, bool]:
-    """Poll, and keep what was seen also where SIGTERM ends it; return whether anything failed, and whether it did."""
+    """Poll, and store the answers even after SIGTERM; return whether any request failed, and whether SIGTERM came."""
     end = asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def terminate() -> None:
         end.set()
-        loop.remove_signal_handler(signal.SIGTERM)  # a second one ends the process
+        loop.remove_signal_handler(signal.SIGTERM)  # a second SIGTERM ends the process
 
     loop.add_signal_handler(signal.SIGTERM, terminate)
     result = await poll_slot(context.clock, config, credentials, end)

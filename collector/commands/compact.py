@@ -1,4 +1,4 @@
-"""``poolscope compact``: the record's file made small."""
+"""``poolscope compact``: makes the database smaller."""
 
 import click
 
@@ -13,20 +13,20 @@ WAIT_SECONDS = 5.0
 @click.command("compact")
 @click.pass_obj
 def command(context: Context) -> None:
-    """Rewrite the record sorted, which makes it small.
+    """Rewrite the database sorted, which makes it smaller.
 
-    Into a fresh file that takes the old one's place; polls go on meanwhile, into the spool. It needs room for a second
-    file. collect does it by itself where the file has grown by half.
+    The new file replaces the old one; the disk must have room for both. Polls go on meanwhile and write to the spool.
+    collect compacts the database by itself when the file has grown by half.
     """
     database = context.config().paths.database
     if not database.exists():
-        raise InputRefused(f"{database}: there is no record yet: poolscope collect makes it")
-    done = compact(database, context.clock, WAIT_SECONDS)
-    before, after = done.before / 1e6, done.after / 1e6
+        raise InputRefused(f"{database} does not exist yet: run poolscope collect first")
+    result = compact(database, context.clock, WAIT_SECONDS)
+    before, after = result.before / 1e6, result.after / 1e6
     say(
         "compacted",
-        f"{database}: {before:,.1f} MB are {after:,.1f} MB now, with {done.rows:,} rows of counts",
-        before_bytes=done.before,
-        after_bytes=done.after,
-        rows=done.rows,
+        f"{database}: compacted from {before:,.1f} MB to {after:,.1f} MB, with {result.rows:,} rows of counts",
+        before_bytes=result.before,
+        after_bytes=result.after,
+        rows=result.rows,
     )

@@ -1,4 +1,4 @@
-"""``poolscope demo``: watch Poolscope collect days of a sandbox's life in seconds."""
+"""``poolscope demo``: collects days of simulated pools in seconds."""
 
 import asyncio
 import json
@@ -25,10 +25,10 @@ from collector.record.slots import slot_of
 from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY
 from collector.storage.lock import writing
 
-# A Monday, so that every demo shows the same weeks.
+# A Monday, so that the demo has whole weeks.
 START = datetime(2026, 1, 5, tzinfo=UTC)
 MOST_WARNINGS = 5
-MADE_HERE = "# Made by poolscope demo."
+CONFIG_MARK = "# Made by poolscope demo."
 
 
 class SandboxFailed(PoolscopeError):
@@ -41,36 +41,36 @@ def _read_step(_context: click.Context, _option: click.Parameter, text: str) -> 
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
     if not step or step % timedelta(seconds=1) or timedelta(days=1) % step:
-        raise click.BadParameter("the step has to divide a day: 1m, 5m, 1h")
+        raise click.BadParameter("the step must divide a day, such as 1m, 5m or 1h")
     return step
 
 
 @click.command("demo")
-@click.option("--days", type=click.IntRange(1, 3660), help="Days to collect; 14, or all of a trace, by default.")
-@click.option("--trace", type=click.Path(path_type=Path), help="Replay the jobs of a trace (Parquet) instead.")
-@click.option("--step", callback=_read_step, default="5m", show_default=True, help="How far apart polls are.")
+@click.option("--days", type=click.IntRange(1, 3660), help="Days to collect; by default 14, or the whole trace.")
+@click.option("--trace", type=click.Path(path_type=Path), help="Replay the jobs of a trace (a Parquet file) instead.")
+@click.option("--step", callback=_read_step, default="5m", show_default=True, help="Time between polls.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("data/demo"), show_default=True)
 def command(days: int | None, trace: Path | None, step: timedelta, out: Path) -> int:
-    """Collect two weeks of the sandbox in seconds.
+    """Collect two weeks of simulated pools in seconds.
 
-    Discovers and polls every slot of those days over real HTTP, on a simulated clock, with what collect uses; ends with
-    a table of what was seen and what to do next.
+    Runs the sandbox and polls it with the code of collect, over real HTTP but on a simulated clock. Ends with a table
+    of the pools, a report, and what to do next.
     """
     slots = _slots(days, trace, step)
     database, spool_folder = out / "demo.duckdb", out / "demo.spool"
     config = out / "poolscope.toml"
-    if config.exists() and not config.read_text(encoding="utf-8", errors="replace").startswith(MADE_HERE):
-        raise ConfigError(f"{config} is not the demo's: name another folder with --out")
+    if config.exists() and not config.read_text(encoding="utf-8", errors="replace").startswith(CONFIG_MARK):
+        raise ConfigError(f"{config} was not written by the demo: choose another folder with --out")
     with writing(database):
         _remove_previous(database, spool_folder)
         failures: list[str] = []
-        with _sandbox(trace) as ready, progress(slots, f"{len(slots):,} polls") as shown:
+        with _sandbox(trace) as sandbox, progress(slots, f"{len(slots):,} polls") as slots_with_progress:
             asyncio.run(
                 run_demo(
-                    ready["endpoint"],
-                    ready["project_id"],
+                    sandbox["endpoint"],
+                    sandbox["project_id"],
                     Credential("default", ACCESS_KEY, SECRET_KEY),
-                    shown,
+                    slots_with_progress,
                     step,
                     database,
                     spool_folder,
@@ -96,21 +96,21 @@ def command(days: int | None, trace: Path | None, step: timedelta, out: Path) ->
 
 
 def _slots(days: int | None, trace: Path | None, step: timedelta) -> list[datetime]:
-    """Return every slot of the demo: of its days, or from a trace's first job to its last."""
+    """Return every slot of the demo: of the days, or from a trace's first event to its last."""
     if trace is None:
         first, last = START, START + timedelta(days=days or 14)
     else:
-        from collector.sandbox.traces import read_trace  # noqa: PLC0415 - brings duckdb, which no other demo needs here
+        from collector.sandbox.traces import read_trace  # noqa: PLC0415 - imports duckdb, only for traces
 
-        read = read_trace(trace)
-        first, last = slot_of(read.first, step), slot_of(read.last + step - timedelta(microseconds=1), step)
+        jobs = read_trace(trace)
+        first, last = slot_of(jobs.first, step), slot_of(jobs.last + step - timedelta(microseconds=1), step)
         if days is not None:
             last = min(last, first + timedelta(days=days))
     return [first + number * step for number in range((last - first) // step + 1)]
 
 
 def _remove_previous(database: Path, spool_folder: Path) -> None:
-    """Remove the record of an earlier demo, which is known by its name."""
+    """Remove the record of an earlier demo."""
     for path in (database, database.with_name(database.name + ".wal")):
         path.unlink(missing_ok=True)
     spool.remove(spool.waiting(spool_folder))
@@ -119,10 +119,10 @@ def _remove_previous(database: Path, spool_folder: Path) -> None:
 
 @contextmanager
 def _sandbox(trace: Path | None) -> Iterator[Mapping[str, Any]]:
-    """Run the sandbox in a process of its own; its time is that of the requests."""
+    """Run the sandbox in another process, on the time of the requests; yield its `sandbox_ready` event."""
     call = [sys.executable, "-m", "collector", "sandbox", "--port", "0", "--clock", "requests"]
     call += ["--trace", str(trace)] if trace else []
-    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - this program itself
+    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own program
         try:
             line = process.stdout.readline() if process.stdout else ""
             if not line:
@@ -156,9 +156,9 @@ def _cells(pool: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _write_config(out: Path) -> Path:
-    """Write the configuration under which the other commands find the demo's record."""
+    """Write a configuration with which the other commands find the demo's record."""
     file = out / "poolscope.toml"
-    text = f'{MADE_HERE}\n[paths]\ndatabase = "demo.duckdb"\nspool = "demo.spool"\n'
+    text = f'{CONFIG_MARK}\n[paths]\ndatabase = "demo.duckdb"\nspool = "demo.spool"\n'
     file.write_text(text, encoding="utf-8")
     return file
 
@@ -168,12 +168,12 @@ def _say_next(config: Path, reports: Sequence[Path]) -> None:
     say(
         "next",
         f"""
-The report of these days, to be opened in a browser: {report}
+The report of these days, to open in a browser: {report}
 
 What to do next:
-  how it stands   poolscope --config {config} status
-  take it along   poolscope --config {config} export --output snapshots.parquet
-  the real thing  poolscope init, fill in poolscope.toml, poolscope collect, and then a line in your crontab""",
+  see the status   poolscope --config {config} status
+  export the data  poolscope --config {config} export --output snapshots.parquet
+  use your pools   poolscope init, fill in poolscope.toml, poolscope collect, then poolscope schedule --install""",
         config=str(config),
         report=report,
     )

@@ -1,4 +1,4 @@
-"""``poolscope doctor``: what is wrong with configuration, keys, endpoint and record, and how to mend it."""
+"""``poolscope doctor``: checks configuration, keys, endpoint and record, and says how to fix what is wrong."""
 
 from dataclasses import asdict
 
@@ -25,35 +25,35 @@ MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
 
 
 @click.command("doctor")
-@click.option("--json", "json_", is_flag=True, help="One JSON document.")
+@click.option("--json", "json_", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
 def command(context: Context, json_: bool) -> int:
-    """Look for what is wrong, with its mend.
+    """Check what is wrong, and say how to fix it.
 
-    At configuration, credentials, endpoint, clock, permissions, database, spool, lock, disk and schedule. Each endpoint
-    is asked for its time, its pools and one pool's statistics; nothing is recorded.
+    Checks configuration, credentials, endpoint, clock, permissions, database, spool, lock, disk and schedule. Requests
+    the time, the pools and one pool's statistics from each endpoint; stores nothing.
 
-    Exit codes: 0 all is well, 1 there are warnings, 2 there are errors.
+    Exit codes: 0 no problems, 1 there are warnings, 2 there are errors.
     """
-    findings = run(_look(context))
+    findings = run(_check(context))
     if json_:
         click.echo(as_json([asdict(finding) for finding in findings], indent=2))
     else:
         for finding in findings:
-            mend = f"\n         mend: {finding.mend}" if finding.mend else ""
-            say("finding", f"{MARKS[finding.severity]}  {finding.what}: {finding.told}{mend}", **asdict(finding))
+            fix = f"\n         fix: {finding.mend}" if finding.mend else ""
+            say("finding", f"{MARKS[finding.severity]}  {finding.what}: {finding.told}{fix}", **asdict(finding))
     return EXIT_CODES[worst(findings)]
 
 
-async def _look(context: Context) -> list[Finding]:
+async def _check(context: Context) -> list[Finding]:
     config, problems = context.read_config()
     if not problems and not config.projects:
         problems = ["there is no project: add a section [projects.NAME] (poolscope init writes an example)"]
-    # A problem ends with its mend.
+    # Each problem's text already says how to fix it.
     findings = [Finding("configuration", "error", problem) for problem in problems]
     if not problems:
         findings.append(Finding("configuration", "ok", f"{len(config.projects)} projects"))
-        findings += await _look_at_apis(context, config)
+        findings += await _check_apis(context, config)
     findings += look_at_files(config)
     try:
         with reading(config.paths.database, config.paths.spool, context.clock.pause) as record:
@@ -71,7 +71,7 @@ def _scheduled(context: Context) -> bool | None:
         return None
 
 
-async def _look_at_apis(context: Context, config: Config) -> list[Finding]:
+async def _check_apis(context: Context, config: Config) -> list[Finding]:
     findings: list[Finding] = []
     credentials: dict[str, AnyCredential] = {}
     for name in dict.fromkeys(project.credentials for project in config.projects):
@@ -79,7 +79,7 @@ async def _look_at_apis(context: Context, config: Config) -> list[Finding]:
         findings += [Finding("credentials", "error", problem) for problem in problems]
         if credential is not None:
             credentials[name] = credential
-            findings.append(Finding("credentials", "ok", f"{name} is there"))
+            findings.append(Finding("credentials", "ok", f"{name} is complete"))
     projects = tuple(project for project in config.projects if project.credentials in credentials)
     timeout = config.collect.total_timeout.total_seconds()
     for exception in unread_exceptions():
@@ -92,13 +92,14 @@ async def _look_at_apis(context: Context, config: Config) -> list[Finding]:
                 if session.gate.refusal is not None:
                     findings.append(not_asked(session.project))
                     continue
-                found = await look_at_api(session, context.clock, timeout)
-                findings += found
+                api_findings = await look_at_api(session, context.clock, timeout)
+                findings += api_findings
                 profile = session.project.credentials
-                # The first is about the endpoint, which answers without a credential.
-                taken = any(finding.severity == "ok" for finding in found[1:])
-                if taken and backoff.forget(config.paths.spool, profile):
-                    findings.append(Finding("credentials", "ok", f"{profile} was refused before, it is used again"))
+                # The first finding is about the endpoint, which answers without a credential.
+                accepted = any(finding.severity == "ok" for finding in api_findings[1:])
+                if accepted and backoff.forget(config.paths.spool, profile):
+                    text = f"{profile} was refused before and is accepted now: polls use it again"
+                    findings.append(Finding("credentials", "ok", text))
     except ConfigError as error:
         findings.append(Finding("network", "error", str(error)))
     return findings

@@ -1,4 +1,4 @@
-"""``poolscope export``: the snapshot rows to Parquet or CSV."""
+"""``poolscope export``: writes snapshot rows to Parquet or CSV."""
 
 from datetime import datetime
 from pathlib import Path
@@ -14,11 +14,19 @@ from collector.storage.exports import export
 
 
 @click.command("export")
-@click.option("--output", type=click.Path(path_type=Path), required=True, help="The file, .parquet or .csv.")
-@click.option("--since", metavar="INSTANT", help="Slots after it: 2026-01-31, 2026-01-31T08:00 (UTC), or an age, 30d.")
-@click.option("--until", metavar="INSTANT", help="Slots up to it.")
-@click.option("--project", "projects", multiple=True, help="Pattern, such as research*; may be repeated.")
-@click.option("--pool", "pools", multiple=True, help="Pattern on the pool's id or display name; may be repeated.")
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="The file to write, .parquet or .csv.")
+@click.option(
+    "--since",
+    metavar="INSTANT",
+    help="Only slots after this time: 2026-01-31, 2026-01-31T08:00 (UTC), or an age such as 30d.",
+)
+@click.option("--until", metavar="INSTANT", help="Slots up to a time.")
+@click.option(
+    "--project", "projects", multiple=True, help="Only these projects: a pattern such as research*; may be repeated."
+)
+@click.option(
+    "--pool", "pools", multiple=True, help="Only these pools: a pattern on id or display name; may be repeated."
+)
 @click.pass_obj
 def command(
     context: Context,
@@ -30,7 +38,7 @@ def command(
 ) -> None:
     """Write the snapshot rows to a file.
 
-    Also those that still wait in the spool; what import takes back gives the same rows.
+    Includes rows that are still in the spool. import can read the file again, with the same rows as a result.
     """
     now = context.clock.now()
 

@@ -1,4 +1,4 @@
-"""``poolscope import``: snapshots that somebody else collected, into the record."""
+"""``poolscope import``: adds snapshots from files to the record."""
 
 import asyncio
 from datetime import timedelta
@@ -19,9 +19,9 @@ from collector.storage.lock import writing_in_turn
 from collector.storage.opening import open_for_writing
 
 WAIT_SECONDS = 5.0
-# For a poll under way: it ends within three quarters of its interval, a minute by default.
+# How long to wait for a running poll, which ends within three quarters of its interval (a minute by default).
 POLL_SECONDS = 60.0
-# What is larger waits on disk.
+# DuckDB puts what does not fit into this memory on disk.
 MEMORY = 200_000_000
 
 
@@ -31,37 +31,40 @@ def _read_interval(_context: click.Context, _option: click.Parameter, text: str 
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
     if interval is not None and (not interval or interval % timedelta(seconds=1)):
-        raise click.BadParameter("an interval of whole seconds above zero is expected")
+        raise click.BadParameter("must be whole seconds above zero, such as 5m")
     return interval
 
 
 @click.command("import")
 @click.argument("files", metavar="FILE...", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option("--project", help="The project of all rows; by default the file's column project, else 'imported'.")
-@click.option("--interval", callback=_read_interval, metavar="5m", help="By default as far apart as slots are.")
+@click.option("--project", help="The project of all rows; default: the column project, or 'imported'.")
+@click.option(
+    "--interval", callback=_read_interval, metavar="5m", help="The poll interval; default: the time between slots."
+)
 @click.pass_obj
 def command(context: Context, files: tuple[Path, ...], project: str | None, interval: timedelta | None) -> None:
-    """Take in snapshots from files.
+    """Add snapshots from files to the record.
 
-    Each FILE is Parquet or CSV; all of them go in, or nothing.
+    Each FILE is Parquet or CSV. Either all files are imported, or none.
 
-    Columns: slot (UTC), pool, type; total and the nine statuses where there are any; project; every other column is a
-    status under its own name. What the record has already is left as it is, so that a second time adds nothing.
+    Columns: slot (UTC), pool and type are required; total, the nine statuses and project are optional; any other column
+    is a status under its own name. Rows that the record already has are not changed, so that importing a file twice
+    adds nothing.
     """
     if project is not None and not project:
-        raise click.BadParameter("a name is expected", param_hint="--project")
+        raise click.BadParameter("must not be empty", param_hint="--project")
     for file in files:
         if not file.is_file():
             raise InputRefused(f"{file}: there is no such file")
     imported, intervals = _import(context, list(files), project, interval)
     names = ", ".join(str(file) for file in files)
     usual, *others = map(say_duration, intervals)
-    apart = f"{usual}, in places every {' or '.join(others)}" if others else usual
-    skipped = f"; {imported.already:,} slots of pools were there already" if imported.already else ""
+    interval_text = f"{usual}, in parts every {' or '.join(others)}" if others else usual
+    skipped = f"; {imported.already:,} slots of pools were already in the record" if imported.already else ""
     say(
         "imported",
         f"{names}: {imported.rows:,} rows of {imported.pools:,} pools in {imported.slots:,} slots, "
-        f"one every {apart}{skipped}",
+        f"one every {interval_text}{skipped}",
         files=[str(file) for file in files],
         rows=imported.rows,
         pools=imported.pools,
@@ -76,7 +79,7 @@ def _import(
     context: Context, files: list[Path], project: str | None, interval: timedelta | None
 ) -> tuple[imports.Imported, list[timedelta]]:
     with imports.scratch_beside(context.config().paths.database) as scratch:
-        # On disk and without the lock: however many rows there are, polls go on while they are read and checked.
+        # On disk and without the lock, so that polls go on while any number of rows is read and checked.
         with connect(scratch, read_only=False) as record, progress(range(len(files)), "import") as numbers:
             _limit(record)
             for number in numbers:
@@ -86,22 +89,22 @@ def _import(
 
 
 def _limit(record: Record) -> None:
-    """Let a record take no more memory than an import needs, or than the process may use."""
+    """Limit DuckDB's memory to what an import needs, or to what the process may use."""
     record.execute(f"SET memory_limit = '{min(MEMORY, memory_allowed() or MEMORY)}B'")
 
 
 async def _write(context: Context, scratch: Path) -> imports.Imported:
     paths, clock = context.config().paths, context.clock
     async with writing_in_turn(paths.database, clock, POLL_SECONDS):
-        # What waits in the spool is in the record too, and is not to be imported over.
+        # The spool is part of the record: its rows must be in the database before they are compared.
         drained = await drain(paths.database, paths.spool, clock, WAIT_SECONDS)
         for path in drained.set_aside:
             warn(
                 "set_aside",
-                f"{path}: damaged, set aside; poolscope status names it until you remove it",
+                f"{path}: is damaged and was set aside; poolscope status shows it until you remove it",
                 file=str(path),
             )
-        drained.require_all(paths.database, "nothing was imported, try again")
+        drained.require_all(paths.database, "nothing was imported; try again")
         with await open_for_writing(paths.database, clock, WAIT_SECONDS) as record:
             _limit(record)
             return imports.write(record, scratch, naive(clock.now()))

@@ -1,4 +1,4 @@
-"""``poolscope init``: a commented configuration to start from."""
+"""``poolscope init``: writes a commented configuration."""
 
 from pathlib import Path
 
@@ -17,15 +17,15 @@ def command(context: Context) -> None:
     """Write a commented poolscope.toml to start from."""
     file = context.config_file or DEFAULT_FILE
     try:
-        with file.open("x", encoding="utf-8") as opened:
-            opened.write(TEMPLATE.read_text(encoding="utf-8"))
+        with file.open("x", encoding="utf-8") as stream:
+            stream.write(TEMPLATE.read_text(encoding="utf-8"))
     except FileExistsError:
-        raise ConfigError(f"{file} is there already and was left as it is: edit it, or name another --config") from None
+        raise ConfigError(f"{file} exists and was not changed: edit it, or choose another file with --config") from None
     except OSError as error:
-        raise RecordNotWritten(f"{file} cannot be written ({error.strerror}): mend the folder") from error
+        raise RecordNotWritten(f"{file} cannot be written ({error.strerror}): check its folder") from error
     say(
         "initialised",
-        f"{file} is written. Next: fill in project_id and region, set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK,\n"
-        "then run poolscope collect once by hand and poolscope status to see what it got.",
+        f"{file} was written. Next: fill in project_id and region, set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK,\n"
+        "run poolscope collect once by hand, then poolscope status to see the result.",
         file=str(file),
     )

@@ -1,4 +1,4 @@
-"""``poolscope pools``: what discovery knows of the pools, and what has changed."""
+"""``poolscope pools``: shows the discovered pools and their changes."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -17,13 +17,13 @@ SHOWN_CHANGES = 20
 
 
 @click.command("pools")
-@click.option("--json", "json_", is_flag=True, help="One JSON document.")
+@click.option("--json", "json_", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
 def command(context: Context, json_: bool) -> None:
-    """Show the pools and what has changed.
+    """Show the pools and their changes.
 
-    As the listings of discovery described them, pools that are gone too. Cards are nodes times what [flavors] in the
-    configuration gives a node.
+    Shows pools as discovery listed them, including pools that no longer exist. Cards are the nodes times the cards of a
+    node, from [flavors] in the configuration.
     """
     flavors = context.config().flavors
     pools, changes = _describe(context)
@@ -32,12 +32,12 @@ def command(context: Context, json_: bool) -> None:
         return
     table("pool", [asdict(pool) for pool in pools], _cells)
     if not pools:
-        say("no_pools", "No pool has been discovered yet: poolscope collect does it, once every discovery_interval.")
+        say("no_pools", "No pool has been discovered yet: poolscope collect lists them every discovery_interval.")
     for change in changes[-SHOWN_CHANGES:]:
-        text = f"{change.slot:%Y-%m-%d %H:%M}Z  {change.project} {change.pool}: {_said(change)}"
+        text = f"{change.slot:%Y-%m-%d %H:%M}Z  {change.project} {change.pool}: {_change_text(change)}"
         say("pool_changed", text, **asdict(change))
     if unknown := unknown_flavors(pools, flavors):
-        say("unknown_flavors", f"No cards a node in [flavors] for {', '.join(unknown)}.", flavors=unknown)
+        say("unknown_flavors", f"Add to [flavors] the cards a node of {', '.join(unknown)}.", flavors=unknown)
 
 
 def _describe(context: Context) -> tuple[list[PoolDescription], list[Change]]:
@@ -46,15 +46,15 @@ def _describe(context: Context) -> tuple[list[PoolDescription], list[Change]]:
         return describe(record, config.flavors)
 
 
-def _said(change: Change) -> str:
+def _change_text(change: Change) -> str:
     if change.what == "listed":
-        return "came back" if change.after else "is gone"
+        return "is listed again" if change.after else "is no longer listed"
     return f"{change.what} {_value(change.before)} -> {_value(change.after)}"
 
 
 def _value(value: object) -> str:
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        return ", ".join(_nodes(one) for one in value)
+        return ", ".join(_nodes(nodes) for nodes in value)
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}Z"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value or "nothing")

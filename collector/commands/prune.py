@@ -1,4 +1,4 @@
-"""``poolscope prune``: old rows out of the record, once a backup has them."""
+"""``poolscope prune``: deletes old rows that a backup contains."""
 
 import asyncio
 import sys
@@ -21,54 +21,56 @@ from collector.storage.lock import writing_in_turn
 from collector.storage.opening import open_for_writing
 
 WAIT_SECONDS = 5.0
-# For a poll under way: it ends within three quarters of its interval, a minute by default.
+# How long to wait for a running poll, which ends within three quarters of its interval (a minute by default).
 POLL_SECONDS = 60.0
 LEAST_AGE = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Old:
-    """What lies before an instant: rows by table, and their first and last slot."""
+class OldRows:
+    """The rows before a time: their number by table, and their first and last slot."""
 
     rows: Mapping[str, int]
     first: datetime | None
     last: datetime | None
 
-    def told(self) -> str:
-        """Return it as people read it."""
+    def text(self) -> str:
+        """Return the description to show."""
         rows = ", ".join(f"{number:,} {table}" for table, number in self.rows.items())
-        return f"{rows}, of slots {self.first:%Y-%m-%d %H:%M}Z to {self.last:%Y-%m-%d %H:%M}Z" if self.first else rows
+        return f"{rows}, slots {self.first:%Y-%m-%d %H:%M}Z to {self.last:%Y-%m-%d %H:%M}Z" if self.first else rows
 
 
 @click.command("prune")
-@click.option("--before", metavar="INSTANT", required=True, help="2025-01-31, 2025-01-31T08:00 (UTC), or an age, 400d.")
-@click.option("--backup", type=click.Path(path_type=Path), metavar="DIR", help="A backup that holds what is deleted.")
-@click.option("--yes", is_flag=True, help="Delete without a backup, and without a question.")
-@click.option("--dry-run", is_flag=True, help="Tell what would be deleted, and delete nothing.")
+@click.option(
+    "--before", metavar="INSTANT", required=True, help="2025-01-31, 2025-01-31T08:00 (UTC), or an age such as 400d."
+)
+@click.option("--backup", type=click.Path(path_type=Path), metavar="DIR", help="A backup that has all deleted rows.")
+@click.option("--yes", is_flag=True, help="Delete without a backup and without confirmation.")
+@click.option("--dry-run", is_flag=True, help="Show what would be deleted, but delete nothing.")
 @click.pass_obj
 def command(context: Context, before: str, backup: Path | None, yes: bool, dry_run: bool) -> None:
-    """Delete the rows before an instant.
+    """Delete old rows.
 
-    Only with a backup in which each of them is found, or with --yes; on a terminal it asks. The last slot stays: an
-    instant after it is refused, and so is an age of less than a day. What pools were is kept. The file gets smaller at
-    the next compact.
+    Needs a backup that contains each deleted row, or --yes. Asks for confirmation on a terminal. The last slot is never
+    deleted: a time after it, or an age of less than a day, is refused. Descriptions of pools are kept. The file gets
+    smaller at the next compact.
     """
     instant = _read_instant(before, context.clock.now())
     if backup is None and not yes and not dry_run:
         raise click.UsageError(
-            "name a backup of what is deleted with --backup DIR (poolscope backup DIR), say --yes, or look first with"
-            " --dry-run"
+            "name a backup of the deleted rows with --backup DIR (made by poolscope backup DIR), or use --yes, or see"
+            " first what would be deleted with --dry-run"
         )
-    old = _look(context, instant, backup)
-    where = f"before {instant:%Y-%m-%d %H:%M}Z"
-    told = {"before": instant, "rows": dict(old.rows), "first_slot": old.first, "last_slot": old.last}
+    old = _old_rows(context, instant, backup)
+    what = f"the rows before {instant:%Y-%m-%d %H:%M}Z: {old.text()}"
+    fields = {"before": instant, "rows": dict(old.rows), "first_slot": old.first, "last_slot": old.last}
     if dry_run:
-        say("would_prune", f"would delete what lies {where}: {old.told()}", **told)
+        say("would_prune", f"would delete {what}", **fields)
         return
     if not yes and sys.stdin.isatty():
-        click.confirm(f"Delete what lies {where}: {old.told()}?", abort=True)
+        click.confirm(f"Delete {what}?", abort=True)
     rows = asyncio.run(_prune(context, instant, None if backup is None else old.rows))
-    say("pruned", f"deleted what lies {where}: {old.told()}", **told | {"rows": rows})
+    say("pruned", f"deleted {what}", **fields | {"rows": rows})
 
 
 def _read_instant(before: str, now: datetime) -> datetime:
@@ -82,13 +84,13 @@ def _read_instant(before: str, now: datetime) -> datetime:
         return instant
     if age < LEAST_AGE:
         raise click.BadParameter(
-            f"{before} is less than a day: m is minutes, write days, such as 180d", param_hint="--before"
+            f"{before} is less than a day (m is minutes): give days, such as 180d", param_hint="--before"
         )
     return instant
 
 
-def _look(context: Context, instant: datetime, backup: Path | None) -> Old:
-    """Return what is to be deleted, once a backup holds each row; without the lock: polls go on."""
+def _old_rows(context: Context, instant: datetime, backup: Path | None) -> OldRows:
+    """Return what to delete, after checking that the backup has each row; without the lock, so that polls go on."""
     paths = context.config().paths
     if backup is not None:
         make_durable(backup, verify(backup))
@@ -96,21 +98,21 @@ def _look(context: Context, instant: datetime, backup: Path | None) -> Old:
         first, last, newest = slots_of(record, instant)
         if newest is not None and instant > newest:
             raise click.BadParameter(
-                f"{instant:%Y-%m-%d %H:%M}Z is after the last slot of the record, {newest:%Y-%m-%d %H:%M}Z: nothing"
-                " would be left, name an earlier one",
+                f"{instant:%Y-%m-%d %H:%M}Z is after the last slot of the record, {newest:%Y-%m-%d %H:%M}Z, so that all"
+                " rows would be deleted: give an earlier time",
                 param_hint="--before",
             )
         missing = 0 if backup is None else lacking(record, instant, backup)
         if missing:
-            raise InputRefused(f"{backup} lacks {missing:,} of the rows: make a new backup, nothing was deleted")
-        return Old(old_rows(record, instant), first, last)
+            raise InputRefused(f"{backup} lacks {missing:,} of the rows, so nothing was deleted: make a new backup")
+        return OldRows(old_rows(record, instant), first, last)
 
 
-async def _prune(context: Context, instant: datetime, held: Mapping[str, int] | None) -> dict[str, int]:
+async def _prune(context: Context, instant: datetime, in_backup: Mapping[str, int] | None) -> dict[str, int]:
     paths, clock = context.config().paths, context.clock
     async with writing_in_turn(paths.database, clock, POLL_SECONDS):
-        # What waits in the spool would come back.
+        # Old rows that are still in the spool would otherwise be added again later.
         drained = await drain(paths.database, paths.spool, clock, WAIT_SECONDS)
-        drained.require_all(paths.database, "nothing was deleted, try again")
+        drained.require_all(paths.database, "nothing was deleted; try again")
         with await open_for_writing(paths.database, clock, WAIT_SECONDS) as record:
-            return prune(record, instant, held)
+            return prune(record, instant, in_backup)

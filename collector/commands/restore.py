@@ -1,4 +1,4 @@
-"""``poolscope restore``: a database from a backup."""
+"""``poolscope restore``: makes a database from a backup."""
 
 from pathlib import Path
 
@@ -16,11 +16,11 @@ from collector.storage.lock import writing
 def command(context: Context, folder: Path) -> None:
     """Make a database from a backup.
 
-    Of DIR, once rows and checksums are those of its manifest; only where there is no database yet. Backups of older
-    versions are brought up to date.
+    Checks the rows and checksums of DIR against its manifest first. Refuses if there is a database already. Backups of
+    older versions are converted.
     """
     database = context.config().paths.database
     with writing(database):
         manifest = restore(folder, database)
     rows = sum(manifest.rows.values())
-    say("restored", f"{database}: {rows:,} rows as of {manifest.made_at}", database=str(database), rows=manifest.rows)
+    say("restored", f"{database}: {rows:,} rows from {manifest.made_at}", database=str(database), rows=manifest.rows)

@@ -1,4 +1,4 @@
-"""``poolscope sandbox``: a stand-in for the ModelArts API on this machine, until it is interrupted."""
+"""``poolscope sandbox``: simulates the ModelArts API on this machine until it is interrupted."""
 
 import signal
 import threading
@@ -22,12 +22,12 @@ DEFAULT_PORT = 8700
 HOW_TO_USE = """\
 The sandbox serves {pools} pools at {endpoint}; Ctrl-C ends it.
 
-In another terminal, its keys (they open nothing else):
+In another terminal, set its keys (they are valid only here):
 
   export HUAWEICLOUD_SDK_AK={access_key}
   export HUAWEICLOUD_SDK_SK={secret_key}
 
-and a poolscope.toml with:
+and write a poolscope.toml with:
 
   [projects.sandbox]
   endpoint = "{endpoint}"
@@ -38,13 +38,13 @@ Then: poolscope collect"""
 
 
 def _read_history(_context: click.Context, _option: click.Parameter, text: str) -> timedelta | None:
-    """Read how long the API keeps a finished job: None for ever."""
+    """Return the retention, how long the API keeps finished jobs; None means for ever."""
     if text == "keep":
         return None
     try:
         return timedelta(0) if text == "none" else parse_duration(text)
     except ValueError as error:
-        raise click.BadParameter(f"{error}; keep and none are words too") from None
+        raise click.BadParameter(f"{error}; or give keep or none") from None
 
 
 def _read_faults(_context: click.Context, _option: click.Parameter, texts: Sequence[str]) -> tuple[Fault, ...]:
@@ -55,25 +55,39 @@ def _read_faults(_context: click.Context, _option: click.Parameter, texts: Seque
 
 
 @click.command("sandbox")
-@click.option("--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="0: any free one.")
-@click.option("--pools", type=click.IntRange(1, 100_000), default=4, show_default=True, help="Simulated pools.")
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same life.")
-@click.option("--trace", type=click.Path(path_type=Path), help="Serve the jobs of a trace (Parquet) instead.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="The port; 0 for any free port.",
+)
+@click.option(
+    "--pools", type=click.IntRange(1, 100_000), default=4, show_default=True, help="The number of simulated pools."
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same jobs.")
+@click.option("--trace", type=click.Path(path_type=Path), help="Serve the jobs of a trace (a Parquet file) instead.")
 @click.option(
     "--clock",
     type=click.Choice(["real", "requests"]),
     default="real",
     show_default=True,
-    help="Whose time it is: this machine's, or for each request its own X-Sdk-Date.",
+    help="The time of the simulation: this machine's clock, or the X-Sdk-Date of each request.",
 )
 @click.option(
     "--key",
     type=click.Choice(["statistics", "statics"]),
     default="statistics",
     show_default=True,
-    help="The outer key of the statistics; statics stands in the documents' tables alone.",
+    help="The outer key of the statistics; only the tables of the API's documents have statics.",
 )
-@click.option("--counts", type=click.Choice(["integers", "strings"]), default="integers", show_default=True)
+@click.option(
+    "--counts",
+    type=click.Choice(["integers", "strings"]),
+    default="integers",
+    show_default=True,
+    help="How counts are written in the JSON.",
+)
 @click.option("--omit-zeros", is_flag=True, help="Leave out statuses and types without jobs.")
 @click.option(
     "--history",
@@ -81,9 +95,9 @@ def _read_faults(_context: click.Context, _option: click.Parameter, texts: Seque
     default="keep",
     show_default=True,
     metavar="keep|none|7d",
-    help="How long finished jobs stay counted.",
+    help="The retention: how long finished jobs are counted.",
 )
-@click.option("--requests-per-second", type=click.FloatRange(min=1), help="Throttle above this rate.")
+@click.option("--requests-per-second", type=click.FloatRange(min=1), help="Throttle requests above this rate.")
 @click.option("--latency", type=click.FloatRange(min=0, max=60), default=0.0, help="Seconds before each answer.")
 @click.option(
     "--fault",
@@ -91,11 +105,11 @@ def _read_faults(_context: click.Context, _option: click.Parameter, texts: Seque
     callback=_read_faults,
     multiple=True,
     metavar="KIND[:PATTERN][@SHARE]",
-    help="What goes wrong, with which pools (listing: their listing, iam: tokens) and with which share of "
-    f"their requests; may be given again. KIND: {', '.join(KINDS)}.",
+    help="A fault, the pools that it affects (listing: the listing of pools, iam: tokens), and the share of requests "
+    f"that it affects; may be repeated. KIND: {', '.join(KINDS)}.",
 )
-@click.option("--skew", type=int, default=0, help="Minutes that its clock is ahead of this machine's.")
-@click.option("--expired-certificate", is_flag=True, help="Serve https, with a certificate that has expired.")
+@click.option("--skew", type=int, default=0, help="Minutes that the server's clock is ahead of this machine's.")
+@click.option("--expired-certificate", is_flag=True, help="Serve https with an expired certificate.")
 def command(
     *,
     port: int,
@@ -113,10 +127,10 @@ def command(
     skew: int,
     expired_certificate: bool,
 ) -> None:
-    """Serve a stand-in for the API on loopback.
+    """Serve a simulated API on loopback.
 
-    Behind it live simulated pools, or the jobs of a trace. It checks signatures, throttles and refuses as the real API
-    does, and is for trying Poolscope out, for demonstrations and for tests.
+    Serves simulated pools, or the jobs of a trace. It checks signatures, throttles and refuses like the real API. Use
+    it to try Poolscope out, for demonstrations and for tests.
     """
     behaviour = Behaviour(
         key=key,
@@ -130,15 +144,15 @@ def command(
         skew=timedelta(minutes=skew),
         expired_certificate=expired_certificate,
     )
-    served: Sequence[Pool] = simulated_pools(pools, seed) if trace is None else _pools_of(trace)
-    with _interruption() as interrupted, Sandbox(served, behaviour, port=port) as sandbox:
+    pools_to_serve: Sequence[Pool] = simulated_pools(pools, seed) if trace is None else _pools_of(trace)
+    with _interruption() as interrupted, Sandbox(pools_to_serve, behaviour, port=port) as sandbox:
         text = HOW_TO_USE.format(
             endpoint=sandbox.endpoint,
             project_id=behaviour.project_id,
             region=REGION,
             access_key=ACCESS_KEY,
             secret_key=SECRET_KEY,
-            pools=len(served),
+            pools=len(pools_to_serve),
         )
         say("sandbox_ready", text, endpoint=sandbox.endpoint, project_id=behaviour.project_id)
         interrupted.wait()
@@ -152,11 +166,13 @@ def _pools_of(trace: Path) -> Sequence[Pool]:
 
 @contextmanager
 def _interruption() -> Iterator[threading.Event]:
-    """Give an event that SIGINT or SIGTERM sets, so that the server is left in order."""
+    """Yield an event that SIGINT or SIGTERM sets, so that the server shuts down in order."""
     interrupted = threading.Event()
-    before = {number: signal.signal(number, lambda *_: interrupted.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {
+        number: signal.signal(number, lambda *_: interrupted.set()) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield interrupted
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""``poolscope schedule``: the crontab line of a configuration, into the user's crontab and out of it."""
+"""``poolscope schedule``: shows, installs or removes the crontab line of a configuration."""
 
 import sys
 
@@ -22,36 +22,41 @@ from collector.errors import ConfigError
 
 
 @click.command("schedule")
-@click.option("--install", is_flag=True, help="Put the line into your crontab, in the place of an earlier one.")
-@click.option("--remove", is_flag=True, help="Take it out again.")
-@click.option("--report", is_flag=True, help="The line of the report; its options follow --, as in -- --slo 15m.")
+@click.option("--install", is_flag=True, help="Put the line into your crontab; it replaces an earlier one.")
+@click.option("--remove", is_flag=True, help="Remove the line from your crontab.")
+@click.option(
+    "--report", is_flag=True, help="Use the line of the daily report; put its options after --, as in -- --slo 15m."
+)
 @click.argument("options", nargs=-1)
 @click.pass_obj
 def command(context: Context, install: bool, remove: bool, report: bool, options: tuple[str, ...]) -> None:
     """Show or install the crontab line.
 
-    It runs collect once an interval, with absolute paths, and logs what is not well beside the record (1 MB at most,
-    and as much of what was before). With --report it writes a report every morning into reports beside the record, and
-    keeps those of 90 days. Everything else in the crontab stays as it is. Secrets have to come from files.
+    The line runs collect once an interval, with absolute paths. Warnings and errors go to collect.log beside the
+    database (at most 1 MB, and one older file). With --report, the line writes a report every morning to the folder
+    reports beside the database, and keeps the reports of 90 days. Other lines of the crontab are not changed. Secrets
+    must come from files.
     """
     if install and remove:
-        raise click.UsageError("--install or --remove, not both")
+        raise click.UsageError("use either --install or --remove")
     if options and not report:
-        raise click.UsageError(f"{options[0]} is an option of a report: say it with --report")
+        raise click.UsageError(f"{options[0]} is an option of a report: use it with --report")
     file = context.found_file()
     if file is None:
-        raise ConfigError("there is no configuration file: poolscope init writes one, cron has no environment")
+        raise ConfigError(
+            "there is no configuration file, and cron does not have your environment: poolscope init writes a file"
+        )
     what = REPORT if report else COLLECT
     if remove:
-        # The line is known by the file's path: what is in it, or that it is there no more, keeps nobody from this.
+        # The line is found by the file's path, so that it can be removed even if the file is damaged or missing.
         before = read_crontab()
         after = without(before, file, what)
         write_crontab(before, after)
-        say("removed" if after != before else "not_there", f"your crontab has no line of {file}", config=str(file))
+        say("removed" if after != before else "not_there", f"your crontab has no line for {file}", config=str(file))
         return
     config = context.config()
     for name in [] if report else unlike_the_shell(context.environment):
-        text = f"{name} is set here, cron does not have it: write it above the line in your crontab (crontab -e)"
+        text = f"{name} is set here, but not for cron: write it above the line in your crontab (crontab -e)"
         warn("not_in_cron", text, variable=name)
     if report:
         check_options("report", options)
@@ -64,4 +69,4 @@ def command(context: Context, install: bool, remove: bool, report: bool, options
         return
     before = read_crontab()
     write_crontab(before, with_line(before, file, line, what))
-    say("installed", f"your crontab has this line:\n{line}", config=str(file), line=line)
+    say("installed", f"your crontab now has this line:\n{line}", config=str(file), line=line)

@@ -1,4 +1,4 @@
-"""``poolscope status``: how the record stands, for a person or for monitoring."""
+"""``poolscope status``: shows the state of the record, for people and for monitoring."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -26,16 +26,16 @@ def _read_age(_context: click.Context, _option: click.Parameter, text: str | Non
 
 
 @click.command("status")
-@click.option("--json", "json_", is_flag=True, help="One JSON document.")
+@click.option("--json", "json_", is_flag=True, help="Print one JSON document.")
 @click.option(
-    "--max-age", callback=_read_age, metavar="10m", help="Exit with 7 when a polled pool has no newer sample."
+    "--max-age", callback=_read_age, metavar="10m", help="Exit with code 7 if a polled pool has no newer sample."
 )
 @click.pass_obj
 def command(context: Context, json_: bool, max_age: timedelta | None) -> None:
-    """Show how the record stands.
+    """Show the state of the record.
 
-    The last slot, coverage and errors by cause of every pool over the last hour, day and week, and what waits in the
-    spool.
+    Shows the last slot, the polls that wait in the spool, and for each pool its coverage in the last hour, day and week
+    and its errors by cause.
     """
     config = context.config()
     status = _status(context, config)
@@ -65,24 +65,24 @@ def _show(status: Status) -> None:
         **{key: value for key, value in asdict(status).items() if key != "pools"},
     )
     for path in status.set_aside:
-        warn("set_aside", f"{path} was damaged and set aside: mend it and move it back, or remove it", file=path)
+        warn("set_aside", f"{path} is damaged and was set aside: repair it and move it back, or remove it", file=path)
     if status.ahead_slots:
         warn(
             "clock_ahead",
-            f"{status.ahead_slots} slots lie after now: the clock was ahead when they were polled, or has stepped back",
+            f"{status.ahead_slots} slots are in the future: the clock was ahead when they were polled, or was set back",
             slots=status.ahead_slots,
         )
     for profile, until in status.pauses.items():
-        text = f"credentials {profile} were refused and are left alone until {until}: mend them, then poolscope doctor"
+        text = f"credentials {profile} were refused, polls pause until {until}: fix them, then run poolscope doctor"
         warn("credentials_refused", text, profile=profile, until=until)
     for project, causes in status.listing_errors.items():
-        text = f"{project}: listing its pools failed in the last week: {_said(causes)}"
+        text = f"{project}: listing its pools failed in the last week: {_counts(causes)}"
         warn("listing_failed", text, project=project, causes=causes)
     for pool in status.pools:
         for label, first_seen in pool.undocumented.items():
             text = (
-                f"{pool.project} {pool.pool}: jobs are in status {label}, which no document names (first seen "
-                f"{_at(first_seen)}): estimates leave these slots out"
+                f"{pool.project} {pool.pool}: jobs are in status {label}, which no document names (first in slot "
+                f"{_at(first_seen)}): estimates ignore these slots"
             )
             warn("unknown_status", text, project=pool.project, pool=pool.pool, status=label, first_seen=first_seen)
     table("pool", [asdict(pool) for pool in status.pools], _cells)
@@ -100,10 +100,10 @@ def _cells(pool: Mapping[str, Any]) -> dict[str, object]:
         "last sample": pool["last_ok"],
         "last outcome": pool["last_outcome"],
         **{window: None if share is None else f"{share:.1%}" for window, share in shares.items()},
-        "failed turns (week)": _said(pool["errors_week"]) or None,
-        "odd slots (week)": _said(pool["odd_week"]) or None,
+        "errors (week)": _counts(pool["errors_week"]) or None,
+        "odd slots (week)": _counts(pool["odd_week"]) or None,
     }
 
 
-def _said(causes: Mapping[str, int]) -> str:
-    return ", ".join(f"{count:,} {cause}" for cause, count in causes.items())
+def _counts(by_cause: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {cause}" for cause, count in by_cause.items())

@@ -1,4 +1,4 @@
-"""``poolscope watch``: the same poll as collect, slot after slot, until a signal."""
+"""``poolscope watch``: polls like collect, slot after slot, until a signal."""
 
 import asyncio
 import signal
@@ -22,7 +22,7 @@ from collector.record.slots import slot_of
 from collector.storage.compaction import compaction_due
 from collector.storage.lock import writing
 
-# A machine that was suspended, or whose clock was set, is noticed after so many seconds at the latest.
+# Seconds after which a suspended machine, or a clock that was set, is noticed at the latest.
 LONGEST_WAIT = 2.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -32,9 +32,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def command(context: Context) -> None:
     """Poll slot after slot until a signal.
 
-    The same poll as collect, for machines without cron and for intervals below a minute. SIGINT and SIGTERM let the
-    slot in hand end, a second one does not. A slot that another run has in hand is left to it; what ends one collect
-    does not end watch.
+    Polls like collect, for machines without cron and for intervals below a minute. After SIGINT or SIGTERM, the current
+    slot is completed; a second signal ends it at once. A slot is skipped while another run is writing to the record. An
+    error that would end collect does not end watch.
     """
     config, credentials = context.ready_to_poll()
     warn_of_proxies()
@@ -63,43 +63,43 @@ async def _watch(context: Context, config: Config, credentials: Mapping[str, Any
         if slot != last:
             last = slot
             with suppress(ConfigError):
-                # Keys may have been changed since; what cannot be read now leaves the old ones in use.
+                # The configuration and keys may have changed; if they cannot be read now, the old ones stay in use.
                 config, credentials = context.ready_to_poll()
             await _poll(clock, slot, config, credentials)
             if compaction_due(config.paths.database) and (compaction is None or compaction.returncode is not None):
                 compaction = await _start_compaction(context)
-        # The wall clock is looked at again and again: a sleep would not notice that it was set, or the machine asleep.
-        left = (slot + interval - clock.now()).total_seconds()
+        # Short waits: a long one would not notice that the clock was set or the machine was suspended.
+        remaining = (slot + interval - clock.now()).total_seconds()
         with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), min(LONGEST_WAIT, max(0.0, left)))
+            await asyncio.wait_for(stop.wait(), min(LONGEST_WAIT, max(0.0, remaining)))
     if compaction is not None and compaction.returncode is None:
-        # The record is whole however it ends, and the next one begins anew.
+        # A compaction that is killed leaves the record unchanged; the next one starts from the beginning.
         compaction.kill()
         await compaction.wait()
-    say("ended", "ended by a signal; what was seen is kept", last_slot=last)
+    say("ended", "ended by a signal; all answers are stored", last_slot=last)
 
 
 async def _start_compaction(context: Context) -> asyncio.subprocess.Process:
-    """Start a compaction in a process of its own: no slot waits for it, and its memory goes when it ends."""
+    """Start a compaction in another process: no slot waits for it, and its memory is freed when it ends."""
     file = context.found_file()
-    chosen = [] if file is None else ["--config", str(file)]
-    return await asyncio.create_subprocess_exec(sys.executable, "-P", "-m", "collector", *chosen, "compact")
+    options = [] if file is None else ["--config", str(file)]
+    return await asyncio.create_subprocess_exec(sys.executable, "-P", "-m", "collector", *options, "compact")
 
 
 async def _poll(clock: Clock, slot: datetime, config: Config, credentials: Mapping[str, AnyCredential]) -> None:
-    began = clock.monotonic()
+    start = clock.monotonic()
     try:
         with writing(config.paths.database):
             result = await poll_slot(clock, config, credentials)
-    except LockHeld as held:
-        warn("left_out", f"{slot:%H:%M:%S}Z: {held}", slot=slot)
+    except LockHeld as error:
+        warn("left_out", f"{slot:%H:%M:%S}Z: skipped: {error}", slot=slot)
     except PoolscopeError as error:
         warn("error", f"{slot:%H:%M:%S}Z: {error}", slot=slot, exit_code=error.exit_code, message=str(error))
-    except Exception as error:  # noqa: BLE001 - whatever it was, the next slot may go better
+    except Exception as error:  # noqa: BLE001 - the next slot may succeed, whatever the error
         message = f"{type(error).__name__}: {error}"
         warn("error", f"{slot:%H:%M:%S}Z: {message}", slot=slot, exit_code=1, message=message)
     else:
         observed = sum(scrape.outcome == "ok" for scrape in result.scrapes)
-        seconds = clock.monotonic() - began
+        seconds = clock.monotonic() - start
         text = f"{slot:%Y-%m-%d %H:%M:%S}Z: {observed} pools observed, {len(result.failures())} failed, {seconds:.1f} s"
         say("polled", text, slot=slot, observed=observed, failed=len(result.failures()), seconds=round(seconds, 3))

@@ -1,4 +1,4 @@
-"""The commands a newcomer meets first: init and demo, and the README that names them."""
+"""The first commands of a new user: init and demo, and their calls in the README."""
 
 import json
 import os
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 
 def poolscope(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("POOLSCOPE_", "HUAWEICLOUD_"))}
-    # A proxy has no way to the sandbox; the demo works where one is set.
+    # A proxy cannot reach the sandbox; the demo must work although one is set.
     environment["HTTP_PROXY"] = environment["ALL_PROXY"] = "http://127.0.0.1:9"
     call = [sys.executable, "-m", "collector", *words]
     return subprocess.run(
@@ -29,7 +29,7 @@ def events(done: subprocess.CompletedProcess[str], event: str) -> list[dict[str,
 
 
 def test_demo_collects_every_slot_of_every_pool(tmp_path: Path) -> None:
-    """A day at half-hour steps is 49 slots of four pools, all observed; a spool of others in --out stays as it is."""
+    """A day at half-hour steps is 49 slots of four pools, all observed; another spool in --out is not changed."""
     (tmp_path / "out" / "spool").mkdir(parents=True)
     (tmp_path / "out" / "spool" / "acknowledged.ndjson").write_text("a poll")
     done = poolscope(tmp_path, "demo", "--days", "1", "--step", "30m", "--out", "out")
@@ -46,8 +46,8 @@ def test_demo_collects_every_slot_of_every_pool(tmp_path: Path) -> None:
     assert "a poll" == (tmp_path / "out" / "spool" / "acknowledged.ndjson").read_text()
 
 
-def test_demo_touches_nothing_that_is_not_its_own(tmp_path: Path) -> None:
-    """A configuration that it did not write ends it with 2 before anything."""
+def test_demo_does_not_overwrite_files_of_others(tmp_path: Path) -> None:
+    """Exit 2 before any change if the folder has a configuration that demo did not write."""
     (tmp_path / "poolscope.toml").write_text("[collect]\n")
     done = poolscope(tmp_path, "demo", "--days", "1", "--step", "12h", "--out", ".")
     assert 2 == done.returncode
@@ -57,7 +57,7 @@ def test_demo_touches_nothing_that_is_not_its_own(tmp_path: Path) -> None:
 
 
 def test_demo_replays_a_trace(tmp_path: Path) -> None:
-    """One job that waited an hour and ran an hour, polled every half hour: the counts are plain."""
+    """Two jobs of a trace, polled every half hour, give the expected counts."""
     jobs = """
         VALUES (1, 'big', 'train', TIMESTAMP '2026-01-01 00:00', TIMESTAMP '2026-01-01 01:00',
                 TIMESTAMP '2026-01-01 02:00', 'Failed', 1),
@@ -76,35 +76,35 @@ def test_demo_replays_a_trace(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "told"),
+    ("words", "code", "message"),
     [
         (("--trace", "missing.parquet"), 6, "missing.parquet"),
         (("--step", "7m"), 2, "divide a day"),
         (("--days", "0"), 2, "--days"),
     ],
 )
-def test_demo_refuses_what_it_cannot_do(tmp_path: Path, words: tuple[str, ...], code: int, told: str) -> None:
-    """A call that is off says what is, and writes nothing."""
+def test_demo_refuses_invalid_options(tmp_path: Path, words: tuple[str, ...], code: int, message: str) -> None:
+    """An invalid call is refused with a message, and nothing is written."""
     done = poolscope(tmp_path, "demo", *words)
     assert code == done.returncode
-    assert told in done.stderr
+    assert message in done.stderr
     assert [] == list(tmp_path.iterdir())
 
 
 def test_init_writes_a_configuration_once(tmp_path: Path) -> None:
-    """The written file is read without unknown keys, asks for what only the user knows, and is never overwritten."""
+    """The written file has no unknown key, must be filled in by the user, and is never overwritten."""
     assert 0 == poolscope(tmp_path, "init").returncode
-    told = poolscope(tmp_path, "collect")
-    assert 2 == told.returncode
-    assert "projects.main.project_id" in told.stderr or "region" in told.stderr
-    assert "unknown key" not in told.stderr
+    refused = poolscope(tmp_path, "collect")
+    assert 2 == refused.returncode
+    assert "projects.main.project_id" in refused.stderr or "region" in refused.stderr
+    assert "unknown key" not in refused.stderr
     (tmp_path / "poolscope.toml").write_text("# mine")
     assert 2 == poolscope(tmp_path, "init").returncode
     assert "# mine" == (tmp_path / "poolscope.toml").read_text()
 
 
 def test_ci_runs_the_test_command_of_the_readme() -> None:
-    """The README's two commands are there, and CI runs the second to the letter."""
+    """The README has two installing commands, and CI runs the second exactly as written."""
     commands = [
         line.strip() for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("    python3 -m venv")
     ]

@@ -1,4 +1,4 @@
-"""`poolscope doctor`: each thing that can be wrong is named with its mend, and the exit code says how grave it is."""
+"""`poolscope doctor`: each problem is named with how to fix it, and the exit code says how severe it is."""
 
 import json
 import subprocess
@@ -31,22 +31,22 @@ def findings(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
     ]
 
 
-def grave(done: subprocess.CompletedProcess[str]) -> list[tuple[str, str]]:
+def problems(done: subprocess.CompletedProcess[str]) -> list[tuple[str, str]]:
     return [(finding["what"], finding["severity"]) for finding in findings(done) if finding["severity"] != "ok"]
 
 
-def test_where_all_is_well_each_thing_is_a_line(tmp_path: Path) -> None:
-    """After a collect: exit 0; endpoint, permissions, record and disk are each said to be well, also with --json."""
+def test_without_problems_each_check_is_a_line(tmp_path: Path) -> None:
+    """After a collect, exit 0 with a line for each check of endpoint, record and disk, also with --json."""
     with Sandbox([StillPool("a")]) as sandbox:
         configure(tmp_path, sandbox.endpoint)
         assert 0 == poolscope(tmp_path, "collect").returncode
         done = poolscope(tmp_path, "doctor")
-        assert (0, [], "") == (done.returncode, grave(done), done.stderr)
-        as_one = json.loads(poolscope(tmp_path, "doctor", "--json").stdout)
-    looked_at = [finding["what"] for finding in findings(done)]
+        assert (0, [], "") == (done.returncode, problems(done), done.stderr)
+        document = json.loads(poolscope(tmp_path, "doctor", "--json").stdout)
+    checks = [finding["what"] for finding in findings(done)]
     expected = ["configuration", "credentials", "p: endpoint and clock", "p: listing pools", "p: statistics"]
-    assert [*expected, "spool", "disk", "disk", "database", "schedule"] == looked_at
-    assert looked_at == [finding["what"] for finding in as_one]
+    assert [*expected, "spool", "disk", "disk", "database", "schedule"] == checks
+    assert checks == [finding["what"] for finding in document]
 
 
 @pytest.mark.parametrize(
@@ -59,10 +59,10 @@ def test_where_all_is_well_each_thing_is_a_line(tmp_path: Path) -> None:
         (LISTING, answer(500, b"busy", **now()), "p: statistics", "try again later"),
     ],
 )
-def test_each_call_that_is_refused_has_its_mend(
+def test_each_refused_request_says_how_to_fix_it(
     tmp_path: Path, listing: Act, statistics: Act, what: str, mend: str
 ) -> None:
-    """Exit 2; the call, what it answered and what to do; a refused credential is used once."""
+    """Exit 2 with the request and how to fix it; a refused credential is used once."""
     scripts = {f"/v2/{PROJECT_ID}/pools": [listing], statistics_path("a"): [statistics]}
     with Scripted(scripts, answer(404, b"{}", **now())) as server:
         configure(tmp_path, server.endpoint)
@@ -75,8 +75,8 @@ def test_each_call_that_is_refused_has_its_mend(
     assert (1 if what == "p: listing pools" else 2) == len(signed)
 
 
-def test_a_refused_key_is_used_once_however_many_projects_have_it(tmp_path: Path) -> None:
-    """Of three projects one is asked; the others are told of, so that doctor does not lock the key."""
+def test_a_refused_key_is_used_once_for_all_its_projects(tmp_path: Path) -> None:
+    """One of three projects is requested, the others are named as not asked, so that doctor does not lock the key."""
     with Scripted({}, answer(401, b'{"error_code": "APIGW.0301"}', **now())) as server:
         more = "".join(
             f'\n[projects.p{n}]\nproject_id = "{n}"\nendpoint = "{server.endpoint}"\npools = ["a"]' for n in (1, 2)
@@ -86,12 +86,12 @@ def test_a_refused_key_is_used_once_however_many_projects_have_it(tmp_path: Path
         signed = [head for head in server.heads if "authorization:" in head.lower()]
     assert 2 == done.returncode
     assert 1 == len(signed)
-    told = [finding["what"] for finding in findings(done) if "not asked" in finding["told"]]
-    assert ["p1: endpoint", "p2: endpoint"] == told
+    not_asked = [finding["what"] for finding in findings(done) if "not asked" in finding["told"]]
+    assert ["p1: endpoint", "p2: endpoint"] == not_asked
 
 
-def test_an_action_that_one_project_lacks_is_asked_for_in_the_others(tmp_path: Path) -> None:
-    """Rights are a project's: refused in the first, the key may still do in the second, and is no nearer to a lock."""
+def test_a_forbidden_action_does_not_affect_other_projects(tmp_path: Path) -> None:
+    """Permissions belong to a project: forbidden in the first project, the key is still used in the second."""
     scripts = {f"/v2/{PROJECT_ID}/pools": [answer(403, b'{"error_code": "PDP.0001"}', **now())]}
     with Scripted(scripts, answer(200, GOOD, **now())) as server:
         other = f'[projects.other]\nproject_id = "1"\nendpoint = "{server.endpoint}"\npools = ["a"]'
@@ -106,20 +106,20 @@ def test_an_action_that_one_project_lacks_is_asked_for_in_the_others(tmp_path: P
     ("offset", "severity", "code"),
     [(timedelta(minutes=5), "warning", 1), (timedelta(minutes=-20), "error", 2)],
 )
-def test_a_clock_that_is_off_is_named(tmp_path: Path, offset: timedelta, severity: str, code: int) -> None:
-    """A minute and more is a warning, a quarter of an hour an error: signatures are refused then."""
+def test_a_wrong_clock_is_named(tmp_path: Path, offset: timedelta, severity: str, code: int) -> None:
+    """Over a minute of difference is a warning; over a quarter of an hour, which invalidates signatures, an error."""
     with Scripted({f"/v2/{PROJECT_ID}/pools": [LISTING]}, answer(200, GOOD, **now(offset))) as server:
         configure(tmp_path, server.endpoint)
         done = poolscope(tmp_path, "doctor")
-    found = {finding["what"]: finding for finding in findings(done)}["p: endpoint and clock"]
-    assert severity == found["severity"]
-    assert ("behind" if offset > timedelta() else "ahead") in found["told"]
+    clock = {finding["what"]: finding for finding in findings(done)}["p: endpoint and clock"]
+    assert severity == clock["severity"]
+    assert ("behind" if offset > timedelta() else "ahead") in clock["told"]
     assert code == done.returncode
 
 
 @pytest.mark.parametrize("paths", ['spool = "taken"', 'database = "taken/poolscope.duckdb"'])
 def test_a_folder_that_cannot_be_written_to_is_an_error(tmp_path: Path, paths: str) -> None:
-    """Where collect can keep nothing doctor says so; and it leaves nothing in the other folder."""
+    """If collect cannot store anything, doctor says so, and writes nothing to either folder."""
     (tmp_path / "taken").touch()
     configure(tmp_path, "http://127.0.0.1:9", f"[paths]\n{paths}")
     assert 4 == poolscope(tmp_path, "collect").returncode
@@ -131,8 +131,8 @@ def test_a_folder_that_cannot_be_written_to_is_an_error(tmp_path: Path, paths: s
     assert before == sorted(tmp_path.rglob("*"))
 
 
-def test_a_lock_that_cannot_be_taken_is_an_error_among_the_others(tmp_path: Path) -> None:
-    """A record that has stood still since its lock was lost to another user, or is no file: doctor goes on."""
+def test_a_lock_that_cannot_be_taken_is_an_error(tmp_path: Path) -> None:
+    """The lock is not a file, and the record has no new polls: doctor names both, and goes on."""
     configure(tmp_path, "http://127.0.0.1:9")
     lock = tmp_path / f"{RECORD}.lock"
     lock.mkdir(parents=True)
@@ -141,28 +141,28 @@ def test_a_lock_that_cannot_be_taken_is_an_error_among_the_others(tmp_path: Path
         connection.execute("INSERT INTO scrapes (run, slot, outcome) VALUES ('2026-01-05', '2026-01-05', 'ok')")
     done = poolscope(tmp_path, "doctor")
     assert 2 == done.returncode
-    assert ("schedule", "error") in grave(done)
-    assert ("lock", "error") in grave(done)
+    assert ("schedule", "error") in problems(done)
+    assert ("lock", "error") in problems(done)
 
 
 def test_an_endpoint_that_does_not_answer_is_named_once(tmp_path: Path) -> None:
-    """No signed request is tried after it, and no secret is in the output."""
+    """No signed request follows, and the output has no secret."""
     with Scripted({}, close) as server:
         configure(tmp_path, server.endpoint)
         done = poolscope(tmp_path, "doctor")
         assert not any("authorization:" in head.lower() for head in server.heads)
-    assert ("p: endpoint", "error") in grave(done)
+    assert ("p: endpoint", "error") in problems(done)
     assert SECRET_KEY not in done.stdout + done.stderr
 
 
-def test_configuration_keys_and_record_are_looked_at_together(tmp_path: Path) -> None:
-    """An unknown key, a damaged database and a spool file that was set aside: all are named in one run."""
+def test_configuration_and_record_are_checked_in_one_run(tmp_path: Path) -> None:
+    """An unknown key, a damaged database and a spool file that was set aside are all named in one run."""
     configure(tmp_path, "http://127.0.0.1:9", 'pool = ["a"]')
     (tmp_path / "data/spool/unreadable").mkdir(parents=True)
     (tmp_path / "data/spool/unreadable/x.ndjson").write_text("half")
     (tmp_path / RECORD).write_bytes(b"no database" * 1000)
     done = poolscope(tmp_path, "doctor")
     assert 2 == done.returncode
-    assert [("configuration", "error"), ("spool", "warning"), ("database", "error")] == grave(done)
+    assert [("configuration", "error"), ("spool", "warning"), ("database", "error")] == problems(done)
     assert "projects.p.pool" in done.stdout
     assert b"no database" * 1000 == (tmp_path / RECORD).read_bytes()

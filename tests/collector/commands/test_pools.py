@@ -1,4 +1,4 @@
-"""`poolscope pools`: how each pool was last described, what has changed, and the cards that [flavors] gives it."""
+"""`poolscope pools`: the last description of each pool, the changes, and the cards that [flavors] gives."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ LISTING = f"/v2/{PROJECT_ID}/pools"
 
 
 def listing(*pools: tuple[str, str, int]) -> Act:
-    """Answer with pools of an id, a display name and so many nodes."""
+    """Answer with pools, each given by id, display name and number of nodes."""
     items: list[dict[str, Any]] = [
         {
             "metadata": {"name": pool, "labels": {"os.modelarts/name": name}},
@@ -25,39 +25,39 @@ def listing(*pools: tuple[str, str, int]) -> Act:
 
 
 def test_pools_are_shown_with_their_changes_and_cards(tmp_path: Path) -> None:
-    """One is renamed and grows, one goes: each change is told once, a gone pool stays in the list."""
+    """One pool is renamed and grows, one is deleted: each change is shown once, and the deleted pool is still shown."""
     listings = [listing(("a", "old", 2), ("b", "scratch", 1)), listing(("a", "new", 3))]
     gone = answer(404, b'{"error_code": "ModelArts.50015001"}')
     scripts = {LISTING: listings, statistics_path("b"): [answer(200, GOOD)] * 2 + [gone]}
     with Scripted(scripts, answer(200, GOOD)) as server:
         poll_slots(tmp_path, server.endpoint, 3)
         configure(tmp_path, server.endpoint, '[paths]\ndatabase = "record.duckdb"\nspool = "spool"')
-    shown = [json.loads(line) for line in poolscope(tmp_path, "pools").stdout.splitlines()]
-    assert {"event": "unknown_flavors", "flavors": ["gpu.8v100"]} == shown[-1]
-    assert ["pool", "pool", "pool_changed", "pool_changed", "pool_changed"] == [line["event"] for line in shown[:-1]]
+    lines = [json.loads(line) for line in poolscope(tmp_path, "pools").stdout.splitlines()]
+    assert {"event": "unknown_flavors", "flavors": ["gpu.8v100"]} == lines[-1]
+    assert ["pool", "pool", "pool_changed", "pool_changed", "pool_changed"] == [line["event"] for line in lines[:-1]]
     config = tmp_path / "poolscope.toml"
     config.write_text(config.read_text() + '[flavors]\n"gpu.8v100" = 4\n')
     done = poolscope(tmp_path, "pools", "--json", POOLSCOPE_FLAVORS__GPU_8V100="8")
-    told = json.loads(done.stdout)
-    described = [tuple(pool[key] for key in ("pool", "name", "listed", "phase", "cards")) for pool in told["pools"]]
-    assert [("a", "new", True, "Running", 24), ("b", "scratch", False, "Running", 8)] == described
-    changed = [(change["pool"], change["what"], change["before"], change["after"]) for change in told["changes"]]
+    document = json.loads(done.stdout)
+    pools = [tuple(pool[key] for key in ("pool", "name", "listed", "phase", "cards")) for pool in document["pools"]]
+    assert [("a", "new", True, "Running", 24), ("b", "scratch", False, "Running", 8)] == pools
+    changes = [(change["pool"], change["what"], change["before"], change["after"]) for change in document["changes"]]
     nodes = {"flavor": "gpu.8v100", "count": 2, "available": 2, "abnormal": None, "creating": None, "deleting": None}
-    assert ("a", "name", "old", "new") == changed[0]
-    assert ("a", "nodes", [nodes], [nodes | {"count": 3, "available": 3}]) == changed[1]
-    assert [("b", "listed", True, False)] == changed[2:]
+    assert ("a", "name", "old", "new") == changes[0]
+    assert ("a", "nodes", [nodes], [nodes | {"count": 3, "available": 3}]) == changes[1]
+    assert [("b", "listed", True, False)] == changes[2:]
 
 
-def test_a_flavor_that_the_file_lacks_is_an_error_of_the_environment(tmp_path: Path) -> None:
-    """A variable's name cannot spell a flavor: it names one of the file's, or it is off, exit 2."""
+def test_a_variable_for_an_unknown_flavor_is_refused(tmp_path: Path) -> None:
+    """A variable can only name a flavor of the file, because its name cannot spell every flavor; otherwise exit 2."""
     configure(tmp_path, "http://127.0.0.1:9")
     done = poolscope(tmp_path, "pools", POOLSCOPE_FLAVORS__GPU_8V100="8")
     assert 2 == done.returncode
     assert "POOLSCOPE_FLAVORS__GPU_8V100" in done.stderr
 
 
-def test_without_a_listing_pools_says_what_makes_one(tmp_path: Path) -> None:
-    """Nothing discovered yet is said as such, not shown as an empty table."""
+def test_without_discovered_pools_there_is_a_message(tmp_path: Path) -> None:
+    """Before the first discovery, the command shows a message, not an empty table."""
     configure(tmp_path, "http://127.0.0.1:9")
     done = poolscope(tmp_path, "pools")
     assert (0, "no_pools") == (done.returncode, json.loads(done.stdout)["event"])

@@ -1,4 +1,4 @@
-"""How the record stands: what `status` says of hand-made records."""
+"""`poolscope status` on records made by hand."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ def scrape(slot: datetime, pool: str = "a", outcome: str = "ok", second: int = 1
 
 
 def keep(folder: Path, *scrapes: Scrape, discoveries: tuple[Discovery, ...] = ()) -> None:
-    """Put the turns of one run into the spool, as a poll does."""
+    """Write the scrapes of one run to the spool, as a poll does."""
     run, slot = scrapes[0].run, scrapes[0].slot
     poll = Poll(run, "p", "id", "https://example.com", "collect", "1", slot, 60, run, len(scrapes))
     spool.write(folder / "spool", slot, run, PolledRows([poll], list(discoveries), list(scrapes), []))
@@ -56,7 +56,7 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_coverage_is_the_share_of_due_slots_that_were_observed(tmp_path: Path) -> None:
-    """Of the last hour's sixty slots thirty were observed: a half of the hour, and of the day since the first poll."""
+    """If 30 of 60 slots in the last hour were observed, coverage is a half, also of the day since the first poll."""
     for minutes in range(0, 60, 2):
         keep(tmp_path, scrape(SLOT - minutes * MINUTE))
     assert 0.5 == pytest.approx(pool_of(tmp_path).coverage_hour, abs=0.01)
@@ -64,22 +64,22 @@ def test_coverage_is_the_share_of_due_slots_that_were_observed(tmp_path: Path) -
 
 
 def test_a_gap_before_the_window_does_not_shorten_it(tmp_path: Path) -> None:
-    """A pool known for two days and observed for the last hour alone has a twenty-fourth of the day."""
+    """A pool that is known for two days and was observed in the last hour only has a day's coverage of 1/24."""
     keep(tmp_path, scrape(SLOT - timedelta(days=2)))
     for minutes in range(60):
         keep(tmp_path, scrape(SLOT - minutes * MINUTE))
     assert 1 / 24 == pytest.approx(pool_of(tmp_path).coverage_day)
 
 
-def test_the_slot_under_way_is_not_yet_missing(tmp_path: Path) -> None:
-    """The slot that it is now counts once it is observed: until then the record is complete without it."""
+def test_the_current_slot_is_not_yet_missing(tmp_path: Path) -> None:
+    """The current slot counts only after it is observed: coverage can be complete without it."""
     keep(tmp_path, scrape(SLOT - 2 * MINUTE))
     keep(tmp_path, scrape(SLOT - MINUTE))
     assert 1.0 == pool_of(tmp_path).coverage_hour
 
 
 def test_errors_are_counted_by_cause_and_a_filled_slot_is_observed(tmp_path: Path) -> None:
-    """A slot that failed twice and was then filled has both failures and full coverage."""
+    """A slot that failed twice and then succeeded has both errors and full coverage."""
     keep(tmp_path, scrape(SLOT, outcome="timeout"))
     keep(tmp_path, scrape(SLOT, outcome="server_error", second=5))
     keep(tmp_path, scrape(SLOT, second=9))
@@ -89,8 +89,8 @@ def test_errors_are_counted_by_cause_and_a_filled_slot_is_observed(tmp_path: Pat
     assert "ok" == pool.last_outcome
 
 
-def test_spool_and_database_say_the_same(tmp_path: Path) -> None:
-    """What status says of the pools does not depend on whether the spool has been drained."""
+def test_spool_and_database_give_the_same_status(tmp_path: Path) -> None:
+    """The status of the pools does not depend on whether the spool has been drained."""
     keep(tmp_path, scrape(SLOT - MINUTE), scrape(SLOT - MINUTE, "b", "gone"))
     keep(tmp_path, scrape(SLOT))
     before = status(tmp_path)
@@ -100,18 +100,18 @@ def test_spool_and_database_say_the_same(tmp_path: Path) -> None:
     assert (2, 0) == (before.spool_files, after.spool_files)
 
 
-def test_a_clock_that_was_ahead_is_told(tmp_path: Path) -> None:
-    """Slots later than now are named, and are neither the last slot nor part of any coverage."""
+def test_slots_in_the_future_are_reported(tmp_path: Path) -> None:
+    """Slots later than now are counted apart; they are not the last slot and not part of any coverage."""
     keep(tmp_path, scrape(SLOT - MINUTE))
     keep(tmp_path, scrape(SLOT + timedelta(hours=1)))
-    found = status(tmp_path)
-    assert 1 == found.ahead_slots
-    assert SLOT - MINUTE == found.last_slot
-    assert SLOT - MINUTE == found.pools[0].last_ok
+    record_status = status(tmp_path)
+    assert 1 == record_status.ahead_slots
+    assert SLOT - MINUTE == record_status.last_slot
+    assert SLOT - MINUTE == record_status.pools[0].last_ok
 
 
 def test_failed_listings_are_counted_by_project_and_cause(tmp_path: Path) -> None:
-    """A listing that failed explains slots without any scrape."""
+    """Failed listings, which explain slots without any scrape, are in the status."""
     run_at = SLOT + timedelta(seconds=1)
     listing = Discovery(
         run_at, "p", "0", 0, SLOT, "unauthorized", 401, "APIGW.0301", "x", None, 1, run_at, run_at, None, None
@@ -121,38 +121,38 @@ def test_failed_listings_are_counted_by_project_and_cause(tmp_path: Path) -> Non
 
 
 def test_an_empty_record_has_a_status() -> None:
-    """Before the first poll there is nothing, and status says so."""
-    found = status(Path("/nonexistent"))
-    assert found.last_slot is None
-    assert [] == found.pools
+    """Before the first poll, the status has no last slot and no pools."""
+    record_status = status(Path("/nonexistent"))
+    assert record_status.last_slot is None
+    assert [] == record_status.pools
 
 
 @pytest.mark.parametrize(("age", "code"), [("3650d", 0), ("10m", 7)])
-def test_max_age_tells_monitoring_by_its_exit_code(tmp_path: Path, age: str, code: int) -> None:
-    """A record older than the age gives exit code 7 and names what is old; a younger one is silent."""
+def test_max_age_sets_the_exit_code(tmp_path: Path, age: str, code: int) -> None:
+    """A record older than --max-age gives exit code 7 and a message with its age; a newer one gives neither."""
     keep(tmp_path, scrape(SLOT))
     done = run(tmp_path, "--max-age", age)
     assert code == done.returncode
     assert ("2026-01-15 12:00Z" in done.stderr) == (code == 7)
 
 
-def test_a_pool_that_is_gone_does_not_alarm_for_ever(tmp_path: Path) -> None:
-    """Only pools that the newest slot still polled can be too old."""
+def test_a_deleted_pool_is_not_too_old(tmp_path: Path) -> None:
+    """Only pools that still exist in the newest slot can be too old."""
     keep(tmp_path, scrape(SLOT - 60 * MINUTE), scrape(SLOT - 60 * MINUTE, "b"))
     keep(tmp_path, scrape(SLOT), scrape(SLOT, "b", "gone"))
     assert [] == status(tmp_path).too_old(timedelta(minutes=10))
 
 
-def test_a_polled_pool_without_samples_alarms(tmp_path: Path) -> None:
-    """A pool that fails while the others are fine is named."""
+def test_a_polled_pool_without_new_samples_is_too_old(tmp_path: Path) -> None:
+    """A pool that fails while another succeeds is named."""
     keep(tmp_path, scrape(SLOT - 60 * MINUTE), scrape(SLOT - 60 * MINUTE, "b"))
     keep(tmp_path, scrape(SLOT), scrape(SLOT, "b", "timeout"))
-    (told,) = status(tmp_path).too_old(timedelta(minutes=10))
-    assert told.startswith("p b (last slot 2026-01-15 11:00Z, last outcome timeout")
+    (text,) = status(tmp_path).too_old(timedelta(minutes=10))
+    assert text.startswith("p b (last slot 2026-01-15 11:00Z, last outcome timeout")
 
 
-def test_what_nobody_polls_does_not_alarm(tmp_path: Path) -> None:
-    """An import, which has no attempts, and a project that is no longer configured; the configured one does."""
+def test_pools_that_are_not_polled_are_not_too_old(tmp_path: Path) -> None:
+    """Imported pools and pools of projects that are not configured any more cannot be too old."""
     keep(tmp_path, scrape(SLOT - 60 * MINUTE), replace(scrape(SLOT - 60 * MINUTE, "b"), project="old", attempts=None))
     keep(tmp_path, scrape(SLOT))
     assert [] == status(tmp_path).too_old(timedelta(minutes=10))
@@ -161,17 +161,17 @@ def test_what_nobody_polls_does_not_alarm(tmp_path: Path) -> None:
     assert [] == status(tmp_path, ("p",)).too_old(timedelta(minutes=10))
 
 
-def test_a_pause_that_is_over_is_not_told(tmp_path: Path) -> None:
-    """A credential that was refused and is configured no more stays in the file: it does not warn for ever."""
+def test_a_pause_that_is_over_is_not_in_the_status(tmp_path: Path) -> None:
+    """The file keeps refused credentials that are not configured any more, but the status has only current pauses."""
     keep(tmp_path, scrape(SLOT))
-    paused = {"old": "2025-01-01T00:00:00+00:00", "now": "2026-01-15T12:05:00+00:00"}
-    told = {profile: {"refusals": 1, "until": until} for profile, until in paused.items()}
-    (tmp_path / "spool" / "refused.json").write_text(json.dumps(told))
+    ends = {"old": "2025-01-01T00:00:00+00:00", "now": "2026-01-15T12:05:00+00:00"}
+    pauses = {profile: {"refusals": 1, "until": until} for profile, until in ends.items()}
+    (tmp_path / "spool" / "refused.json").write_text(json.dumps(pauses))
     assert ["now"] == list(status(tmp_path).pauses)
 
 
 def test_json_is_one_document(tmp_path: Path) -> None:
-    """`--json` is one document with everything; without it, off a terminal, each line is an event."""
+    """`--json` prints one document; without it, each line is an event if the output is not a terminal."""
     keep(tmp_path, scrape(SLOT))
     (tmp_path / "spool" / "20260115T115900Z-20260115T115901.000000Z.ndjson").write_text("damaged")
     asyncio.run(drain(tmp_path / "record.duckdb", tmp_path / "spool", CLOCK, 0.0))

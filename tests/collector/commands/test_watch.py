@@ -1,4 +1,4 @@
-"""`poolscope watch`: slot after slot until a signal, beside other runs, readers and faults, and nothing is lost."""
+"""`poolscope watch`: polls until a signal, despite other runs, readers and faults, and loses no answer."""
 
 import json
 import os
@@ -20,19 +20,19 @@ from tests.scripted import Scripted, StillPool, another_process, answer
 RECORD = Path("data/poolscope.duckdb")
 EVERY_SECOND = 'interval = "1s"'
 MOST_LINES = 600
-"""Of a watch that never tells what is waited for."""
-# The watch may be writing at that moment: a reader comes again, as a notebook's would.
+"""The test fails after this number of lines without the expected one."""
+# The watch may be writing at that moment: a reader tries again, as a notebook would.
 HOLD = """
 import duckdb, sys, time
 
-def opened():
+def connection():
     while True:
         try:
             return duckdb.connect(sys.argv[1], read_only=True)
         except duckdb.IOException:
             time.sleep(0.05)
 
-with opened(): print("ready", flush=True); input()
+with connection(): print("ready", flush=True); input()
 """
 LOCK = """
 import pathlib, sys
@@ -42,20 +42,20 @@ with writing(pathlib.Path(sys.argv[1])): print("ready", flush=True); input()
 
 
 class Watch:
-    """A watch that runs, and what it has told so far."""
+    """A running watch, and its events so far."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
-        self.told: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
 
-    def until(self, enough: Callable[[dict[str, Any]], bool], times: int = 1) -> None:
-        """Read what it tells until so many lines are as they should be."""
+    def until(self, expected: Callable[[dict[str, Any]], bool], times: int = 1) -> None:
+        """Read events until `times` of them are as expected."""
         assert self.process.stdout is not None
         while times:
             line = json.loads(self.process.stdout.readline())
-            self.told.append(line)
-            assert len(self.told) < MOST_LINES, self.told[-3:]
-            times -= enough(line)
+            self.events.append(line)
+            assert len(self.events) < MOST_LINES, self.events[-3:]
+            times -= expected(line)
 
     def end(self) -> int:
         """Send SIGTERM, and return the exit code."""
@@ -63,14 +63,14 @@ class Watch:
         return self.ended()
 
     def ended(self) -> int:
-        """Read what it tells to its end, and return the exit code."""
+        """Read all further events, and return the exit code."""
         assert self.process.stdout is not None
-        self.told += [json.loads(line) for line in self.process.stdout]
+        self.events += [json.loads(line) for line in self.process.stdout]
         return self.process.wait()
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """Let it do nothing until the end of the block."""
+        """Stop the process until the end of the block."""
         self.process.send_signal(signal.SIGSTOP)
         os.waitpid(self.process.pid, os.WUNTRACED)
         yield
@@ -95,41 +95,41 @@ def watching(folder: Path) -> Iterator[Watch]:
 
 
 def test_slot_after_slot_is_polled_until_a_signal(tmp_path: Path) -> None:
-    """Three slots of a second are observed, each once; SIGTERM ends it with 0 and nothing waits in the spool."""
+    """Three slots of a second are observed, each once; SIGTERM ends the watch with 0, and the spool is empty."""
     with Sandbox([StillPool("a")]) as sandbox:
         configure(tmp_path, sandbox.endpoint, 'pools = ["a"]', EVERY_SECOND)
         with watching(tmp_path) as watch:
             watch.until(observed, 3)
             assert 0 == watch.end()
-    assert "watching" == watch.told[0]["event"]
-    assert "ended" == watch.told[-1]["event"]
-    told = sum(line["observed"] for line in watch.told if line["event"] == "polled")
-    kept = rows(tmp_path / RECORD, "SELECT count(*), count(DISTINCT slot) FROM scrapes WHERE outcome = 'ok'")
-    assert [(told, told)] == kept
+    assert "watching" == watch.events[0]["event"]
+    assert "ended" == watch.events[-1]["event"]
+    polled = sum(line["observed"] for line in watch.events if line["event"] == "polled")
+    stored = rows(tmp_path / RECORD, "SELECT count(*), count(DISTINCT slot) FROM scrapes WHERE outcome = 'ok'")
+    assert [(polled, polled)] == stored
     assert [] == list((tmp_path / "data/spool").glob("*.ndjson"))
 
 
-def test_a_signal_lets_the_slot_in_hand_end(tmp_path: Path) -> None:
-    """The signal comes while the answer is under way: the slot is kept and in the database."""
+def test_the_current_slot_is_completed_after_a_signal(tmp_path: Path) -> None:
+    """The signal comes before the answer: the slot is completed and in the database."""
 
-    def slowly(client: socket.socket) -> None:
-        asked.set()
-        told_to_end.wait()
+    def answer_after_the_signal(client: socket.socket) -> None:
+        requested.set()
+        signalled.wait()
         answer(200, GOOD)(client)
 
-    asked, told_to_end = threading.Event(), threading.Event()
-    with Scripted({}, slowly) as server:
+    requested, signalled = threading.Event(), threading.Event()
+    with Scripted({}, answer_after_the_signal) as server:
         configure(tmp_path, server.endpoint, 'pools = ["a"]', 'interval = "1d"')
         with watching(tmp_path) as watch:
-            asked.wait()
+            requested.wait()
             watch.process.send_signal(signal.SIGTERM)
-            told_to_end.set()
+            signalled.set()
             assert 0 == watch.ended()
     assert [("ok",)] == rows(tmp_path / RECORD, "SELECT outcome FROM scrapes")
 
 
-def test_what_another_run_has_in_hand_is_left_to_it(tmp_path: Path) -> None:
-    """While another process holds the lock slots are left out and said so; then it goes on by itself."""
+def test_slots_are_skipped_while_another_run_writes(tmp_path: Path) -> None:
+    """While another process holds the lock, slots are skipped with an event; afterwards, polling goes on."""
     (tmp_path / "data").mkdir()
     with Sandbox([StillPool("a")]) as sandbox:
         configure(tmp_path, sandbox.endpoint, 'pools = ["a"]', EVERY_SECOND)
@@ -140,8 +140,8 @@ def test_what_another_run_has_in_hand_is_left_to_it(tmp_path: Path) -> None:
             assert 0 == watch.end()
 
 
-def test_a_reader_and_a_broken_spool_do_not_end_it(tmp_path: Path) -> None:
-    """Held by a reader, answers wait; without a spool slots are lost and said so; freed, all goes in."""
+def test_a_reader_and_a_broken_spool_do_not_end_the_watch(tmp_path: Path) -> None:
+    """While a reader has the database open, answers wait in the spool; without a spool, slots fail with an event."""
     with Sandbox([StillPool("a")]) as sandbox:
         configure(tmp_path, sandbox.endpoint, 'pools = ["a"]', EVERY_SECOND)
         with watching(tmp_path) as watch:
