@@ -37,7 +37,7 @@ and write a poolscope.toml with:
 Then: poolscope collect"""
 
 
-def _read_history(_context: click.Context, _option: click.Parameter, text: str) -> timedelta | None:
+def _read_retention(_context: click.Context, _option: click.Parameter, text: str) -> timedelta | None:
     """Return the retention, how long the API keeps finished jobs; None means for ever."""
     if text == "keep":
         return None
@@ -91,7 +91,7 @@ def _read_faults(_context: click.Context, _option: click.Parameter, texts: Seque
 @click.option("--omit-zeros", is_flag=True, help="Leave out statuses and types without jobs.")
 @click.option(
     "--history",
-    callback=_read_history,
+    callback=_read_retention,
     default="keep",
     show_default=True,
     metavar="keep|none|7d",
@@ -136,7 +136,7 @@ def command(
         key=key,
         counts=counts,
         omit_zeros=omit_zeros,
-        history=history,
+        retention=history,
         requests_per_second=requests_per_second,
         latency=latency,
         time=clock,

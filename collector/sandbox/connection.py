@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection: the standard library reads the requests, answers leave in one piece, or as they are told."""
+"""One HTTP/1.1 connection: requests are read by the standard library; answers are sent whole, or as `Answer` says."""
 
 import socket
 import ssl
@@ -12,20 +12,21 @@ from typing import Literal, Protocol, cast
 from collector.sandbox.gateway import Request
 
 LARGEST_BODY = 1 << 20
-NOTHING_TO_LINGER_FOR = struct.pack("ii", 1, 0)
+NO_LINGER = struct.pack("ii", 1, 0)
+"""With this socket option, closing resets the connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status, headers and a body; what the headers say of its length and type goes before what it has."""
+    """A status, headers and a body; the headers may give another length and type than those of the body."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     rest: Iterable[bytes] = ()
-    """What follows the body, each piece sent as it comes."""
+    """More of the body, of which each piece is sent at once."""
     ending: Literal["open", "close", "reset"] = "open"
-    """What becomes of the connection; where it is reset nothing is sent."""
+    """What happens to the connection; before a reset nothing is sent."""
 
 
 class Answering(Protocol):
@@ -38,18 +39,18 @@ class Connection(BaseHTTPRequestHandler):
     """Answers one client, request after request, until one side closes."""
 
     protocol_version = "HTTP/1.1"
-    # What is no request at all is answered with a status line too, not in the manner of HTTP/0.9.
+    # Invalid requests get a status line too, not an answer of HTTP/0.9.
     default_request_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = -1  # buffered, so that head and body leave together
 
     def handle(self) -> None:
-        """Answer until the end; a client may go at any time, and so may the server."""
+        """Answer requests until the client or the server closes the connection."""
         with suppress(ConnectionError, ssl.SSLError):
             super().handle()
 
     def finish(self) -> None:
-        """Close both directions, also where what was still to be sent has nowhere to go."""
+        """Close both directions, also if the client has closed the connection already."""
         with suppress(ConnectionError):
             super().finish()
         self.rfile.close()
@@ -68,17 +69,17 @@ class Connection(BaseHTTPRequestHandler):
     do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the base class's names
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002 - as the base class has it
-        """Refuse what is no request that the sandbox reads, in the gateway's manner, and close."""
+        """Refuse a request that the sandbox cannot read, with an error like the gateway's, and close."""
         self.close_connection = True
         self._send(Answer(code, {}, b'{"error_msg": "Bad request.", "error_code": "APIGW.0201"}'))
 
     def _send(self, answer: Answer) -> None:
         if answer.ending == "reset":
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NOTHING_TO_LINGER_FOR)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
             self.connection.close()
             self.close_connection = True
             return
-        # The base class's send_response would log each request, and name the version of Python.
+        # The base class's send_response would log each request, and send the version of Python.
         self.send_response_only(answer.status)
         headers = {
             "Content-Type": "application/json",

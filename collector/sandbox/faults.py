@@ -1,4 +1,4 @@
-"""What goes wrong on request: which answers meet a fault, and what it makes of them."""
+"""Faults on request: which answers a fault affects, and how it changes them."""
 
 import codecs
 import hashlib
@@ -17,7 +17,7 @@ from collector.sandbox.connection import Answer
 from collector.sandbox.payloads import Json
 
 LATENCY_SECONDS = 30.0
-"""Longer than a client may wait for one answer."""
+"""Longer than a client waits for an answer."""
 SECONDS_A_BYTE = 0.1
 HUGE = 100 * 1024 * 1024
 PIECE = b" " * (1 << 16)
@@ -28,12 +28,12 @@ EXPIRED_PEM = Path(__file__).with_name("expired.pem")
 
 
 def read_fault(text: str) -> Fault:
-    """Read a fault as it is written on the command line: ``KIND[:POOL-PATTERN][@SHARE]``.
+    """Return the fault of a text of the command line: ``KIND[:PATTERN][@SHARE]``.
 
     Raises
     ------
     ValueError
-        Saying what was expected.
+        When the kind is unknown or the share is not valid; the message says what is allowed.
 
     Examples
     --------
@@ -43,26 +43,29 @@ def read_fault(text: str) -> Fault:
     head, _, share = text.partition("@")
     kind, _, pattern = head.partition(":")
     if kind not in KINDS:
-        raise ValueError(f"{kind!r} is none of {', '.join(KINDS)}")
+        raise ValueError(f"{kind!r} is not a kind of fault: use {', '.join(KINDS)}")
     try:
         number = float(share or 1)
     except ValueError:
         number = 0.0
     if not 0 < number <= 1:
-        raise ValueError(f"{share!r} is no share: a number above 0, at most 1, is expected")
+        raise ValueError(f"{share!r} is not a share: it must be a number above 0 and at most 1")
     return Fault(kind, pattern or "*", number)
 
 
-def meets(fault: Fault, names: tuple[str, ...], occasion: int) -> bool:
-    """Whether what goes by these names meets a fault on an occasion: in every run the same ones do."""
+def meets(fault: Fault, names: tuple[str, ...], number: int) -> bool:
+    """Return whether a fault affects a request (or minute, or connection) of this number; the same in every run.
+
+    `names` are the pool's id and display name, or the name of the listing, of tokens or of connections.
+    """
     if not matches((fault.pattern,), *names):
         return False
-    digest = hashlib.sha256(f"{fault.kind}\n{names}\n{occasion}".encode()).digest()
+    digest = hashlib.sha256(f"{fault.kind}\n{names}\n{number}".encode()).digest()
     return int.from_bytes(digest[:8]) < fault.share * 2**64
 
 
 def is_gone(faults: tuple[Fault, ...], names: tuple[str, ...], instant: datetime) -> bool:
-    """Whether a pool is gone in the minute of an instant."""
+    """Return whether a pool is gone in the minute of `instant`."""
     minute = int(instant.timestamp() // 60)
     return any(fault.kind == GONE and meets(fault, names, minute) for fault in faults)
 
@@ -70,20 +73,20 @@ def is_gone(faults: tuple[Fault, ...], names: tuple[str, ...], instant: datetime
 def spoil(
     answer: Answer, faults: tuple[Fault, ...], names: tuple[str, ...], request: int, stopping: threading.Event
 ) -> Answer:
-    """Return what a good answer becomes by the first of the faults that it meets.
+    """Return a good answer as changed by the first fault that affects it.
 
     Parameters
     ----------
     answer
-        An answer of the status 200 or 201: what is refused stays refused.
+        An answer with status 200 or 201; errors are not changed.
     faults
-        All that the sandbox has.
+        All faults of the sandbox.
     names
-        By which what the answer is about can be meant: a pool's id and display name, or that of listing or tokens.
+        The names that a fault's pattern can match, see `meets`.
     request
-        The number of the request among those of its path: the occasion.
+        The number of the request among those with the same path.
     stopping
-        Ends whatever takes its time.
+        Set when the sandbox stops: ends all delays.
     """
     for fault in faults:
         if fault.kind in SPOILERS and meets(fault, names, request):
@@ -93,13 +96,13 @@ def spoil(
 
 @dataclass(frozen=True, slots=True)
 class SkewedClock:
-    """Another clock, of which the wall clock is off."""
+    """A clock whose wall clock is ahead of another clock by `skew`."""
 
     clock: Clock
     skew: timedelta
 
     def now(self) -> datetime:
-        """Return the wall clock that is off, UTC."""
+        """Return the skewed wall clock, UTC."""
         return self.clock.now() + self.skew
 
     def monotonic(self) -> float:
@@ -115,19 +118,19 @@ class SkewedClock:
         self.clock.pause(seconds)
 
 
-def _late(answer: Answer, stopping: threading.Event) -> Answer:
+def _delayed(answer: Answer, stopping: threading.Event) -> Answer:
     stopping.wait(LATENCY_SECONDS)
     return answer
 
 
 def _refused(status: int, code: str, message: str, **headers: str) -> Callable[[Answer, threading.Event], Answer]:
     body = json.dumps({"error_code": code, "error_msg": message}).encode()
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return lambda answer, _stopping: Answer(status, {**answer.headers, **named}, body)
+    more_headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda answer, _stopping: Answer(status, {**answer.headers, **more_headers}, body)
 
 
 def _cut_off(answer: Answer, _stopping: threading.Event) -> Answer:
-    return replace(_promised(answer, len(answer.body)), body=answer.body[: len(answer.body) // 2], ending="close")
+    return replace(_with_length(answer, len(answer.body)), body=answer.body[: len(answer.body) // 2], ending="close")
 
 
 def _slow(answer: Answer, stopping: threading.Event) -> Answer:
@@ -137,16 +140,16 @@ def _slow(answer: Answer, stopping: threading.Event) -> Answer:
                 return
             yield bytes([byte])
 
-    return replace(_promised(answer, len(answer.body)), body=b"", rest=bytes_one_by_one())
+    return replace(_with_length(answer, len(answer.body)), body=b"", rest=bytes_one_by_one())
 
 
 def _huge(answer: Answer, _stopping: threading.Event) -> Answer:
-    """Add so many spaces that a body, which is still right, is huge; they are never all in memory."""
+    """Append spaces that make a valid body huge, without having all of them in memory."""
     pieces = HUGE // len(PIECE)
-    return replace(_promised(answer, len(answer.body) + HUGE), rest=itertools.repeat(PIECE, pieces))
+    return replace(_with_length(answer, len(answer.body) + HUGE), rest=itertools.repeat(PIECE, pieces))
 
 
-def _promised(answer: Answer, length: int) -> Answer:
+def _with_length(answer: Answer, length: int) -> Answer:
     return replace(answer, headers={**answer.headers, "Content-Length": str(length)})
 
 
@@ -177,7 +180,7 @@ def _new_status(answer: Answer, _stopping: threading.Event) -> Answer:
 
 
 def _encoded(encoding: str) -> Callable[[Answer, threading.Event], Answer]:
-    """Name an encoding of the body, which stays as it is."""
+    """Return a fault that names a content encoding but does not change the body."""
     return lambda answer, _stopping: replace(answer, headers={**answer.headers, "Content-Encoding": encoding})
 
 
@@ -194,13 +197,13 @@ def _nameless(answer: Answer, _stopping: threading.Event) -> Answer:
 
 
 def _statistics(payload: Json) -> Iterator[Json]:
-    """Give the statistics, by whatever key; other answers have none."""
+    """Yield the statistics of an answer, under either key; other answers have none."""
     yield from (value for key, value in payload.items() if key in ("statistics", "statics"))
 
 
 THROTTLED = ("APIGW.0308", "The throttling threshold has been reached: policy user over ratelimit,limit:0")
 SPOILERS: Mapping[str, Callable[[Answer, threading.Event], Answer]] = {
-    "latency": _late,
+    "latency": _delayed,
     "throttled": _refused(429, *THROTTLED),
     "retry-after": _refused(429, *THROTTLED, Retry_After="1"),
     "unauthorized": _refused(401, "APIGW.0301", "Incorrect IAM authentication information: x-auth-token not found"),

@@ -1,7 +1,7 @@
-"""What stands before the API: it checks signatures, locks keys, throttles, and words its refusals as the real one does.
+"""The gateway in front of the API: it checks signatures, locks keys, throttles, and refuses like the real gateway.
 
-Source of codes and messages: the gateway's list of error codes and the FAQ of the API Request Signing Guide. How an
-expired signature is worded is not documented; the real text may differ.
+Source of codes and messages: the gateway's list of error codes and the FAQ of the API Request Signing Guide. The
+message for an expired signature is not documented; the real message may differ.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ AUTHORIZATION = re.compile(rf"{ALGORITHM} Access=([^,\s]+), SignedHeaders=([^,\s
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as it came; header names are in lower case."""
+    """A request as received; header names are in lower case."""
 
     method: str
     path: str
@@ -45,7 +45,7 @@ class Request:
 
 
 class Refused(Exception):
-    """A request that gets an error for an answer."""
+    """A request is answered with an error."""
 
     def __init__(self, status: int, code: str, message: str, retry_after: int | None = None) -> None:
         super().__init__(message)
@@ -56,7 +56,7 @@ class Refused(Exception):
 
 
 class Gateway:
-    """Lets well-signed requests pass, and knows which instant each is about."""
+    """Checks requests, and decides the simulation time of each."""
 
     def __init__(self, behaviour: Behaviour, clock: Clock) -> None:
         self._behaviour = behaviour
@@ -65,16 +65,16 @@ class Gateway:
         self._failures: Counter[str] = Counter()
         self._tokens: dict[str, datetime] = {}
         self._locked_until: dict[str, float] = {}
-        self._window_began = -WINDOW_SECONDS
-        self._in_window = 0
+        self._window_start = -WINDOW_SECONDS
+        self._requests_in_window = 0
 
     def admit(self, request: Request) -> datetime:
-        """Let a request pass, and return the instant that it is about.
+        """Check a request, and return the simulation time at which it is answered.
 
         Raises
         ------
         Refused
-            Where the real gateway would not let it.
+            When the real gateway would refuse the request.
         """
         with self._lock:
             date = self._authenticate(request)
@@ -82,7 +82,7 @@ class Gateway:
         return date if self._behaviour.time == "requests" else self._clock.now()
 
     def issue_token(self, request: Request) -> tuple[str, datetime]:
-        """Give a token for user and password, as IAM does; return it with the end of its life.
+        """Issue a token for user and password, as IAM does; return it with its expiry time.
 
         Raises
         ------
@@ -90,12 +90,12 @@ class Gateway:
         """
         behaviour = self._behaviour
         try:
-            asked = json.loads(request.body)["auth"]
-            user = asked["identity"]["password"]["user"]
-            given = (user["domain"]["name"], user["name"], user["password"], asked["scope"]["project"]["id"])
+            auth = json.loads(request.body)["auth"]
+            user = auth["identity"]["password"]["user"]
+            credential = (user["domain"]["name"], user["name"], user["password"], auth["scope"]["project"]["id"])
         except (ValueError, KeyError, TypeError):
             raise Refused(400, "IAM.0011", "Request body is invalid.") from None
-        if given != (behaviour.domain, behaviour.user, behaviour.password, behaviour.project_id):
+        if credential != (behaviour.domain, behaviour.user, behaviour.password, behaviour.project_id):
             raise Refused(401, "1000", "The username or password is wrong.")
         token, expires = secrets.token_urlsafe(96), self._clock.now() + behaviour.token_life
         with self._lock:
@@ -103,7 +103,7 @@ class Gateway:
         return token, expires
 
     def _authenticate(self, request: Request) -> datetime:
-        """Check who asks; return the date of the signature."""
+        """Check the token or the signature; return the date of the signature."""
         token = request.headers.get("x-auth-token")
         if token is not None:
             if token not in self._tokens:
@@ -111,10 +111,10 @@ class Gateway:
             if self._clock.now() >= self._tokens[token]:
                 raise _unauthorized(f"token expires, expires_at: {self._tokens[token]:%Y-%m-%dT%H:%M:%S.%fZ}")
             return self._clock.now()
-        given = request.headers.get("authorization")
-        if given is None:
+        authorization = request.headers.get("authorization")
+        if authorization is None:
             raise _unauthorized("x-auth-token not found")
-        match = AUTHORIZATION.fullmatch(given)
+        match = AUTHORIZATION.fullmatch(authorization)
         if match is None:
             raise _unauthorized("verify aksk signature fail, Authorization header format error")
         access_key = match[1]
@@ -133,7 +133,7 @@ class Gateway:
         self._failures.pop(access_key, None)
         return date
 
-    def _verify(self, request: Request, signed: list[str], given: str) -> datetime:
+    def _verify(self, request: Request, signed: list[str], sent: str) -> datetime:
         """Check signature, token and date; return the date."""
         headers = request.headers
         text = headers.get("x-sdk-date", "")
@@ -141,11 +141,11 @@ class Gateway:
             date = datetime.strptime(text, DATE_FORMAT).replace(tzinfo=UTC)
         except ValueError:
             raise _unauthorized("verify aksk signature fail, X-Sdk-Date is missing or no date") from None
-        covered = {name: headers.get(name, "") for name in signed}
+        signed_headers = {name: headers.get(name, "") for name in signed}
         body_sha256 = hashlib.sha256(request.body).hexdigest()
-        canonical = canonical_request(request.method, request.path, request.pairs, covered, body_sha256)
+        canonical = canonical_request(request.method, request.path, request.pairs, signed_headers, body_sha256)
         expected = signature(self._behaviour.secret_key, text, canonical)
-        if "x-sdk-date" not in signed or not hmac.compare_digest(expected, given):
+        if "x-sdk-date" not in signed or not hmac.compare_digest(expected, sent):
             echo = canonical.replace("\n", "|")
             raise _unauthorized(f"verify aksk signature fail, canonicalRequest:{echo}")
         token = self._behaviour.security_token
@@ -164,10 +164,10 @@ class Gateway:
         if limit is None:
             return
         now = self._clock.monotonic()
-        if now - self._window_began >= WINDOW_SECONDS:
-            self._window_began, self._in_window = now, 0
-        self._in_window += 1
-        if self._in_window > limit:
+        if now - self._window_start >= WINDOW_SECONDS:
+            self._window_start, self._requests_in_window = now, 0
+        self._requests_in_window += 1
+        if self._requests_in_window > limit:
             message = (
                 f"The throttling threshold has been reached: policy user over ratelimit,limit:{limit:g},time:1 second"
             )

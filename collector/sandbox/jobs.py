@@ -1,4 +1,4 @@
-"""Jobs as they happened, and how many were in each status at any instant."""
+"""Jobs and their times, and the number of jobs in each status at any time."""
 
 import math
 from bisect import bisect_right, insort
@@ -12,11 +12,11 @@ from collector.record.statuses import ENDED, STATUSES
 KEPT_FOR_EVER = math.inf
 
 Counts = dict[str, dict[str, int]]
-"""How many jobs of each type are in each of the nine statuses."""
+"""The number of jobs by type and by status, with all nine statuses."""
 
 
 class Pool(Protocol):
-    """An object that has a pool's name and face, and can tell its counts at an instant."""
+    """An object that describes a pool and returns its counts at any time."""
 
     @property
     def id(self) -> str:
@@ -25,7 +25,7 @@ class Pool(Protocol):
 
     @property
     def display_name(self) -> str:
-        """What the console calls it."""
+        """Its name in the console."""
         ...
 
     @property
@@ -35,60 +35,60 @@ class Pool(Protocol):
 
     @property
     def created(self) -> datetime:
-        """When it was made, UTC."""
+        """When it was created, UTC."""
         ...
 
     @property
     def policy(self) -> str | None:
-        """How its queue is served, where that is known."""
+        """Its queue policy, None if unknown."""
         ...
 
     @property
     def flavor(self) -> str | None:
-        """The kind of its nodes, where that is known."""
+        """The flavor of its nodes, None if unknown."""
         ...
 
     @property
     def nodes(self) -> int:
-        """The number of its nodes; it says nothing where the flavor is unknown."""
+        """The number of its nodes; without meaning if the flavor is unknown."""
         ...
 
     def counts_at(self, instant: float, retention: float = KEPT_FOR_EVER) -> Counts:
-        """Return the counts of every type at an instant; threads may ask at once.
+        """Return the counts of every type at a time; safe to call from several threads.
 
         Parameters
         ----------
         instant
-            Seconds since 1970, UTC. What happens at the instant has happened by it.
+            Seconds since 1970, UTC. Events at exactly this time are included.
         retention
-            How many seconds a finished job stays counted: 0 never counts it.
+            Seconds for which finished jobs are counted; with 0 they are never counted.
         """
         ...
 
 
 @dataclass(slots=True)
 class Job:
-    """What became of one job; instants are seconds since 1970, None where it has not come (or never came).
+    """The events of one job, in seconds since 1970; None for an event that has not happened.
 
-    A job that never ran is scheduled and leaves when it gives up, and has no start.
+    A job that gives up waiting has that time as `scheduled` and `left`, and has no start.
     """
 
     pool: str
     type: str
     submitted: float
     scheduled: float | None = None
-    """When it passed from Queue to Pending."""
+    """When it moved from Queue to Pending."""
     left: float | None = None
-    """When it had waited: from Pending to Creating, or gone without running."""
+    """When its wait ended: it moved from Pending to Creating, or gave up."""
     started: float | None = None
     ended: float | None = None
     final: str | None = None
-    """One of Completed, Terminated, Failed once it has ended."""
+    """Completed, Terminated or Failed after it has ended."""
     cards: int = 1
 
 
 class Ledger:
-    """Keeps, for each type and status, when jobs entered and left it: a count at an instant costs two bisections."""
+    """The times at which jobs entered and left each status, by type; a count at any time costs two bisections."""
 
     def __init__(self, types: Iterable[str]) -> None:
         self._entered: dict[str, dict[str, list[float]]] = {}
@@ -98,22 +98,22 @@ class Ledger:
             self._left[job_type] = {status: [] for status in STATUSES}
 
     def enter(self, job_type: str, status: str, instant: float) -> None:
-        """Note that a job of a known type entered a status; in the order of time this is cheap, in any order right."""
+        """Add a job's entry into a status; the type must be known. Any order is allowed; the order of time is fast."""
         insort(self._entered[job_type][status], instant)
 
     def leave(self, job_type: str, status: str, instant: float) -> None:
-        """Note that a job left a status."""
+        """Add a job's exit from a status."""
         insort(self._left[job_type][status], instant)
 
     def add(self, job: Job) -> None:
-        """Note a whole job."""
+        """Add all entries and exits of a job."""
         for status, entered, left in stays(job):
             self.enter(job.type, status, entered)
             if left is not None:
                 self.leave(job.type, status, left)
 
     def counts_at(self, instant: float, retention: float = KEPT_FOR_EVER) -> Counts:
-        """Return the counts of every type; `Pool.counts_at` says what the parameters mean."""
+        """Return the counts of every type; for the parameters see `Pool.counts_at`."""
         counts = {}
         for job_type, entered in self._entered.items():
             left = self._left[job_type]
@@ -124,7 +124,7 @@ class Ledger:
 
 
 def stays(job: Job) -> Iterator[tuple[str, float, float | None]]:
-    """Tell which statuses a job was in, each with the instants it came and went (None: it has not gone).
+    """Yield each status of a job with the times of its entry and exit (None if it has not left the status).
 
     >>> list(stays(Job("p", "train", 0.0, 5.0, 5.0, None, 5.0, "Terminated")))[0]
     ('Queue', 0.0, 5.0)

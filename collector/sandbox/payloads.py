@@ -1,4 +1,4 @@
-"""The API's answers as JSON values, in the shapes of the documented examples."""
+"""The API's answers as JSON values, in the form of the documented examples."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,38 +11,38 @@ Json = dict[str, Any]
 
 
 def pool_list(pools: Sequence[Pool], query: Mapping[str, str], behaviour: Behaviour) -> Json:
-    """Return one page of the pools of a workspace; all pools of the sandbox are created ones.
+    """Return one page of the pools of a workspace; all pools of the sandbox have the status `created`.
 
     Raises
     ------
     Refused
-        When the continue token is none that an earlier page gave.
+        When the continue token is not one of an earlier page.
     """
     workspace = query.get("workspaceId", "0")
-    chosen = [pool for pool in pools if pool.workspace == workspace]
+    selected = [pool for pool in pools if pool.workspace == workspace]
     if query.get("status", "created") != "created":
-        chosen = []
+        selected = []
     token = query.get("continue")
     if token is not None:
-        ids = [pool.id for pool in chosen]
+        ids = [pool.id for pool in selected]
         if token not in ids:
             raise Refused(400, "ModelArts.50004000", "Bad request.")
-        chosen = chosen[ids.index(token) :]
-    page = chosen[: behaviour.page_size]
-    metadata = {"continue": chosen[len(page)].id} if len(page) < len(chosen) else {}
+        selected = selected[ids.index(token) :]
+    page = selected[: behaviour.page_size]
+    metadata = {"continue": selected[len(page)].id} if len(page) < len(selected) else {}
     items = [pool_payload(pool, behaviour) for pool in page]
     return {"kind": "PoolList", "apiVersion": "v2", "metadata": metadata, "items": items}
 
 
 def pool_payload(pool: Pool, behaviour: Behaviour) -> Json:
-    """Return one pool; a flavor or a policy that is not known is left out."""
+    """Return one pool; an unknown flavor or policy is omitted."""
     annotations = {"os.modelarts/description": "", "os.modelarts/billing.mode": "0"}
     if pool.policy is not None:
         annotations["os.modelarts.pool/scheduler.queue.strategy"] = pool.policy
     resources = []
     if pool.flavor is not None:
         resources.append({"flavor": pool.flavor, "count": pool.nodes, "maxCount": pool.nodes})
-    # What the vendor's client expects has room for one flavor, and a pool of the sandbox has no more.
+    # The vendor's client reads one flavor only, and a pool of the sandbox has one at most.
     available = resources if behaviour.node_counts == "list" else dict(*resources)
     scopes = ["Train", "Infer", "Notebook"]
     return {
@@ -77,14 +77,14 @@ def statistics_payload(counts: Counts, behaviour: Behaviour) -> Json:
     items = []
     total = 0
     for job_type, by_status in counts.items():
-        in_all = sum(by_status.values())
-        if behaviour.omit_zeros and not in_all:
+        type_total = sum(by_status.values())
+        if behaviour.omit_zeros and not type_total:
             continue
-        total += in_all
+        total += type_total
         status: dict[str, int | str] = {
             name: str(count) if behaviour.counts == "strings" else count
             for name, count in by_status.items()
             if count or not behaviour.omit_zeros
         }
-        items.append({"type": job_type, "total": in_all, "status": status})
+        items.append({"type": job_type, "total": type_total, "status": status})
     return {behaviour.key: {"total": total, "items": items}}

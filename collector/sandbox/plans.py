@@ -1,4 +1,4 @@
-"""The pools that the sandbox simulates: their cards, and what people send them in the course of a week."""
+"""The pools that the sandbox simulates: their cards and their workloads in the course of a week."""
 
 import math
 from dataclasses import dataclass, replace
@@ -6,27 +6,27 @@ from random import Random
 from typing import Literal
 
 WEEK_HOURS = 168
-# 1970 began on a Thursday: three days from the Monday before.
+# 1970 began on a Thursday, three days after a Monday.
 EPOCH_WEEKDAY_HOURS = 3 * 24
 CHINA_HOURS = 8
-"""The people who use the pools live at UTC+8."""
+"""The users of the pools are at UTC+8."""
 LONGEST_RUN_SECONDS = 10 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """How the rate of arrivals moves in the week; its mean over the week is 1."""
+    """The rate of arrivals by hour of the week, relative to the week's mean."""
 
     by_hour: tuple[float, ...]
     peak: float
 
     def at(self, instant: float) -> float:
-        """Return the rate at an instant (seconds since 1970), 1 being the week's mean."""
+        """Return the rate at a time (seconds since 1970), relative to the week's mean."""
         return self.by_hour[(int(instant // 3600) + EPOCH_WEEKDAY_HOURS + CHINA_HOURS) % WEEK_HOURS]
 
 
 def rhythm(night: float, day: float, evening: float, weekend: float) -> Rhythm:
-    """Return the rhythm of a week: levels of 0 to 9, 9 to 19 and 19 to 24 o'clock, the weekend as a share of them."""
+    """Return a week's rhythm from the rates at 0 to 9, 9 to 19 and 19 to 24 o'clock; `weekend` is a factor on them."""
     hours = [night] * 9 + [day] * 10 + [evening] * 5
     week = hours * 5 + [level * weekend for level in hours] * 2
     mean = sum(week) / len(week)
@@ -40,11 +40,11 @@ STEADY = rhythm(night=0.8, day=1.3, evening=1.0, weekend=0.8)
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """The jobs of one type that people send a pool."""
+    """The jobs of one type that are submitted to a pool."""
 
     type: str
     load: float
-    """The share of the pool's cards that they would keep busy on a week's mean, if all ran to their end."""
+    """The share of the pool's cards that the jobs would use, in the week's mean, if all ran to completion."""
     median_seconds: float
     spread: float
     """The standard deviation of the logarithm of the run time: above 1 the tail is heavy."""
@@ -52,33 +52,33 @@ class Workload:
     weights: tuple[float, ...]
     rhythm: Rhythm = OFFICE
     fails: float = 0.04
-    """The share that fails in good periods."""
+    """The share of jobs that fail in good periods."""
     cancelled: float = 0.05
-    """The share that is stopped while running."""
+    """The share of jobs that are cancelled while running."""
     impatient: float = 0.15
-    """The share that would give up waiting."""
+    """The share of jobs that would give up a long wait."""
     patience: float = 8 * 3600.0
-    """The mean seconds that these would wait."""
+    """The mean wait after which these give up, in seconds."""
 
     def jobs_per_second(self, pool_cards: int) -> float:
-        """Return the week's mean rate of arrivals at a pool of so many cards."""
+        """Return the week's mean rate of arrivals at a pool with `pool_cards` cards."""
         mean_seconds = self.median_seconds * math.exp(self.spread**2 / 2)
         sizes = [min(size, pool_cards) for size in self.cards]
         mean_cards = sum(size * weight for size, weight in zip(sizes, self.weights, strict=True)) / sum(self.weights)
         return self.load * pool_cards / (mean_seconds * mean_cards)
 
     def draw_cards(self, random: Random, pool_cards: int) -> int:
-        """Draw how many cards a job asks for, never more than the pool has."""
+        """Draw a job's number of cards, at most those of the pool."""
         return min(random.choices(self.cards, self.weights)[0], pool_cards)
 
     def draw_run_seconds(self, random: Random) -> float:
-        """Draw how long a job runs if nothing stops it."""
+        """Draw a job's run time if it is not stopped."""
         return min(random.lognormvariate(math.log(self.median_seconds), self.spread), LONGEST_RUN_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
 class PoolPlan:
-    """One pool: what it has, how its queue is served, what is sent to it."""
+    """One pool: its nodes, queue policy and workloads."""
 
     name: str
     display_name: str
@@ -88,7 +88,7 @@ class PoolPlan:
     flavor: str = "modelarts.bm.npu.arm.8snt9b"
     cards_per_node: int = 8
     warm_up_days: int = 7
-    """How long it has lived when it is first looked at."""
+    """Days that are simulated before the first request."""
 
     @property
     def cards(self) -> int:
@@ -99,7 +99,7 @@ class PoolPlan:
 SMALL_TO_LARGE = (1, 2, 4, 8, 16, 32)
 
 DEFAULT_PLANS = (
-    # Saturated by day: the queue grows from morning on and drains at night and at the weekend.
+    # Saturated by day: the queue grows from the morning and drains at night and at the weekend.
     PoolPlan(
         "pool-pretrain",
         "LLM pre-training",
@@ -110,7 +110,7 @@ DEFAULT_PLANS = (
             Workload("notebook", 0.03, 5400, 0.8, (1,), (1,), DESK, fails=0.01, cancelled=0.3),
         ),
     ),
-    # Well used: it queues in the afternoon, small jobs pass between the big ones.
+    # High utilisation: jobs queue in the afternoon, and small jobs overtake large ones.
     PoolPlan(
         "pool-vision",
         "Vision research",
@@ -121,7 +121,7 @@ DEFAULT_PLANS = (
             Workload("notebook", 0.06, 7200, 0.8, (1, 2), (4, 1), DESK, fails=0.01, cancelled=0.3),
         ),
     ),
-    # Bought for an evaluation twice a year: mostly idle.
+    # For an evaluation twice a year: mostly idle.
     PoolPlan(
         "pool-evaluation",
         "Model evaluation",
@@ -132,7 +132,7 @@ DEFAULT_PLANS = (
             Workload("infer", 0.05, 4 * 3600, 1.0, (1, 2), (3, 1), STEADY),
         ),
     ),
-    # Services and notebooks that stay for days, with training in what they leave.
+    # Services and notebooks that run for days; training jobs use the remaining cards.
     PoolPlan(
         "pool-shared",
         "Shared notebooks and inference",
@@ -148,7 +148,7 @@ DEFAULT_PLANS = (
 
 
 def plans_for(count: int) -> list[PoolPlan]:
-    """Return so many plans: the four told ones, then small ones after their pattern that cost little to simulate."""
+    """Return `count` plans: the four default plans, then small variants of them that are cheap to simulate."""
     plans = []
     for number in range(count):
         plan, round_ = DEFAULT_PLANS[number % len(DEFAULT_PLANS)], number // len(DEFAULT_PLANS)

@@ -1,4 +1,4 @@
-"""The sandbox as a server on loopback: started and stopped, routed, counted."""
+"""The sandbox's server on loopback: it starts, stops, routes and counts requests."""
 
 import errno
 import json
@@ -30,34 +30,34 @@ SECONDS_TO_STOP = 5.0
 
 
 class Sandbox:
-    """A stand-in for the API in threads of this process: a context manager that serves until it is left.
+    """A simulated API in threads of this process: a context manager that serves until it exits.
 
     Raises
     ------
     ConfigError
-        When the port cannot be had.
+        When the port cannot be used.
     """
 
     def __init__(
         self, pools: Sequence[Pool], behaviour: Behaviour = AS_DOCUMENTED, clock: Clock | None = None, port: int = 0
     ) -> None:
         self.requests: Counter[str] = Counter()
-        """How many requests came, by path (without the query, as sent)."""
+        """The number of requests by path (as sent, without the query)."""
         self.statuses: Counter[int] = Counter()
-        """How many answers left, by HTTP status."""
+        """The number of answers by HTTP status."""
         self.behaviour = behaviour
         self._pools = {pool.id: pool for pool in pools}
         self._clock = SkewedClock(clock or SystemClock(), behaviour.skew)
         self._gateway = Gateway(behaviour, self._clock)
-        self._counting = threading.Lock()
+        self._counter_lock = threading.Lock()
         self._stopping = threading.Event()
         try:
             self._server = _Server(self, port)
         except OSError as error:
-            taken = error.errno == errno.EADDRINUSE
+            in_use = error.errno == errno.EADDRINUSE
             raise ConfigError(
-                f"port {port} of {HOST} {'is taken' if taken else f'cannot be had ({error.strerror})'}: "
-                "choose another one, or 0 for any that is free"
+                f"port {port} of {HOST} {'is in use' if in_use else f'cannot be used ({error.strerror})'}: "
+                "choose another port, or 0 for any free port"
             ) from None
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="sandbox", daemon=True)
 
@@ -69,7 +69,7 @@ class Sandbox:
 
     @property
     def pool_ids(self) -> list[str]:
-        """The ids of its pools."""
+        """The ids of the pools."""
         return list(self._pools)
 
     def __enter__(self) -> Self:
@@ -86,8 +86,8 @@ class Sandbox:
         self._server.close_connections()
 
     def answer(self, request: Request) -> Answer:
-        """Answer one request; threads ask at once."""
-        with self._counting:
+        """Answer one request; safe to call from several threads."""
+        with self._counter_lock:
             self.requests[request.path] += 1
             number = self.requests[request.path]
         if self.behaviour.latency:
@@ -109,13 +109,13 @@ class Sandbox:
         answer = Answer(status, headers, json.dumps(payload).encode())
         if status < 300:
             answer = spoil(answer, self.behaviour.faults, names, number, self._stopping)
-        with self._counting:
+        with self._counter_lock:
             self.statuses[answer.status] += 1
         return answer
 
     def _payload(self, request: Request, headers: dict[str, str]) -> tuple[int, Json, tuple[str, ...]]:
-        """Return status and payload, and the names of what it is about; a token goes into the headers."""
-        # A path that nobody published is refused before anybody asks who wants it.
+        """Return status, payload and the names that faults can match; a token is put into the headers."""
+        # An unknown path is refused before the signature is checked.
         match [unquote(segment) for segment in request.path.split("/")]:
             case ["", "v3", "auth", "tokens"] if request.method == "POST":
                 token, expires = self._gateway.issue_token(request)
@@ -160,9 +160,9 @@ def _over_tls(behaviour: Behaviour) -> bool:
 
 
 class _Server(socketserver.ThreadingTCPServer):
-    """A thread a connection; it knows its open connections, so that it can close them.
+    """A server with one thread a connection, which can close its open connections.
 
-    http.server's own server would only add a question to DNS for this machine's name.
+    The server of http.server would additionally look up this machine's name in DNS.
     """
 
     allow_reuse_address = True
@@ -172,42 +172,42 @@ class _Server(socketserver.ThreadingTCPServer):
     def __init__(self, sandbox: Sandbox, port: int) -> None:
         self.answer = sandbox.answer
         self._tls: ssl.SSLContext | None = None
-        self._cuts = [fault for fault in sandbox.behaviour.faults if fault.kind == CUT]
+        self._cut_faults = [fault for fault in sandbox.behaviour.faults if fault.kind == CUT]
         self._accepted = 0
         if _over_tls(sandbox.behaviour):
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._tls.load_cert_chain(EXPIRED_PEM)
         self._open: set[socket.socket] = set()
-        self._changed = threading.Condition()
+        self._open_changed = threading.Condition()
         super().__init__((HOST, port), Connection)
 
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()
         if self._tls is not None:
-            # The handshake is left to the connection's own thread, where it holds up nobody.
+            # The connection's own thread does the handshake, so that it does not block other connections.
             connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         return connection, address
 
     def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ANN401, ARG002 - as the base class has it
         self._accepted += 1
-        return not any(meets(fault, (CUT,), self._accepted) for fault in self._cuts)
+        return not any(meets(fault, (CUT,), self._accepted) for fault in self._cut_faults)
 
-    # The base class says that a request may also be a datagram with its socket; of a TCP server it never is.
+    # In the base class a request may also be a datagram with its socket; in a TCP server it is always a socket.
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as the base class has it
-        with self._changed:
+        with self._open_changed:
             self._open.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 - as the base class has it
         super().shutdown_request(request)
-        with self._changed:
+        with self._open_changed:
             self._open.discard(request)
-            self._changed.notify_all()
+            self._open_changed.notify_all()
 
     def close_connections(self) -> None:
-        """Close what clients keep open, and wait until each thread has let go of its connection."""
-        with self._changed:
+        """Close the connections that clients keep open, and wait until their threads have ended them."""
+        with self._open_changed:
             for connection in self._open:
-                with suppress(OSError):  # The client, or its thread, was quicker.
+                with suppress(OSError):  # The client, or the thread, has closed it already.
                     connection.shutdown(socket.SHUT_RDWR)
-            self._changed.wait_for(lambda: not self._open, SECONDS_TO_STOP)
+            self._open_changed.wait_for(lambda: not self._open, SECONDS_TO_STOP)

@@ -1,4 +1,4 @@
-"""Simulated pools as pools of the sandbox: named, seeded, and told no sooner than they are asked."""
+"""Simulated pools of the sandbox: named, seeded, and simulated only as far as requests need."""
 
 import hashlib
 import threading
@@ -12,10 +12,10 @@ FIRST_CREATED = datetime(2024, 3, 4, 1, 30, tzinfo=UTC)
 
 
 class SimulatedPool:
-    """A pool whose life begins some days before the instant of its first question, at midnight UTC.
+    """A pool whose simulation begins some days before the time of its first request, at midnight UTC.
 
-    The same seed, and a first question on the same day, give the same life. It never goes back: questions about what
-    has passed are answered from its record.
+    The same seed and the same day of the first request give the same jobs. The simulation only moves forward; requests
+    for earlier times are answered from the ledger.
     """
 
     def __init__(self, plan: PoolPlan, seed: int, number: int) -> None:
@@ -33,15 +33,15 @@ class SimulatedPool:
         self._lock = threading.Lock()
 
     def counts_at(self, instant: float, retention: float = KEPT_FOR_EVER) -> Counts:
-        """Return the counts of every type at an instant (see `Pool`)."""
+        """Return the counts of every type at a time (see `Pool`)."""
         with self._lock:
             if self._simulation is None:
-                begin = instant // DAY * DAY - self._plan.warm_up_days * DAY
-                self._simulation = Simulation(self._plan, self.id, self._seed, begin)
+                start = instant // DAY * DAY - self._plan.warm_up_days * DAY
+                self._simulation = Simulation(self._plan, self.id, self._seed, start)
             self._simulation.advance(instant)
             return self._simulation.ledger.counts_at(instant, retention)
 
 
 def simulated_pools(count: int = 4, seed: int = 1) -> list[SimulatedPool]:
-    """Return so many simulated pools: the first four tell a story each, the others are small and cheap."""
+    """Return `count` simulated pools: the first four show typical uses, the others are small and cheap."""
     return [SimulatedPool(plan, seed, number) for number, plan in enumerate(plans_for(count))]

@@ -1,4 +1,4 @@
-"""One pool lives: jobs come, queue for cards, run, fail and are given up, event by event, seeded."""
+"""Simulates one pool event by event, from a seed: jobs arrive, queue for cards, run, fail, or give up."""
 
 import heapq
 import itertools
@@ -11,57 +11,57 @@ from collector.sandbox.plans import PoolPlan, Workload
 HOUR = 3600.0
 DAY = 24 * HOUR
 
-# Mean seconds of what the simulation draws as exponential.
+# Means of exponentially distributed durations, in seconds.
 PENDING, CREATING, TERMINATING, ABNORMAL = 20.0, 75.0, 25.0, 12 * 60.0
 GOOD_PERIOD, BAD_PERIOD = 4 * DAY, 5 * HOUR
 
 FAILS_IN_BAD_PERIOD = 0.35
-FALTERS = 0.02
-"""The share of running jobs that turn Abnormal once; they recover, or fail as often as not."""
+ABNORMAL_SHARE = 0.02
+"""The share of running jobs that become Abnormal once; half of these recover, the others fail."""
 
 
 class Simulation:
     """The event simulation of one pool.
 
-    A job holds its cards from leaving Queue until it has ended. First in first out blocks at the first job that does
-    not fit; backfill skips it and tries the next.
+    A job holds its cards from leaving Queue until its end. FIFO stops at the first job that does not fit; backfill
+    skips it and tries the next job.
     """
 
-    def __init__(self, plan: PoolPlan, pool: str, seed: str, begin: float) -> None:
+    def __init__(self, plan: PoolPlan, pool: str, seed: str, start: float) -> None:
         self.plan = plan
         self.jobs: list[Job] = []
-        """Every job that came, in order of submission."""
+        """All jobs so far, in order of submission."""
         self.ledger = Ledger(workload.type for workload in plan.workloads)
         self.free_cards = plan.cards
         self._pool = pool
-        self._random = Random(seed)  # noqa: S311 - it has to be repeatable, it keeps no secret
-        self._now = begin
+        self._random = Random(seed)  # noqa: S311 - must be repeatable, is not used for secrets
+        self._now = start
         self._bad_period = False
         self._queue: list[tuple[Job, Workload]] = []
         self._events: list[tuple[float, int, Callable[[], None]]] = []
-        self._order = itertools.count()
-        self._after(self._exponential(GOOD_PERIOD), self._turn_period)
+        self._event_numbers = itertools.count()
+        self._after(self._exponential(GOOD_PERIOD), self._switch_period)
         for workload in plan.workloads:
-            self._await_next(workload)
+            self._schedule_arrival(workload)
 
     def advance(self, until: float) -> None:
-        """Let everything happen up to and including an instant; an instant that has passed changes nothing."""
+        """Simulate all events up to and including a time; a time that has passed changes nothing."""
         while self._events and self._events[0][0] <= until:
-            self._now, _, happen = heapq.heappop(self._events)
-            happen()
+            self._now, _, event = heapq.heappop(self._events)
+            event()
 
-    def _after(self, seconds: float, happen: Callable[[], None]) -> None:
-        heapq.heappush(self._events, (self._now + seconds, next(self._order), happen))
+    def _after(self, seconds: float, event: Callable[[], None]) -> None:
+        heapq.heappush(self._events, (self._now + seconds, next(self._event_numbers), event))
 
     def _exponential(self, mean: float) -> float:
         return self._random.expovariate(1 / mean)
 
-    def _turn_period(self) -> None:
+    def _switch_period(self) -> None:
         self._bad_period = not self._bad_period
-        self._after(self._exponential(BAD_PERIOD if self._bad_period else GOOD_PERIOD), self._turn_period)
+        self._after(self._exponential(BAD_PERIOD if self._bad_period else GOOD_PERIOD), self._switch_period)
 
-    def _await_next(self, workload: Workload) -> None:
-        # Thinning: candidates come at the week's highest rate, and each stays with the share that its hour has of it.
+    def _schedule_arrival(self, workload: Workload) -> None:
+        # Thinning: candidates arrive at the week's highest rate; each is kept with the probability rate / highest rate.
         rate = workload.jobs_per_second(self.plan.cards) * workload.rhythm.peak
         seconds = self._random.expovariate(rate)
         while self._random.random() * workload.rhythm.peak > workload.rhythm.at(self._now + seconds):
@@ -69,7 +69,7 @@ class Simulation:
         self._after(seconds, lambda: self._arrive(workload))
 
     def _arrive(self, workload: Workload) -> None:
-        self._await_next(workload)
+        self._schedule_arrival(workload)
         job = Job(self._pool, workload.type, self._now, cards=workload.draw_cards(self._random, self.plan.cards))
         self.jobs.append(job)
         self.ledger.enter(job.type, "Queue", self._now)
@@ -116,34 +116,34 @@ class Simulation:
     def _run(self, job: Job, workload: Workload) -> None:
         job.started = self._now
         self._move(job, "Creating", "Running")
-        seconds, lot = workload.draw_run_seconds(self._random), self._random.random()
+        seconds, draw = workload.draw_run_seconds(self._random), self._random.random()
         fails = FAILS_IN_BAD_PERIOD if self._bad_period else workload.fails
         end: Callable[[], None]
-        if lot < fails:
-            # Most failures are early ones: a wrong path, a full memory.
+        if draw < fails:
+            # Most jobs fail early: a wrong path, too little memory.
             seconds *= self._random.random() ** 3
             end = lambda: self._end(job, "Running", "Failed", job.cards)  # noqa: E731 - one of three continuations
-        elif lot < fails + workload.cancelled:
+        elif draw < fails + workload.cancelled:
             seconds *= self._random.random()
             end = lambda: self._terminate(job, "Running", job.cards)  # noqa: E731 - one of three continuations
         else:
             end = lambda: self._end(job, "Running", "Completed", job.cards)  # noqa: E731 - one of three continuations
-        if self._random.random() < FALTERS:
-            rest = seconds * self._random.random()
-            self._after(seconds - rest, lambda: self._falter(job, rest, end))
+        if self._random.random() < ABNORMAL_SHARE:
+            remaining = seconds * self._random.random()
+            self._after(seconds - remaining, lambda: self._become_abnormal(job, remaining, end))
         else:
             self._after(seconds, end)
 
-    def _falter(self, job: Job, rest: float, end: Callable[[], None]) -> None:
+    def _become_abnormal(self, job: Job, remaining: float, end: Callable[[], None]) -> None:
         self._move(job, "Running", "Abnormal")
         if self._random.random() < 0.5:
             self._after(self._exponential(ABNORMAL), lambda: self._end(job, "Abnormal", "Failed", job.cards))
         else:
-            self._after(self._exponential(ABNORMAL), lambda: self._recover(job, rest, end))
+            self._after(self._exponential(ABNORMAL), lambda: self._recover(job, remaining, end))
 
-    def _recover(self, job: Job, rest: float, end: Callable[[], None]) -> None:
+    def _recover(self, job: Job, remaining: float, end: Callable[[], None]) -> None:
         self._move(job, "Abnormal", "Running")
-        self._after(rest, end)
+        self._after(remaining, end)
 
     def _terminate(self, job: Job, status: str, held_cards: int) -> None:
         self._move(job, status, "Terminating")

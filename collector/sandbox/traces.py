@@ -1,4 +1,4 @@
-"""A trace of real jobs (Parquet), as pools of the sandbox."""
+"""Reads a trace of real jobs (a Parquet file) as pools of the sandbox."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from collector.sandbox.jobs import KEPT_FOR_EVER, Counts, Job, Ledger
 
 COLUMNS = ("job_id", "pool", "type", "submit", "start", "end", "final", "gpus")
 
-# A job with neither a start nor an end tells nothing of how long it waited, so it is no part of the counts.
+# Jobs with neither a start nor an end are excluded: their wait is unknown.
 JOBS = """
     SELECT
         pool::VARCHAR, type::VARCHAR, epoch(submit), epoch(start), epoch("end"), final::VARCHAR,
@@ -27,7 +27,7 @@ JOBS = """
 
 @dataclass(frozen=True, slots=True)
 class TracePool:
-    """A pool of a trace: its counts are what a poller would have seen."""
+    """A pool of a trace; its counts are those that polls would have observed."""
 
     id: str
     created: datetime
@@ -39,35 +39,35 @@ class TracePool:
 
     @property
     def display_name(self) -> str:
-        """The trace has one name for it."""
+        """The id: a trace has no other name."""
         return self.id
 
     def counts_at(self, instant: float, retention: float = KEPT_FOR_EVER) -> Counts:
-        """Return the counts of every type at an instant (see `Pool`)."""
+        """Return the counts of every type at a time (see `Pool`)."""
         return self.ledger.counts_at(instant, retention)
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """The pools of a trace, and the time in which its jobs came and waited (they may run beyond it)."""
+    """The pools and jobs of a trace, and the time span in which jobs arrived and waited (they may run longer)."""
 
     pools: tuple[TracePool, ...]
     jobs: tuple[Job, ...]
     first: datetime
     """When the first job was submitted."""
     last: datetime
-    """When the last job was submitted or had waited, whichever came later."""
+    """The last arrival or the last end of a wait, whichever is later."""
 
 
 def read_trace(file: Path) -> Trace:
     """Read a trace: Parquet with the columns job_id, pool, type, submit, start, end, final and gpus.
 
-    Times are naive UTC (or carry a zone); start is NULL for a job that never ran, end for one that still runs.
+    Times are naive UTC, or have a zone; start is NULL for a job that never ran, end for a job that is still running.
 
     Raises
     ------
     InputRefused
-        When the file is missing, no Parquet, lacks columns, holds no jobs, or jobs that cannot have happened.
+        When the file is missing or not Parquet, lacks columns, or has no jobs, or a job whose values are invalid.
     """
     jobs = _jobs(file)
     ledgers: dict[str, Ledger] = {}
@@ -76,8 +76,8 @@ def read_trace(file: Path) -> Trace:
         types.setdefault(job.pool, [])
         if job.type not in types[job.pool]:
             types[job.pool].append(job.type)
-    for pool, names in types.items():
-        ledgers[pool] = Ledger(sorted(names))
+    for pool, pool_types in types.items():
+        ledgers[pool] = Ledger(sorted(pool_types))
     for job in jobs:
         ledgers[job.pool].add(job)
     first = datetime.fromtimestamp(jobs[0].submitted, UTC)
@@ -91,18 +91,18 @@ def _jobs(file: Path) -> list[Job]:
         raise InputRefused(f"{file}: there is no such file; --trace takes a Parquet file with one row a job")
     try:
         with in_memory() as connection:
-            described = connection.execute(
+            columns = connection.execute(
                 "DESCRIBE SELECT * FROM read_parquet($1, hive_partitioning = false)", [pattern_of(file)]
             ).fetchall()
-            _check_columns(file, [row[0] for row in described])
+            _check_columns(file, [row[0] for row in columns])
             rows = connection.execute(JOBS, [pattern_of(file)]).fetchall()
     except duckdb.Error as error:
         reason = str(error).splitlines()[0]
         raise InputRefused(
-            f"{file}: cannot be read as a trace ({reason}); a Parquet file with timestamps for times is expected"
+            f"{file}: cannot be read as a trace ({reason}): a trace is a Parquet file whose times are timestamps"
         ) from None
     if not rows:
-        raise InputRefused(f"{file}: holds no job with a start or an end; there is nothing to replay")
+        raise InputRefused(f"{file}: has no job with a start or an end, so there is nothing to replay")
     jobs = []
     for pool, job_type, submitted, started, ended, final, cards in rows:
         job = Job(pool, job_type, submitted, started, started, started, ended, final, cards)
@@ -113,8 +113,8 @@ def _jobs(file: Path) -> list[Job]:
     return jobs
 
 
-def _check_columns(file: Path, found: list[str]) -> None:
-    missing = [column for column in COLUMNS if column not in found]
+def _check_columns(file: Path, columns: list[str]) -> None:
+    missing = [column for column in COLUMNS if column not in columns]
     if missing:
         raise InputRefused(
             f"{file}: lacks the columns {', '.join(missing)}; a trace has {', '.join(COLUMNS)}, one row a job"
@@ -123,14 +123,15 @@ def _check_columns(file: Path, found: list[str]) -> None:
 
 def _check(file: Path, job: Job) -> None:
     if job.pool is None or job.type is None or job.submitted is None:
-        raise InputRefused(f"{file}: a job without pool, type or submit; give each job all three")
+        raise InputRefused(f"{file}: a job has no pool, type or submit; each job needs all three")
     instants = [instant for instant in (job.submitted, job.started, job.ended) if instant is not None]
-    came = datetime.fromtimestamp(job.submitted, UTC)
+    submitted = datetime.fromtimestamp(job.submitted, UTC)
     if instants != sorted(instants):
         raise InputRefused(
-            f"{file}: a job of {job.pool} submitted {came} starts or ends before it came; mend its times"
+            f"{file}: a job of {job.pool} submitted {submitted} starts or ends before that time; correct its times"
         )
     if job.ended is not None and job.final not in ENDED:
         raise InputRefused(
-            f"{file}: a job of {job.pool} submitted {came} ended as {job.final!r}; final is one of {', '.join(ENDED)}"
+            f"{file}: a job of {job.pool} submitted {submitted} ended as {job.final!r}; final must be "
+            f"{', '.join(ENDED[:-1])} or {ENDED[-1]}"
         )

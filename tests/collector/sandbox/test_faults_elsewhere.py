@@ -1,4 +1,4 @@
-"""Faults of the sandbox that are not one pool's: of connections, of tokens, of the listing."""
+"""Faults of the sandbox that affect connections, tokens or the listing instead of a pool."""
 
 from pathlib import Path
 
@@ -11,8 +11,8 @@ from tests.collector.sandbox.test_faults import ODD, POOLS, TWICE, behaviour
 from tests.polling import collect, project
 
 
-def test_a_cut_handshake_is_tried_again(tmp_path: Path) -> None:
-    """With every handshake cut nothing is asked, and it is no lasting TLS failure."""
+def test_an_interrupted_handshake_is_retried(tmp_path: Path) -> None:
+    """If every handshake is cut, no request is received, and the outcome is not a TLS failure."""
     with Sandbox(POOLS, behaviour(CUT)) as sandbox:
         result = collect(tmp_path, [project(sandbox.endpoint, *ODD)], settings=TWICE)
         assert not sandbox.requests
@@ -20,17 +20,17 @@ def test_a_cut_handshake_is_tried_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("kind", "outcome"), [("server-error", "server_error"), ("throttled", "throttled")])
-def test_iam_has_faults_of_its_own(tmp_path: Path, kind: str, outcome: str) -> None:
-    """Tokens are not to be had, and that is the cause of every turn."""
+def test_a_fault_can_affect_iam_only(tmp_path: Path, kind: str, outcome: str) -> None:
+    """If IAM issues no tokens, every scrape has IAM's outcome."""
     user = PasswordCredential("default", "sandbox", "sandbox", SECRET_KEY)
     with Sandbox(POOLS, behaviour(f"{kind}:iam")) as sandbox:
-        asked = project(sandbox.endpoint, *ODD, iam_endpoint=sandbox.endpoint)
-        result = collect(tmp_path, [asked], settings=TWICE, credentials={"default": user})
+        polled = project(sandbox.endpoint, *ODD, iam_endpoint=sandbox.endpoint)
+        result = collect(tmp_path, [polled], settings=TWICE, credentials={"default": user})
     assert {outcome} == {scrape.outcome for scrape in result.scrapes}
 
 
 def test_a_nameless_pool_in_the_listing(tmp_path: Path) -> None:
-    """The pools that have a name are polled."""
+    """The pools with a name are polled, and the listing has the outcome `wrong_shape`."""
     with Sandbox(POOLS, behaviour("nameless:listing")) as sandbox:
         result = collect(tmp_path, [project(sandbox.endpoint)])
     assert {"ok"} == {scrape.outcome for scrape in result.scrapes}

@@ -24,8 +24,8 @@ POOLS = f"/v2/{PROJECT_ID}/pools"
 
 
 @dataclass
-class Answered:
-    """An answer with its JSON read."""
+class ParsedAnswer:
+    """An answer with its parsed JSON."""
 
     status: int
     headers: http.client.HTTPMessage
@@ -34,7 +34,7 @@ class Answered:
 
 @dataclass
 class Client:
-    """Asks the sandbox over one connection that stays open; each part of the signature can be spoilt."""
+    """Sends requests over one connection that stays open; each part of the signature can be made wrong."""
 
     sandbox: Sandbox
     clock: SimulatedClock
@@ -52,24 +52,24 @@ class Client:
         secret_key: str = SECRET_KEY,
         late: timedelta = timedelta(0),
         extra: Mapping[str, str] | None = None,
-    ) -> Answered:
-        """Ask with a signature."""
+    ) -> ParsedAnswer:
+        """Send a signed request, dated `late` before the clock's time."""
         date = (self.clock.now() - late).strftime(DATE_FORMAT)
         signed = {"Host": self.connection.host, "X-Sdk-Date": date, "X-Project-Id": PROJECT_ID}
         signed["Host"] += f":{self.connection.port}"
         signed |= extra or {}
         canonical = canonical_request("GET", path, (query or {}).items(), signed)
-        own = signature(secret_key, date, canonical)
-        return self.send(path, query, signed | {"Authorization": authorization(access_key, signed, own)})
+        signed_with = signature(secret_key, date, canonical)
+        return self.send(path, query, signed | {"Authorization": authorization(access_key, signed, signed_with)})
 
-    def send(self, path: str, query: Mapping[str, str] | None, headers: Mapping[str, str]) -> Answered:
-        """Ask with these headers and no others."""
+    def send(self, path: str, query: Mapping[str, str] | None, headers: Mapping[str, str]) -> ParsedAnswer:
+        """Send a request with these headers only."""
         self.connection.request("GET", f"{path}?{urlencode(query)}" if query else path, headers=dict(headers))
         response = self.connection.getresponse()
-        return Answered(response.status, response.headers, json.loads(response.read()))
+        return ParsedAnswer(response.status, response.headers, json.loads(response.read()))
 
-    def statistics(self, pool: str) -> Answered:
-        """Ask for the counts of a pool."""
+    def statistics(self, pool: str) -> ParsedAnswer:
+        """Request the counts of a pool."""
         return self.get(f"/v2/{PROJECT_ID}/statistics/pools/{pool}/workloads")
 
 
@@ -89,15 +89,15 @@ def serving(
 
 
 def pool_with_a_job_a_day(pool: str) -> TracePool:
-    """Four jobs, sent three, two and one days ago and now, that all queue."""
+    """Return a pool with four jobs in the queue, submitted three, two and one days ago and now."""
     ledger = Ledger(["train"])
     for days in (3, 2, 1, 0):
         ledger.add(Job(pool, "train", (MONDAY - timedelta(days=days)).timestamp()))
     return TracePool(pool, MONDAY, ledger)
 
 
-def test_a_well_signed_request_gets_the_pools() -> None:
-    """A request signed with the sandbox's pair is answered with the documented shape, an id and a date."""
+def test_a_request_with_a_valid_signature_gets_the_pools() -> None:
+    """A request signed with the sandbox's keys gets the documented form, a request id and a date."""
     with serving() as client:
         answer = client.get(POOLS, {"workspaceId": "0", "status": "created"})
     assert answer.status == 200
@@ -110,16 +110,16 @@ def test_a_well_signed_request_gets_the_pools() -> None:
     assert len(answer.headers["X-Request-Id"]) == 32
 
 
-def test_show_pool_is_the_item_of_the_list() -> None:
-    """A pool asked for alone is the same as in the list; pools of another workspace are not in it."""
+def test_show_pool_equals_the_item_of_the_list() -> None:
+    """A pool requested alone is the same as in the list; pools of another workspace are not in the list."""
     with serving() as client:
         listed = client.get(POOLS).payload["items"][1]
         assert listed == client.get(f"{POOLS}/{listed['metadata']['name']}").payload
         assert client.get(POOLS, {"workspaceId": "other"}).payload["items"] == []
 
 
-def test_each_request_is_counted_by_its_path() -> None:
-    """The sandbox knows how often each path was asked, whatever the query, and each answer has an id of its own."""
+def test_requests_are_counted_by_path() -> None:
+    """The sandbox counts requests by path, without the query, and each answer has its own request id."""
     with serving(pool_with_a_job_a_day("small")) as client:
         ids = {client.get(POOLS, {"workspaceId": str(n)}).headers["X-Request-Id"] for n in range(3)}
         client.statistics("small")
@@ -128,8 +128,8 @@ def test_each_request_is_counted_by_its_path() -> None:
     assert len(ids) == 3
 
 
-def test_a_bad_signature_is_refused_with_the_canonical_request() -> None:
-    """A signature by another secret is refused, echoing the canonical request with | for its line ends."""
+def test_a_wrong_signature_is_refused_with_the_canonical_request() -> None:
+    """A signature with another secret is refused with the canonical request, in which | stands for newlines."""
     with serving() as client:
         answer = client.get(POOLS, secret_key="another")  # noqa: S106 - no secret
     assert answer.status == 401
@@ -139,21 +139,21 @@ def test_a_bad_signature_is_refused_with_the_canonical_request() -> None:
 
 
 @pytest.mark.parametrize("header", ["", "Basic abc", "SDK-HMAC-SHA256 Access=x"])
-def test_what_is_not_signed_is_refused(header: str) -> None:
-    """No Authorization, or none of this algorithm, is a 401."""
+def test_a_request_without_a_signature_is_refused(header: str) -> None:
+    """Without an Authorization header, or with one of another form, the answer is 401."""
     with serving() as client:
         answer = client.send(POOLS, None, {"Authorization": header} if header else {})
     assert (answer.status, answer.payload["error_code"]) == (401, "APIGW.0301")
 
 
 def test_an_unknown_key_is_named() -> None:
-    """A key that does not exist is refused by name."""
+    """A key that does not exist is refused with its name."""
     with serving() as client:
         assert "ak:NOBODY,err:ak not exist" in client.get(POOLS, access_key="NOBODY").payload["error_msg"]
 
 
 def test_six_failures_lock_the_key_for_five_minutes() -> None:
-    """After more than five failures in a row even a good signature is refused, until five minutes have passed."""
+    """After more than five consecutive failures, valid signatures are refused too, for five minutes."""
     with serving() as client:
         for _ in range(6):
             client.get(POOLS, secret_key="another")  # noqa: S106 - no secret
@@ -165,7 +165,7 @@ def test_six_failures_lock_the_key_for_five_minutes() -> None:
 
 
 def test_five_failures_do_not_lock() -> None:
-    """Five failures are forgiven by one success, as often as that happens."""
+    """A success after five failures resets their count, every time."""
     with serving() as client:
         for _ in range(3):
             for _ in range(5):
@@ -175,16 +175,16 @@ def test_five_failures_do_not_lock() -> None:
 
 @pytest.mark.parametrize(("minutes", "status"), [(15, 200), (-15, 200), (16, 401), (-16, 401)])
 def test_a_clock_more_than_15_minutes_off_is_refused(minutes: int, status: int) -> None:
-    """The date of a signature may be 15 minutes off, early or late, and no more."""
+    """The date of a signature may be at most 15 minutes early or late."""
     with serving() as client:
         assert client.get(POOLS, late=timedelta(minutes=minutes)).status == status
 
 
 def test_a_temporary_key_needs_its_token() -> None:
-    """Where the sandbox's pair is temporary, the right security token is demanded."""
+    """If the sandbox's keys are temporary, requests need the right security token."""
     with serving(security_token="the-token") as client:  # noqa: S106 - no secret
-        given = [{"X-Security-Token": "the-token"}, {"X-Security-Token": "another"}, {}]
-        assert [client.get(POOLS, extra=headers).status for headers in given] == [200, 401, 401]
+        headers = [{"X-Security-Token": "the-token"}, {"X-Security-Token": "another"}, {}]
+        assert [client.get(POOLS, extra=extra).status for extra in headers] == [200, 401, 401]
 
 
 def test_wrong_project_pool_and_path_are_three_errors() -> None:
@@ -202,7 +202,7 @@ def test_wrong_project_pool_and_path_are_three_errors() -> None:
 
 
 def test_throttling_begins_above_the_limit_and_ends_with_the_second() -> None:
-    """The third request of a second is throttled at 2/s, with Retry-After; in the next second all is well again."""
+    """At 2 requests a second, the third is throttled with Retry-After; in the next second requests pass again."""
     with serving(requests_per_second=2) as client:
         answers = [client.get(POOLS) for _ in range(3)]
         client.clock.move_to(MONDAY + timedelta(seconds=1))
@@ -213,31 +213,31 @@ def test_throttling_begins_above_the_limit_and_ends_with_the_second() -> None:
 
 
 def test_paging_gives_each_pool_once() -> None:
-    """Pages of 3 give 8 pools in 3 pages, in order, none twice; a token of nobody's is a bad request."""
+    """With 3 pools a page, 8 pools are on 3 pages, in order, each once; an invalid continue token is refused."""
     pools = simulated_pools(8)
     with Sandbox(pools, Behaviour(page_size=3), clock := SimulatedClock(MONDAY)) as sandbox:
         client = Client(sandbox, clock)
-        seen: list[list[str]] = []
+        pages: list[list[str]] = []
         query: dict[str, str] = {}
-        while "continue" in query or not seen:
+        while "continue" in query or not pages:
             page = client.get(POOLS, query).payload
-            seen.append([item["metadata"]["name"] for item in page["items"]])
+            pages.append([item["metadata"]["name"] for item in page["items"]])
             query = dict(page["metadata"])
-        bad = client.get(POOLS, {"continue": "nobody"})
+        refused = client.get(POOLS, {"continue": "nobody"})
         client.connection.close()
-    assert [len(page) for page in seen] == [3, 3, 2]
-    assert [pool_id for page in seen for pool_id in page] == [pool.id for pool in pools]
-    assert (bad.status, bad.payload["error_code"]) == (400, "ModelArts.50004000")
+    assert [len(page) for page in pages] == [3, 3, 2]
+    assert [pool_id for page in pages for pool_id in page] == [pool.id for pool in pools]
+    assert (refused.status, refused.payload["error_code"]) == (400, "ModelArts.50004000")
 
 
 def test_a_name_with_a_slash_is_served() -> None:
-    """A pool's name is its id, percent-encoded in the path."""
+    """A pool's id is percent-encoded in the path."""
     with serving(pool_with_a_job_a_day("a/b")) as client:
         assert client.statistics("a%2Fb").payload["statistics"]["total"] == 4
 
 
-def test_each_request_tells_its_time() -> None:
-    """In requests' time the counts are those at the request's own date, however far from the clock, in any order."""
+def test_the_time_can_be_that_of_each_request() -> None:
+    """With `time="requests"`, the counts are those at each request's date, far from the clock and in any order."""
     with serving(pool_with_a_job_a_day("daily"), time="requests") as client:
         path = f"/v2/{PROJECT_ID}/statistics/pools/daily/workloads"
         days = (4, 2, 0, 3)

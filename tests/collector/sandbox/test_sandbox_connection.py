@@ -1,4 +1,4 @@
-"""The sandbox as a server: its port, what is no request, connections that stay open, and a clean end."""
+"""The sandbox as a server: its port, invalid requests, connections that stay open, and shutdown."""
 
 import http.client
 import json
@@ -16,9 +16,9 @@ def address_of(sandbox: Sandbox) -> tuple[str, int]:
     return host, int(port)
 
 
-def test_a_taken_port_is_said() -> None:
-    """A second sandbox on the same port is refused with the mend."""
-    with Sandbox([]) as sandbox, pytest.raises(ConfigError, match="is taken: choose another one"):
+def test_a_port_in_use_is_refused() -> None:
+    """A second sandbox on the same port is refused, with how to fix it."""
+    with Sandbox([]) as sandbox, pytest.raises(ConfigError, match="is in use: choose another port"):
         Sandbox([], port=address_of(sandbox)[1])
 
 
@@ -31,8 +31,8 @@ def test_a_taken_port_is_said() -> None:
         b"GET / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n",
     ],
 )
-def test_what_is_no_request_is_a_bad_request(sent: bytes) -> None:
-    """What cannot be read as a request gets a 400 with a JSON body, and the connection is closed."""
+def test_an_invalid_request_is_refused(sent: bytes) -> None:
+    """An invalid request gets a 400 with a JSON body, and the connection is closed."""
     with Sandbox([]) as sandbox, socket.create_connection(address_of(sandbox)) as connection:
         connection.sendall(sent)
         received = connection.makefile("rb").read()
@@ -41,7 +41,7 @@ def test_what_is_no_request_is_a_bad_request(sent: bytes) -> None:
 
 
 def test_another_method_is_not_published() -> None:
-    """A POST is answered as any path that nobody published, and the connection stays open for the next request."""
+    """A POST is answered like an unknown path, and the connection stays open for the next request."""
     with Sandbox([]) as sandbox:
         connection = http.client.HTTPConnection(*address_of(sandbox))
         codes = []
@@ -53,14 +53,14 @@ def test_another_method_is_not_published() -> None:
     assert codes == [(404, "APIGW.0101"), (401, "APIGW.0301")]
 
 
-def test_it_stops_while_clients_hold_on() -> None:
-    """A sandbox that is left closes what clients keep open, and those that went without a word trouble nobody."""
+def test_it_stops_while_connections_are_open() -> None:
+    """A sandbox that stops closes the connections that clients keep open; a client that left early does no harm."""
     with Sandbox([]) as sandbox:
-        held, gone = (socket.create_connection(address_of(sandbox)) for _ in range(2))
-        gone.sendall(b"GET /v2 HTTP/1.1\r\n")
-        gone.close()
-        held.sendall(b"GET /v2 HTTP/1.1\r\n\r\n")
-        assert held.recv(12) == b"HTTP/1.1 404"
-    with held:
-        while held.recv(4096):
+        open_connection, closed_connection = (socket.create_connection(address_of(sandbox)) for _ in range(2))
+        closed_connection.sendall(b"GET /v2 HTTP/1.1\r\n")
+        closed_connection.close()
+        open_connection.sendall(b"GET /v2 HTTP/1.1\r\n\r\n")
+        assert open_connection.recv(12) == b"HTTP/1.1 404"
+    with open_connection:
+        while open_connection.recv(4096):
             pass

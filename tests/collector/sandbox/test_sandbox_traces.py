@@ -1,4 +1,4 @@
-"""From jobs to counts to the answer's JSON: what a trace of real jobs becomes in the sandbox."""
+"""A trace of real jobs in the sandbox: from jobs to counts to the answer's JSON."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,18 +41,18 @@ def write_trace(folder: Path, rows: str = TRACE, select: str = "*") -> Path:
         (4, {"Completed": 1, "Terminated": 1}, {"Running": 1}),
     ],
 )
-def test_a_trace_counts_what_had_happened(
+def test_a_trace_counts_all_events_so_far(
     tmp_path: Path, hour: int, train: dict[str, int], infer: dict[str, int]
 ) -> None:
-    """What happens at an instant counts at it; who never ran leaves the queue at the end; no end runs for ever."""
+    """Events at exactly the time count; a job without start leaves the queue at its end; one without end runs on."""
     [pool] = read_trace(write_trace(tmp_path)).pools
     counts = pool.counts_at(datetime(2026, 1, 1, hour, tzinfo=UTC).timestamp())
     zeros = dict.fromkeys(STATUSES, 0)
     assert counts == {"train": zeros | train, "infer": zeros | infer}
 
 
-def test_a_trace_tells_its_time(tmp_path: Path) -> None:
-    """First and last are those of coming and waiting; the pools are those of jobs that started or ended."""
+def test_a_trace_has_a_time_span(tmp_path: Path) -> None:
+    """The span covers arrivals and waits; pools whose jobs neither started nor ended are excluded."""
     trace = read_trace(write_trace(tmp_path))
     assert (trace.first, trace.last) == (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, 4, tzinfo=UTC))
     assert ["a/b"] == [pool.id for pool in trace.pools]
@@ -63,19 +63,19 @@ def test_a_trace_tells_its_time(tmp_path: Path) -> None:
     [
         (TRACE, '* EXCLUDE ("start", gpus)', "lacks the columns start, gpus"),
         ("(1, 'p', 't', now()::TIMESTAMP, NULL::TIMESTAMP, NULL::TIMESTAMP, NULL, 1)", "*", "nothing to replay"),
-        (TRACE.replace("'Completed'", "'done'"), "*", "final is one of Completed"),
-        (TRACE.replace("00:00", "02:30"), "*", "starts or ends before it came"),
-        (TRACE.replace("'train'", "NULL"), "*", "without pool, type or submit"),
+        (TRACE.replace("'Completed'", "'done'"), "*", "final must be Completed, Failed or Terminated"),
+        (TRACE.replace("00:00", "02:30"), "*", "starts or ends before that time"),
+        (TRACE.replace("'train'", "NULL"), "*", "has no pool, type or submit"),
     ],
 )
 def test_a_bad_trace_is_refused(tmp_path: Path, rows: str, select: str, reason: str) -> None:
-    """A trace that cannot be replayed is refused with its name and the reason."""
+    """An invalid trace is refused with its name and the reason."""
     with pytest.raises(InputRefused, match=rf"trace\.parquet.*{reason}"):
         read_trace(write_trace(tmp_path, rows, select))
 
 
-def test_what_is_no_trace_is_refused(tmp_path: Path) -> None:
-    """A missing file and a file that is not Parquet are refused by name."""
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    """A missing file and a file that is not Parquet are refused with their name."""
     with pytest.raises(InputRefused, match=r"none\.parquet: there is no such file"):
         read_trace(tmp_path / "none.parquet")
     (tmp_path / "text.parquet").write_text("no parquet")
@@ -84,7 +84,7 @@ def test_what_is_no_trace_is_refused(tmp_path: Path) -> None:
 
 
 def small_pool() -> TracePool:
-    """One train job that ended as Completed ten days ago, one that failed yesterday, one that queues; no infer job."""
+    """Return a pool with a train job completed ten days ago, one failed yesterday and one in the queue."""
     now = MONDAY.timestamp()
     ledger = Ledger(["train", "infer"])
     old, recent = now - 10 * 86400, now - 86400
@@ -94,15 +94,15 @@ def small_pool() -> TracePool:
     return TracePool("small", MONDAY, ledger)
 
 
-def answered(behaviour: Behaviour) -> Json:
+def answer_of(behaviour: Behaviour) -> Json:
     counts = small_pool().counts_at(MONDAY.timestamp(), behaviour.retention_seconds)
     return statistics_payload(counts, behaviour)
 
 
 def test_statistics_as_documented() -> None:
-    """By default: the key of the example, integers, every status of every type, kept for ever."""
+    """By default: the key of the example, integers, every status of every type, jobs counted for ever."""
     zeros = dict.fromkeys(STATUSES, 0)
-    assert answered(Behaviour()) == {
+    assert answer_of(Behaviour()) == {
         "statistics": {
             "total": 3,
             "items": [
@@ -114,16 +114,16 @@ def test_statistics_as_documented() -> None:
 
 
 def test_statistics_in_the_other_spelling() -> None:
-    """Switched: the key of the table, decimal strings, nothing that is zero."""
+    """With other settings: the key of the documents' table, decimal strings, no zeros."""
     items = [{"type": "train", "total": 3, "status": {"Queue": "1", "Completed": "1", "Failed": "1"}}]
-    assert answered(Behaviour(key="statics", counts="strings", omit_zeros=True)) == {
+    assert answer_of(Behaviour(key="statics", counts="strings", omit_zeros=True)) == {
         "statics": {"total": 3, "items": items}
     }
 
 
 @pytest.mark.parametrize(("days", "finished"), [(None, 2), (7, 1), (1, 0), (0, 0)])
-def test_history_is_kept_as_switched(days: int | None, finished: int) -> None:
-    """A job that ended is counted for ever, for a time (its last instant not included), or never."""
-    behaviour = Behaviour(history=None if days is None else timedelta(days=days))
-    status = answered(behaviour)["statistics"]["items"][0]["status"]
+def test_finished_jobs_are_counted_for_the_retention(days: int | None, finished: int) -> None:
+    """A finished job is counted for ever, for a time (its last second not included), or never."""
+    behaviour = Behaviour(retention=None if days is None else timedelta(days=days))
+    status = answer_of(behaviour)["statistics"]["items"][0]["status"]
     assert sum(status[final] for final in ENDED) == finished
