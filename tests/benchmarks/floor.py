@@ -1,4 +1,4 @@
-"""The floor of a poll, run by poll.py: signed, listed, asked, decoded, stored in as many columns, and nothing else."""
+"""A minimal poll, run by poll.py for comparison: it signs, lists, requests, decodes and stores, and nothing else."""
 
 import asyncio
 import hashlib
@@ -21,22 +21,22 @@ SNAPSHOTS = {"project": "VARCHAR", "pool": "VARCHAR", "type": "VARCHAR", "slot":
 SNAPSHOTS |= dict.fromkeys(STATUSES, "INTEGER") | {"other_statuses": "MAP(VARCHAR, INTEGER)"}
 
 
-def signed(host: str, project: str, keys: tuple[str, str], path: str, query: str = "") -> dict[str, str]:
-    """Return the headers of a request."""
+def signed_headers(host: str, project: str, keys: tuple[str, str], path: str, query: str = "") -> dict[str, str]:
+    """Return the signed headers of a request."""
     date = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     text = (
         f"GET\n{path}/\n{query}\nhost:{host}\nx-project-id:{project}\nx-sdk-date:{date}\n\n"
         f"host;x-project-id;x-sdk-date\n{hashlib.sha256(b'').hexdigest()}"
     )
     to_sign = f"SDK-HMAC-SHA256\n{date}\n{hashlib.sha256(text.encode()).hexdigest()}"
-    own = hmac.new(keys[1].encode(), to_sign.encode(), hashlib.sha256).hexdigest()
+    signature = hmac.new(keys[1].encode(), to_sign.encode(), hashlib.sha256).hexdigest()
     names = "host;x-project-id;x-sdk-date"
-    told = f"SDK-HMAC-SHA256 Access={keys[0]}, SignedHeaders={names}, Signature={own}"
-    return {"X-Project-Id": project, "X-Sdk-Date": date, "Authorization": told}
+    authorization = f"SDK-HMAC-SHA256 Access={keys[0]}, SignedHeaders={names}, Signature={signature}"
+    return {"X-Project-Id": project, "X-Sdk-Date": date, "Authorization": authorization}
 
 
 def now() -> str:
-    """Return the naive UTC time as the tables take it."""
+    """Return the current time as naive UTC, as text for the tables."""
     return datetime.now(UTC).replace(tzinfo=None).isoformat()
 
 
@@ -52,33 +52,33 @@ async def main(endpoint: str, project: str, key: str, secret: str, workers: int,
         httpx.AsyncClient(verify=context, limits=limits, trust_env=False) for _ in range(-(-workers // per_client))
     ]
     path = f"/v2/{project}/pools"
-    listed = signed(host, project, keys, path, "status=created")
-    listing = await clients[0].get(f"{endpoint}{path}?status=created", headers=listed)
+    headers = signed_headers(host, project, keys, path, "status=created")
+    listing = await clients[0].get(f"{endpoint}{path}?status=created", headers=headers)
     pools = [item["metadata"]["name"] for item in listing.json()["items"]]
 
     async def work(client: httpx.AsyncClient) -> None:
         while pools:
             pool = pools.pop()
             path = f"/v2/{project}/statistics/pools/{pool}/workloads"
-            started = now()
-            answer = await client.get(endpoint + path, headers=signed(host, project, keys, path))
+            started_at = now()
+            answer = await client.get(endpoint + path, headers=signed_headers(host, project, keys, path))
             answer.raise_for_status()
             statistics = json.loads(answer.content)["statistics"]
-            row = {"run": started, "project": "sandbox", "pool": pool, "slot": slot, "interval_seconds": 86400}
+            row = {"run": started_at, "project": "sandbox", "pool": pool, "slot": slot, "interval_seconds": 86400}
             row |= {"outcome": "ok", "http_status": 200, "request_id": answer.headers["x-request-id"], "attempts": 1}
-            scrapes.append(row | {"started_at": started, "answered_at": now(), "total": statistics["total"]})
+            scrapes.append(row | {"started_at": started_at, "answered_at": now(), "total": statistics["total"]})
             for item in statistics["items"]:
                 row = {"project": "sandbox", "pool": pool, "type": item["type"], "slot": slot, "total": item["total"]}
                 snapshots.append(row | item["status"])
 
-    await asyncio.gather(*(work(clients[place // per_client]) for place in range(workers)))
+    await asyncio.gather(*(work(clients[number // per_client]) for number in range(workers)))
     for client in clients:
         await client.aclose()
     store(folder, {"scrapes": (scrapes, SCRAPES), "snapshots": (snapshots, SNAPSHOTS)})
 
 
 def store(folder: Path, tables: dict[str, tuple[list[dict[str, Any]], dict[str, str]]]) -> None:
-    """Keep the rows, in one transaction."""
+    """Store the rows in one transaction."""
     with duckdb.connect(folder / "record.duckdb") as connection:
         connection.begin()
         for table, (rows, columns) in tables.items():

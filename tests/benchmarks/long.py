@@ -1,11 +1,11 @@
-"""What a long record costs a tick: `collect` with 200 million rows in its file, beside one with none; run it by hand.
+"""Compares the cost of `collect` with 200 million rows in the database and with none; run it by hand.
 
     python tests/benchmarks/long.py [--rows 200000000] [--runs 15]
 
-The rows are those of 100 pools of three types a minute, up to this hour, as compaction leaves them. Queued and running
-jobs change once an hour, what has ended every few hours, each series at its own time; what no tick reads (request ids,
-the microseconds of answers) is left out. Two real commands poll the same 100 pools of a sandbox in the same slots, one
-into each record, first the one and then the other. It ends with 1 where the median is more than 1.2 times as long.
+The rows are those of 100 pools with three types a minute, up to this hour, in the order of compaction. Queued and
+running jobs change once an hour, finished jobs every few hours, at different times for each series. Columns that no
+poll reads (request ids, microseconds of answers) are empty. Two real commands poll the same 100 pools of a sandbox in
+the same slots, one into each record, in turn. The exit code is 1 if the median is more than 1.2 times as long.
 """
 
 import argparse
@@ -45,7 +45,7 @@ spool = "spool"
 project_id = "{project_id}"
 endpoint = "{endpoint}"
 """
-# A row's number is made of pool, type and minute, in the order of compaction: nothing has to be sorted.
+# The number of a row consists of pool, type and minute, in the order of compaction, so that no sort is needed.
 SNAPSHOTS = """
 INSERT INTO snapshots SELECT 'research', $pools[p + 1], $types[t + 1], $start + INTERVAL 1 MINUTE * m,
     30 + (m + 23 * p) // 120, hash(p, t, 1, (m + 7 * p) // 60) % 7, hash(p, t, 2, (m + 5 * p) // 120) % 3, 0,
@@ -70,7 +70,7 @@ FROM range($first, $first + $minutes) minutes(m)
 
 
 def fill(database: Path, rows: int, now: datetime) -> None:
-    """Make a compacted record of at least so many snapshot rows that ends with the hour (naive UTC), month by month."""
+    """Make a compacted record with at least `rows` snapshot rows, which end at this hour, month by month."""
     ids = sorted(pool.id for pool in simulated_pools(POOLS))
     end = now.replace(minute=0, second=0, microsecond=0)
     start = end - timedelta(minutes=-(-rows // (POOLS * len(TYPES))))
@@ -80,18 +80,18 @@ def fill(database: Path, rows: int, now: datetime) -> None:
         while month < end:
             after = min(end, (month.replace(day=1) + timedelta(days=32)).replace(day=1, hour=0, minute=0))
             minutes = {"first": (month - start) // MINUTE, "minutes": (after - month) // MINUTE}
-            given = {"start": start, "pools": ids} | minutes
-            record.execute(SNAPSHOTS, given | {"types": TYPES})
-            record.execute(SCRAPES, given)
-            record.execute(POLLS, given)
+            parameters = {"start": start, "pools": ids} | minutes
+            record.execute(SNAPSHOTS, parameters | {"types": TYPES})
+            record.execute(SCRAPES, parameters)
+            record.execute(POLLS, parameters)
             month = after
-    # So that it does not pay to compact it again.
+    # Marks the file as compacted, so that collect does not compact it.
     database.with_name(f"{database.name}.compacted").write_text(str(database.stat().st_size))
 
 
 @contextmanager
 def sandbox() -> Iterator[str]:
-    """Serve the pools from a process of its own, and tell its endpoint."""
+    """Serve the pools from another process, and yield its endpoint."""
     call = [sys.executable, "-m", "collector", "sandbox", "--port", "0", "--pools", str(POOLS)]
     with subprocess.Popen(call, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -104,12 +104,12 @@ def sandbox() -> Iterator[str]:
 def collect(folder: Path) -> tuple[float, float]:
     """Poll once with the real command; return its CPU seconds (user and system) and its wall seconds."""
     if compaction_due(folder / DATABASE):
-        sys.exit(f"{folder / DATABASE} would be compacted by the tick: that is not the ordinary one")
+        sys.exit(f"{folder / DATABASE} would be compacted by collect: that is not an ordinary poll")
     environment = os.environ | {"HUAWEICLOUD_SDK_AK": ACCESS_KEY, "HUAWEICLOUD_SDK_SK": SECRET_KEY}
-    began = time.perf_counter()
+    start = time.perf_counter()
     process = subprocess.Popen([sys.executable, "-m", "collector", "collect"], env=environment, cwd=folder)
     _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - began
+    wall = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.exit(f"collect ended with {process.returncode}")
@@ -117,25 +117,25 @@ def collect(folder: Path) -> tuple[float, float]:
 
 
 def next_slot() -> None:
-    """Wait until a slot begins, which nobody has polled yet."""
+    """Wait until a new slot begins."""
     time.sleep(SLOT_SECONDS - time.time() % SLOT_SECONDS)
 
 
 def measure(folders: list[Path], runs: int) -> list[list[tuple[float, float]]]:
-    """Return what each tick into each record cost; the first two, which list the pools, are not counted."""
+    """Return the cost of each poll into each record; the first two, which list the pools, are not counted."""
     costs: list[list[tuple[float, float]]] = [[] for _ in folders]
     for run in range(runs + 2):
         next_slot()
         for number in (0, 1) if run % 2 else (1, 0):
             costs[number].append(collect(folders[number]))
-    return [listed[2:] for listed in costs]
+    return [folder_costs[2:] for folder_costs in costs]
 
 
 def main() -> int:
-    """Measure and print; return 1 where a target is missed."""
+    """Measure and print; return 1 if a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=200_000_000, help="default: 200 million")
-    parser.add_argument("--runs", type=int, default=15, help="ticks into each record (default: 15)")
+    parser.add_argument("--runs", type=int, default=15, help="polls into each record (default: 15)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, sandbox() as endpoint:
         folders = [Path(name) / "none", Path(name) / "long"]
@@ -145,19 +145,19 @@ def main() -> int:
             (folder / "poolscope.toml").write_text(config)
             fill(folder / DATABASE, rows, datetime.now(UTC).replace(tzinfo=None))
             with duckdb.connect(folder / DATABASE, read_only=True) as record:
-                kept = record.execute(
+                counts = record.execute(
                     "SELECT (SELECT count(*) FROM snapshots), (SELECT count(*) FROM scrapes)"
                 ).fetchall()
-            told = "{:,} snapshots, {:,} scrapes".format(*kept[0])
-            print(f"{folder.name}: {told}, {(folder / DATABASE).stat().st_size / 1e6:,.0f} MB", flush=True)
+            rows_text = "{:,} snapshots, {:,} scrapes".format(*counts[0])
+            print(f"{folder.name}: {rows_text}, {(folder / DATABASE).stat().st_size / 1e6:,.0f} MB", flush=True)
             os.sync()
-        none, long = measure(folders, options.runs)
+        empty, full = measure(folders, options.runs)
     missed = False
-    for place, what in enumerate(("s CPU", "s wall")):
-        base, ours = (statistics.median(cost[place] for cost in listed) for listed in (none, long))
+    for index, unit in enumerate(("s CPU", "s wall")):
+        base, ours = (statistics.median(cost[index] for cost in costs) for costs in (empty, full))
         missed |= ours > MOST_TIMES * base
-        verdict = "met" if ours <= MOST_TIMES * base else "MISSED"
-        print(f"{what:8} none {base:.3f}  long {ours:.3f}  {ours / base:.2f} times, target {MOST_TIMES}  {verdict}")
+        verdict = "reached" if ours <= MOST_TIMES * base else "MISSED"
+        print(f"{unit:8} none {base:.3f}  long {ours:.3f}  {ours / base:.2f} times, target {MOST_TIMES}  {verdict}")
     return int(missed)
 
 

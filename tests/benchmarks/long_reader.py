@@ -1,10 +1,10 @@
-"""Poll a day of slots while a reader holds the database, then let go, and time what takes them in; run it by hand.
+"""Polls a day of slots while a reader has the database open, and times the poll that takes them in; run it by hand.
 
-    python tests/benchmarks/held.py [--slots 1440] [--pools 20]
+    python tests/benchmarks/long_reader.py [--slots 1440] [--pools 20]
 
-Another process holds the file open for reading, as a notebook does; the real `collect` polls slot after slot into the
-spool. Once the file is free the next `collect` takes all in, in its one transaction. It ends with 1 where a slot is
-lost or twice, anything still waits, or that collect takes longer than half a slot.
+Another process has the database open for reading, as a notebook does; the real `collect` writes slot after slot to the
+spool. When the reader has closed the database, the next `collect` takes all slots in, in one transaction. The exit code
+is 1 if a slot is lost or duplicated, if the spool is not empty, or if that collect takes longer than half a slot.
 """
 
 import argparse
@@ -27,27 +27,27 @@ from collector.record.columns import TABLES
 from collector.sandbox.behaviour import Behaviour
 from collector.sandbox.server import Sandbox
 from collector.sandbox.simulated import simulated_pools
+from tests.benchmarks.completeness import faults_of, kinds_of
 from tests.benchmarks.ticks import START, STEP, Ticks
-from tests.benchmarks.whole import faults_of, kinds_of
 
 MOST_SECONDS = STEP.total_seconds() / 2
 HOLD = """
 import duckdb, sys
 with duckdb.connect(sys.argv[1], read_only=True):
-    print("held", flush=True)
+    print("open", flush=True)
     input()
 """
 
 
 def seconds_of(work: Callable[[], object]) -> float:
-    """Return how long something takes."""
-    began = time.perf_counter()
+    """Return the seconds of a call."""
+    start = time.perf_counter()
     work()
-    return time.perf_counter() - began
+    return time.perf_counter() - start
 
 
 def poll_beside_a_reader(ticks: Ticks, slots: int) -> list[float]:
-    """Poll so many slots while another process reads the database; return the seconds of each."""
+    """Poll slots while another process has the database open; return the seconds of each poll."""
     call = [sys.executable, "-c", HOLD, str(ticks.paths.database)]
     with subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as reader:
         assert reader.stdout is not None
@@ -57,30 +57,31 @@ def poll_beside_a_reader(ticks: Ticks, slots: int) -> list[float]:
     return seconds
 
 
-def let_go(ticks: Ticks) -> list[str]:
-    """Poll once more, print what that took, and return what is wrong with the record after it."""
+def poll_after_the_reader(ticks: Ticks) -> list[str]:
+    """Poll once more, print its cost, and return the faults of the record after it."""
     files = spool.waiting(ticks.paths.spool)
-    print(f"{len(files):,} files wait in the spool, {sum(file.stat().st_size for file in files) / 1e6:.1f} MB")
-    found: list[str] = []
+    print(f"{len(files):,} files are in the spool, {sum(file.stat().st_size for file in files) / 1e6:.1f} MB")
+    faults: list[str] = []
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(f"reading the record beside them: {seconds_of(lambda: found.extend(asyncio.run(ticks.faults()))):.1f} s")
+    print(f"reading database and spool: {seconds_of(lambda: faults.extend(asyncio.run(ticks.faults()))):.1f} s")
     seconds = seconds_of(ticks.tick)
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    left = len(spool.waiting(ticks.paths.spool))
+    growth = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    remaining = len(spool.waiting(ticks.paths.spool))
     print(
-        f"the next collect, with all of them: {seconds:.1f} s; {left} files left; both took {grown / 1024:.0f} MiB more"
+        f"the next collect, which takes them in: {seconds:.1f} s; {remaining} files left; both took "
+        f"{growth / 1024:.0f} MiB more"
     )
     with duckdb.connect(ticks.paths.database, read_only=True) as record:
         rows = {table: record.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0] for table in TABLES}
-        found += faults_of(record, ticks.acknowledged, ticks.expected)
+        faults += faults_of(record, ticks.acknowledged, ticks.expected)
     print("rows: " + ", ".join(f"{count:,} {table}" for table, count in rows.items()))
-    if left or seconds > MOST_SECONDS:
-        found.append(f"{left} files were left after {seconds:.1f} s")
-    return found
+    if remaining or seconds > MOST_SECONDS:
+        faults.append(f"{remaining} files were left after {seconds:.1f} s")
+    return faults
 
 
 def main() -> int:
-    """Poll, let go, print; return 1 where something is wrong."""
+    """Poll with and after the reader, and print; return 1 if there is a fault."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--slots", type=int, default=1440)
     parser.add_argument("--pools", type=int, default=20)
@@ -93,12 +94,12 @@ def main() -> int:
         ticks.tick()
         seconds = poll_beside_a_reader(ticks, options.slots)
         first, last = (statistics.median(part) * 1000 for part in (seconds[:100], seconds[-100:]))
-        ended = ", ".join(f"{count} x {code}" for code, count in sorted(ticks.ended.items()))
-        print(f"slots by exit code: {ended}; a poll took {first:.0f} ms at first, {last:.0f} ms at last")
-        faults = let_go(ticks)
+        results = ", ".join(f"{count} x {code}" for code, count in sorted(ticks.results.items()))
+        print(f"slots by exit code: {results}; a poll took {first:.0f} ms at first, {last:.0f} ms at last")
+        faults = poll_after_the_reader(ticks)
     if len(ticks.acknowledged) != options.slots + 2:
         faults.append(f"{len(ticks.acknowledged)} slots were acknowledged")
-    print("\n".join(dict.fromkeys(faults)) or "nothing lost, nothing twice, nothing waits")
+    print("\n".join(dict.fromkeys(faults)) or "nothing lost, nothing duplicated, the spool is empty")
     return int(bool(faults))
 
 

@@ -1,4 +1,4 @@
-"""What a plan answers beside the truth: whether its interval holds it, how wide that is, how far off the point."""
+"""Compares a plan's answer with the truth: whether its interval contains it, its width, and the error of its point."""
 
 import tempfile
 from collections.abc import Iterator
@@ -18,19 +18,19 @@ from tests.simulated import STEP, Floats
 MEASURES = ("mean", "p90")
 BOUNDS = ("", "_low", "_high")
 OUTSIDE = 2 / 0.1
-"""What an interval of 90 % is charged for each second by which it misses (Gneiting and Raftery 2007, section 6.2)."""
+"""The penalty a second of distance to a 90 % interval (Gneiting and Raftery 2007, section 6.2)."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What was said of a capacity, and the truth: mean and 9-of-10 wait, in seconds."""
+    """A plan's answer for one capacity, and the truth; arrays have the mean and the P90 wait, in seconds."""
 
     truth: Floats
     points: Floats
     low: Floats
     high: Floats
     confidence: str = ""
-    """What the plan says of itself; empty where it says nothing."""
+    """The plan's own confidence; empty if it has none."""
 
     @property
     def refused(self) -> bool:
@@ -38,40 +38,40 @@ class Answer:
         return bool(np.isnan(self.points[0]) and np.isnan(self.high[0]))
 
     def error(self, measure: int = 0) -> float:
-        """Return the error over the truth."""
+        """Return the error of the point, relative to the truth."""
         return float(abs(self.points[measure] - self.truth[measure]) / max(self.truth[measure], STEP))
 
     def inside(self, measure: int = 0) -> bool:
-        """Return whether the truth lies in the interval, which without an upper bound has no end."""
+        """Return whether the truth is in the interval, which is infinite without an upper bound."""
         high = np.nan_to_num(self.high[measure], nan=np.inf)
         return bool(np.nan_to_num(self.low[measure]) <= self.truth[measure] <= high)
 
     @property
     def ratio(self) -> float:
-        """The upper bound of the mean wait over the lower, of which none counts as less than `STEP`."""
+        """The upper bound of the mean wait over the lower bound; each counts as at least `STEP`."""
         return float(np.fmax(np.nan_to_num(self.high[0], nan=np.inf), STEP) / np.fmax(self.low[0], STEP))
 
     @property
     def score(self) -> float:
-        """The interval score of the mean wait over the truth: its width, and `OUTSIDE` times the distance to it."""
+        """The interval score of the mean wait, relative to the truth: width plus `OUTSIDE` times the distance."""
         low, high, truth = np.nan_to_num(self.low[0]), np.nan_to_num(self.high[0], nan=np.inf), self.truth[0]
-        missed = max(low - truth, truth - high, 0.0)
-        return float((high - low + OUTSIDE * missed) / max(truth, STEP))
+        distance = max(low - truth, truth - high, 0.0)
+        return float((high - low + OUTSIDE * distance) / max(truth, STEP))
 
 
 @contextmanager
 def record(case: Case) -> Iterator[History]:
-    """Write the record of a case for as long as it is asked."""
+    """Write the record of a case, and yield its history."""
     with tempfile.TemporaryDirectory() as folder:
         yield History(record_of(Path(folder), {POOL: case.counts}, {POOL: case.nodes} if case.nodes else None))
 
 
 def answer_of(frame: pd.DataFrame, column: str, value: float, truth: Floats) -> Answer:
-    """Return what a plan says where a column, of capacity or factor, has a value; nothing where no row does."""
-    nothing = np.full(2, np.nan)
+    """Return a plan's answer for a value of a column (capacity or factor); without such a row, all are NaN."""
+    missing = np.full(2, np.nan)
     rows = frame[np.isclose(frame[column].to_numpy(float), value)]
     if rows.empty:
-        return Answer(truth, nothing, nothing, nothing)
+        return Answer(truth, missing, missing, missing)
     row = rows.iloc[0]
     point, low, high = (row[[f"{name}{bound}_seconds" for name in MEASURES]].to_numpy(float) for bound in BOUNDS)
     return Answer(truth, point, low, high, str(row.get("confidence", "")))

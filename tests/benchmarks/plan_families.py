@@ -1,8 +1,8 @@
-"""Families of simulated pools that plans are judged on: each a function of a seed that returns a `Case`.
+"""Families of simulated pools on which plans are tested: each is a function that draws a `Case`.
 
-A wait is that of a stay in the queue, until the job starts or gives up: a job that was put back has several. The truth
-of another capacity is that of the same jobs, with the same patience and the same estimates. Pools without a wait to
-speak of are drawn again.
+A wait is the time in the queue until the job starts or gives up; a job that was put back has several waits. The truth
+for another capacity is simulated with the same jobs, the same patience and the same estimates. Pools with almost no
+wait are drawn again.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ from tests.schedulers import OUTCOMES, PASSING, Stays, stays_of
 from tests.simulated import DAY, HOUR, SIZES, STEP, Floats, Scenario, Work, scenario, work_of
 
 LEAST_WAIT: Final = 10.0
-"""Seconds: less than this on average is no queue."""
+"""Seconds; pools with a shorter mean wait are drawn again."""
 LONGEST: Final = 14 * DAY
 TYPES: Final = ("notebook", "train")
 """By `Work.urgent`, where a pool has two types."""
@@ -30,27 +30,27 @@ TYPES: Final = ("notebook", "train")
 
 @dataclass(frozen=True)
 class Case:
-    """A pool as Poolscope is shown it, what it is asked, and the truth."""
+    """A pool's record, the capacity to plan for, and the truth."""
 
     counts: dict[str, Series]
     """By type."""
     nodes: Sequence[tuple[datetime, int]]
-    """What discovery told; empty where it told nothing."""
+    """The nodes that discovery found, with the time of each change; empty if unknown."""
     other: int
-    """The servers to ask for."""
+    """The number of servers to plan for."""
     days: int
     stays: Stays
-    """What really happened, to the last job."""
+    """The true waits, to the last job."""
     scheduled: Callable[[int], Stays]
-    """What would have happened with another number of servers, all of the time."""
+    """Returns the true waits with another, constant number of servers."""
 
     def truth(self, servers: int) -> Floats:
-        """Return mean and 9-of-10 wait with so many servers, in seconds."""
+        """Return the mean and the P90 wait with `servers` servers, in seconds."""
         return self.scheduled(servers).mean_and_ninth
 
 
 class Rules(TypedDict, total=False):
-    """How a pool serves; see `stays_of`."""
+    """The service discipline of a pool, see `stays_of`."""
 
     passing: str
     requeue: str
@@ -62,7 +62,7 @@ Draw = Callable[[np.random.Generator], Case]
 
 
 def _pool(random: np.random.Generator, *sizes: str) -> Scenario:
-    """Draw a pool, of some of the `SIZES`."""
+    """Draw a pool whose jobs have one of these `SIZES`; by default of all."""
     widths = str(random.choice(sizes or list(SIZES)))
     return Scenario(
         servers=int(random.choice([8, 16, 32, 64] if widths in ("one", "two") else [16, 32, 64])),
@@ -76,7 +76,7 @@ def _pool(random: np.random.Generator, *sizes: str) -> Scenario:
 
 
 def _between(random: np.random.Generator, low: float, high: float) -> float:
-    """Draw a number, evenly in logarithm."""
+    """Draw a number whose logarithm is uniform."""
     return float(np.exp(random.uniform(np.log(low), np.log(high))))
 
 
@@ -91,13 +91,13 @@ def _work(random: np.random.Generator, pool: Scenario) -> Work:
 def _sorted(*works: Work) -> Work:
     """Return all jobs in the order of their arrival."""
     fields = ("came", "size", "run", "urgent")
-    together = Work(*(np.concatenate([getattr(each, name) for each in works]) for name in fields))
+    together = Work(*(np.concatenate([getattr(work, name) for work in works]) for name in fields))
     order = np.argsort(together.came, kind="stable")
     return Work(*(getattr(together, name)[order] for name in fields))
 
 
 def _other(random: np.random.Generator, servers: int, least: int) -> int:
-    """Draw a number of servers from 0.75 to 1.5 times today's but today's, at least what the largest job takes."""
+    """Draw another number of servers, from 0.75 to 1.5 times today's; the largest job must fit."""
     numbers = np.arange(max(int(np.ceil(0.75 * servers)), least), int(1.5 * servers) + 1)
     numbers = numbers[numbers != servers]
     return int(random.choice(numbers)) if len(numbers) else servers + 1
@@ -117,15 +117,15 @@ def _case(
     slots = MONDAY + np.arange(0, pool.days * int(DAY) + 1, STEP)
     outcomes = np.array(OUTCOMES)[stays.outcome]
 
-    def counts(mine: NDArray[np.bool_]) -> Series:
-        came, left, ended = (MONDAY + each[mine] for each in (stays.came, stays.left, stays.ended))
-        return observed(slots, came, left, ended, outcomes[mine].tolist())
+    def counts(of_type: NDArray[np.bool_]) -> Series:
+        arrived, left, ended = (MONDAY + times[of_type] for times in (stays.came, stays.left, stays.ended))
+        return observed(slots, arrived, left, ended, outcomes[of_type].tolist())
 
     urgent = work.urgent[stays.job]
     types = {name: urgent == number for number, name in enumerate(TYPES)} if two_types else {"train": urgent >= 0}
-    nodes = [(FIRST, pool.servers), *((_instant(start), level) for start, level in changes)]
+    nodes = [(FIRST, pool.servers), *((_instant(start), servers) for start, servers in changes)]
     other = _other(random, pool.servers, int(work.size.max()))
-    series = {name: counts(mine) for name, mine in types.items()}
+    series = {name: counts(of_type) for name, of_type in types.items()}
     return Case(series, nodes, other, pool.days, stays, scheduled)
 
 
@@ -134,7 +134,7 @@ def _instant(seconds: float) -> datetime:
 
 
 def give_ups(random: np.random.Generator) -> Case:
-    """Draw jobs that give up, of exponential, lognormal or fixed patience."""
+    """Draw jobs that give up, with exponential, lognormal or constant patience."""
     pool = _pool(random)
     work = _work(random, pool)
     n, mean = len(work.came), _between(random, 0.25, 4) * HOUR
@@ -143,10 +143,10 @@ def give_ups(random: np.random.Generator) -> Case:
 
 
 def short_jobs(random: np.random.Generator) -> Case:
-    """Draw bursts of jobs shorter than the time between polls.
+    """Draw bursts of jobs that are shorter than the poll interval.
 
-    On few servers; among longer jobs on more; or right after a poll, on so many servers that most have ended before the
-    next, without nodes told: then one, two or four jobs at once are asked for.
+    "few": on few servers. "mixed": with longer jobs on more servers. "unseen": right after a poll, on enough servers
+    that most jobs end before the next poll, and with unknown nodes; the plan is for one, two or four jobs at once.
     """
     kind = random.choice(["few", "mixed", "unseen"], p=[0.5, 0.3, 0.2])
     pool = replace(_pool(random, "one"), rhythm=False)
@@ -154,15 +154,15 @@ def short_jobs(random: np.random.Generator) -> Case:
         pool = replace(pool, servers=int(random.integers(1, 5)))
     daily = int(random.integers(1, 5)) if kind != "unseen" else 1
     hours = random.choice(24, daily, replace=False)
-    late = random.uniform(0, 30 if kind == "unseen" else HOUR, (pool.days, daily))
-    began = ((np.arange(pool.days)[:, None] * 24 + hours) * HOUR + late).ravel()
-    # Bursts differ by up to three times.
-    jobs = np.rint(random.integers(50, 301) * random.uniform(0.5, 1.5, len(began))).astype(int)
-    came = np.sort(np.repeat(began, jobs) + random.uniform(0, 5, jobs.sum()))
-    run = random.uniform(20, 120) * random.uniform(0.8, 1.25, len(came))
+    delay = random.uniform(0, 30 if kind == "unseen" else HOUR, (pool.days, daily))
+    bursts = ((np.arange(pool.days)[:, None] * 24 + hours) * HOUR + delay).ravel()
+    # The largest burst has up to three times the jobs of the smallest.
+    jobs = np.rint(random.integers(50, 301) * random.uniform(0.5, 1.5, len(bursts))).astype(int)
+    arrivals = np.sort(np.repeat(bursts, jobs) + random.uniform(0, 5, jobs.sum()))
+    run = random.uniform(20, 120) * random.uniform(0.8, 1.25, len(arrivals))
     if kind == "unseen":
         pool = replace(pool, servers=int(np.ceil(jobs.max() * run.mean() / random.uniform(150, 400))))
-    work = Work(came, np.ones(len(came), np.int64), run, np.zeros(len(came), np.int64))
+    work = Work(arrivals, np.ones(len(arrivals), np.int64), run, np.zeros(len(arrivals), np.int64))
     if kind == "mixed":
         work = _sorted(work, _work(random, replace(pool, load=pool.load * 0.8)))
     case = _case(random, pool, work)
@@ -170,7 +170,7 @@ def short_jobs(random: np.random.Generator) -> Case:
 
 
 def _two_types(random: np.random.Generator) -> tuple[Scenario, Work]:
-    """Draw large or small jobs, and others that go before them, mostly shorter."""
+    """Draw large or small jobs, and urgent jobs, which are mostly shorter."""
     pool, share = _pool(random, "one", "two", "four"), random.uniform(0.1, 0.5)
     urgent = replace(
         pool,
@@ -181,7 +181,7 @@ def _two_types(random: np.random.Generator) -> tuple[Scenario, Work]:
     )
     usual = _work(random, replace(pool, load=pool.load * (1 - share)))
     if pool.servers >= 16 and random.random() < 1 / 3:
-        # As many servers' worth of jobs that all take 8.
+        # Jobs of 8 servers each, with the same load.
         kept = random.random(len(usual.came)) < usual.size.mean() / 8
         usual = Work(usual.came[kept], np.full(kept.sum(), 8), usual.run[kept], usual.urgent[kept])
     usual = replace(usual, urgent=np.ones_like(usual.size))
@@ -189,45 +189,45 @@ def _two_types(random: np.random.Generator) -> tuple[Scenario, Work]:
 
 
 def priority(random: np.random.Generator) -> Case:
-    """Draw two types, of which one goes before the other but waits for what runs."""
+    """Draw two types, of which one has priority over the other, without pre-emption."""
     pool, work = _two_types(random)
     return _case(random, pool, work, two_types=True, passing=_passing(random))
 
 
 def preemption(random: np.random.Generator) -> Case:
-    """Draw two types, of which one takes the servers of the other, whose jobs run again or go on."""
+    """Draw two types, of which one pre-empts the other, whose jobs later restart or resume."""
     pool, work = _two_types(random)
     requeue = str(random.choice(["restart", "resume"]))
     return _case(random, pool, work, two_types=True, requeue=requeue, passing=_passing(random))
 
 
 def whole_pool(random: np.random.Generator) -> Case:
-    """Draw some jobs as large as the pool; less capacity, with which they never run, is not asked for.
+    """Draw some jobs as large as the pool; plans are not for less capacity, with which these never run.
 
-    The pool stands half idle until it is empty for each of them: the load is smaller.
+    The load is halved, because the pool must drain before each of these jobs.
     """
     pool = _pool(random, "one", "two", "four")
     pool, share = replace(pool, load=pool.load * 0.5), random.uniform(0.1, 0.4)
     usual = _work(random, replace(pool, load=pool.load * (1 - share)))
     mean = pool.mean * random.uniform(0.5, 2)
-    # So many of one server each, as take as long one after the other.
+    # As many jobs as a single server would serve with this load.
     whole = _work(random, replace(pool, servers=1, load=pool.load * share, mean=mean, sizes="one"))
     whole = replace(whole, size=np.full(len(whole.came), pool.servers))
     return _case(random, pool, _sorted(usual, whole), passing=_passing(random))
 
 
 def arrays(random: np.random.Generator) -> Case:
-    """Draw arrays of 50 jobs of about the same run time."""
+    """Draw arrays of 50 jobs with about the same run time."""
     pool = _pool(random, "one", "two")
     work = _work(random, pool)
-    chosen = np.flatnonzero(random.random(len(work.came)) < 1 / 50)
-    jobs = np.repeat(chosen, 50)
+    first_jobs = np.flatnonzero(random.random(len(work.came)) < 1 / 50)
+    jobs = np.repeat(first_jobs, 50)
     run = np.clip(work.run[jobs] * np.exp(random.normal(0, 0.2, len(jobs))), 1.0, LONGEST)
     return _case(random, pool, Work(work.came[jobs], work.size[jobs], run, work.urgent[jobs]))
 
 
 def easy(random: np.random.Generator) -> Case:
-    """Draw jobs with estimates of their run times, by which some pass the first of the queue."""
+    """Draw jobs with estimates of their run times, by which some overtake the first of the queue (EASY backfill)."""
     pool = _pool(random, "two", "odd", "four")
     work = _work(random, pool)
     factor = 1 + random.exponential(random.uniform(0.2, 3), len(work.came))
@@ -235,60 +235,61 @@ def easy(random: np.random.Generator) -> Case:
 
 
 def smallest_first(random: np.random.Generator) -> Case:
-    """Draw a pool in which smaller jobs go before larger ones."""
+    """Draw a pool in which smaller jobs have priority over larger ones."""
     pool = _pool(random, "two", "odd", "four")
     work = _work(random, pool)
     return _case(random, pool, replace(work, urgent=work.size))
 
 
 def day_only(random: np.random.Generator) -> Case:
-    """Draw jobs that all come between 9 and 17 o'clock."""
+    """Draw jobs that all arrive between 9 and 17 o'clock."""
     pool = replace(_pool(random), rhythm=False)
     work = _work(random, pool)
-    came = work.came // DAY * DAY + 9 * HOUR + work.came % DAY / 3
-    return _case(random, pool, replace(work, came=came), passing=_passing(random))
+    arrivals = work.came // DAY * DAY + 9 * HOUR + work.came % DAY / 3
+    return _case(random, pool, replace(work, came=arrivals), passing=_passing(random))
 
 
 def growth(random: np.random.Generator) -> Case:
-    """Draw a load that grows to 1.5 to 3 times what it was at first; `load` is its mean."""
+    """Draw a load that grows to 1.5 to 3 times its first value; `load` is its mean."""
     pool = replace(_pool(random), rhythm=False)
-    work, more = _work(random, pool), random.uniform(0.5, 2)
-    # Arrivals until t: t + more t**2 / 2, of 1 + more / 2.
+    work, growth_factor = _work(random, pool), random.uniform(0.5, 2)
+    # The share of arrivals until t in [0, 1], with g the growth: (t + g t**2 / 2) / (1 + g / 2).
     share = work.came / (pool.days * DAY)
-    came = (np.sqrt(1 + 2 * more * (1 + more / 2) * share) - 1) / more * pool.days * DAY
-    return _case(random, pool, replace(work, came=came), passing=_passing(random))
+    arrivals = np.sqrt(1 + 2 * growth_factor * (1 + growth_factor / 2) * share) - 1
+    arrivals = arrivals / growth_factor * pool.days * DAY
+    return _case(random, pool, replace(work, came=arrivals), passing=_passing(random))
 
 
 def node_loss(random: np.random.Generator) -> Case:
-    """Draw one or two spells without some of the nodes, which are drained or put their jobs back."""
+    """Draw one or two periods without some of the nodes, whose jobs end normally or are put back into the queue."""
     pool = _pool(random)
     work = _work(random, pool)
     most = pool.servers - int(work.size.max())
     changes = []
-    for spell in range(spells := int(random.integers(1, 3))):
-        start, end = np.sort(random.uniform(0.1, 0.9, 2) + spell) / spells * pool.days * DAY
+    for period in range(periods := int(random.integers(1, 3))):
+        start, end = np.sort(random.uniform(0.1, 0.9, 2) + period) / periods * pool.days * DAY
         end = min(end, start + random.uniform(0.5, 5) * DAY)
         lost = min(max(round(pool.servers * random.uniform(0.2, 0.6)), 1), most)
         changes += [(start // STEP * STEP, pool.servers - lost), (end // STEP * STEP + STEP, pool.servers)]
-    # No job is urgent, and each may be put back.
+    # No job is urgent, so each may be put back.
     work = replace(work, urgent=np.ones_like(work.size))
     requeue = str(random.choice(["never", "restart"]))
     return _case(random, pool, work, changes=changes, requeue=requeue, passing=_passing(random))
 
 
 def one_user(random: np.random.Generator) -> Case:
-    """Draw a user who brings a third to two thirds of the load in batches, and others who bring theirs steadily."""
+    """Draw a user who submits a third to two thirds of the load in bursts, and others who submit steadily."""
     pool = _pool(random)
     share = random.uniform(1 / 3, 2 / 3)
     others = _work(random, replace(pool, load=pool.load * (1 - share)))
-    mine = _work(random, replace(pool, load=pool.load * share, sizes="one", mean=pool.mean * random.uniform(0.2, 1)))
-    batch = int(random.integers(30, 200))
-    came = np.repeat(mine.came[::batch], batch)[: len(mine.came)]
-    return _case(random, pool, _sorted(others, replace(mine, came=came)), passing=_passing(random))
+    user = _work(random, replace(pool, load=pool.load * share, sizes="one", mean=pool.mean * random.uniform(0.2, 1)))
+    burst = int(random.integers(30, 200))
+    arrivals = np.repeat(user.came[::burst], burst)[: len(user.came)]
+    return _case(random, pool, _sorted(others, replace(user, came=arrivals)), passing=_passing(random))
 
 
 def pareto(random: np.random.Generator) -> Case:
-    """Draw Pareto run times of an exponent from 1.1 to 2, cut at 14 days."""
+    """Draw Pareto run times with an exponent from 1.1 to 2, cut at 14 days."""
     pool = _pool(random)
     work = _work(random, pool)
     run = (1 - random.random(len(work.came))) ** (-1 / random.uniform(1.1, 2))
@@ -315,16 +316,16 @@ FAMILIES: Final[dict[str, Draw]] = {
 
 
 def case_of(family: str, seed: int) -> Case:
-    """Return a case of a family: the same for the same seed."""
-    for again in count():
-        case = FAMILIES[family](np.random.default_rng([seed, list(FAMILIES).index(family), again]))
+    """Return a case of a family, the same for the same seed."""
+    for attempt in count():
+        case = FAMILIES[family](np.random.default_rng([seed, list(FAMILIES).index(family), attempt]))
         if case.stays.waits.mean() >= LEAST_WAIT:
             return case
     raise AssertionError
 
 
 def usual(seed: int) -> Case:
-    """Return a case of today's `scenario`."""
+    """Return the case of `scenario`, which is of no family."""
     pool = scenario(seed)
     case = _case(np.random.default_rng(seed), pool, work_of(pool, seed), passing="any" if pool.backfill else "none")
     return replace(case, other=pool.other)

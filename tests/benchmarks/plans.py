@@ -1,17 +1,17 @@
-"""How close plans come to what really would have happened: pools of a simulator of its own, with another capacity.
+"""Compares plans for another capacity with the truth, on pools of an independent simulator.
 
     python tests/benchmarks/plans.py [--scenarios 80] [--first 1000] [--verbose]
     python tests/benchmarks/plans.py --families [NAME ...] [--each 40] [--first 1000] [--verbose]
 
-Each scenario is simulated with c servers; Poolscope is shown the counts alone and asked for c'; c' is simulated on the
-same jobs. Errors are over the truth, or over the time between polls where the truth is smaller: nothing is told apart
-below it. The smallest capacity that reaches a target (half of the wait that was) is sought by simulating each. It ends
-with 1 where a target is missed. The constants of `analysis/capacity/ensemble.py` were chosen on the scenarios from 0 to
-119, and on the seeds from 0 to 79 of the families.
+Each scenario is simulated with c servers. Poolscope gets the counts and plans for c' servers, and the same jobs are
+simulated with c' servers as truth. Errors are relative to the truth, or to the poll interval if that is larger, because
+counts cannot show less. The smallest capacity that reaches a target (half of the wait with c servers) is found by
+simulation. The exit code is 1 if a target is missed. The constants of `analysis/capacity/ensemble.py` were chosen on
+scenarios 0 to 119, and on seeds 0 to 79 of the families.
 
-The families are those of `plan_families.py`. Seeds below 1000 are for choosing constants. Answers with neither a point
-nor an upper bound are refused: left out, but misses where they are more than 15 % of a family. The interval score is
-the width, and 20 times the distance to a truth outside, over the truth.
+The families are those of `plan_families.py`. Seeds below 1000 are for choosing constants. An answer with neither a
+point nor an upper bound is a refusal: it is not counted, but counts as a miss if more than 15 % of a family are
+refused. The interval score is the width plus 20 times the distance to the truth, relative to the truth.
 """
 
 import argparse
@@ -41,91 +41,95 @@ LEAST_INSIDE, LEAST_INSIDE_ALL = 0.85, 0.9
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was asked of a scenario, and what was answered."""
+    """A scenario, the plan's answer, and the truth."""
 
     seed: int
-    of: Scenario
+    scenario: Scenario
     answer: Answer
     needed: float
     smallest: float
-    """The true smallest capacity that reaches the target; NaN where there was no wait to shorten."""
+    """The true smallest capacity that reaches the target; NaN if the wait is below the target already."""
 
     def inside(self, measure: int = 0) -> bool:
-        """Return whether the truth lies between two bounds: one alone is none here."""
+        """Return whether the truth is between two bounds; an answer without an upper bound is a miss."""
         return self.answer.inside(measure) and bool(np.isfinite(self.answer.high[measure]))
 
     @property
-    def off(self) -> float:
-        """How many servers the recommendation is off, over what is allowed: one, or 5 %."""
+    def capacity_error(self) -> float:
+        """The error of the recommended capacity, over the allowed error (one server or 5 %)."""
         return abs(self.needed - self.smallest) / max(1.0, 0.05 * self.smallest)
 
 
 def judge(seed: int) -> Outcome:
-    """Simulate, ask, and simulate what was asked."""
-    of = scenario(seed)
-    work = work_of(of, seed)
-    wait = partial(wait_of, work, backfill=of.backfill)
-    before = wait(of.servers)[0]
+    """Simulate a scenario, plan, and compare with the truth."""
+    pool = scenario(seed)
+    work = work_of(pool, seed)
+    wait = partial(wait_of, work, backfill=pool.backfill)
+    before = wait(pool.servers)[0]
     target = max(before / 2, 2 * STEP)
     with tempfile.TemporaryDirectory() as folder:
-        nodes = [(FIRST, of.servers)]
-        history = history_of(Path(folder), work, of.servers, of.days, backfill=of.backfill, nodes=nodes)
-        told = history.plan(capacity=of.other, target_wait=f"{target:.0f}s")
+        nodes = [(FIRST, pool.servers)]
+        history = history_of(Path(folder), work, pool.servers, pool.days, backfill=pool.backfill, nodes=nodes)
+        plan = history.plan(capacity=pool.other, target_wait=f"{target:.0f}s")
     smallest = float("nan")
     if before > target:
-        smallest = float(next(n for n in range(of.servers, 5 * of.servers) if wait(n)[0] <= target))
-    answer = answer_of(told, "capacity", of.other, wait(of.other))
-    return Outcome(seed, of, answer, float(told["needed"].iloc[0]), smallest)
+        smallest = float(next(n for n in range(pool.servers, 5 * pool.servers) if wait(n)[0] <= target))
+    answer = answer_of(plan, "capacity", pool.other, wait(pool.other))
+    return Outcome(seed, pool, answer, float(plan["needed"].iloc[0]), smallest)
 
 
-def lines(found: Sequence[Outcome]) -> Iterator[tuple[str, float, str, bool]]:
-    """Return what is to be reached, what was, and whether it was."""
-    answers = [each.answer for each in found]
-    with_point = [each for each in answers if np.isfinite(each.points[0])]
-    short = [each for each in found if np.isfinite(each.smallest)]
-    inside = float(np.mean([each.inside() for each in found]))
-    error = float(np.median([each.error() for each in with_point]))
-    right = float(np.mean([each.off <= 1 + 1e-9 for each in short]))
+def lines(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, float, str, bool]]:
+    """Yield each measure's name, value and target, and whether the target is reached."""
+    answers = [outcome.answer for outcome in outcomes]
+    with_point = [answer for answer in answers if np.isfinite(answer.points[0])]
+    too_small = [outcome for outcome in outcomes if np.isfinite(outcome.smallest)]
+    inside = float(np.mean([outcome.inside() for outcome in outcomes]))
+    error = float(np.median([answer.error() for answer in with_point]))
+    right = float(np.mean([outcome.capacity_error <= 1 + 1e-9 for outcome in too_small]))
     yield "mean wait inside its interval, share", inside, "at least 0.90", inside >= 0.9
     yield "median error of the mean wait", error, "at most 0.25", error <= 0.25
-    yield f"right capacity for a target, share of {len(short)}", right, "at least 0.80", right >= 0.8
-    width = float(np.median([(each.high[0] - each.low[0]) / max(each.truth[0], STEP) for each in answers]))
-    yield "interval's width over the truth, median", width, "-", True
-    yield "interval score, median", float(np.median([each.score for each in answers])), "-", True
-    ninth = float(np.mean([each.inside(1) for each in found]))
-    yield "9-of-10 wait inside its interval, share", ninth, "-", True
-    yield "without a point, scenarios", float(len(found) - len(with_point)), "-", True
+    yield f"right capacity for a target, share of {len(too_small)}", right, "at least 0.80", right >= 0.8
+    width = float(np.median([(answer.high[0] - answer.low[0]) / max(answer.truth[0], STEP) for answer in answers]))
+    yield "width of the interval over the truth, median", width, "-", True
+    yield "interval score, median", float(np.median([answer.score for answer in answers])), "-", True
+    p90 = float(np.mean([outcome.inside(1) for outcome in outcomes]))
+    yield "P90 wait inside its interval, share", p90, "-", True
+    yield "scenarios without a point", float(len(outcomes) - len(with_point)), "-", True
 
 
 def judge_family(family: str, seed: int) -> Answer:
-    """Simulate a case of a family, ask, and simulate what was asked."""
+    """Simulate a case of a family, plan, and compare with the truth."""
     case = case_of(family, seed)
     with record(case) as history:
         return answer_of(history.plan(capacity=case.other), "capacity", case.other, case.truth(case.other))
 
 
 def counted(answers: Sequence[Answer]) -> list[Answer]:
-    """Return the answers that count: all but those refused, where few are."""
-    given = [each for each in answers if not each.refused]
-    return list(answers) if len(given) < (1 - MOST_REFUSED) * len(answers) else given
+    """Return the answers to count: without refusals if these are few, otherwise all."""
+    answered = [answer for answer in answers if not answer.refused]
+    return list(answers) if len(answered) < (1 - MOST_REFUSED) * len(answers) else answered
 
 
 def row_of(name: str, answers: Sequence[Answer], counting: Sequence[Answer]) -> tuple[list[str | float], bool]:
-    """Return a row of the families' table, and whether each goal is reached."""
-    given = [each for each in answers if not each.refused]
-    trusted = [each.inside() for each in given if each.confidence != "none"]
-    inside = _mean([each.inside() and not each.refused for each in counting])
-    error = _median([each.error() for each in given if np.isfinite(each.points[0])])
-    ratio, score = (_median([getattr(each, measure) for each in given]) for measure in ("ratio", "score"))
-    goals = {"inside": inside >= (LEAST_INSIDE_ALL if name == "all" else LEAST_INSIDE), "high/low": ratio <= MOST_RATIO}
+    """Return a row of the families' table, and whether each target is reached."""
+    answered = [answer for answer in answers if not answer.refused]
+    confident = [answer.inside() for answer in answered if answer.confidence != "none"]
+    inside = _mean([answer.inside() and not answer.refused for answer in counting])
+    error = _median([answer.error() for answer in answered if np.isfinite(answer.points[0])])
+    ratio, score = (_median([getattr(answer, measure) for answer in answered]) for measure in ("ratio", "score"))
+    targets = {
+        "inside": inside >= (LEAST_INSIDE_ALL if name == "all" else LEAST_INSIDE),
+        "high/low": ratio <= MOST_RATIO,
+    }
     if name != "all":
-        goals["error"] = error <= MOST_ERROR[name]
-    missed = [goal for goal, reached in goals.items() if not reached]
-    unbounded = _mean([bool(np.isnan(each.high[0])) for each in given])
+        targets["error"] = error <= MOST_ERROR[name]
+    missed = [target for target, reached in targets.items() if not reached]
+    unbounded = _mean([bool(np.isnan(answer.high[0])) for answer in answered])
     measured = [inside, unbounded, error, ratio, score]
-    doubted = sum(each.confidence == "none" for each in given)
-    reached = f"MISSED {', '.join(missed)}" if missed else "reached"
-    return [name, len(answers), len(answers) - len(given), *measured, doubted, _mean(trusted), reached], not missed
+    without_confidence = sum(answer.confidence == "none" for answer in answered)
+    verdict = f"MISSED {', '.join(missed)}" if missed else "reached"
+    counts = [len(answers), len(answers) - len(answered)]
+    return [name, *counts, *measured, without_confidence, _mean(confident), verdict], not missed
 
 
 def _mean(values: Sequence[bool]) -> float:
@@ -137,50 +141,52 @@ def _median(values: Sequence[float]) -> float:
 
 
 def print_families(answers: dict[str, list[Answer]]) -> bool:
-    """Print a row a family, and one of all; return whether each goal is reached."""
-    counting = {name: counted(of) for name, of in answers.items()}
-    rows = [row_of(name, of, counting[name]) for name, of in answers.items()]
+    """Print a row for each family and one for all; return whether all targets are reached."""
+    counting = {name: counted(of_family) for name, of_family in answers.items()}
+    rows = [row_of(name, of_family, counting[name]) for name, of_family in answers.items()]
     rows.append(row_of("all", list(chain(*answers.values())), list(chain(*counting.values()))))
     headings = ["", "answers", "refused", "inside", "no upper bound", "error", "high/low", "score"]
-    headings += ["confidence none", "inside, others", "goals"]
+    headings += ["confidence none", "inside, others", "targets"]
     print(tabulate([row for row, _ in rows], headings, floatfmt=".2f"))
     return all(reached for _, reached in rows)
 
 
 def main() -> int:
-    """Judge and print; return 1 where a target is missed."""
+    """Simulate, plan and print; return 1 if a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scenarios", type=int, default=80)
     parser.add_argument("--first", type=int, default=1000)
-    parser.add_argument("--families", nargs="*", choices=list(FAMILIES), help="judge these, or all where none is named")
+    parser.add_argument("--families", nargs="*", choices=list(FAMILIES), help="these families; all without a name")
     parser.add_argument("--each", type=int, default=40, help="cases of each family")
-    parser.add_argument("--workers", type=int, help="processes; as many as cores where not given")
-    parser.add_argument("--verbose", action="store_true", help="also tell each scenario or case that was missed")
+    parser.add_argument("--workers", type=int, help="processes; by default as many as cores")
+    parser.add_argument("--verbose", action="store_true", help="also print each scenario or case that was missed")
     options = parser.parse_args()
-    # The first of each kind is judged here too, so that numba compiles what the workers load.
+    # One case is computed here first, so that numba compiles the code that the workers load.
     if options.families is not None:
         names, seeds = options.families or list(FAMILIES), range(options.first, options.first + options.each)
-        asked = [(name, seed) for name in names for seed in seeds]
-        judge_family(*asked[0])
+        cases = [(name, seed) for name in names for seed in seeds]
+        judge_family(*cases[0])
         with ProcessPoolExecutor(options.workers) as workers:
-            told = list(workers.map(judge_family, *zip(*asked, strict=True)))
+            answers = list(workers.map(judge_family, *zip(*cases, strict=True)))
         if options.verbose:
-            for (name, seed), answer in zip(asked, told, strict=True):
+            for (name, seed), answer in zip(cases, answers, strict=True):
                 if answer.refused or not answer.inside():
                     print(name, seed, answer)
-        by_family = {name: [each for (of, _), each in zip(asked, told, strict=True) if of == name] for name in names}
+        by_family: dict[str, list[Answer]] = {name: [] for name in names}
+        for (name, _), answer in zip(cases, answers, strict=True):
+            by_family[name].append(answer)
         return int(not print_families(by_family))
     judge(options.first)
     with ProcessPoolExecutor(options.workers) as workers:
-        found = list(workers.map(judge, range(options.first, options.first + options.scenarios)))
+        outcomes = list(workers.map(judge, range(options.first, options.first + options.scenarios)))
     if options.verbose:
-        for each in found:
-            if not each.inside() or each.off > 1:
-                print(each)
-    reached = list(lines(found))
+        for outcome in outcomes:
+            if not outcome.inside() or outcome.capacity_error > 1:
+                print(outcome)
+    rows = list(lines(outcomes))
     headings = ["", "measured", "target", ""]
-    print(tabulate([(*line, "reached" if ok else "MISSED") for *line, ok in reached], headings, floatfmt=".3f"))
-    return int(not all(ok for *_, ok in reached))
+    print(tabulate([(*line, "reached" if reached else "MISSED") for *line, reached in rows], headings, floatfmt=".3f"))
+    return int(not all(reached for *_, reached in rows))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""What a poll costs beside a bare script of httpx and duckdb that does the same work; run it by hand.
+"""Compares the cost of a poll with a minimal script of httpx and duckdb that does the same work; run it by hand.
 
     python tests/benchmarks/poll.py [--runs 5] [--case cold --case many --case slow] [--dlt-python PATH]
 
-Both sides are processes of their own against the same sandbox, in turn, into a fresh folder each time; the best of all
-runs counts, each for CPU, memory and wall. It ends with 1 where a target is missed. Beside a poll of 1,000 pools stands
-one by dlt and its REST source, where dlt is installed: a figure to know, not a target.
+Both run as processes against the same sandbox, in turn, into a new folder each time. The best of all runs counts, for
+CPU, memory and wall time each. The exit code is 1 if a target is missed. If dlt is installed, the poll of 1,000 pools
+is compared with dlt and its REST source too, without a target.
 """
 
 import argparse
@@ -40,7 +40,7 @@ region = "sandbox-1"
 """
 
 HERE = Path(__file__).parent
-ASK = """
+QUERY = """
 import duckdb, sys
 with duckdb.connect(sys.argv[1], read_only=True) as connection:
     print(*connection.execute(sys.argv[2]).fetchone())
@@ -51,10 +51,10 @@ POLL_SECONDS = "SELECT epoch(ended_at - run) FROM polls"
 
 @dataclass(frozen=True)
 class Case:
-    """A poll to measure, and its targets: how many times the floor's each cost may be (`poll`: the ideal's)."""
+    """A poll to measure, and its targets: the largest ratios to the minimal script's costs (`poll`: to the ideal)."""
 
     name: str
-    what: str
+    description: str
     pools: int
     concurrency: int
     latency_seconds: float
@@ -62,7 +62,7 @@ class Case:
 
     @property
     def ideal_seconds(self) -> float:
-        """The wall of nothing but waiting: the listing, then the pools in rounds of as many as go at once."""
+        """The wall time if only waiting for answers took time: the listing, then the pools, `concurrency` at once."""
         return self.latency_seconds * (1 + self.pools / self.concurrency)
 
 
@@ -75,7 +75,7 @@ CASES = (
 
 @dataclass(frozen=True)
 class Cost:
-    """What a process took: CPU seconds (user and system), peak memory in MiB, wall seconds."""
+    """The cost of a process: CPU seconds (user and system), peak memory in MiB, wall seconds."""
 
     cpu: float
     memory: float
@@ -84,7 +84,7 @@ class Cost:
 
 @contextmanager
 def sandbox(case: Case) -> Iterator[tuple[str, str]]:
-    """Serve a case's pools from a process of their own, and tell its endpoint and project."""
+    """Serve a case's pools from another process, and yield its endpoint and project."""
     arguments = ["--port", "0", "--pools", str(case.pools), "--latency", str(case.latency_seconds)]
     with subprocess.Popen(
         [sys.executable, "-m", "collector", "sandbox", *arguments], stdout=subprocess.PIPE, text=True
@@ -98,13 +98,13 @@ def sandbox(case: Case) -> Iterator[tuple[str, str]]:
 
 
 def run(arguments: Sequence[str], folder: Path, python: str = sys.executable) -> Cost:
-    """Run a process to its end and return what it took; where it failed there is nothing to measure, and all ends."""
+    """Run a process to its end and return its cost; exit if it failed."""
     environment = os.environ | {"HUAWEICLOUD_SDK_AK": ACCESS_KEY, "HUAWEICLOUD_SDK_SK": SECRET_KEY}
-    began = time.perf_counter()
+    start = time.perf_counter()
     process = subprocess.Popen([python, *arguments], env=environment, cwd=folder)
-    # Of one child, and in the same step as its end: what getrusage tells is the sum over all children.
+    # wait4 gives the usage of this child; getrusage would give the sum over all children.
     _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - began
+    wall = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.exit(f"{arguments[:3]} ended with {process.returncode}")
@@ -112,7 +112,7 @@ def run(arguments: Sequence[str], folder: Path, python: str = sys.executable) ->
 
 
 def run_floor(case: Case, served: tuple[str, str], folder: Path) -> Cost:
-    """Poll with the bare script."""
+    """Poll with the minimal script."""
     numbers = [str(case.concurrency), str(CONNECTIONS)]
     return run([str(HERE / "floor.py"), *served, ACCESS_KEY, SECRET_KEY, *numbers, str(folder)], folder)
 
@@ -126,39 +126,39 @@ def run_ours(case: Case, served: tuple[str, str], folder: Path) -> Cost:
 
 
 def has_dlt(python: str) -> bool:
-    """Return whether an interpreter has dlt, with what it needs for DuckDB."""
+    """Return whether an interpreter has dlt with its DuckDB support."""
     call = [python, "-c", "import dlt.sources.rest_api, duckdb"]
     return subprocess.run(call, capture_output=True, check=False).returncode == 0
 
 
 def measure_dlt(case: Case, runs: int, python: str) -> Cost:
-    """Return the best cost of a poll by dlt, each from nothing; the first run only wakes the sandbox's pools."""
+    """Return the best cost of a poll with dlt into a new folder; the first run only starts the sandbox's simulation."""
     costs = []
     with sandbox(case) as served:
         for _ in range(runs + 1):
             with tempfile.TemporaryDirectory() as folder:
                 call = [str(HERE / "rest_source.py"), *served, ACCESS_KEY, SECRET_KEY, str(case.concurrency), folder]
                 costs.append(run(call, Path(folder), python))
-                polled = ask(folder, "SELECT count(DISTINCT _pools_name) FROM polled.snapshots")
-            if polled != [str(case.pools)]:
-                sys.exit(f"{case.name}: dlt stored {polled[0]} of {case.pools} pools")
+                pools = query_row(folder, "SELECT count(DISTINCT _pools_name) FROM polled.snapshots")
+            if pools != [str(case.pools)]:
+                sys.exit(f"{case.name}: dlt stored {pools[0]} of {case.pools} pools")
     return best(costs[1:])
 
 
 def best(costs: Sequence[Cost]) -> Cost:
-    """Return the smallest of each."""
+    """Return the smallest of each kind of cost."""
     return Cost(*(min(getattr(cost, name) for cost in costs) for name in ("cpu", "memory", "wall")))
 
 
-def ask(folder: str, query: str) -> list[str]:
-    """Ask a record one row; in a process of its own, so that this one stays small (a child's peak starts with it)."""
-    return subprocess.check_output([sys.executable, "-c", ASK, f"{folder}/record.duckdb", query], text=True).split()
+def query_row(folder: str, query: str) -> list[str]:
+    """Return one row of a query, run in another process: memory of this one counts in the peak of later children."""
+    return subprocess.check_output([sys.executable, "-c", QUERY, f"{folder}/record.duckdb", query], text=True).split()
 
 
 def measure(case: Case, runs: int) -> tuple[Cost, Cost, float]:
-    """Return the best costs of floor and of ours, run in turn, and our best poll's seconds from its start to its end.
+    """Return the best costs of the minimal script and of ours, run in turn, and the seconds of our best poll.
 
-    The first run of each only wakes the sandbox's pools.
+    The first run of each only starts the sandbox's simulation.
     """
     costs: dict[str, list[Cost]] = {"floor": [], "ours": []}
     polls: list[float] = []
@@ -168,16 +168,16 @@ def measure(case: Case, runs: int) -> tuple[Cost, Cost, float]:
             for name, side in (("floor", run_floor), ("ours", run_ours)):
                 with tempfile.TemporaryDirectory() as folder:
                     costs[name].append(side(case, served, Path(folder)))
-                    stored.append(ask(folder, STORED))
+                    stored.append(query_row(folder, STORED))
                     if name == "ours":
-                        polls.append(float(ask(folder, POLL_SECONDS)[0]))
+                        polls.append(float(query_row(folder, POLL_SECONDS)[0]))
             if stored[0] != stored[1] or stored[0][0] != str(case.pools):
                 sys.exit(f"{case.name}: the floor stored {stored[0]} scrapes and snapshots, ours {stored[1]}")
     return best(costs["floor"][1:]), best(costs["ours"][1:]), min(polls[1:])
 
 
 def print_dlt(case: Case, runs: int, python: str, ours: Cost) -> None:
-    """Measure dlt where it is installed, and print it beside ours: how many times ours it takes."""
+    """Measure dlt if it is installed, and print its costs and their ratios to ours."""
     if not has_dlt(python):
         print("dlt: skipped, it is not installed (--dlt-python names an interpreter that has it)")
         return
@@ -190,9 +190,11 @@ def print_dlt(case: Case, runs: int, python: str, ours: Cost) -> None:
 
 
 def main() -> int:
-    """Measure and print; return 1 where a target is missed."""
+    """Measure and print; return 1 if a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=5, help="of each side, after one that is not counted (default: 5)")
+    parser.add_argument(
+        "--runs", type=int, default=5, help="runs of each side, after one that is not counted (default: 5)"
+    )
     parser.add_argument("--case", action="append", choices=[case.name for case in CASES], help="default: all")
     parser.add_argument("--dlt-python", default=sys.executable, help="an interpreter that has dlt (default: this one)")
     options = parser.parse_args()
@@ -202,13 +204,13 @@ def main() -> int:
         floor, ours, poll_seconds = measure(case, options.runs)
         rows = [(name, unit, getattr(floor, name), getattr(ours, name)) for name, unit in UNITS.items()]
         if case.latency_seconds:
-            # Without the start of the process, in which nobody waits for an answer: the bare script has that too.
+            # Without the start of the process, which the minimal script needs too.
             rows.append(("poll", "s poll (ideal)", case.ideal_seconds, poll_seconds))
         for name, unit, base, spent in rows:
             target = case.targets.get(name)
-            verdict = "" if target is None else f"{target:8.2f}  {'met' if spent <= target * base else 'MISSED'}"
+            verdict = "" if target is None else f"{target:8.2f}  {'reached' if spent <= target * base else 'MISSED'}"
             missed |= target is not None and spent > target * base
-            print(f"{case.what:32}{unit:16}{base:9.3f}{spent:9.3f}{spent / base:7.2f}{verdict}", flush=True)
+            print(f"{case.description:32}{unit:16}{base:9.3f}{spent:9.3f}{spent / base:7.2f}{verdict}", flush=True)
         if case.name == "many":
             print_dlt(case, options.runs, options.dlt_python, ours)
     return int(missed)

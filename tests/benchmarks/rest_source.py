@@ -1,7 +1,7 @@
-"""The same poll by dlt and its REST source, run by poll.py with an interpreter that has dlt: pools, then their counts.
+"""A poll with dlt and its REST source, run by poll.py for comparison, with an interpreter that has dlt.
 
-As its documentation puts it together: a parent resource, a dependent one that is asked in parallel, DuckDB behind it.
-It keeps the rows of every pool and type and, unlike a poll, neither outcomes nor slots.
+Built as dlt's documentation shows: a parent resource (the pools), a dependent resource in parallel (their counts), and
+DuckDB as destination. Unlike a poll of Poolscope, it stores neither outcomes nor slots.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from dlt.sources.rest_api import rest_api_source
 
 
 def signer(project: str, key: str, secret: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
-    """Return what signs a request as the gateway wants it."""
+    """Return a function that signs a request for the gateway."""
 
     def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
         url = urlsplit(str(request.url))
@@ -30,9 +30,9 @@ def signer(project: str, key: str, secret: str) -> Callable[[requests.PreparedRe
             f"{names}\n{hashlib.sha256(b'').hexdigest()}"
         )
         to_sign = f"SDK-HMAC-SHA256\n{date}\n{hashlib.sha256(text.encode()).hexdigest()}"
-        own = hmac.new(secret.encode(), to_sign.encode(), hashlib.sha256).hexdigest()
-        told = f"SDK-HMAC-SHA256 Access={key}, SignedHeaders={names}, Signature={own}"
-        request.headers.update({"X-Project-Id": project, "X-Sdk-Date": date, "Authorization": told})
+        signature = hmac.new(secret.encode(), to_sign.encode(), hashlib.sha256).hexdigest()
+        authorization = f"SDK-HMAC-SHA256 Access={key}, SignedHeaders={names}, Signature={signature}"
+        request.headers.update({"X-Project-Id": project, "X-Sdk-Date": date, "Authorization": authorization})
         return request
 
     return sign

@@ -1,9 +1,9 @@
-"""Answer questions with the installation whose python runs this; `same` starts it, and reads what it writes.
+"""Answers questions with the installation whose python runs this script; `same` starts it and reads its answers.
 
     PYTHON -P same_answers.py DATABASE SPOOL ANSWERS < QUESTIONS
 
-QUESTIONS is JSON: by name a method of History and its keywords. ANSWERS is a pickle: by name a frame, or, where the
-question was refused, the error as a text. Nothing but `History` is asked of the installation.
+QUESTIONS is JSON: for each name a method of History and its keywords. ANSWERS is a pickle: for each name a frame, or
+the error as text. The script uses nothing but `History` of the installation.
 """
 
 import json
@@ -25,7 +25,7 @@ def main() -> None:
             frame = getattr(history, method)(**options)
             frame.attrs = {}
             answers[name] = frame
-        except Exception as error:  # noqa: BLE001 - a defect of one installation is a difference to tell
+        except Exception as error:  # noqa: BLE001 - an error of one installation is a difference to report
             answers[name] = f"{type(error).__name__}: {error}"
     target.write_bytes(pickle.dumps(answers))
 

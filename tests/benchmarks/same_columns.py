@@ -1,4 +1,4 @@
-"""Answers as columns, and in what those of two installations differ."""
+"""Converts answers to columns, and finds the differences between those of two installations."""
 
 import io
 import json
@@ -11,17 +11,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 Answer = dict[str, "pd.Series[Any]"]
-"""Columns by name; those of a page of JSON, whose lists differ, are not of one length."""
+"""Columns by name; columns from JSON can have different lengths."""
 SHOWN = 6
 
 
 def columns_of(answer: pd.DataFrame | str) -> Answer:
-    """Return the columns of a frame, or of what a command wrote: JSON, CSV or lines."""
+    """Return the columns of a frame, or of a command's output: JSON, CSV or lines."""
     if isinstance(answer, pd.DataFrame):
         return {str(name): answer[name] for name in answer.columns}
     if answer.startswith(("{", "[")):
         try:
-            return _of_page(json.loads(answer))
+            return _columns_of_json(json.loads(answer))
         except ValueError:
             pass
     first, _, rest = answer.partition("\n")
@@ -31,8 +31,8 @@ def columns_of(answer: pd.DataFrame | str) -> Answer:
     return {"text": pd.Series(answer.splitlines(), dtype=object)}
 
 
-def _of_page(page: Any) -> Answer:  # noqa: ANN401 - JSON is any of its types
-    """Return the values of JSON in its order, by their path; of each list also the length."""
+def _columns_of_json(document: Any) -> Answer:  # noqa: ANN401 - JSON is any of its types
+    """Return the values of a JSON document by path, in order, and the lengths of its lists."""
     values: dict[str, list[Any]] = {}
 
     def walk(path: str, value: Any) -> None:  # noqa: ANN401 - likewise
@@ -46,32 +46,32 @@ def _of_page(page: Any) -> Answer:  # noqa: ANN401 - JSON is any of its types
         else:
             values.setdefault(path, []).append(value)
 
-    walk("", page)
+    walk("", document)
     return {path: pd.Series(column, dtype=object) for path, column in values.items()}
 
 
 def differences(old: Answer, new: Answer, renamed: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """Return in what answers differ, and the columns that only the new one has.
+    """Return the differences between two answers, and the columns that only the new one has.
 
     Parameters
     ----------
     renamed
-        New names by old ones, of columns or of parts of a path in JSON.
+        New names of columns, or of parts of a path in JSON, by their old names.
     """
     old = {_renamed(name, renamed): column for name, column in old.items()}
     only_new = [name for name in new if name not in old]
-    found = []
+    texts = []
     order = [name for name in new if name in old]
     if order != [name for name in old if name in new]:
-        found.append("columns in another order")
+        texts.append("columns have another order")
     for name, column in old.items():
         if name not in new:
-            found.append(f"{name}: not there")
+            texts.append(f"{name}: is missing")
         elif difference := _difference(column, new[name]):
-            found.append(f"{name}: {difference}")
-    if len(found) > SHOWN:
-        found = [*found[:SHOWN], f"and {len(found) - SHOWN} more"]
-    return found, only_new
+            texts.append(f"{name}: {difference}")
+    if len(texts) > SHOWN:
+        texts = [*texts[:SHOWN], f"and {len(texts) - SHOWN} more"]
+    return texts, only_new
 
 
 def _renamed(path: str, renamed: Mapping[str, str]) -> str:
@@ -80,7 +80,7 @@ def _renamed(path: str, renamed: Mapping[str, str]) -> str:
 
 
 def _difference(old: "pd.Series[Any]", new: "pd.Series[Any]") -> str:
-    """Tell in what a column differs; nothing where it does not."""
+    """Return the difference between two columns; an empty text if they are equal."""
     if len(old) != len(new):
         return f"{len(new):,} rows, were {len(old):,}"
     old, new = _instants(old), _instants(new)
@@ -99,7 +99,7 @@ def _difference(old: "pd.Series[Any]", new: "pd.Series[Any]") -> str:
 
 
 def _instants(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Return instants as they are in UTC, without a zone; any other column as it is."""
+    """Return a column of times in UTC, without a zone; any other column unchanged."""
     column = column.reset_index(drop=True)
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         column = column.dt.tz_convert("UTC").dt.tz_localize(None)
@@ -109,13 +109,13 @@ def _instants(column: "pd.Series[Any]") -> "pd.Series[Any]":
 
 
 def _differ(old: "pd.Series[Any]", new: "pd.Series[Any]") -> NDArray[np.bool_]:
-    """Return which cells differ; what is missing is equal to what is missing, floats to the last bit."""
+    """Return which cells differ; missing cells are equal to each other, floats are compared to the last bit."""
     missing = old.isna().to_numpy(), new.isna().to_numpy()
     both = ~missing[0] & ~missing[1]
     differ: NDArray[np.bool_] = missing[0] != missing[1]
     if old.dtype == object:
         pairs = zip(old[both], new[both], strict=True)
-        differ[both] = [not _equal(one, other) for one, other in pairs]
+        differ[both] = [not _equal(old_value, new_value) for old_value, new_value in pairs]
     elif old.dtype == np.float64:
         differ[both] = old.to_numpy()[both].view(np.int64) != new.to_numpy()[both].view(np.int64)
     else:
@@ -123,7 +123,7 @@ def _differ(old: "pd.Series[Any]", new: "pd.Series[Any]") -> NDArray[np.bool_]:
     return differ
 
 
-def _equal(old: Any, new: Any) -> bool:  # noqa: ANN401 - a cell is of any type
+def _equal(old: Any, new: Any) -> bool:  # noqa: ANN401 - a cell can have any type
     if isinstance(old, str) and isinstance(new, str):
         return old == new or (_instant(old) is not None and _instant(old) == _instant(new))
     if isinstance(old, float) and isinstance(new, float):
@@ -132,7 +132,7 @@ def _equal(old: Any, new: Any) -> bool:  # noqa: ANN401 - a cell is of any type
 
 
 def _instant(text: str) -> datetime | None:
-    """Return the instant that a text is; None where it is none, or has no zone."""
+    """Return the time in a text; None if it has no time, or no zone."""
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:

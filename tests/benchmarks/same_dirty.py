@@ -1,9 +1,9 @@
-"""The dirty record of `same`: what can go wrong with a record, from a seeded generator, through the public doors.
+"""The dirty record of `same`: a record with all kinds of defects, made from a seed through import and spool.
 
-Gaps, counts that are not known, statuses and types left out, a status that no document names, totals that disagree;
-finished jobs that are kept, roll, are purged, capped or absent; one pool id in two projects; intervals of 10, 30
-and 60 minutes, all three in one pool; display names, queue policies, nodes that come and go; turns that failed or
-were taken twice; and polls that still wait in the spool.
+It has gaps, unknown counts, omitted statuses and types, an undocumented status, and totals that disagree; finished jobs
+that are kept, rolling, purged, capped or absent; one pool id in two projects; intervals of 10, 30 and 60 minutes, all
+three in one pool; display names, queue policies and changes of nodes; scrapes that failed or were repeated; and polls
+that are still in the spool.
 """
 
 import json
@@ -16,19 +16,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tests.benchmarks.same_records import DAY, STATUSES, Ints, Made, begin, counted, do, made, write
+from tests.benchmarks.same_records import DAY, STATUSES, Ints, TestedRecord, begin, counted, do, tested_record, write
 
 FIRST = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp())
-"""A Monday, four weeks before the clocks of Europe change."""
+"""A Monday, four weeks before daylight saving time begins in Europe."""
 DAYS = 35
 LAST = FIRST + DAYS * DAY
 HOUR = 3600
 STEP = 600
 HALF_HOUR = 1800
 POLLED, WAITING = 24 * HOUR, HOUR
-"""The last seconds come as polls, and the last of these wait in the spool."""
+"""The last 24 hours are written as polls; the last hour of these stays in the spool."""
 JOB_TYPES = {"train": (5.0, 1.2), "infer": (2.0, 0.8), "notebook": (0.7, 3.0)}
-"""Jobs an hour, and hours that one runs."""
+"""Arrivals an hour and mean run time in hours, by type."""
 POOLS = {
     ("alpha", "pool-a"): ("kept", ["train", "infer", "notebook"]),
     ("alpha", "pool-b"): ("rolling", ["train", "infer"]),
@@ -38,25 +38,25 @@ POOLS = {
     ("beta", "pool-e"): ("kept", ["train"]),
     ("beta", "pool-f"): ("kept", ["infer"]),
 }
-"""By project and pool how finished jobs are kept, and the types of its jobs."""
+"""The retention of finished jobs and the job types, by project and pool."""
 RETENTION = {"rolling": 2.0 * DAY, "absent": 0.0}
 CEILING = 60
 FAILURES = {"throttled": 429, "server_error": 503, "timeout": None}
 Row = dict[str, Any]
 
 
-def dirty(python: Path, folder: Path, seed: int) -> Made:
+def dirty(python: Path, folder: Path, seed: int) -> TestedRecord:
     """Make the dirty record."""
     draw = np.random.default_rng(seed)
     counts = pd.concat([_pool_counts(draw, *pool) for pool in POOLS], ignore_index=True)
     is_polled = (counts["project"] == "alpha") & (counts["slot"] > LAST - POLLED)
     begin(folder, "dirty")
-    record = made(folder, "dirty", FIRST, DAYS)
+    record = tested_record(folder, "dirty", FIRST, DAYS)
     record.spool.mkdir()
     for slot, rows in _listings().items():
         _spool(record.spool, slot, slot, rows)
     _poll(draw, record.spool, counts[is_polled & (counts["slot"] <= LAST - WAITING)])
-    # An import takes in first what waits in the spool.
+    # An import first takes in the spool.
     for interval, part in counts[~is_polled].groupby("interval"):
         file = folder / f"every-{interval}.{'csv' if interval == HOUR else 'parquet'}"
         write(file, part.drop(columns="interval"))
@@ -66,19 +66,19 @@ def dirty(python: Path, folder: Path, seed: int) -> Made:
 
 
 def _pool_counts(draw: np.random.Generator, project: str, pool: str) -> pd.DataFrame:
-    """Return the counts of a pool, by type, as its answers told them."""
+    """Return the counts of a pool by type, with the defects of its answers."""
     slots, intervals = _slots(draw, project, pool)
     history, types = POOLS[project, pool]
     frames = []
     for job_type in types:
-        counts = _kept(_jobs(draw, *JOB_TYPES[job_type]), slots, history)
+        counts = _counts_with_retention(_jobs(draw, *JOB_TYPES[job_type]), slots, history)
         counts = counts.assign(project=project, pool=pool, type=job_type, interval=intervals)
-        frames.append(_soiled(draw, counts, pool))
+        frames.append(_with_defects(draw, counts, pool))
     return pd.concat(frames)
 
 
 def _slots(draw: np.random.Generator, project: str, pool: str) -> tuple[Ints, Ints]:
-    """Return when a pool was observed, and the interval then in force."""
+    """Return the slots in which a pool was observed, and the interval of each."""
     every = np.arange(FIRST, LAST + 1, STEP)
     intervals = np.full(len(every), STEP)
     if (project, pool) == ("beta", "pool-a"):
@@ -99,12 +99,12 @@ def _slots(draw: np.random.Generator, project: str, pool: str) -> tuple[Ints, In
 
 
 def _jobs(draw: np.random.Generator, rate: float, hours: float) -> pd.DataFrame:
-    """Simulate jobs that come by a daily rhythm, first in first out; some give up, some fail."""
+    """Simulate a FIFO queue with a daily rhythm of arrivals; some jobs give up, some fail."""
     often = rate * 1.6 / HOUR
     submit = FIRST + np.cumsum(draw.exponential(1 / often, int(DAYS * DAY * often)))
     rhythm = 1 + 0.6 * np.sin(2 * np.pi * submit / DAY)
     submit = submit[(draw.random(len(submit)) * 1.6 < rhythm) & (submit < LAST)].round()
-    # As many servers as keep them busy at seven tenths.
+    # Servers for a utilisation of 0.7.
     free = [float(FIRST)] * max(1, round(rate * hours / 0.7))
     start = np.full(len(submit), np.nan)
     end = submit + draw.exponential(HOUR / 2, len(submit)).round() + 1
@@ -117,8 +117,8 @@ def _jobs(draw: np.random.Generator, rate: float, hours: float) -> pd.DataFrame:
     return pd.DataFrame({"submit": submit, "start": start, "end": end, "final": final})
 
 
-def _kept(jobs: pd.DataFrame, slots: Ints, history: str) -> pd.DataFrame:
-    """Count jobs, of which finished ones are kept as a history says."""
+def _counts_with_retention(jobs: pd.DataFrame, slots: Ints, history: str) -> pd.DataFrame:
+    """Count jobs, with finished jobs kept as the pool's retention says."""
     counts = counted(jobs, slots, RETENTION.get(history, np.inf))
     for status in ("Completed", "Failed", "Terminated"):
         if history == "capped":
@@ -130,8 +130,8 @@ def _kept(jobs: pd.DataFrame, slots: Ints, history: str) -> pd.DataFrame:
     return counts
 
 
-def _soiled(draw: np.random.Generator, counts: pd.DataFrame, pool: str) -> pd.DataFrame:
-    """Leave out and disturb what answers leave out and disturb."""
+def _with_defects(draw: np.random.Generator, counts: pd.DataFrame, pool: str) -> pd.DataFrame:
+    """Add the defects of answers: omitted and wrong values."""
     n = len(counts)
     counts["Preparing"] = pd.array([pd.NA] * n, "Int64")
     if pool == "pool-c":
@@ -141,7 +141,7 @@ def _soiled(draw: np.random.Generator, counts: pd.DataFrame, pool: str) -> pd.Da
     if pool in ("pool-b", "pool-c"):
         names = ["total", *STATUSES]
         counts[names] = counts[names].astype("Int64")
-        # Zero counts left out, some with a total that is off; others that are not told at all.
+        # Zero counts are omitted, some totals are wrong, and some values are unknown.
         counts[[*STATUSES]] = counts[[*STATUSES]].mask((counts[[*STATUSES]] == 0) & (draw.random((n, 9)) < 0.5))
         counts.loc[draw.random(n) < 0.005, "total"] += 1
         counts[names] = counts[names].mask(draw.random((n, 10)) < 0.0005)
@@ -150,7 +150,7 @@ def _soiled(draw: np.random.Generator, counts: pd.DataFrame, pool: str) -> pd.Da
 
 
 def _listings() -> dict[int, list[Row]]:
-    """Return what discovery told of pools, by slot."""
+    """Return discovery's rows about pools, by slot."""
     name, policy = "Vision 视觉", "fifo"
     return {
         FIRST: [_listing("alpha", "pool-a", 6, name, policy), _listing("alpha", "pool-b", 4, "Speech")],
@@ -164,14 +164,14 @@ def _listings() -> dict[int, list[Row]]:
 def _listing(project: str, pool: str, nodes: int, name: str | None, policy: str | None = None) -> Row:
     flavor = {"flavor": "gpu.8", "count": nodes, "available": nodes - 1}
     key = {"table": "pools", "project": project, "pool": pool}
-    told = {"name": name, "workspace": "0", "created_at": "2026-01-01T00:00:00", "phase": "Running"}
+    values = {"name": name, "workspace": "0", "created_at": "2026-01-01T00:00:00", "phase": "Running"}
     more = {"kind": "Dedicate", "scope": ["Train"], "queue_policy": policy}
-    unsaid = dict.fromkeys(("abnormal", "creating", "deleting"))
-    return key | {"listed": True} | told | more | {"nodes": [flavor | unsaid]}
+    empty = dict.fromkeys(("abnormal", "creating", "deleting"))
+    return key | {"listed": True} | values | more | {"nodes": [flavor | empty]}
 
 
 def _poll(draw: np.random.Generator, spool: Path, counts: pd.DataFrame) -> None:
-    """Keep the counts of slots as polls do: turns fail, and are taken again half a minute later."""
+    """Write the counts of slots as polls do; some scrapes fail or are repeated half a minute later."""
     for slot in map(int, np.unique(counts["slot"])):
         of_slot = counts[counts["slot"] == slot]
         first: list[Row] = []
@@ -179,11 +179,11 @@ def _poll(draw: np.random.Generator, spool: Path, counts: pd.DataFrame) -> None:
         for pool, of_pool in of_slot.groupby("pool"):
             chance = draw.random()
             if chance < 0.06:
-                first.append(_turn(str(pool), str(draw.choice([*FAILURES])), None))
+                first.append(_scrape(str(pool), str(draw.choice([*FAILURES])), None))
             else:
                 first += _answer(str(pool), of_pool)
             if chance < 0.03 or chance > 0.98:
-                # Of two answers the first counts.
+                # The first of two answers counts.
                 second += _answer(str(pool), of_pool.assign(Queue=of_pool["Queue"] + 1, total=of_pool["total"] + 1))
         for run, rows in enumerate((first, second)):
             if rows:
@@ -191,25 +191,25 @@ def _poll(draw: np.random.Generator, spool: Path, counts: pd.DataFrame) -> None:
 
 
 def _answer(pool: str, counts: pd.DataFrame) -> Iterator[Row]:
-    """Return the rows of one answer of a pool."""
+    """Yield the rows of one answer of a pool."""
     total = counts["total"].sum(skipna=False)
-    yield _turn(pool, "ok", None if pd.isna(total) else int(total))
+    yield _scrape(pool, "ok", None if pd.isna(total) else int(total))
     for row in counts.astype(object).where(counts.notna(), None).to_dict("records"):
         other = {"Preparing": row["Preparing"]} if row["Preparing"] is not None else None
         known = {name: row[name] for name in ("type", "total", *STATUSES)}
         yield {"table": "snapshots", "project": "alpha", "pool": pool} | known | {"other_statuses": other}
 
 
-def _turn(pool: str, outcome: str, total: int | None) -> Row:
-    unsaid = dict.fromkeys(
+def _scrape(pool: str, outcome: str, total: int | None) -> Row:
+    empty = dict.fromkeys(
         ("error_code", "error_msg", "request_id", "started_at", "answered_at", "disagreement", "body")
     )
-    told = {"outcome": outcome, "http_status": FAILURES.get(outcome, 200), "attempts": 1, "total": total}
-    return {"table": "scrapes", "project": "alpha", "pool": pool, "interval_seconds": STEP} | told | unsaid
+    values = {"outcome": outcome, "http_status": FAILURES.get(outcome, 200), "attempts": 1, "total": total}
+    return {"table": "scrapes", "project": "alpha", "pool": pool, "interval_seconds": STEP} | values | empty
 
 
 def _spool(spool: Path, slot: int, run: int, rows: list[Row]) -> None:
-    """Write one run as a file of the spool; data/README.md is its dictionary."""
+    """Write one run as a file of the spool; data/README.md describes the format."""
     at, began = (datetime(1970, 1, 1) + timedelta(seconds=seconds) for seconds in (slot, run))
     poll = {"table": "polls", "project": rows[0]["project"], "project_id": "0", "endpoint": "https://localhost"}
     poll |= {"command": "collect", "version": "0", "interval_seconds": STEP, "pools": len(POOLS)}

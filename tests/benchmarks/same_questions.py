@@ -1,22 +1,22 @@
-"""The questions of `same`: each method of History with several of its options, and the commands."""
+"""The questions of `same`: all methods of History with various options, and commands."""
 
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from tests.benchmarks.same_records import Made
+from tests.benchmarks.same_records import TestedRecord
 
 Options = dict[str, Any]
 
 
-def questions(record: Made) -> Iterator[tuple[str, Options]]:
-    """Return what is asked of History: a method and its keywords."""
+def questions(record: TestedRecord) -> Iterator[tuple[str, Options]]:
+    """Yield the questions to History: a method and its keywords."""
     span = {"since": record.since, "until": record.until}
     for method in ("scrapes", "counts", "attempts"):
         yield method, {}
     yield "attempts", {**span, "pool": "*a*"}
     for method, options in chain(_estimates(span), _trends(record, span), _planning(span)):
-        # The trace has one type.
+        # The trace has only one type.
         if record.name != "theta" or options.get("by") != "type":
             yield method, options
 
@@ -34,7 +34,7 @@ def _estimates(span: Options) -> Iterator[tuple[str, Options]]:
     yield "flows", {"by": "pool", "every": "3h", "since": "9d", "until": "2d", "zone": "Europe/Berlin"}
 
 
-def _trends(record: Made, span: Options) -> Iterator[tuple[str, Options]]:
+def _trends(record: TestedRecord, span: Options) -> Iterator[tuple[str, Options]]:
     for method in ("trend", "changes", "profile"):
         yield method, {"slo": "15m"}
         yield method, {"by": "pool", "zone": "Asia/Shanghai"}
@@ -64,8 +64,8 @@ def _planning(span: Options) -> Iterator[tuple[str, Options]]:
     yield "plan", {"add": -1000}
 
 
-def commands(record: Made) -> Iterator[tuple[str, ...]]:
-    """Return what is asked of the command line; a report is written into the folder of its --out."""
+def commands(record: TestedRecord) -> Iterator[tuple[str, ...]]:
+    """Yield the questions to the command line; a report is written to the folder of --out."""
     yield "report", "--since", "14d", "--slo", "15m", "--format", "json"
     if record.name == "demo":
         return

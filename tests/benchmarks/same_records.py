@@ -1,4 +1,4 @@
-"""The records of which `same` asks its questions: the demo's and a trace's, and what makes any."""
+"""The records of `same`: the demo's and a trace's, and functions to make records."""
 
 import subprocess
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ STEP = 300
 DAY = 86_400
 FEWEST_JOBS = 300
 PENDING, CREATING = 60, 120
-"""The last seconds before a start, in these statuses."""
+"""The seconds before a start that a job spends in these statuses."""
 
 
 @dataclass(frozen=True)
-class Made:
-    """A record, and instants at a quarter, a half and nine tenths of it, for questions to name."""
+class TestedRecord:
+    """A record, and the times at a quarter, a half and nine tenths of it, which questions use."""
 
     folder: Path
     name: str
@@ -36,45 +36,45 @@ class Made:
 
     @property
     def spool(self) -> Path:
-        """The folder of polls that are not in the database."""
+        """The spool, with polls that are not in the database."""
         return self.folder / f"{self.name}.spool"
 
 
-def made(folder: Path, name: str, first: float, days: float) -> Made:
-    """Return the record of a folder, which begins at `first`, in seconds since 1970."""
+def tested_record(folder: Path, name: str, first: float, days: float) -> TestedRecord:
+    """Return a folder's record, which begins at `first` (seconds since 1970) and has `days` days."""
     instants = (datetime.fromtimestamp(first + days * DAY * share, UTC) for share in (0.25, 0.5, 0.9))
-    return Made(folder, name, *(f"{instant:%Y-%m-%dT%H:00}" for instant in instants))
+    return TestedRecord(folder, name, *(f"{instant:%Y-%m-%dT%H:00}" for instant in instants))
 
 
 def call(python: Path, folder: Path, *words: object) -> "subprocess.CompletedProcess[str]":
-    """Run the command line of an installation on the record of a folder; -P: nothing beside it is imported."""
+    """Run the command line of an installation on a folder's record; -P prevents imports from the current folder."""
     line = [str(python), "-P", "-m", "collector", "--config", str(folder / "poolscope.toml"), *map(str, words)]
     return subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)
 
 
 def do(python: Path, folder: Path, *words: object) -> None:
-    """Run a command that has to end well."""
+    """Run a command, and exit if it fails."""
     done = call(python, folder, *words)
     if done.returncode:
         raise SystemExit(f"{python}: poolscope {' '.join(map(str, words))} failed:\n{done.stderr[-2000:]}")
 
 
 def begin(folder: Path, name: str) -> None:
-    """Make the folder of a record, with its configuration."""
+    """Make the folder and the configuration of a record."""
     folder.mkdir(parents=True)
     text = f'[paths]\ndatabase = "{name}.duckdb"\nspool = "{name}.spool"\n[flavors]\n"gpu.8" = 8\n'
     (folder / "poolscope.toml").write_text(text, encoding="utf-8")
 
 
-def demo(python: Path, folder: Path) -> Made:
+def demo(python: Path, folder: Path) -> TestedRecord:
     """Make the demo's record: two weeks of four pools."""
     folder.mkdir(parents=True)
     do(python, folder, "demo", "--out", folder)
-    return made(folder, "demo", datetime(2026, 1, 5, tzinfo=UTC).timestamp(), 14)
+    return tested_record(folder, "demo", datetime(2026, 1, 5, tzinfo=UTC).timestamp(), 14)
 
 
-def theta(python: Path, folder: Path, trace: Path, days: int | None) -> Made:
-    """Make a record of a trace's jobs, by pool: all of it, or so many days from when half of the pools have begun."""
+def theta(python: Path, folder: Path, trace: Path, days: int | None) -> TestedRecord:
+    """Make a record of a trace's jobs, by pool: the whole trace, or `days` days after half of the pools began."""
     jobs = duckdb.execute('SELECT * FROM read_parquet($1) WHERE coalesce(start, "end") IS NOT NULL', [str(trace)]).df()
     jobs = jobs[jobs.groupby("pool")["pool"].transform("size") >= FEWEST_JOBS]
     for name in ("submit", "start", "end"):
@@ -86,11 +86,11 @@ def theta(python: Path, folder: Path, trace: Path, days: int | None) -> Made:
     begin(folder, "theta")
     write(folder / "theta.parquet", pd.concat(counts))
     do(python, folder, "import", folder / "theta.parquet", "--interval", "5m")
-    return made(folder, "theta", first, (last - first) / DAY)
+    return tested_record(folder, "theta", first, (last - first) / DAY)
 
 
 def counted(jobs: pd.DataFrame, slots: Ints, retention: float = np.inf) -> pd.DataFrame:
-    """Count jobs (submit, start, end in seconds, final) at each slot; an end is kept for `retention` seconds."""
+    """Count jobs (submit, start, end in seconds, final) at each slot; finished jobs count for `retention` seconds."""
     submit, start, end = jobs["submit"], jobs["start"], jobs["end"]
     ran = start.notna()
     left = start.fillna(end)
@@ -113,7 +113,7 @@ def counted(jobs: pd.DataFrame, slots: Ints, retention: float = np.inf) -> pd.Da
 
 
 def write(path: Path, counts: pd.DataFrame) -> None:
-    """Write counts as `poolscope import` takes them in, as Parquet or CSV."""
+    """Write counts for `poolscope import`, as Parquet or CSV."""
     slots = pd.to_datetime(counts["slot"], unit="s")
     if path.suffix == ".csv":
         counts.assign(slot=slots.dt.strftime("%Y-%m-%dT%H:%M:%SZ")).to_csv(path, index=False)

@@ -1,4 +1,4 @@
-"""The real `poolscope collect`, run in this process at one slot after the other: its exit code and what it told."""
+"""Runs the real `poolscope collect` in this process, slot after slot, and collects its exit codes and warnings."""
 
 import io
 import json
@@ -19,7 +19,7 @@ from collector.errors import PoolscopeError
 from collector.record.reading import reading
 from collector.record.slots import naive
 from collector.sandbox.behaviour import ACCESS_KEY, PROJECT_ID, SECRET_KEY
-from tests.benchmarks.whole import PROJECT, Kind, faults_of, slots_of
+from tests.benchmarks.completeness import PROJECT, Kind, faults_of, slots_of
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 STEP = timedelta(minutes=1)
@@ -37,29 +37,29 @@ endpoint = "{endpoint}"
 """
 
 
-class Dozing(SimulatedClock):
-    """A clock on which every sleep is long: who waits five seconds for the file looks twice, not fifty times."""
+class LongSleepClock(SimulatedClock):
+    """A clock on which every sleep is long: waiting five seconds for the database tries twice, not fifty times."""
 
     async def sleep(self, seconds: float) -> None:
-        """Move the time on by far more."""
+        """Advance the time by 50 times the seconds."""
         await super().sleep(50 * seconds)
 
 
 @dataclass
 class Ticks:
-    """A record that is polled, tick by tick, and what came of it."""
+    """A record that is polled slot after slot, and the results."""
 
     folder: Path
     paths: Paths
     expected: set[Kind]
-    """What every slot holds."""
-    ended: Counter[str] = field(default_factory=Counter)
-    """How many ticks ended how: by exit code, with the warnings that were told."""
+    """The pools and types of every slot."""
+    results: Counter[str] = field(default_factory=Counter)
+    """The number of polls by exit code and warnings."""
     acknowledged: set[datetime] = field(default_factory=set)
     refused: set[datetime] = field(default_factory=set)
-    """Slots of which nothing was kept (exit code 4)."""
-    told: dict[str, None] = field(default_factory=dict)
-    """Why something was not kept or has to wait, each reason once."""
+    """Slots of which nothing was stored (exit code 4)."""
+    reasons: dict[str, None] = field(default_factory=dict)
+    """The messages of errors and warnings, each once."""
     _number: int = 0
 
     def configure(self, endpoint: str) -> None:
@@ -71,23 +71,23 @@ class Ticks:
         """Run `collect` at the next slot."""
         now = START + self._number * STEP
         self._number += 1
-        context = Context(KEYS, Dozing(now), self.folder / "poolscope.toml")
+        context = Context(KEYS, LongSleepClock(now), self.folder / "poolscope.toml")
         with redirect_stderr(io.StringIO()) as stderr:
             try:
                 code = command.main([], standalone_mode=False, obj=context) or 0
             except PoolscopeError as error:
                 code = error.exit_code
-                self.told[str(error)] = None
+                self.reasons[str(error)] = None
         warnings = [json.loads(line) for line in stderr.getvalue().splitlines()]
-        self.told |= dict.fromkeys(str(warning.get("reason") or warning) for warning in warnings)
-        self.ended[" ".join([str(code), *(warning["event"] for warning in warnings)])] += 1
+        self.reasons |= dict.fromkeys(str(warning.get("reason") or warning) for warning in warnings)
+        self.results[" ".join([str(code), *(warning["event"] for warning in warnings)])] += 1
         if code in (0, 1):
             self.acknowledged.add(naive(now))
         if code == 4:
             self.refused.add(naive(now))
 
     async def faults(self) -> list[str]:
-        """Read the record as everybody does, and return what is wrong with it."""
+        """Read database and spool as all readers do, and return the faults."""
         with reading(self.paths.database, self.paths.spool, SystemClock().pause) as record:
-            kept = sorted(self.refused & slots_of(record))
-            return faults_of(record, self.acknowledged, self.expected) + [f"slot {s} was refused" for s in kept]
+            wrong = sorted(self.refused & slots_of(record))
+            return faults_of(record, self.acknowledged, self.expected) + [f"slot {s} was refused" for s in wrong]
