@@ -64,12 +64,12 @@ def _may_hold(text: str, secret: str) -> bool:
 def _without(text: str, secret: str) -> str:
     if not _may_hold(text, secret):
         return text
-    kept, end = [], 0
+    parts, end = [], 0
     for first, last in sorted(_places(text, secret)):
         if last > end:
-            kept += [text[end:first], REDACTED] if first >= end else []
+            parts += [text[end:first], REDACTED] if first >= end else []
             end = last
-    return "".join(kept) + text[end:]
+    return "".join(parts) + text[end:]
 
 
 def _places(text: str, secret: str) -> Iterator[tuple[int, int]]:

@@ -20,7 +20,7 @@ from collector.storage.exports import export
     metavar="INSTANT",
     help="Only slots after this time: 2026-01-31, 2026-01-31T08:00 (UTC), or an age such as 30d.",
 )
-@click.option("--until", metavar="INSTANT", help="Slots up to a time.")
+@click.option("--until", metavar="INSTANT", help="Only slots up to this time.")
 @click.option(
     "--project", "projects", multiple=True, help="Only these projects: a pattern such as research*; may be repeated."
 )

@@ -182,8 +182,8 @@ def _two_types(random: np.random.Generator) -> tuple[Scenario, Work]:
     usual = _work(random, replace(pool, load=pool.load * (1 - share)))
     if pool.servers >= 16 and random.random() < 1 / 3:
         # Jobs of 8 servers each, with the same load.
-        kept = random.random(len(usual.came)) < usual.size.mean() / 8
-        usual = Work(usual.came[kept], np.full(kept.sum(), 8), usual.run[kept], usual.urgent[kept])
+        selected = random.random(len(usual.came)) < usual.size.mean() / 8
+        usual = Work(usual.came[selected], np.full(selected.sum(), 8), usual.run[selected], usual.urgent[selected])
     usual = replace(usual, urgent=np.ones_like(usual.size))
     return pool, _sorted(_work(random, urgent), usual)
 

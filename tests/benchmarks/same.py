@@ -73,8 +73,8 @@ def installation(python: str) -> Installation:
     return Installation(path, Path(folder), digest)
 
 
-def _output(words: list[str], given: str = "") -> str:
-    done = subprocess.run(words, input=given, cwd="/", capture_output=True, text=True, check=False)
+def _output(words: list[str], stdin: str = "") -> str:
+    done = subprocess.run(words, input=stdin, cwd="/", capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{' '.join(words)} failed:\n{done.stderr[-2000:]}")
     return done.stdout

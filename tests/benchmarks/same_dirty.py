@@ -89,13 +89,13 @@ def _slots(draw: np.random.Generator, project: str, pool: str) -> tuple[Ints, In
         intervals[every > FIRST + 31 * DAY] = STEP
     elif pool == "pool-f":
         every, intervals = every[:1], intervals[:1]
-    there = (every - FIRST) % intervals == 0
+    observed = (every - FIRST) % intervals == 0
     if pool == "pool-b":
-        there &= (every < FIRST + 20 * DAY) | (every > FIRST + 21.3 * DAY)
+        observed &= (every < FIRST + 20 * DAY) | (every > FIRST + 21.3 * DAY)
     if pool in ("pool-b", "pool-d"):
-        for begins in draw.integers(1, len(every) - 40, 20):
-            there[begins : begins + draw.integers(1, 24)] = False
-    return every[there], intervals[there]
+        for gap in draw.integers(1, len(every) - 40, 20):
+            observed[gap : gap + draw.integers(1, 24)] = False
+    return every[observed], intervals[observed]
 
 
 def _jobs(draw: np.random.Generator, rate: float, hours: float) -> pd.DataFrame:
@@ -173,18 +173,20 @@ def _listing(project: str, pool: str, nodes: int, name: str | None, policy: str 
 def _poll(draw: np.random.Generator, spool: Path, counts: pd.DataFrame) -> None:
     """Write the counts of slots as polls do; some scrapes fail or are repeated half a minute later."""
     for slot in map(int, np.unique(counts["slot"])):
-        of_slot = counts[counts["slot"] == slot]
+        slot_counts = counts[counts["slot"] == slot]
         first: list[Row] = []
         second: list[Row] = []
-        for pool, of_pool in of_slot.groupby("pool"):
+        for pool, pool_counts in slot_counts.groupby("pool"):
             chance = draw.random()
             if chance < 0.06:
                 first.append(_scrape(str(pool), str(draw.choice([*FAILURES])), None))
             else:
-                first += _answer(str(pool), of_pool)
+                first += _answer(str(pool), pool_counts)
             if chance < 0.03 or chance > 0.98:
                 # The first of two answers counts.
-                second += _answer(str(pool), of_pool.assign(Queue=of_pool["Queue"] + 1, total=of_pool["total"] + 1))
+                second += _answer(
+                    str(pool), pool_counts.assign(Queue=pool_counts["Queue"] + 1, total=pool_counts["total"] + 1)
+                )
         for run, rows in enumerate((first, second)):
             if rows:
                 _spool(spool, slot, slot + 1 + 30 * run, rows)
@@ -210,12 +212,12 @@ def _scrape(pool: str, outcome: str, total: int | None) -> Row:
 
 def _spool(spool: Path, slot: int, run: int, rows: list[Row]) -> None:
     """Write one run as a file of the spool; data/README.md describes the format."""
-    at, began = (datetime(1970, 1, 1) + timedelta(seconds=seconds) for seconds in (slot, run))
+    slot_time, run_time = (datetime(1970, 1, 1) + timedelta(seconds=seconds) for seconds in (slot, run))
     poll = {"table": "polls", "project": rows[0]["project"], "project_id": "0", "endpoint": "https://localhost"}
     poll |= {"command": "collect", "version": "0", "interval_seconds": STEP, "pools": len(POOLS)}
-    poll |= {"ended_at": began.isoformat(), "discovered": None}
-    stamps = {"run": began.isoformat(), "slot": at.isoformat()}
+    poll |= {"ended_at": run_time.isoformat(), "discovered": None}
+    stamps = {"run": run_time.isoformat(), "slot": slot_time.isoformat()}
     lines = [{"table": "spool", "format": 1, "lines": len(rows) + 1}, *(row | stamps for row in (poll, *rows))]
     text = "".join(json.dumps(line) + "\n" for line in lines)
     stamp = "%Y%m%dT%H%M%S"
-    (spool / f"{at:{stamp}}Z-{began:{stamp}}.000000Z.ndjson").write_text(text, encoding="utf-8")
+    (spool / f"{slot_time:{stamp}}Z-{run_time:{stamp}}.000000Z.ndjson").write_text(text, encoding="utf-8")
