@@ -1,34 +1,36 @@
-"""Poolscope's reading half: from the record that `collector` keeps to what planners need.
+"""Poolscope's second half: it reads the record that `collector` keeps, and answers the questions of planners.
 
-How data flows, one way, a folder a stage::
+How data flows, in one direction, one folder per stage::
 
     record -> queue -> trends -> capacity -> query -> history -> cli
                                                    -> report -> cli
 
-with, beside them, `stats` (of arrays alone), `text` (words for people) and `figures` (frames on axes), and at the top
-what all of them speak of: `arrays`, `windows`, `notes`, `errors`.
+with, beside them, `stats` (functions of arrays), `text` (words for people) and `figures` (pictures of frames), and at
+the top the types that all of them share: `arrays`, `windows` (windows of time), `calendar` (windows on the clock of a
+zone), `estimate` (a value with its bounds), `notes` (remarks on an estimate), `schemas` (the columns of every answer).
 
 Where do I go to ...?
 
-- change how the record is read: `record`; what an answer that left something out means: `record.series`
-- change how ends are inferred from counts that are not kept for ever: `queue.counters`, `queue.retention`,
-  `queue.conservation`
-- change an estimate: `queue.waits` (bounds: `mean_bounds`, `quantile_bounds`; the order it assumes: `discipline`),
-  `queue.failures`, `queue.totals`
-- change what is said of trends: `trends.conclusions`; the statistics: `stats`
-- change what is said of capacity: `capacity.load`, `capacity.plan`, `capacity.forecast`
-- change what a caller can ask for: `query.request`, `query.questions`; how it is answered: `query.engine`; what comes
-  back: `history`
+- change how the record is read: `record`; how counts that an answer left out are filled in: `record.series`
+- change how ends are inferred where the API does not keep finished jobs for ever: `queue.counters`,
+  `queue.retention`, `queue.conservation`
+- change an estimate: `queue.waits` (bounds: `mean_bounds`, `quantile_bounds`; the service discipline that it assumes:
+  `discipline`), `queue.failures`, `queue.totals`
+- change a column, its meaning or its heading: `schemas`
+- change what trends conclude: `trends.conclusions`; the statistics: `stats`
+- change estimates of capacity: `capacity.load`, `capacity.plan`, `capacity.forecast`
+- change what a caller can ask for: `query.request`, `query.question`; how it is answered: `query.kinds`,
+  `query.engine`; what is returned: `history`, and its help: `schemas.documented`
 - change how an answer is shown: `text.terminal`, `text.cells`, `text.units`; as a file: `cli.output`
-- change a figure: `figures.estimates`, `figures.capacity`; what all have in common: `figures.axes`; how they become SVG
-  and PNG: `figures.sheets`, `figures.svg`, `figures.draw`
-- change a report: what is asked for `report.gather`; what matters `report.findings`; its words `report.sections`,
-  `tables`, `capacity`, `glossary`; its pages `report.render`, `as_json` and `templates`; its files `report.files`; all
-  of it `report.write`
+- change a picture: `figures`; what all pictures have in common: `figures.axes`; how they become SVG and PNG:
+  `figures.sheets`, `figures.svg`, `figures.draw`
+- change a report: its data: `report.gather`; the choice of findings: `report.findings`; its words: `report.sections`,
+  `tables`, `capacity`, `glossary`; its pages: `report.render`, `as_json` and `templates`; its files: `report.files`;
+  the whole: `report.write`
 - change a text or its translation: `text.language`, `locale`
 - change a notebook: the folder `notebooks` beside this one; how they reach a user: `cli.notebooks`
 
-It knows the collector by `collector.record` alone, and never asks what time it is.
+It imports only `collector.record` of the collector, and never reads the clock.
 """
 
 import importlib
@@ -43,7 +45,7 @@ FROM = {"History": "analysis.history", "in_zone": "analysis.text.terminal", "rea
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - what a module holds
-    """Load what is asked for: the command line lists its commands without what they compute with."""
+    """Load a name when it is first used: the command line lists its commands without loading what they compute with."""
     if name in FROM:
         return getattr(importlib.import_module(FROM[name]), name)
     raise AttributeError(name)

@@ -1,17 +1,17 @@
-"""The errors that analysis raises: each says what was wrong, where, and the mend, and has the exit code of its kind."""
+"""The errors that analysis raises: each message says what is wrong, where, and what to do; each has an exit code."""
 
 from collector.record import RecordUnreadable
 
 
 class NothingObserved(RecordUnreadable):
-    """There is a record, and no slot in it that was observed."""
+    """The record exists, but none of its slots was observed."""
 
 
 class RequestRefused(Exception):
-    """What was asked for cannot be answered in this form: a window, a zone, an option."""
+    """The request cannot be answered as it was made: a window, a zone or an option is invalid."""
 
     exit_code = 2
 
 
 class NothingSelected(RequestRefused):
-    """Nothing that was observed is of what was asked for."""
+    """No observed series matches the request."""

@@ -63,7 +63,7 @@ Exit codes:
   2  the command line or the configuration is wrong; nothing was done
   3  another run is writing to the same record; nothing was done
   4  a file or the record could not be written (disk, permissions)
-  5  the database is damaged, in use, from a newer Poolscope, or not Poolscope's
+  5  the database is damaged, in use, from a newer Poolscope, or was not made by Poolscope
   6  an input file cannot be used; nothing of it was written
   7  the record is older than --max-age
   8  a part of a report could not be made; the rest was written
@@ -189,7 +189,7 @@ class LazyGroup(click.Group):
     "config_file",
     envvar="POOLSCOPE_CONFIG",
     type=click.Path(path_type=Path),
-    help="Configuration file; the default is poolscope.toml in this folder.",
+    help="The configuration file; default: poolscope.toml in this folder.",
 )
 @click.version_option(__version__, prog_name="poolscope")
 @click.pass_context

@@ -62,12 +62,12 @@ class SimulatedClock:
         return self._seconds
 
     async def sleep(self, seconds: float) -> None:
-        """Advance the time at once; other tasks get their turn as in a real sleep."""
+        """Advance the time without waiting; other tasks get their turn as in a real sleep."""
         self._seconds += seconds
         await asyncio.sleep(0)
 
     def pause(self, seconds: float) -> None:
-        """Advance the time at once."""
+        """Advance the time without waiting."""
         self._seconds += seconds
 
     def move_to(self, instant: datetime) -> None:

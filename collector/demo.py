@@ -12,13 +12,11 @@ from collector.polling.sessions import open_sessions
 from collector.polling.slot import collect_slot
 from collector.storage.drain import drain
 
-PROJECT = "demo"
 DAY = timedelta(days=1)
 
 
 async def run_demo(
-    endpoint: str,
-    project_id: str,
+    project: Project,
     credential: Credential,
     slots: Iterable[datetime],
     step: timedelta,
@@ -31,7 +29,7 @@ async def run_demo(
 
     Parameters
     ----------
-    endpoint, project_id, credential
+    project, credential
         Those of the sandbox, whose time follows the dates of the requests.
     slots
         In order, `step` apart, UTC.
@@ -44,7 +42,6 @@ async def run_demo(
     """
     # The simulated clock stands still while a slot is polled: a limit on requests per second would only distort it.
     settings = CollectSettings(interval=step, requests_per_second=10_000)
-    project = Project(PROJECT, project_id=project_id, endpoint=endpoint)
     day: datetime | None = None
     async with open_sessions((project,), {project.credentials: credential}, settings, clock, database) as sessions:
         for slot in slots:

@@ -1,25 +1,31 @@
-"""The estimates of one window of some series, for tests without a record; unknown values are None."""
+"""The estimates of one window of some series, None for what is not known: for tests without a record."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from analysis.estimate import Estimate, columns_of
+from analysis.notes import Note, Notes
 from analysis.queue import failures, totals, waits
 from analysis.queue.conservation import Flows
 from analysis.queue.discipline import Waiting
 from analysis.queue.failures import Ending
+from analysis.schemas.queue import QUANTILES
+from analysis.schemas.schema import Columns
+from analysis.text.language import rendered
+from analysis.windows import Windows
 from collector.record.statuses import ENDED
 
 Bounds: TypeAlias = tuple[float | None, float | None, float | None]
-"""Point estimate, lower and upper bound."""
+"""A point, low and high."""
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """The estimate of the waits of one window."""
+class Waited:
+    """The waits of one window."""
 
     arrivals: float
     arrivals_low: int
@@ -30,31 +36,47 @@ class Estimate:
     note: str
 
 
-def estimate(group: Sequence[Waiting], start: int, end: int, limit: int | None) -> Estimate:
+def estimate(group: Sequence[Waiting], start: int, end: int, limit: int | None) -> Waited:
     """Estimate the waits of one window."""
-    columns = _only(waits.estimate(group, np.array([(start, end)]), limit))
-    quantiles = {quantile: _bounds(columns, f"p{quantile}{{}}_seconds") for quantile in waits.QUANTILES}
-    over = (None, None, None) if limit is None else _bounds(columns, "over_slo{}")
-    arrivals = (columns["arrivals"], columns["arrivals_low"], columns["arrivals_high"])
-    return Estimate(*arrivals, _bounds(columns, "mean{}_seconds"), quantiles, over, columns["note"])
+    estimates = waits.estimate(group, Windows.one(start, end), limit)
+    arrivals, low, high = _bounds(estimates.arrivals)
+    assert arrivals is not None
+    assert low is not None
+    return Waited(
+        arrivals,
+        int(low),
+        None if high is None else int(high),
+        _bounds(estimates.mean),
+        {quantile: _bounds(estimates.quantiles[quantile]) for quantile in QUANTILES},
+        (None, None, None) if estimates.over is None else _bounds(estimates.over),
+        rendered(estimates.notes[0]),
+    )
 
 
-def load(group: Sequence[Flows], start: int, end: int) -> SimpleNamespace:
-    """Return the columns of the flows of one window, with `ended` by outcome and `drain` in seconds with its bounds."""
-    columns = _only(totals.load(group, np.array([(start, end)])))
+def totals_of(group: Sequence[Flows], start: int, end: int) -> SimpleNamespace:
+    """Sum up the flows of one window: its columns, with `ended` by outcome and `drain` in seconds with its bounds."""
+    columns = _only(totals.totals(group, Windows.one(start, end)).columns())
     ended = {status: columns[status.lower()] for status in ENDED}
-    return SimpleNamespace(**columns, ended=ended, drain=_bounds(columns, "drain{}_seconds"))
+    drain = tuple(columns[name] for name in columns_of("drain_seconds"))
+    return SimpleNamespace(**columns, ended=ended, drain=drain)
 
 
 def failures_of(group: Sequence[Ending], start: int, end: int) -> SimpleNamespace:
-    """Return the columns of the failure rate of one window."""
-    return SimpleNamespace(**_only(failures.estimate(group, np.array([(start, end)]))))
+    """Estimate the failure rate of one window: its columns, None for those that there are not."""
+    nothing = dict.fromkeys((*columns_of("finished"), "failed", *columns_of("failure_rate"), "failure_rate_of_ran"))
+    return SimpleNamespace(**nothing | _only(failures.estimate(group, Windows.one(start, end)).columns()))
 
 
-def _only(columns: Mapping[str, Any]) -> dict[str, Any]:
-    values = {name: value if value is None or isinstance(value, str) else value[0] for name, value in columns.items()}
-    return {name: None if isinstance(value, float) and np.isnan(value) else value for name, value in values.items()}
+def _only(columns: Columns) -> dict[str, Any]:
+    """Return the values of a single window, notes as text."""
+    values: dict[str, Any] = {}
+    for name, column in columns.items():
+        value = column[0] if isinstance(column, np.ndarray) else column
+        value = rendered(value) if isinstance(value, Note | Notes) else value
+        values[name] = None if isinstance(value, float) and np.isnan(value) else value
+    return values
 
 
-def _bounds(values: Mapping[str, Any], name: str) -> Bounds:
-    return values[name.format("")], values[name.format("_low")], values[name.format("_high")]
+def _bounds(estimate: Estimate) -> Bounds:
+    point, low, high = (None if np.isnan(bound[0]) else bound[0] for bound in estimate)
+    return point, low, high

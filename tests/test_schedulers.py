@@ -18,7 +18,7 @@ def work(*jobs: tuple[float, int, float, int]) -> Work:
 
 
 def most_busy(stays: Stays, jobs: Work) -> int:
-    """Return the largest number of servers that were busy at once."""
+    """Return the largest number of servers that were busy at the same time."""
     size = jobs.size[stays.job]
     changes = np.concatenate([stays.left, stays.ended])
     order = np.lexsort((np.repeat([1, 0], len(size)), changes))

@@ -1,105 +1,135 @@
-"""What is to be said of a plan: how sure it is and why, what it leaves out, and what the target takes."""
+"""The caveats of a plan: its confidence with the reasons, and what the plan leaves out."""
 
 from collections.abc import Iterator
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.arrays import Bools, Floats
+from analysis.calendar import WEEK
 from analysis.capacity.ensemble import Ensemble
-from analysis.capacity.explanation import HELD, UNLIKE
+from analysis.capacity.explanation import FAR, OTHER
 from analysis.capacity.nodes import Nodes
-from analysis.capacity.occupancy import Counted
-from analysis.notes import GOOD, NONE, WEAK, mark
-from analysis.windows import WEEK, Columns
+from analysis.capacity.occupancy import Occupancy
+from analysis.notes import GOOD, NONE, NOTHING, WEAK, Note, Notes, joined, note
 
 FEW: Final = 12
-"""Slots with a queue, of which a week has to have more."""
+"""The fewest slots with a queue for which a week is compared with other weeks."""
 MOVED: Final = 1.25
-"""By so much, over weeks, those who run while others queue may differ before it is told."""
+"""Between weeks the mean number of jobs that run while others wait may differ by this factor before a note says so.
+Neither `FEW` nor this was measured."""
+NODES_CHANGED: Final = note("the number of nodes changed: today's number is assumed for the whole time")
 
 
-def confidence_of(ensemble: Ensemble, factors: Floats, demand: float, proven: Bools, high: Floats) -> Columns:
-    """Return how sure each capacity's figures are, and why not more.
+@dataclass(frozen=True)
+class Confidence:
+    """The confidence in the waits at each of n capacities."""
+
+    words: NDArray[Any]
+    """n: good, weak or none."""
+    reasons: NDArray[Any]
+    """n `Notes`: why the confidence is not good."""
+
+
+def confidence_of(ensemble: Ensemble, factors: Floats, proven: Bools, high: Floats) -> Confidence:
+    """Return the confidence in the waits at each capacity, with the reasons why it is not good.
+
+    It is none where the record is too short for a plan, good where the observed waits suffice or there is no doubt,
+    and weak otherwise.
 
     Parameters
     ----------
     factors
-        The capacities, as multiples of today's.
-    demand
-        Jobs for one that came.
+        n: the capacities, as multiples of today's capacity.
     proven
-        Of which capacities the waits that were seen tell enough.
+        n: whether the observed waits alone suffice at a capacity, without a model.
     high
-        The upper bounds of the waits, a row a capacity.
+        n: the upper bounds of the mean waits, in seconds; NaN where there is none.
     """
-    n, beyond = len(factors), ensemble.beyond(factors, demand)
+    n, beyond = len(factors), ensemble.beyond(factors)
     if ensemble.lacking:
-        return {"confidence": np.full(n, NONE, object), "reason": np.full(n, ensemble.lacking, object)}
-    always = list(doubts_of(ensemble))
-    never_ran = mark("note", "large jobs, as there may be, would never have run")
-    words, reasons = np.full(n, GOOD, object), np.full(n, "", object)
-    for row in range(n):
-        if proven[row]:
-            continue
-        doubts = [*always, never_ran] if ensemble.queued and np.isnan(high[row, 0]) else [*always]
-        if not ensemble.queued and ensemble.at_once is None and beyond[row]:
-            doubts.append(mark("note", "how large jobs are is not known: with less capacity some may never run"))
-        if ensemble.types_differ and beyond[row]:
-            doubts.append(mark("note", "types wait differently: who goes first matters with less capacity"))
-        words[row], reasons[row] = WEAK if doubts else GOOD, "; ".join(doubts)
-    return {"confidence": words, "reason": reasons}
+        return Confidence(np.full(n, NONE, object), np.full(n, ensemble.lacking, object))
+    general = doubts_of(ensemble)
+    words, reasons = np.full(n, GOOD, object), np.full(n, NOTHING, object)
+    for row in np.flatnonzero(~proven):
+        reasons[row] = joined(general, *_doubts_at(ensemble, bool(beyond[row]), bool(np.isnan(high[row]))))
+        words[row] = WEAK if reasons[row] else GOOD
+    return Confidence(words, reasons)
 
 
-def doubts_of(ensemble: Ensemble) -> Iterator[str]:
-    """Say why no figure of a plan is sure."""
-    if ensemble.queued and not ensemble.explanation.distance <= UNLIKE:
-        yield mark("note", "the counts are unlike every pool that was replayed")
-    if ensemble.explanation.whole:
-        yield mark("note", "some jobs may take the whole pool: how many is guessed")
+def _doubts_at(ensemble: Ensemble, beyond: bool, unbounded: bool) -> Iterator[Note]:
+    """Yield the reasons for doubt in the waits at one capacity."""
+    if ensemble.queued and unbounded:
+        yield note("jobs may be too large for this capacity: such jobs would never run")
+    if not ensemble.queued and ensemble.concurrent_jobs is None and beyond:
+        yield note("the sizes of jobs are not known: with less capacity some may never run")
+    if ensemble.types_differ and beyond:
+        yield note("some job types wait much longer than others: the effect of less capacity depends on priorities")
+
+
+def doubts_of(ensemble: Ensemble) -> Notes:
+    """Return the reasons for doubt in the waits at every capacity of a plan."""
+    return joined(*_doubts(ensemble))
+
+
+def _doubts(ensemble: Ensemble) -> Iterator[Note]:
+    explanation = ensemble.explanation
+    if ensemble.queued and not explanation.distance <= FAR:
+        yield note("no simulated pool has counts similar to the observed counts")
+    if explanation.whole:
+        yield note("some jobs may need the whole pool: their number is a guess")
     if ensemble.returns:
-        yield mark("note", "jobs came back to the queue, as where some pre-empt others: no replica does")
-    if ensemble.explanation.held_share >= HELD:
-        text = mark("note", "{share:.0%} of all waiting was while little ran: more capacity may not end it")
-        yield text.format(share=ensemble.explanation.held_share)
-    if ensemble.seen.guessed_share >= HELD:
-        text = mark("note", "{share:.0%} of all waiting lies in gaps, and is guessed")
-        yield text.format(share=ensemble.seen.guessed_share)
+        yield note("jobs returned to the queue, as with pre-emption: the replay has no pre-emption")
+    if explanation.other_share >= OTHER:
+        yield note(
+            "{share:.0%} of all waiting was while few jobs ran: more capacity may not shorten it",
+            share=explanation.other_share,
+        )
+    if (share := ensemble.occupancy.interpolated_share) >= OTHER:
+        yield note("{share:.0%} of all waiting lies in gaps between polls, and is interpolated", share=share)
 
 
-def notes_of(ensemble: Ensemble, nodes: Nodes | None) -> list[str]:
-    """Return what is to be said of a plan besides how sure it is."""
-    notes = [mark("note", "sizes of jobs are not counted: several were assumed")]
+def notes_of(ensemble: Ensemble, nodes: Nodes | None) -> Notes:
+    """Return notes on what a plan assumes and leaves out, apart from its confidence."""
+    return joined(*_notes(ensemble), *_notes_of_nodes(ensemble, nodes))
+
+
+def _notes(ensemble: Ensemble) -> Iterator[Note]:
+    yield note("the sizes of jobs are not known: several distributions of sizes were assumed")
     if not ensemble.queued:
-        notes.append(mark("note", "it hardly queued: only the most that jobs would have waited can be said"))
+        yield note("there was hardly a queue: only upper bounds of the waits are known")
     elif not ensemble.complete.all():
-        notes.append(mark("note", "jobs still waited at the end: today's wait is a model's too"))
-    if gave_up := int(ensemble.seen.gave_up.sum()):
-        text = mark("note", "about {jobs:,} jobs gave up in the queue, by a model: more would with less capacity")
-        notes.append(text.format(jobs=gave_up))
-    return [*notes, *_of_nodes(ensemble, nodes)]
+        yield note("jobs still waited at the end: today's wait is estimated by a model too")
+    if jobs := int(ensemble.occupancy.give_ups.sum()):
+        yield note(
+            "by a model about {jobs:,} jobs gave up in the queue: with less capacity more would do so", jobs=jobs
+        )
 
 
-def _of_nodes(ensemble: Ensemble, nodes: Nodes | None) -> Iterator[str]:
+def _notes_of_nodes(ensemble: Ensemble, nodes: Nodes | None) -> Iterator[Note]:
     if nodes is None:
-        yield mark("note", "nodes are not known: capacity is in jobs at once")
+        yield note("nodes are not known: capacity is in concurrent jobs")
     elif nodes.nodes[-1] <= 0:
-        yield mark("note", "there are no nodes at the end: capacity is in jobs at once")
+        yield note("the pool has no nodes at the end: capacity is in concurrent jobs")
     elif len(nodes.flavors) > 1:
-        yield mark("note", "nodes of several flavors are counted alike")
-    if ensemble.went is not None:
-        yield mark("note", "nodes changed in between: today's number is taken for all of the time")
+        yield note("nodes of several flavors are counted as equal")
+    if ensemble.changes is not None:
+        yield NODES_CHANGED
         return
-    lowest, highest = _moved(ensemble.seen)
+    lowest, highest = _weekly_range(ensemble.occupancy)
     if highest > MOVED * lowest:
-        text = mark("note", "capacity or sizes changed: {low:.1f} to {high:.1f} ran, by week, while others queued")
-        yield text.format(low=lowest, high=highest)
+        yield note(
+            "capacity or job sizes changed: by week, {low:.1f} to {high:.1f} jobs ran while others waited",
+            low=lowest, high=highest,
+        )  # fmt: skip
 
 
-def _moved(seen: Counted) -> tuple[float, float]:
-    """Return the least and the most, by week, of who ran while others queued."""
-    queued = seen.queue > 0
-    week = (seen.slots - seen.slots[0]) // WEEK
-    times = np.bincount(week[queued], minlength=1)
-    means = np.bincount(week[queued], seen.busy[queued], minlength=1)[times >= FEW] / times[times >= FEW]
+def _weekly_range(occupancy: Occupancy) -> tuple[float, float]:
+    """Return the smallest and the largest weekly mean of jobs that run while others wait; 1 and 1 without a queue."""
+    queued = occupancy.queue > 0
+    week = (occupancy.slots - occupancy.slots[0]) // WEEK
+    slots = np.bincount(week[queued], minlength=1)
+    means = np.bincount(week[queued], occupancy.busy[queued], minlength=1)[slots >= FEW] / slots[slots >= FEW]
     return (float(means.min()), float(means.max())) if len(means) else (1.0, 1.0)

@@ -1,97 +1,133 @@
-"""What a plan from before nodes changed said of what came after, beside what happened."""
+"""A check of plans: the waits that a plan from before a change of nodes predicts, and the waits that were observed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
-from analysis.arrays import Ints
+from analysis.calendar import DAY
 from analysis.capacity.caveats import confidence_of
-from analysis.capacity.ensemble import Ensemble
-from analysis.capacity.nodes import nodes_of
-from analysis.capacity.occupancy import Counted, counted
-from analysis.capacity.plan import WAITS
-from analysis.capacity.scenario import QUANTILES
-from analysis.capacity.today import observed_of
-from analysis.notes import NONE, mark
-from analysis.queue.told import Told
-from analysis.windows import DAY, Columns
+from analysis.capacity.ensemble import ensemble_of
+from analysis.capacity.nodes import Nodes, nodes_of
+from analysis.capacity.occupancy import Occupancy, occupancy_of
+from analysis.capacity.today import observed_waits
+from analysis.estimate import Estimate
+from analysis.notes import NONE, NOTHING, Note, Notes, joined, note
+from analysis.queue.conservation import Flows
+from analysis.queue.facts import Facts
+from analysis.schemas.capacity import QUANTILES
+from analysis.schemas.schema import Columns
+from analysis.windows import Windows
 
-CHECK: Final = (
-    "changed_at", "nodes_before", "capacity", "demand", *WAITS, *(f"seen_{name}" for name in WAITS), "confidence",
-    "reason", "coverage", "history", "method", "note",
-)  # fmt: skip
-"""A row a change of nodes: when it was seen, nodes before it and from then on (capacity); demand: jobs a day after it
-for one before. The waits that a plan from before said for these nodes and this demand, with 90 % intervals, and those
-that were seen from then on until the next change, with their bounds."""
 LEAST: Final = DAY
-"""Nodes that were there for less than this tell nothing."""
+"""The shortest time, in seconds, before and after a change that is checked: in less a plan is rarely possible, see
+`floor`."""
 
 
-def check(group: Sequence[Told], queue: str) -> Columns:
-    """Hold plans of a pool against what happened.
+@dataclass(frozen=True)
+class Change:
+    """A change of a pool's nodes, between two spans in which they did not change."""
+
+    changed_at: int
+    """In seconds since 1970."""
+    before: float
+    after: float
+    """The number of nodes before and after the change."""
+    spans: Windows
+    """2: the span before the change and the span after it."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A plan from before a change of nodes, and what was observed after it."""
+
+    change: Change
+    demand: float
+    """Arrivals a day after the change, over arrivals a day before it."""
+    planned: Estimate
+    observed: Estimate
+    """2: mean and P90 wait after the change, in seconds."""
+    confidence: str
+    reason: Notes
+    note: Notes = NOTHING
+
+
+def check(series: Sequence[Facts], queue: str) -> Columns:
+    """Return the waits that plans of a pool predicted, with the waits that were observed.
 
     Parameters
     ----------
-    group
-        Its series.
+    series
+        The series of the pool.
     queue
-        Which statuses are waiting.
+        One of `QUEUES`: the statuses that count as waiting.
 
     Returns
     -------
     dict
-        `CHECK`, a row a change of nodes between two spans of a day or longer; of none a note.
+        The columns of the schema of checks, one row per change of nodes between two spans of a day or longer. Where
+        there is no such change, one row with the reason.
     """
-    seen = counted([told.flows for told in group], queue)
-    nodes = nodes_of(group[0].flows.series.pool, {}, int(seen.slots[-1])) if len(seen.slots) else None
+    occupancy = occupancy_of([facts[Flows] for facts in series], queue)
+    slots = occupancy.slots
+    nodes = nodes_of(series[0][Flows].series.pool, {}, int(slots[-1])) if len(slots) else None
     if nodes is None:
-        return _nothing(mark("note", "nodes are not known"))
-    first, last = float(seen.slots[0]), float(seen.slots[-1])
-    edges = np.clip(np.append(nodes.changes, np.inf), first, last)
-    rows: list[Columns] = []
-    for number in range(1, len(nodes.nodes)):
-        start, changed, end = edges[number - 1 : number + 2]
-        before, after = nodes.nodes[number - 1 : number + 1]
-        if min(changed - start, end - changed) >= LEAST and min(before, after) > 0 and before != after:
-            spans = np.array([(start, changed), (changed, end)], np.int64)
-            rows.append(_change(group, seen, spans, float(before), float(after)))
-    if not rows:
-        return _nothing(mark("note", "no change of nodes was seen with a day before and after it"))
-    return {name: np.concatenate([np.asarray(row[name]) for row in rows]) for name in rows[0]}
+        return _nothing(note("nodes are not known"))
+    checks = [_check(series, occupancy, change) for change in _changes(nodes, int(slots[0]), int(slots[-1]))]
+    if not checks:
+        return _nothing(note("there is no change of the number of nodes with a day of record before and after it"))
+    return _columns(checks)
 
 
-def _change(group: Sequence[Told], seen: Counted, spans: Ints, before: float, after: float) -> Columns:
-    """Say what a plan from the first of two spans said of the second, and what was seen there."""
-    row: dict[str, object] = {"changed_at": spans[1, 0], "nodes_before": before, "capacity": after, "note": ""}
-    first, second = (seen.between(*span) for span in spans.tolist())
-    if min(len(first.slots), len(second.slots)) < 2 or not first.arrivals.sum() or not second.arrivals.sum():
-        little = mark("note", "no arrivals")
-        return _columns(row | {"confidence": NONE, "reason": little, "note": little})
-    ensemble = Ensemble(first, observed_of(group, spans[:1]), None)
-    demand = _daily(second) / _daily(first)
-    factor = after / before
-    effect, observed = ensemble.effect(factor, demand), observed_of(group, spans[1:])
-    for prefix, waits in (("", effect), ("seen_", observed)):
-        for bound, values in (("", waits.points), ("_low", waits.low), ("_high", waits.high)):
-            row |= {f"{prefix}{name}{bound}_seconds": values[place] for place, name in enumerate(QUANTILES)}
-    sure = confidence_of(ensemble, np.array([factor]), demand, np.zeros(1, np.bool_), effect.high[None, :])
-    return _columns(row | {"demand": demand}) | sure
+def _changes(nodes: Nodes, first: int, last: int) -> Iterator[Change]:
+    """Yield the changes of nodes that can be checked, between two instants in seconds since 1970."""
+    edges = np.clip(np.append(nodes.changes, np.inf), first, last).astype(np.int64)
+    for number, (before, after) in enumerate(pairwise(nodes.nodes.tolist())):
+        spans = Windows(edges[number : number + 2], edges[number + 1 : number + 3])
+        if spans.seconds.min() >= LEAST and min(before, after) > 0 and before != after:
+            yield Change(int(edges[number + 1]), before, after, spans)
 
 
-def _daily(seen: Counted) -> float:
-    """Return the jobs a day that came."""
-    return float(seen.arrivals.sum() / (seen.slots[-1] - seen.slots[0]) * DAY)
+def _check(series: Sequence[Facts], occupancy: Occupancy, change: Change) -> Check:
+    """Return the waits that a plan from the time before a change predicts, and those observed after the change."""
+    before, after = (occupancy.between(start, end) for start, end in change.spans)
+    if min(len(before.slots), len(after.slots)) < 2 or not before.arrivals.sum() or not after.arrivals.sum():
+        why, unknown = joined(note("no arrivals")), Estimate.unknown(len(QUANTILES))
+        return Check(change, np.nan, unknown, unknown, NONE, why, why)
+    demand, factor = _arrivals_a_day(after) / _arrivals_a_day(before), change.after / change.before
+    ensemble = ensemble_of(before, observed_waits(series, change.spans[:1]), None).scaled(demand)
+    planned, observed = ensemble.effect(factor), observed_waits(series, change.spans[1:])
+    confidence = confidence_of(ensemble, np.array([factor]), np.zeros(1, np.bool_), planned.high[:1])
+    return Check(change, demand, planned, observed, confidence.words[0], confidence.reasons[0])
 
 
-def _columns(row: dict[str, object]) -> Columns:
-    """Return the columns of one row; what it lacks of the waits is not known."""
-    missing: dict[str, object] = dict.fromkeys(("demand", *WAITS, *(f"seen_{name}" for name in WAITS)), np.nan)
-    return {
-        name: np.array([value], object if isinstance(value, str) else float) for name, value in (missing | row).items()
+def _arrivals_a_day(occupancy: Occupancy) -> float:
+    return float(occupancy.arrivals.sum() / (occupancy.slots[-1] - occupancy.slots[0]) * DAY)
+
+
+def _columns(checks: Sequence[Check]) -> Columns:
+    """Return the columns of the schema of checks."""
+    columns: Columns = {
+        "changed_at": np.array([check.change.changed_at for check in checks], float),
+        "nodes_before": np.array([check.change.before for check in checks]),
+        "capacity": np.array([check.change.after for check in checks]),
+        "demand": np.array([check.demand for check in checks]),
+        "confidence": np.array([check.confidence for check in checks], object),
+        "reason": np.array([check.reason for check in checks], object),
+        "note": np.array([check.note for check in checks], object),
     }
+    for measure, name in enumerate(QUANTILES):
+        for prefix, waits in (
+            ("", [check.planned for check in checks]),
+            ("seen_", [check.observed for check in checks]),
+        ):
+            of_measure = (np.array([bound[measure] for bound in bounds]) for bounds in zip(*waits, strict=True))
+            columns |= Estimate(*of_measure).columns(f"{prefix}{name}_seconds")
+    return columns
 
 
-def _nothing(note: str) -> Columns:
-    """Say that nothing can be checked, and why."""
-    return {"confidence": NONE, "reason": note, "note": np.array([note], object)}
+def _nothing(why: Note) -> Columns:
+    """Return the columns of a row that says why nothing can be checked."""
+    return {"confidence": NONE, "reason": why, "note": np.array([why], object)}

@@ -1,212 +1,245 @@
-"""What another capacity or demand would do to the wait of a pool's jobs, over all replicas that explain its counts."""
+"""The waits of a pool's jobs with another capacity or demand, over all replicas that explain the pool's counts."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from analysis.arrays import Bools, Floats
-from analysis.capacity.explanation import NEAR, explanation_of, hardly_queued
+from analysis.capacity.explanation import NEAR, Explanation, with_queue, without_queue
 from analysis.capacity.floor import lacking
-from analysis.capacity.jobs import Scaled
-from analysis.capacity.occupancy import Counted
-from analysis.capacity.replicas import FEWEST_QUEUED, SEED, Capacity, Explained
+from analysis.capacity.occupancy import Occupancy
+from analysis.capacity.replicas import FEWEST_QUEUED, SEED, CapacityChanges, Replica
+from analysis.estimate import Estimate
+from analysis.notes import NOTHING, Notes
+from analysis.schemas.capacity import LEVEL
 
-LEVEL: Final = 0.90
-# What replicas leave out, on either side, in logarithms: a share of what they say, and something for any change at all.
-# Chosen on 120 simulated pools so that nine in ten truths lie inside; others judge it, see tests/benchmarks/plans.py.
 LEFT_OUT: Final = (0.1, 0.05)
-# Beside these of waits that have not all ended: by how the jobs that still wait will run, for a share that is unseen.
+"""By how much an interval is widened at each end, in logarithms, for what replicas leave out: a share of the change of
+the wait, and a constant for any change of capacity or demand. Chosen on 120 simulated pools so that intervals cover
+nine in ten true values, and tested on others, see tests/benchmarks/plans.py. The next constants were chosen there too.
+"""
 TO_COME: Final = 0.4
-# Likewise where jobs came back to the queue: nobody knows what they lost, and who goes first.
+"""The constant for waits that have not all ended, times the share of the waiting that is still to come."""
 RETURNS: Final = (0.2, 0.2)
-# Likewise where jobs may take the whole pool: how many do is guessed, and a few nodes more change much.
+"""Share and constant where jobs returned to the queue: the work that they lost and their priority are not known."""
 WHOLES: Final = (0.15, 0.15)
-# Fewer of who came back than this share are nothing.
+"""Share and constant where jobs may take the whole pool: their number is a guess, and a few nodes more change much."""
 RETURNED: Final = 0.01
-# By so many times, beyond the time between polls, one type waits longer than another where it is not by chance.
+"""The smallest share of the arrivals that counts as jobs that returned to the queue."""
 DIFFER: Final = 2.0
-# As little of the time between polls is nothing beside today's wait.
+"""A type waits much longer than another if its mean wait is more than this many times the other's wait plus the time
+between polls."""
 SMALL: Final = 0.1
-# Replicas of more than this weight whose largest jobs do not fit leave a capacity without an upper bound.
+"""This share of the time between polls is added to waits before their ratio is taken, so that none divides by zero."""
 NARROW: Final = 0.05
+"""If the replicas in which some jobs do not fit a capacity have more than this share of the weight, the waits at this
+capacity have no upper bound."""
 
 
 @dataclass(frozen=True)
-class Observed:
-    """What the pool's jobs waited: mean and 9-of-10 wait, in seconds."""
+class Baseline:
+    """The waits with today's capacity: in the replicas, and observed."""
 
-    points: Floats
-    low: Floats
-    high: Floats
-    """NaN where there is none."""
+    by_replica: Floats
+    """n x 2: mean and P90 wait in each replica, in seconds."""
+    waits: Estimate
+    """2: mean and P90 wait, in seconds: observed, or estimated by the replicas where not all waits have ended."""
 
 
 @dataclass(frozen=True)
-class Effect:
-    """What they would have waited: mean and 9-of-10 wait, in seconds."""
-
-    points: Floats
-    """NaN where only bounds can be said."""
-    low: Floats
-    high: Floats
-    """NaN where there is none: so large a job as some may be would never have run."""
-
-
 class Ensemble:
-    """The replicas of a pool that count.
+    """The replicas that explain a pool's counts, with one demand."""
 
-    Parameters
-    ----------
-    went
-        How its capacity went; None where that is not known to have changed.
-    at_once
-        Of a pool that hardly queued, whose nodes are not known: the jobs at once that are its capacity here; it may
-        have far more.
-    """
+    occupancy: Occupancy
+    observed: Estimate
+    """2: mean and P90 wait of the pool's jobs, in seconds."""
+    changes: CapacityChanges | None
+    """None where no change of the capacity is known."""
+    concurrent_jobs: float | None
+    """The capacity of a pool whose nodes are not known; the true capacity may be far higher if there was no queue. None
+    where the nodes are known."""
+    interval: float
+    """The time between polls, in seconds: shorter times cannot be distinguished."""
+    explanation: Explanation
+    baseline: Baseline | None
+    """None where there was no queue: then waits have bounds and no point estimates."""
+    lacking: Notes
+    """Why the record is too short for a plan of another capacity; empty where it is long enough."""
+    demand: float
+    """The arrivals as a multiple of those observed."""
+    replicas: tuple[Replica, ...]
+    """The replicas of the explanation, with their jobs scaled to the demand."""
 
-    def __init__(self, seen: Counted, observed: Observed, went: Capacity | None, at_once: float | None = None) -> None:
-        self.seen, self.went, self.at_once = seen, went, at_once
-        self.interval = float(np.median(np.diff(seen.slots)))
-        """Between polls, in seconds: nothing is told apart below it."""
-        self.queued = seen.queued >= FEWEST_QUEUED
-        self.observed = observed
-        self.complete = np.isfinite(observed.points) & np.isfinite(observed.high)
-        self._demand, self._scaled = 1.0, dict[int, Scaled]()
-        self.explanation = explanation_of(seen, went) if self.queued else hardly_queued(seen, at_once)
-        if self.queued:
-            self._hold_against()
-        # Of what the jobs waited or will have, so much was seen.
-        share = 1.0 if self.complete[0] or not self.queued else observed.low[0] / max(float(self._base.points[0]), 1.0)
-        self.lacking = lacking(seen, share)
-        """What is missing for anything to be said of another capacity; nothing where nothing is."""
-
-    def _hold_against(self) -> None:
-        """Find what replicas say of today, from which they tell the change of the wait that was seen."""
-        why = self.explanation
-        self._held_seconds = np.column_stack([why.held_seconds, np.zeros(len(why.held_seconds))])
-        today = [one.replica.waits(one.capacity, as_it_went=True)[:2] for one in why.explained]
-        self._today = np.array(today) + self._held_seconds
-        modelled = np.array([why.quantile(waits, 0.5) for waits in self._today.T])
-        observed, half = self.observed, self.interval / 2
-        self._base = Observed(
-            np.where(self.complete, observed.points, modelled),
-            np.where(self.complete, np.fmin(observed.low, observed.points), modelled - half),
-            np.where(self.complete, np.fmax(observed.high, observed.points), modelled + half),
-        )
-
-    def beyond(self, factors: Floats, demand: float) -> Bools:
-        """Tell at which multiples of today's capacity there is more load on it than was ever seen."""
-        most = 1.0 if self.went is None else float(self.went.at(self.seen.slots).max())
-        return demand * most / factors > 1 + 1e-9
+    def scaled(self, demand: float) -> "Ensemble":
+        """Return the ensemble with another demand."""
+        originals = tuple(calibrated.replica for calibrated in self.explanation.replicas)
+        if demand == 1.0 or self.lacking:
+            return replace(self, demand=demand, replicas=originals)
+        jobs = {replica.pairing: replica.jobs for replica in originals}
+        scaled = {pairing: shared.scaled(demand, SEED) for pairing, shared in jobs.items()}
+        replicas = tuple(replica.with_jobs(scaled[replica.pairing]) for replica in originals)
+        return replace(self, demand=demand, replicas=replicas)
 
     @property
-    def to_come(self) -> float:
-        """Which share of the waiting of the jobs that came was still to come as the record ended."""
-        all_of_it = float(self._base.points[0]) * float(self.seen.arrivals.sum())
-        return max(1 - self.seen.waited_seconds / max(all_of_it, 1.0), 0.0)
+    def queued(self) -> bool:
+        """Whether the pool had a queue."""
+        return self.baseline is not None
+
+    @property
+    def complete(self) -> Bools:
+        """2: whether mean and P90 wait were observed, so that no model is needed for jobs that still wait."""
+        return np.isfinite(self.observed.point) & np.isfinite(self.observed.high)
+
+    def beyond(self, factors: Floats) -> Bools:
+        """Return whether, at each multiple of today's capacity, the load on it exceeds every observed load."""
+        most = 1.0 if self.changes is None else float(self.changes.at(self.occupancy.slots).max())
+        return self.demand * most / factors > 1 + 1e-9
 
     @property
     def returns(self) -> bool:
-        """Whether jobs came back to the queue, as where some pre-empt others: no replica has that."""
-        return bool(self.seen.returned.sum() > RETURNED * self.seen.arrivals.sum())
+        """Whether jobs returned to the queue, as with pre-emption. No replica simulates that."""
+        return bool(self.occupancy.returns.sum() > RETURNED * self.occupancy.arrivals.sum())
 
     @property
     def types_differ(self) -> bool:
-        """Whether one type of jobs waits much longer than another: there is an order among them that no replica has."""
-        waits = np.array(self.seen.by_type)
+        """Whether one type waits much longer than another, so that jobs have priorities. No replica simulates these."""
+        waits = np.array(self.occupancy.type_waits)
         return bool(len(waits) > 1 and waits.max() > DIFFER * (waits.min() + self.interval))
 
-    def effect(self, factor: float, demand: float = 1.0) -> Effect:
-        """Return what the same jobs would have waited with so much times the capacity, and with another demand."""
+    def effect(self, factor: float) -> Estimate:
+        """Return the waits that the jobs would have had with `factor` times today's capacity, and this demand.
+
+        Returns
+        -------
+        Estimate
+            2: mean and P90 wait, in seconds. The point is NaN where there are only bounds. The upper bound is NaN where
+            some jobs may be too large for the capacity: these would never have run.
+        """
         if self.lacking:
-            return self.seen_alone(factor, demand)
-        if demand != self._demand:
-            # Replicas share their jobs.
-            shared = {id(one.replica.jobs): one.replica.jobs for one in self.explanation.explained}
-            self._demand, self._scaled = demand, {key: jobs.scaled(demand, SEED) for key, jobs in shared.items()}
-        waits = np.array([self._waits(one, factor, demand) for one in self.explanation.explained])
-        narrow = self.explanation.narrow(factor)
-        if not self.queued:
-            return self._bound(waits.max(axis=0), more=factor >= 1.0 and demand <= 1.0, fits=not narrow)
-        base, h = self._base, self.interval
-        # Replicas say by what the wait that was seen changes; where not all of it was, what it is.
-        ratios = np.log(waits + self._held_seconds + h) - np.log(np.where(self.complete, self._today, base.points) + h)
-        same = factor == demand == 1.0 and self.went is None
+            return self.observed_bounds(factor)
+        waits = np.array(
+            [
+                replica.waits(calibrated.capacity * factor)[:2]
+                for replica, calibrated in zip(self.replicas, self.explanation.replicas, strict=True)
+            ]
+        )
+        narrow = self.explanation.too_narrow(factor)
+        if self.baseline is None:
+            return self._most(waits.max(axis=0), more=factor >= 1.0 and self.demand <= 1.0, fits=not narrow)
+        today, h, complete = self.baseline.waits, self.interval, self.complete
+        # Replicas give the factor by which the observed wait changes; where it was not observed, the wait itself.
+        ratios = np.log(waits + _other(self.explanation) + h) - np.log(
+            np.where(complete, self.baseline.by_replica, today.point) + h
+        )
+        same = factor == self.demand == 1.0 and self.changes is None
         points, low, high = np.empty(2), np.empty(2), np.empty(2)
         for measure, ratio in enumerate(ratios.T):
             middle, least, most = (
                 self.explanation.quantile(ratio, share) for share in (0.5, (1 - LEVEL) / 2, (1 + LEVEL) / 2)
             )
-            for share, change in self._left_out(measure, same=same):
+            for share, change in self._left_out(self.baseline, measure, same=same):
                 least, most = least - share * abs(least) - change, most + share * abs(most) + change
             middle, least, most = (
-                max(np.exp(each) * (base.points[measure] + h) - h, 0.0) for each in (middle, least, most)
+                max(np.exp(logarithm) * (today.point[measure] + h) - h, 0.0) for logarithm in (middle, least, most)
             )
+            small = h * SMALL
+            scale = float(today.point[measure]) + small
             points[measure] = middle
-            low[measure] = least - self._doubt(base.points[measure] - base.low[measure], least, measure)
-            high[measure] = most + self._doubt(base.high[measure] - base.points[measure], most, measure)
-        points, low, high = (np.maximum(each, 0.0) for each in (points, low, high))
+            # The relative error of today's wait is that of the wait at another capacity too.
+            low[measure] = least - (today.point[measure] - today.low[measure]) * (least + small) / scale
+            high[measure] = most + (today.high[measure] - today.point[measure]) * (most + small) / scale
+        points, low, high = (np.maximum(bound, 0.0) for bound in (points, low, high))
         if same:
-            # What is not all seen yet is at least what was.
-            points, low = (np.fmax(each, self.observed.low) for each in (points, low))
+            # A wait that has not ended is at least as long as it was observed.
+            points, low = (np.fmax(bound, self.observed.low) for bound in (points, low))
         high = np.maximum(high, points)
         low = np.minimum(low, points)
         if narrow > NARROW:
             high = np.full(2, np.nan)
         if narrow > 1 / 2:
-            # Replicas run their largest jobs on what these take: that is less waiting than there would be.
+            # Replicas give their largest jobs as much capacity as these take, so that waits are too short.
             points = np.full(2, np.nan)
-        return Effect(points, low, high)
+        return Estimate(points, low, high)
 
-    def _left_out(self, measure: int, *, same: bool) -> Iterator[tuple[float, float]]:
-        """Return what replicas leave out: shares of what they say, and something for any change at all."""
+    def _left_out(self, baseline: Baseline, measure: int, *, same: bool) -> Iterator[tuple[float, float]]:
+        """Yield by how much interval ends are moved, in logarithms: a share of the change, and a constant."""
         complete = bool(self.complete[measure])
         if not (same and complete):
-            # The less alike the nearest of them is, the more.
-            unlike = max(self.explanation.distance, NEAR)
-            yield unlike * LEFT_OUT[0], unlike * LEFT_OUT[1]
+            # The larger the distance of the nearest replica from the counts, the more.
+            distance = max(self.explanation.distance, NEAR)
+            yield distance * LEFT_OUT[0], distance * LEFT_OUT[1]
         if not complete:
-            yield 0.0, TO_COME * self.to_come
+            # In proportion to the share of the waiting that was still to come when the record ended.
+            all_waiting = float(baseline.waits.point[0]) * float(self.occupancy.arrivals.sum())
+            yield 0.0, TO_COME * max(1 - self.occupancy.waited_seconds / max(all_waiting, 1.0), 0.0)
         if not same and self.returns:
             yield RETURNS
         if not same and self.explanation.whole:
             yield WHOLES
 
-    def _doubt(self, doubt: float, wait: float, measure: int) -> float:
-        """Return what a doubt about today's wait is of another wait: as much of it as that wait is of today's."""
-        small = self.interval * SMALL
-        return doubt * (wait + small) / (float(self._base.points[measure]) + small)
+    def observed_bounds(self, factor: float) -> Estimate:
+        """Return the bounds that follow from the observed waits alone.
 
-    def _waits(self, one: Explained, factor: float, demand: float) -> Floats:
-        replica = one.replica if demand == 1.0 else one.replica.of(self._scaled[id(one.replica.jobs)])
-        mean_and_ninth: Floats = replica.waits(one.capacity * factor)[:2]
-        return mean_and_ninth
-
-    def seen_alone(self, factor: float, demand: float) -> Effect:
-        """Return what follows from what was seen alone: with more room nobody waits longer, with less not shorter.
-
-        Of fewer jobs, or of more, it says nothing.
+        With more capacity no job waits longer, and with less capacity none waits less. With another demand, or where
+        the capacity changed, the waits have no upper bound.
         """
-        seen, nothing = self.observed, np.full(2, np.nan)
-        if self.went is not None or demand != 1.0:
-            return Effect(nothing, np.zeros(2), nothing)
+        observed, unknown = self.observed, np.full(2, np.nan)
+        if self.changes is not None or self.demand != 1.0:
+            return Estimate(unknown, np.zeros(2), unknown)
         if factor == 1.0:
-            return Effect(np.where(self.complete, seen.points, np.nan), np.nan_to_num(seen.low), seen.high)
+            return Estimate(np.where(self.complete, observed.point, np.nan), np.nan_to_num(observed.low), observed.high)
         if factor > 1.0:
-            return Effect(nothing, np.zeros(2), seen.high)
-        return Effect(nothing, np.nan_to_num(seen.low), nothing)
+            return Estimate(unknown, np.zeros(2), observed.high)
+        return Estimate(unknown, np.nan_to_num(observed.low), unknown)
 
-    def _bound(self, most: Floats, *, more: bool, fits: bool) -> Effect:
-        """Return the most that the jobs of a pool that hardly queued would have waited; none where some would not fit.
+    def _most(self, most: Floats, *, more: bool, fits: bool) -> Estimate:
+        """Return upper bounds of the mean and P90 wait of a pool without a queue; NaN where some jobs would not fit.
 
-        With less than it had each event may be a poll later than replicas have it.
+        With less than today's capacity each event may be a poll later than in the replicas.
         """
-        seen = self.observed.high
-        if self.at_once is not None:
-            high = np.maximum(most, seen)
+        observed = self.observed.high
+        if self.concurrent_jobs is not None:
+            high = np.maximum(most, observed)
         else:
-            high = seen if more else np.maximum(most + self.interval, seen)
+            high = observed if more else np.maximum(most + self.interval, observed)
         high = np.full(2, np.nan) if not (fits or more) else np.maximum(high, self.interval)
-        return Effect(np.full(2, np.nan), np.zeros(2), high)
+        return Estimate(np.full(2, np.nan), np.zeros(2), high)
+
+
+def ensemble_of(
+    occupancy: Occupancy, observed: Estimate, changes: CapacityChanges | None, concurrent_jobs: float | None = None
+) -> Ensemble:
+    """Return the ensemble of the replicas that explain a pool's counts; see `Ensemble` for the parameters."""
+    interval = float(np.median(np.diff(occupancy.slots)))
+    queued = occupancy.queued_slots >= FEWEST_QUEUED
+    explanation = with_queue(occupancy, changes) if queued else without_queue(occupancy, concurrent_jobs)
+    replicas = tuple(calibrated.replica for calibrated in explanation.replicas)
+    ensemble = Ensemble(
+        occupancy, observed, changes, concurrent_jobs, interval, explanation, None, NOTHING, 1.0, replicas
+    )
+    baseline = _baseline(explanation, observed, ensemble.complete, interval) if queued else None
+    share = 1.0
+    if baseline is not None and not ensemble.complete[0]:
+        share = observed.low[0] / max(float(baseline.waits.point[0]), 1.0)
+    return replace(ensemble, baseline=baseline, lacking=lacking(occupancy, share))
+
+
+def _baseline(explanation: Explanation, observed: Estimate, complete: Bools, interval: float) -> Baseline:
+    """Return the waits with today's capacity, in the replicas and observed; all changes are relative to these."""
+    today = [calibrated.replica.waits(calibrated.capacity, changing=True)[:2] for calibrated in explanation.replicas]
+    by_replica = np.array(today) + _other(explanation)
+    modelled = np.array([explanation.quantile(waits, 0.5) for waits in by_replica.T])
+    half = interval / 2
+    waits = Estimate(
+        np.where(complete, observed.point, modelled),
+        np.where(complete, np.fmin(observed.low, observed.point), modelled - half),
+        np.where(complete, np.fmax(observed.high, observed.point), modelled + half),
+    )
+    return Baseline(by_replica, waits)
+
+
+def _other(explanation: Explanation) -> Floats:
+    """Return n x 2, in seconds: the part of each replica's mean and P90 wait that has other causes than capacity."""
+    return np.column_stack([explanation.other_seconds, np.zeros(len(explanation.other_seconds))])

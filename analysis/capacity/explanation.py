@@ -1,4 +1,7 @@
-"""Which replicas explain a pool's counts, and how much each of them counts."""
+"""Which replicas explain a pool's counts, and the weight of each.
+
+Its constants were not varied one by one: tests/benchmarks/plans.py judges the plans that result from all of them.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,109 +10,122 @@ from typing import Final
 import numpy as np
 
 from analysis.arrays import Floats
-from analysis.capacity.occupancy import Counted
-from analysis.capacity.replicas import Capacity, Explained, Replica, candidates, longest
+from analysis.capacity.occupancy import Occupancy
+from analysis.capacity.replicas import CalibratedReplica, CapacityChanges, Replica, candidates, longest
 
-# A replica this much farther away than the nearest counts exp(-1/2) as much; nearer ones than one are all alike.
 NEAR: Final = 1.0
-# Replicas that count less than this, of the nearest, have no say.
+"""Replicas at this distance from the counts or nearer have the same weight; a replica whose distance is larger than
+the smallest by 1 has exp(-1/2) of the largest weight."""
 FAINT: Final = 0.1
-# Who waits while so little is busy, of what usually is while others wait, may wait for something else than capacity,
+"""Replicas with a smaller share of the largest weight are left out."""
 SLACK: Final = 0.25
-# which is looked at from this share of all waiting on.
-HELD: Final = 0.05
-# Farther away than this from what was seen no replica explains it,
-UNLIKE: Final = 3.0
-# nor, farther away than this, do large jobs explain why others wait while few run.
-EXPLAINED: Final = 2 * UNLIKE
+"""A job that waits while at most this share of the usual number of jobs is busy may wait for another cause than
+capacity."""
+OTHER: Final = 0.05
+"""Other causes are taken into account if they explain at least this share of all waiting."""
+FAR: Final = 3.0
+"""Replicas with a larger distance do not explain the counts."""
+TOO_FAR: Final = 2 * FAR
+"""If all replicas have a larger distance, large jobs do not explain either why other jobs wait while few run."""
+USUAL: Final = 0.9
+"""The usual number of busy jobs is this quantile of their number while others wait."""
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """The replicas of a pool that have a say."""
+    """The n replicas of a pool that explain its counts, with their weights."""
 
-    explained: list[Explained]
+    replicas: tuple[CalibratedReplica, ...]
     weights: Floats
-    """How much each counts."""
-    held_seconds: Floats
-    """How long a job waits on average for something else than capacity, in each."""
-    held_share: float
-    """Of all waiting, that may have been for something else than capacity."""
+    """n; their sum may differ from 1."""
+    other_seconds: Floats
+    """n: the mean time, in seconds, that a job waits for other causes than capacity, in each replica."""
+    other_share: float
+    """The share of all waiting that may have other causes than capacity, of 1."""
 
     @property
     def distance(self) -> float:
-        """How far the nearest one's counts are from those seen, see `replicas.ALIKE`; NaN where that is not known."""
-        return float(np.fmin.reduce([one.distance for one in self.explained]))
+        """The smallest distance of a replica, see `CalibratedReplica`; NaN where none is known."""
+        return float(np.fmin.reduce([calibrated.distance for calibrated in self.replicas]))
 
     @property
     def whole(self) -> bool:
         """Whether jobs that take the whole pool are a part of the explanation."""
-        return any(one.replica.whole for one in self.explained)
+        return any(calibrated.replica.whole for calibrated in self.replicas)
 
     @property
     def spreads(self) -> tuple[float, float]:
-        """The smallest and the largest spread of run times, over their mean."""
-        spreads = [one.replica.jobs.spread for one in self.explained]
+        """The smallest and the largest ratio of standard deviation to mean of run times, over the replicas."""
+        spreads = [calibrated.replica.jobs.spread for calibrated in self.replicas]
         return min(spreads), max(spreads)
 
     def quantile(self, values: Floats, share: float) -> float:
-        """Return the value, of one a replica, that a share of the weights does not exceed."""
+        """Return the weighted quantile of values, one value per replica."""
         order = np.argsort(values, kind="stable")
         until = np.cumsum(self.weights[order]) - self.weights[order] / 2
         return float(np.interp(share * self.weights.sum(), until, values[order]))
 
-    def narrow(self, factor: float) -> float:
-        """Return the share of the weights of replicas whose largest jobs do not fit so many times the capacity."""
-        narrow = np.array([not one.replica.fits(one.capacity * factor) for one in self.explained])
+    def too_narrow(self, factor: float) -> float:
+        """Return the share of the weight of replicas whose largest jobs do not fit `factor` times the capacity."""
+        narrow = np.array([not calibrated.replica.fits(calibrated.capacity * factor) for calibrated in self.replicas])
         return float(self.weights[narrow].sum() / self.weights.sum())
 
 
-def explanation_of(seen: Counted, went: Capacity | None) -> Explanation:
-    """Explain the counts of a pool that queued; `went` is how its capacity changed."""
-    waited, jobs = seen.waited_seconds, max(int(seen.arrivals.sum()), 1)
-    free = Explanation(*_alike(candidates(seen, went), seen, waited), np.zeros(0), _held(seen, went, SLACK))
-    # Large jobs explain that others wait while few run; not that they do while none does.
-    held_share = _held(seen, went, 0.0) if free.distance <= EXPLAINED else free.held_share
-    if held_share < HELD:
-        return Explanation(free.explained, free.weights, np.zeros(len(free.weights)), held_share)
-    held = waited * held_share
-    explained, weights = _alike([one.replica for one in free.explained], seen, waited - held)
-    beside = np.repeat([0.0, held / jobs], [len(free.weights), len(weights)])
-    return Explanation(free.explained + explained, np.concatenate([free.weights, weights]), beside, held_share)
+def with_queue(occupancy: Occupancy, changes: CapacityChanges | None) -> Explanation:
+    """Explain the counts of a pool that had a queue."""
+    waited, jobs = occupancy.waited_seconds, max(int(occupancy.arrivals.sum()), 1)
+    replicas, weights = _weighed(candidates(occupancy, changes), occupancy, waited)
+    without = Explanation(replicas, weights, np.zeros(len(weights)), _other_share(occupancy, changes, SLACK))
+    # Large jobs explain that others wait while few jobs run, but not that they wait while no job runs.
+    share = _other_share(occupancy, changes, 0.0) if without.distance <= TOO_FAR else without.other_share
+    if share < OTHER:
+        return Explanation(replicas, weights, np.zeros(len(weights)), share)
+    other = waited * share
+    again, weights_again = _weighed((known.replica for known in replicas), occupancy, waited - other)
+    seconds = np.repeat([0.0, other / jobs], [len(weights), len(weights_again)])
+    return Explanation(replicas + again, np.concatenate([weights, weights_again]), seconds, share)
 
 
-def hardly_queued(seen: Counted, at_once: float | None) -> Explanation:
-    """Explain a pool that hardly queued: it had at least the capacity that it ever had busy at once, or `at_once`."""
-    explained = [
-        Explained(replica, float(replica.most_busy()) if at_once is None else at_once, np.nan)
-        for replica in longest(seen, alike=at_once is not None)
-    ]
-    return Explanation(explained, np.ones(len(explained)), np.zeros(len(explained)), 0.0)
+def without_queue(occupancy: Occupancy, concurrent_jobs: float | None) -> Explanation:
+    """Explain the counts of a pool without a queue.
+
+    The capacity of every replica is `concurrent_jobs`; where that is None, the largest capacity that its jobs used.
+    """
+    replicas = tuple(
+        CalibratedReplica(replica, float(replica.most_busy()) if concurrent_jobs is None else concurrent_jobs, np.nan)
+        for replica in longest(occupancy, alike=concurrent_jobs is not None)
+    )
+    return Explanation(replicas, np.ones(len(replicas)), np.zeros(len(replicas)), 0.0)
 
 
-def _alike(replicas: Iterable[Replica], seen: Counted, waited: float) -> tuple[list[Explained], Floats]:
-    """Calibrate replicas to so much waiting; return those that have a say, and how much."""
-    explained = [replica.explain(seen, waited) for replica in replicas]
-    counts = _counts(np.array([one.distance for one in explained]))
-    chosen = np.flatnonzero(counts >= FAINT)
-    weights: Floats = counts[chosen] / counts[chosen].sum()
-    return [explained[number] for number in chosen], weights
+def _weighed(
+    replicas: Iterable[Replica], occupancy: Occupancy, waited_seconds: float
+) -> tuple[tuple[CalibratedReplica, ...], Floats]:
+    """Return the replicas calibrated to `waited_seconds` of waiting, without those of small weight, and the weights."""
+    calibrated = [replica.calibrated(occupancy, waited_seconds) for replica in replicas]
+    relative = _relative_weights(np.array([replica.distance for replica in calibrated]))
+    chosen = np.flatnonzero(relative >= FAINT)
+    weights: Floats = relative[chosen] / relative[chosen].sum()
+    return tuple(calibrated[number] for number in chosen), weights
 
 
-def _held(seen: Counted, went: Capacity | None, slack_share: float) -> float:
-    """Return the share of all waiting during which so little of what usually is was busy, beside capacity."""
-    usual = float(np.quantile(seen.busy[seen.queue > 0], 0.9))
-    slack = seen.busy <= slack_share * usual
-    if went is not None:
-        slack &= went.at(seen.slots) > 0
-    between = (slack[1:] & slack[:-1]) * np.diff(seen.slots) * (seen.queue[1:] + seen.queue[:-1]) / 2
-    return float(between.sum() / max(seen.waited_seconds, 1.0))
+def _other_share(occupancy: Occupancy, changes: CapacityChanges | None, slack: float) -> float:
+    """Return the share of all waiting while at most `slack` times the usual number of jobs was busy.
+
+    Times at which the pool had no capacity do not count.
+    """
+    usual = float(np.quantile(occupancy.busy[occupancy.queue > 0], USUAL))
+    idle = occupancy.busy <= slack * usual
+    if changes is not None:
+        idle &= changes.at(occupancy.slots) > 0
+    waited = (idle[1:] & idle[:-1]) * np.diff(occupancy.slots) * (occupancy.queue[1:] + occupancy.queue[:-1]) / 2
+    return float(waited.sum() / max(occupancy.waited_seconds, 1.0))
 
 
-def _counts(distances: Floats) -> Floats:
-    """Return how much one of some replicas counts, of one that is nearest; where nobody knows, all alike."""
+def _relative_weights(distances: Floats) -> Floats:
+    """Return the weights over the weight of the nearest replica; all are 1 where no distance is known."""
     if not np.isfinite(distances).any():
         return np.ones(len(distances))
     away = np.maximum(distances, NEAR) - max(float(np.nanmin(distances)), NEAR)
-    counts: Floats = np.exp(-(np.nan_to_num(away, nan=np.inf) ** 2) / 2)
-    return counts
+    relative: Floats = np.exp(-(np.nan_to_num(away, nan=np.inf) ** 2) / 2)
+    return relative

@@ -1,61 +1,67 @@
-"""The floor of plans: what has to be seen of a pool before anything is said of another capacity.
+"""The floor of plans: the shortest record with which a plan of another capacity is possible.
 
 Chosen on windows of 20 minutes to 30 days of 160 simulated pools (seeds below 1000 of tests/benchmarks/young.py, which
-judges it on others): above it the truth lies in nineteen of twenty intervals, below it in every second one.
+tests it on others): above the floor nineteen of twenty intervals cover the true value, below it every second interval.
 """
 
 from typing import Final
 
 import numpy as np
 
-from analysis.capacity.occupancy import Counted
+from analysis.calendar import DAY
+from analysis.capacity.occupancy import Occupancy
 from analysis.capacity.replicas import FEWEST_QUEUED
-from analysis.notes import mark
-from analysis.windows import DAY
+from analysis.notes import NOTHING, Notes, joined, note
 
 FEWEST_ENDS: Final = 50
+"""The fewest jobs that ended."""
 RUN_TIMES: Final = 10.0
-"""How many run times the record is long: of jobs that ran for longer only the beginning was seen."""
+"""The shortest record, in mean run times: of jobs that ran for longer only the beginning was observed."""
 SPELLS: Final = 3
-"""Times at which a queue formed; one that lasts through has to be seen for"""
+"""If a queue formed fewer times than this, the record must be as long as `LASTING` instead."""
 LASTING: Final = 25.0
-"""run times."""
-LEAST_SEEN: Final = 0.25
-"""Of the waiting of the jobs that came: the rest is a model's."""
+"""The shortest record, in mean run times, if a queue lasts and rarely forms anew."""
+LEAST_OBSERVED: Final = 0.25
+"""The smallest share of the waiting of the arrived jobs that was observed; a model estimates the rest."""
+MOST_DAYS: Final = 365
+"""More days than this are not named as a need: from a short record their number is not known so exactly."""
 
 
-def lacking(seen: Counted, share_seen: float) -> str:
-    """Say what a plan lacks, and how much more it takes; nothing where it lacks nothing.
+def lacking(occupancy: Occupancy, observed_share: float) -> Notes:
+    """Return notes on why a record is too short for a plan, and how much longer it must be; none if it is long enough.
 
     Parameters
     ----------
-    share_seen
-        How much of the waiting of the jobs that came was seen, of 1.
+    observed_share
+        The share of the waiting of the arrived jobs that was observed, of 1.
     """
-    span = float(seen.slots[-1] - seen.slots[0])
-    ended = int(seen.ends.sum())
+    span = float(occupancy.slots[-1] - occupancy.slots[0])
+    ended = int(occupancy.ends.sum())
     if not ended:
-        return mark("note", "too little was seen: no job ended")
-    times = span * ended / max(seen.busy_seconds, 1.0)
-    rising = (seen.queue[1:] > 0) & (seen.queue[:-1] == 0)
-    spells = int(rising.sum()) + int(seen.queue[0] > 0)
-    lasting = seen.queued >= FEWEST_QUEUED and spells < SPELLS
-    wanted = LASTING if lasting else RUN_TIMES
-    reason = ""
+        return joined(note("not enough data: no job ended"))
+    times = span * ended / max(occupancy.busy_seconds, 1.0)
+    rising = (occupancy.queue[1:] > 0) & (occupancy.queue[:-1] == 0)
+    spells = int(rising.sum()) + int(occupancy.queue[0] > 0)
+    lasting = occupancy.queued_slots >= FEWEST_QUEUED and spells < SPELLS
+    needed_times = LASTING if lasting else RUN_TIMES
     if ended < FEWEST_ENDS:
-        reason = mark("note", "{ended} jobs ended, of {fewest} that it takes").format(ended=ended, fewest=FEWEST_ENDS)
-    elif times < wanted:
-        text = mark("note", "the record is {times:.1f} run times long, of {wanted:.0f} that it takes")
-        reason = text.format(times=times, wanted=wanted)
-    elif not share_seen >= LEAST_SEEN:
-        text = mark("note", "{share:.0%} of the waiting of the jobs that came is still to come")
-        return _too_little(text.format(share=1 - share_seen))
-    if not reason:
-        return ""
-    more = span * (max(FEWEST_ENDS / ended, wanted / times) - 1)
-    text = mark("note", "as it goes, about {days:.1f} days more are needed")
-    return f"{_too_little(reason)}; {text.format(days=np.ceil(more / DAY * 10) / 10)}"
-
-
-def _too_little(reason: str) -> str:
-    return mark("note", "too little was seen: {note}").format(note=reason)
+        reason = note("only {ended} jobs ended, at least {fewest} are needed", ended=ended, fewest=FEWEST_ENDS)
+    elif times < needed_times:
+        reason = note(
+            "the record is {times:.1f} mean run times long, at least {wanted:.0f} are needed",
+            times=times,
+            wanted=needed_times,
+        )
+    elif not observed_share >= LEAST_OBSERVED:
+        reason = note("{share:.0%} of the waiting of the jobs that arrived is still to come", share=1 - observed_share)
+        return joined(note("not enough data: {note}", note=reason))
+    else:
+        return NOTHING
+    more = span * (max(FEWEST_ENDS / ended, needed_times / times) - 1)
+    days = float(np.ceil(more / DAY * 10) / 10)
+    return joined(
+        note("not enough data: {note}", note=reason),
+        note("needs more than a year of further polls")
+        if days > MOST_DAYS
+        else note("needs about {days:.1f} more days", days=days),
+    )

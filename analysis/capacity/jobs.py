@@ -1,204 +1,232 @@
-"""Jobs rebuilt from the counts of a pool: when each came, and how long it ran.
+"""Jobs rebuilt from the counts of a pool: when each job arrived, and how long it ran.
 
-Counts tell how many started and ended between two slots, not which. Every pairing of starts with ends leaves the work
-that was done, and the queue, as they were seen; the pairings differ in how much run times spread. So a rebuilding
-assumes one, and is made with several.
+Counts show how many jobs started and ended between two slots, but not which jobs. Every pairing of starts with ends
+agrees with the observed queue and with the total run time; pairings differ in the spread of run times. So jobs are
+rebuilt several times, each time with another pairing.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numba
 import numpy as np
 
 from analysis.arrays import Bools, Floats, Ints
-from analysis.capacity.occupancy import Counted
+from analysis.calendar import HOUR
+from analysis.capacity.occupancy import Occupancy
 
-HOUR: Final = 3600.0
-# Among so many jobs before and after it a job that is added finds its run time.
+SHIFT: Final = float(HOUR)
+"""An added job arrives at most this many seconds before or after the job that it copies."""
 NEAR: Final = 50
+"""An added job has the run time of a job that is at most this many jobs before or after the job that it copies. Neither
+this nor `SHIFT` was measured: near enough to keep the pattern of the day, and far enough not to double each burst."""
 NOT_STARTED: Final = -0.5
-# So often any job is drawn before the oldest who waits is taken.
+"""The run time of a job that has not started; of one that has not ended it is -1 or less, see `_rebuild`."""
 TRIES: Final = 100
-PAIRINGS: Final = {"oldest": (1.0, 0.0), "any": (0.0, 0.0), "newest": (0.0, 0.5)}
-"""Which of the running jobs ends: the shares of ends that are of the oldest and of the newest; the others are of any.
-The oldest spread least: all run alike. Where any ends, run times are as if no job remembered how long it ran."""
+"""The number of random draws to find a job that has not given up, before the oldest such job is taken: if half of the
+jobs have given up, all draws fail once in 1e30 times."""
+
+
+class Pairing(NamedTuple):
+    """Which of the running jobs ends."""
+
+    oldest: float
+    newest: float
+    """The shares of ends at which the job ends that started first, or last; at the other ends it is a random job."""
+
+
+PAIRINGS: Final = {"oldest": Pairing(1.0, 0.0), "any": Pairing(0.0, 0.0), "newest": Pairing(0.0, 0.5)}
+"""Run times spread least if the oldest job ends: all are then similar. If a random job ends, run times are about
+exponential."""
+
+
+class Counts(NamedTuple):
+    """The counts from which jobs are rebuilt; n slots bound n - 1 intervals."""
+
+    slots: Ints
+    arrivals: Ints
+    starts: Ints
+    give_ups: Ints
+    ends: Ints
+    """n - 1 of each."""
+    present: tuple[int, int]
+    """Jobs that run, and jobs that wait, at the first slot."""
+
+
+class Rebuilt(NamedTuple):
+    """The jobs of some counts, in the order of their arrival; times in seconds."""
+
+    arrivals: Floats
+    runs: Floats
+    """The run time of each job; minus its run time so far if it had not ended; `NOT_STARTED` if it had not started."""
+    waits: Floats
+    """The wait of each job; its wait so far if it still waits."""
+    gave_up: Bools
 
 
 @dataclass(frozen=True)
 class Jobs:
-    """The jobs of a pool, in the order of their arrival."""
+    """The jobs of a pool, in the order of their arrival; times in seconds."""
 
-    came: Floats
-    """In seconds. Who was there as the record begins came with it."""
-    ran: Floats
-    """For so many seconds."""
+    arrivals: Floats
+    """The arrival of each job; jobs that were present at the first slot arrived at it."""
+    runs: Floats
+    """The run time of each job."""
     running: int
-    """The first so many run as the record begins,"""
+    """The number of jobs that run at the first slot; they come first."""
     waiting: int
-    """and so many wait."""
+    """The number of jobs that wait at the first slot; they come next."""
     patience: Floats
-    """How long each would wait, in seconds, before it gives up; infinite where nobody gives up."""
+    """The wait after which each job gives up; infinite where no job gives up."""
 
     @property
-    def count(self) -> int:
-        """How many came."""
-        return len(self.came) - self.running - self.waiting
+    def new(self) -> int:
+        """The number of jobs that arrived after the first slot."""
+        return len(self.arrivals) - self.running - self.waiting
 
     @property
     def spread(self) -> float:
-        """The standard deviation of run times over their mean; NaN of none."""
-        return float(self.ran.std() / self.ran.mean()) if len(self.ran) else float("nan")
+        """The standard deviation of run times over their mean; NaN without jobs."""
+        return float(self.runs.std() / self.runs.mean()) if len(self.runs) else float("nan")
 
-    def scaled(self, demand: float, seed: int) -> "Scaled":
-        """Return as many more, or fewer, as `demand` says; those of less demand are among those of more.
+    def scaled(self, demand: float, seed: int) -> "ScaledJobs":
+        """Return `demand` times as many new jobs; the jobs of a lower demand are among those of a higher demand.
 
-        Who is added comes within the hour of another, and is like one of those around it.
+        An added job arrives within `SHIFT` of another job, and copies the run time and size of one of the jobs near it.
         """
-        there = self.running + self.waiting
-        own = np.arange(there, len(self.came))
-        copies = np.floor(demand + np.random.default_rng(seed).random(self.count)).astype(np.int64)
-        came, like = [self.came[own[copies > 0]]], [own[copies > 0]]
-        for more in range(1, int(copies.max(initial=0))):
-            random, some = np.random.default_rng((seed, more)), copies > more
-            shift, away = random.uniform(-HOUR, HOUR, self.count), random.integers(-NEAR, NEAR + 1, self.count)
-            came.append(np.maximum(self.came[own[some]] + shift[some], self.came[0]))
-            like.append(np.clip((own + away)[some], there, len(self.came) - 1))
-        order = np.argsort(np.concatenate(came), kind="stable")
-        of = np.concatenate([np.arange(there), np.concatenate(like)[order]])
-        at = np.concatenate([self.came[:there], np.concatenate(came)[order]])
-        return Scaled(Jobs(at, self.ran[of], self.running, self.waiting, self.patience[of]), of)
+        present = self.running + self.waiting
+        new = np.arange(present, len(self.arrivals))
+        copies = np.floor(demand + np.random.default_rng(seed).random(self.new)).astype(np.int64)
+        arrivals, originals = [self.arrivals[new[copies > 0]]], [new[copies > 0]]
+        for number in range(1, int(copies.max(initial=0))):
+            random, copied = np.random.default_rng((seed, number)), copies > number
+            shift, away = random.uniform(-SHIFT, SHIFT, self.new), random.integers(-NEAR, NEAR + 1, self.new)
+            arrivals.append(np.maximum(self.arrivals[new[copied]] + shift[copied], self.arrivals[0]))
+            originals.append(np.clip((new + away)[copied], present, len(self.arrivals) - 1))
+        order = np.argsort(np.concatenate(arrivals), kind="stable")
+        original = np.concatenate([np.arange(present), np.concatenate(originals)[order]])
+        arrival = np.concatenate([self.arrivals[:present], np.concatenate(arrivals)[order]])
+        jobs = Jobs(arrival, self.runs[original], self.running, self.waiting, self.patience[original])
+        return ScaledJobs(jobs, original)
 
 
 @dataclass(frozen=True)
-class Scaled:
-    """Jobs of another demand."""
+class ScaledJobs:
+    """The jobs of another demand."""
 
     jobs: Jobs
-    like: Ints
-    """Of each the job of the other demand that it is like."""
+    originals: Ints
+    """For each job the index of the job that it copies, among the jobs before scaling."""
 
 
-def rebuild(seen: Counted, pairing: str, seed: int, *, longest: bool = False) -> Jobs:
+def rebuild(occupancy: Occupancy, pairing: str, seed: int, *, longest: bool = False) -> Jobs:
     """Rebuild the jobs of a pool.
 
-    Jobs start in the order in which they came; each event is anywhere in its interval. Who had not ended, or not
-    started, runs as long as some job that did and that ran at least so long. Of who waits any gives up, or the oldest
-    where all jobs are alike; who started would have waited on, and given up as others do.
+    Jobs start in the order of their arrival; each event is at a random time in its interval. A job that had not ended,
+    or not started, gets the run time of a random job that ended and ran at least as long. A random waiting job gives
+    up, or the oldest one with the pairing "oldest"; jobs that started get a patience similar to that of jobs that gave
+    up.
 
     Parameters
     ----------
     pairing
         One of `PAIRINGS`.
     longest
-        Whether each event is where jobs run for as long as they can have: starts where intervals begin, ends where they
-        end.
+        Whether jobs run for as long as they can have: from the beginning of the interval of their start to the end of
+        the interval of their end.
     """
-    oldest, newest = PAIRINGS[pairing]
     random = np.random.default_rng(seed)
-    there = int(seen.queue[0]), int(seen.busy[0])
-    flows = seen.arrivals, seen.starts, seen.gave_up, seen.ends
-    came, ran, waited, gave_up = _rebuild(seen.slots, *flows, *there, oldest, newest, random, alike=oldest == 1.0)
+    counts = Counts(
+        occupancy.slots, occupancy.arrivals, occupancy.starts, occupancy.give_ups, occupancy.ends,
+        (int(occupancy.busy[0]), int(occupancy.queue[0])),
+    )  # fmt: skip
+    arrivals, runs, waits, gave_up = _rebuild(counts, PAIRINGS[pairing], random)
     if longest:
-        came, ran = _longest(seen.slots, came, waited, ran)
-    open_ = ran < 0
-    ended = np.sort(ran[~open_])
-    if len(ended):
-        # Negative: for how long it has run so far.
-        least = np.searchsorted(ended, -ran[open_])
-        least = np.minimum(least, len(ended) - 1)
-        chosen = ended[random.integers(least, len(ended))]
-        ran[open_] = np.maximum(chosen, -ran[open_])
+        arrivals, runs = _longest(occupancy.slots, arrivals, waits, runs)
+    unfinished = runs < 0
+    finished = np.sort(runs[~unfinished])
+    if len(finished):
+        shortest = np.searchsorted(finished, -runs[unfinished])
+        shortest = np.minimum(shortest, len(finished) - 1)
+        drawn = finished[random.integers(shortest, len(finished))]
+        runs[unfinished] = np.maximum(drawn, -runs[unfinished])
     else:
-        ran[open_] = float(seen.slots[-1] - seen.slots[0])
-    patience = np.full(len(came), np.inf)
+        runs[unfinished] = float(occupancy.slots[-1] - occupancy.slots[0])
+    patience = np.full(len(arrivals), np.inf)
     if gave_up.any():
-        # All alike, or who waits forgets for how long it has, so that the share that gives up is the same at any age.
-        usual = np.maximum(waited, np.median(waited[gave_up]))
-        others = usual if oldest == 1.0 else waited + random.exponential(1 / seen.hazard, len(came))
-        patience = np.where(gave_up, waited, others)
-    return Jobs(came, ran, int(seen.busy[0]), int(seen.queue[0]), patience)
+        # All jobs have the same patience, or they are as likely to give up at any age.
+        usual = np.maximum(waits, np.median(waits[gave_up]))
+        alike = PAIRINGS[pairing].oldest == 1.0
+        others = usual if alike else waits + random.exponential(1 / occupancy.give_up_rate, len(arrivals))
+        patience = np.where(gave_up, waits, others)
+    running, waiting = counts.present
+    return Jobs(arrivals, runs, running, waiting, patience)
 
 
-def _longest(slots: Ints, came: Floats, waited: Floats, ran: Floats) -> tuple[Floats, Floats]:
-    """Return jobs that came and started at the slot before, and ended at the slot after."""
-    started = came + waited
-    before = slots[np.maximum(np.searchsorted(slots, started, side="right") - 1, 0)]
-    ended = slots[np.minimum(np.searchsorted(slots, started + ran), len(slots) - 1)]
-    at = slots[np.maximum(np.searchsorted(slots, came, side="right") - 1, 0)]
-    return at.astype(float), np.where(ran < 0, ran, (ended - before).astype(float))
+def _longest(slots: Ints, arrivals: Floats, waits: Floats, runs: Floats) -> tuple[Floats, Floats]:
+    """Return arrivals moved to the slot before, and run times from a slot before the start to a slot after the end."""
+    starts = arrivals + waits
+    before = slots[np.maximum(np.searchsorted(slots, starts, side="right") - 1, 0)]
+    ends = slots[np.minimum(np.searchsorted(slots, starts + runs), len(slots) - 1)]
+    moved = slots[np.maximum(np.searchsorted(slots, arrivals, side="right") - 1, 0)]
+    return moved.astype(float), np.where(runs < 0, runs, (ends - before).astype(float))
 
 
 @numba.njit(cache=True, nogil=True)
-def _rebuild(
-    slots: Ints,
-    arrivals: Ints,
-    starts: Ints,
-    give_ups: Ints,
-    ends: Ints,
-    waiting: int,
-    busy: int,
-    oldest: float,
-    newest: float,
-    random: np.random.Generator,
-    *,
-    alike: bool,
-) -> tuple[Floats, Floats, Floats, Bools]:
-    """Return when each job came, how long it ran and waited, and whether it gave up.
-
-    Minus how long it has run so far where it had not ended; how long it has waited so far where it still does.
-    """
-    n = busy + waiting + arrivals.sum()
-    came, started, ran = np.empty(n), np.full(n, np.inf), np.full(n, NOT_STARTED)
+def _rebuild(counts: Counts, pairing: Pairing, random: np.random.Generator) -> Rebuilt:
+    """Return jobs that agree with the counts, in the order of their arrival."""
+    slots, (busy, waiting) = counts.slots, counts.present
+    n = busy + waiting + counts.arrivals.sum()
+    arrivals, starts, runs = np.empty(n), np.full(n, np.inf), np.full(n, NOT_STARTED)
     gave_up = np.zeros(n, np.bool_)
-    came[: busy + waiting] = slots[0]
-    started[:busy] = slots[0]
-    # Who started, by start; of these run those from `head` to `tail` of who runs.
+    arrivals[: busy + waiting] = slots[0]
+    starts[:busy] = slots[0]
+    # Jobs by their start; those in `running` from `head` to `tail` run, in the order of their start.
     order = np.empty(n, np.int64)
     order[:busy] = np.arange(busy)
     running = order.copy()
-    head, tail, begun, until = 0, busy, busy, busy
-    # Who came, and the oldest who may wait.
-    arrived, oldest_waiting = busy + waiting, busy
-    for k in range(len(arrivals)):
+    head, tail, begun, started = 0, busy, busy, busy
+    # The number of jobs that have arrived, and the oldest that may wait.
+    arrived, oldest = busy + waiting, busy
+    for k in range(len(counts.arrivals)):
         low, high = float(slots[k]), float(slots[k + 1])
-        came[arrived : arrived + arrivals[k]] = np.sort(random.uniform(low, high, arrivals[k]))
-        arrived += arrivals[k]
-        for start in np.sort(random.uniform(low, high, starts[k])):
-            while oldest_waiting < arrived and gave_up[oldest_waiting]:
-                oldest_waiting += 1
-            if oldest_waiting == arrived:
+        arrivals[arrived : arrived + counts.arrivals[k]] = np.sort(random.uniform(low, high, counts.arrivals[k]))
+        arrived += counts.arrivals[k]
+        for start in np.sort(random.uniform(low, high, counts.starts[k])):
+            while oldest < arrived and gave_up[oldest]:
+                oldest += 1
+            if oldest == arrived:
                 break
-            started[oldest_waiting] = max(start, came[oldest_waiting])
-            order[until] = oldest_waiting
-            until, oldest_waiting = until + 1, oldest_waiting + 1
-        for leaving in random.uniform(low, high, give_ups[k]):
-            job = _waiting(oldest_waiting, arrived, gave_up, random, alike)
+            starts[oldest] = max(start, arrivals[oldest])
+            order[started] = oldest
+            started, oldest = started + 1, oldest + 1
+        for departure in random.uniform(low, high, counts.give_ups[k]):
+            job = _impatient(oldest, arrived, gave_up, random, pairing.oldest == 1.0)
             if job < arrived:
                 gave_up[job] = True
-                started[job] = max(leaving, came[job])
-        for end in np.sort(random.uniform(low, high, ends[k])):
-            while begun < until and (started[order[begun]] <= end or tail == head):
+                starts[job] = max(departure, arrivals[job])
+        for end in np.sort(random.uniform(low, high, counts.ends[k])):
+            while begun < started and (starts[order[begun]] <= end or tail == head):
                 running[tail] = order[begun]
                 tail, begun = tail + 1, begun + 1
             if tail == head:
                 break
-            place = _ending(head, tail, oldest, newest, random)
+            place = _ending(head, tail, pairing, random)
             job = running[place]
-            ran[job] = max(end - started[job], 1.0)
-            head, tail = _closed(running, place, head, tail)
-        while begun < until:
+            runs[job] = max(end - starts[job], 1.0)
+            head, tail = _without(running, place, head, tail)
+        while begun < started:
             running[tail] = order[begun]
             tail, begun = tail + 1, begun + 1
     for place in range(head, tail):
-        ran[running[place]] = min(started[running[place]] - float(slots[-1]), -1.0)
-    return came, ran, np.minimum(started, float(slots[-1])) - came, gave_up
+        runs[running[place]] = min(starts[running[place]] - float(slots[-1]), -1.0)
+    return Rebuilt(arrivals, runs, np.minimum(starts, float(slots[-1])) - arrivals, gave_up)
 
 
 @numba.njit(cache=True, nogil=True)
-def _waiting(first: int, last: int, gave_up: Bools, random: np.random.Generator, oldest: bool) -> int:
-    """Return any of who waits, or the oldest; `last` where nobody does."""
-    for _try in range(0 if oldest else TRIES):
+def _impatient(first: int, last: int, gave_up: Bools, random: np.random.Generator, alike: bool) -> int:
+    """Return the waiting job that gives up: the oldest if `alike`, else a random one; `last` where no job waits."""
+    for _try in range(0 if alike else TRIES):
         if last == first:
             break
         job = first + int(random.random() * (last - first))
@@ -211,19 +239,19 @@ def _waiting(first: int, last: int, gave_up: Bools, random: np.random.Generator,
 
 
 @numba.njit(cache=True, nogil=True)
-def _ending(head: int, tail: int, oldest: float, newest: float, random: np.random.Generator) -> int:
-    """Return the place of who ends among those who run."""
+def _ending(head: int, tail: int, pairing: Pairing, random: np.random.Generator) -> int:
+    """Return the index of the running job that ends."""
     chance = random.random()
-    if chance < oldest:
+    if chance < pairing.oldest:
         return head
-    if chance < oldest + newest:
+    if chance < pairing.oldest + pairing.newest:
         return tail - 1
     return head + int(random.random() * (tail - head))
 
 
 @numba.njit(cache=True, nogil=True)
-def _closed(running: Ints, place: int, head: int, tail: int) -> tuple[int, int]:
-    """Take who ended out of those who run, in their order: the shorter side moves up."""
+def _without(running: Ints, place: int, head: int, tail: int) -> tuple[int, int]:
+    """Remove a running job and keep the order of the others: the shorter side moves. Return the new head and tail."""
     if place - head < tail - 1 - place:
         for other in range(place, head, -1):
             running[other] = running[other - 1]

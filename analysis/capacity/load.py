@@ -1,205 +1,280 @@
-"""How full a pool was: its load, who ran at once while others queued, what was not served, and what stood idle."""
+"""The load of a pool: its offered load, its servers, the waiting of its jobs, and its idle capacity."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from analysis.arrays import Bools, Floats, Ints
+from analysis.arrays import Bools, Floats, ratio
+from analysis.calendar import HOUR, SATURDAY, WEEK_HOURS
 from analysis.capacity.floor import FEWEST_ENDS
 from analysis.capacity.nodes import Nodes, nodes_of
-from analysis.capacity.occupancy import counted
-from analysis.capacity.parts import Parts, with_interval
-from analysis.capacity.use import Servers, servers_of
-from analysis.notes import GOOD, NONE, TOO_SHORT, WEAK, mark
-from analysis.queue.told import Told
-from analysis.windows import HOUR, WEEK_HOURS, Columns, ratio
+from analysis.capacity.occupancy import Occupancy, occupancy_of
+from analysis.capacity.parts import Parts, parts_of, ratio_of_sums
+from analysis.capacity.servers import Servers, servers_of
+from analysis.estimate import Estimate
+from analysis.notes import GOOD, NONE, TOO_SHORT, WEAK, Note, Notes, joined, note
+from analysis.queue.conservation import Flows
+from analysis.queue.facts import Facts
+from analysis.schemas.schema import Columns
+from analysis.windows import Windows
 
-LOAD: Final = (
-    "offered", "offered_low", "offered_high", "offered_nodes", "offered_nodes_high", "offered_cards",
-    "offered_cards_high", "running_mean", "servers", "servers_low", "servers_high", "servers_most", "nodes", "cards",
-    "utilisation", "utilisation_high", "queued_hours", "unmet_job_hours", "unmet_node_hours", "unmet_node_hours_high",
-    "idle", "idle_low", "idle_night", "idle_night_low", "idle_weekend", "idle_weekend_low", "run_seconds",
-    "run_low_seconds", "run_high_seconds", "confidence", "reason", "coverage", "history", "method", "note",
-)  # fmt: skip
-"""offered: jobs that came times how long they run, in jobs at once; in nodes and cards as these are to the servers.
-running_mean: jobs at once. servers: see `use.Servers`. nodes, cards: the mean. utilisation: the share of the servers
-that runs, on average and at most. queued_hours: a week, with a queue. unmet: what waited, in job-hours and node-hours
-of the window. idle: the share of the servers that does not run, on average and at least, also of nights (20 to 8
-o'clock) and weekends. run_seconds: by Little's law on who was busy. Intervals: 95 %, missing below ten effective parts
-of a window. Where servers has no point, nothing that is made of it has. Where too few jobs ended nobody knows how long
-they run, nor what load they are. confidence: good; weak where servers has no point; none where too few ended; with the
-reason."""
 NIGHT: Final = (20, 8)
-SATURDAY: Final = 5
+"""The hours of a day in the zone at which nights begin and end."""
 
 
-def saturation(group: Sequence[Told], windows: Ints, flavors: Mapping[str, int], queue: str, zone: ZoneInfo) -> Columns:
-    """Tell how full the pools of a group were in each window.
+@dataclass(frozen=True)
+class Amounts:
+    """The values that can be summed over pools, one per window. The names are those of the columns."""
+
+    offered: Floats
+    offered_low: Floats
+    offered_high: Floats
+    offered_nodes: Floats
+    offered_nodes_high: Floats
+    offered_cards: Floats
+    offered_cards_high: Floats
+    running_mean: Floats
+    servers: Floats
+    servers_low: Floats
+    servers_high: Floats
+    servers_most: Floats
+    nodes: Floats
+    cards: Floats
+    unmet_job_hours: Floats
+    unmet_node_hours: Floats
+    unmet_node_hours_high: Floats
+
+
+@dataclass(frozen=True)
+class Load:
+    """The load of a pool, or of several pools together, in each of n windows."""
+
+    amounts: Amounts
+    use: Columns
+    """The columns of shares that are idle and in use."""
+    queued_hours: Floats
+    """n: hours a week with a queue."""
+    run_seconds: Estimate
+    words: NDArray[Any]
+    """n: the confidence: good; weak where the servers have no point estimate; none where too few jobs ended."""
+    reasons: NDArray[Any]
+    """n `Notes`: why the confidence is not good."""
+    method: Note | None
+    notes: NDArray[Any]
+    """n, each a `Note` or None."""
+
+    @property
+    def unobserved(self) -> Bools:
+        """Whether nothing of the pool was observed in each window."""
+        return np.isnan(self.amounts.running_mean)
+
+    def columns(self) -> Columns:
+        """Return the columns of the schema of loads."""
+        return {
+            **vars(self.amounts),
+            **self.use,
+            "queued_hours": self.queued_hours,
+            **self.run_seconds.columns("run_seconds"),
+            "confidence": self.words,
+            "reason": self.reasons,
+            "method": self.method,
+            "note": self.notes,
+        }
+
+
+def load(series: Sequence[Facts], windows: Windows, cards: Mapping[str, int], queue: str, zone: ZoneInfo) -> Columns:
+    """Return the load of the pools of a group in each window; for several pools the sums.
+
+    Where the servers have no point estimate, no value computed from them has one. Where too few jobs ended, run time
+    and load are not known.
 
     Parameters
     ----------
-    windows
-        A row a window: start and end, in seconds.
-    flavors
-        Cards a node, by flavor.
+    cards
+        The number of cards of a node, by flavor.
     queue
-        Which statuses are waiting.
+        One of `QUEUES`: the statuses that count as waiting.
     zone
-        Whose nights and weekends.
+        The time zone of nights and weekends.
 
     Returns
     -------
     dict
-        `LOAD`; of several pools the sums, and nothing of what has none.
+        The columns of the schema of loads.
     """
 
-    def key(each: Told) -> tuple[str, str]:
-        return each.flows.series.key[:2]
+    def key(facts: Facts) -> tuple[str, str]:
+        return facts[Flows].series.key[:2]
 
     pools = [
-        _of_pool(list(members), windows, flavors, queue, zone) for _, members in groupby(sorted(group, key=key), key)
+        _of_pool(list(members), windows, cards, queue, zone) for _, members in groupby(sorted(series, key=key), key)
     ]
-    if len(pools) == 1:
-        return pools[0]
-    kinds = ("offered", "unmet", "running_mean", "nodes", "cards", "servers")
-    unseen = np.isnan([np.asarray(each["running_mean"], float) for each in pools])
-    told: Columns = {}
-    for name in (name for name in LOAD if name.startswith(kinds)):
-        # A pool that was not seen has no part in it; what is not known of one that was is not of the sum.
-        values = np.array([np.asarray(each[name], float) for each in pools])
-        told[name] = np.where(unseen.all(axis=0), np.nan, np.where(unseen, 0.0, values).sum(axis=0))
+    return (pools[0] if len(pools) == 1 else _sum(pools)).columns()
+
+
+def _sum(pools: Sequence[Load]) -> Load:
+    """Return the load of several pools together; values that are no sums, such as run times, are unknown."""
+    unobserved = np.array([pool.unobserved for pool in pools])
+    none, unknown = unobserved.all(axis=0), np.full(unobserved.shape[1], np.nan)
+    # A pool that was not observed adds nothing to a sum; an unknown value of an observed pool makes the sum unknown.
+    sums: dict[str, Floats] = {}
+    for name in (field.name for field in fields(Amounts)):
+        values = np.array([getattr(pool.amounts, name) for pool in pools])
+        sums[name] = np.where(none, np.nan, np.where(unobserved, 0.0, values).sum(axis=0))
     for name in ("offered", "servers"):
-        # Pools err by themselves.
-        point = np.asarray(told[name], float)
+        # The errors of pools are independent.
         for bound, side in (("low", -1), ("high", 1)):
-            away = [np.asarray(each[f"{name}_{bound}"], float) - np.asarray(each[name], float) for each in pools]
-            apart = np.sqrt(np.where(unseen, 0.0, np.square(away)).sum(axis=0))
-            told[f"{name}_{bound}"] = np.where(
-                np.isnan(point), np.asarray(told[f"{name}_{bound}"]), point + side * apart
-            )
-    # The hours in which a pool was full are those of no sum.
-    parts_of_time = ("queued_hours", "idle_night", "idle_night_low", "idle_weekend", "idle_weekend_low")
-    told |= dict.fromkeys(parts_of_time, np.full(len(windows), np.nan))
-    point, low, high, most = (np.asarray(told[f"servers{which}"], float) for which in ("", "_low", "_high", "_most"))
-    servers = Servers(point, low, high, np.isnan(point), most)
-    told |= _use(servers, {"": np.asarray(told["running_mean"], float)})
-    text = mark("note", "{missing} of {pools} pools were not seen")
-    missing = [text.format(missing=number, pools=len(pools)) if number else "" for number in unseen.sum(axis=0)]
-    # A sum is as sure as the least sure of its pools that were seen.
-    told |= _least_sure(pools, unseen)
-    return told | {"method": mark("note", "sums over pools"), "note": np.array(missing, object)}
-
-
-def _least_sure(pools: Sequence[Columns], unseen: Bools) -> Columns:
-    """Return the confidence of sums: that of the least sure pool of each window, and every reason once."""
-    n = unseen.shape[1]
-    words, reasons = (
-        np.array([np.broadcast_to(np.asarray(pool[name], object), n) for pool in pools])
-        for name in ("confidence", "reason")
-    )
-    order, words_of_all, reasons_of_all = [NONE, WEAK, GOOD], [], []
-    for window in range(n):
-        seen = ~unseen[:, window]
-        words_of_all.append(min(words[seen, window], key=order.index, default=NONE))
-        each = dict.fromkeys(reason for text in reasons[seen, window] for reason in text.split("; ") if reason)
-        reasons_of_all.append("; ".join(each))
-    return {"confidence": np.array(words_of_all, object), "reason": np.array(reasons_of_all, object)}
-
-
-def _of_pool(group: Sequence[Told], windows: Ints, flavors: Mapping[str, int], queue: str, zone: ZoneInfo) -> Columns:
-    seen = counted([each.flows for each in group], queue)
-    nothing = np.full(len(windows), np.nan)
-    if len(seen.slots) < 2:
-        return dict.fromkeys(LOAD, nothing) | {"method": "", "confidence": NONE, "reason": TOO_SHORT, "note": TOO_SHORT}
-    parts = Parts(seen, windows)
-    waiting = (seen.queue[1:] + seen.queue[:-1]) / 2
-    busy = (seen.busy[1:] + seen.busy[:-1]) / 2
-    local = pd.to_datetime(seen.slots[1:], unit="s", utc=True).tz_convert(zone)
-    hour, day = local.hour.to_numpy(), local.day_of_week.to_numpy()
-    whole = parts.sums(np.ones(len(busy)))
-    all_seen, running = whole.sum(axis=1), parts.sums(busy)
-    servers = servers_of(seen, windows, parts)
-    ends = parts.events(seen.ends)
-    ended = ends.sum(axis=1)
-    run = [
-        np.where(ended < FEWEST_ENDS, np.nan, seconds)
-        for seconds in with_interval(running, seen.unseen * ends * ratio(whole, np.diff(parts.edges)))
+            errors = [getattr(pool.amounts, f"{name}_{bound}") - getattr(pool.amounts, name) for pool in pools]
+            error = np.sqrt(np.where(unobserved, 0.0, np.square(errors)).sum(axis=0))
+            point, end = sums[name], sums[f"{name}_{bound}"]
+            sums[f"{name}_{bound}"] = np.where(np.isnan(point), end, point + side * error)
+    amounts = Amounts(**sums)
+    number = Estimate(amounts.servers, amounts.servers_low, amounts.servers_high)
+    use = _use(Servers(number, np.isnan(number.point), amounts.servers_most), {"": amounts.running_mean})
+    missing = [
+        note("{missing} of {pools} pools were not observed", missing=int(pools_missing), pools=len(pools))
+        if pools_missing
+        else None
+        for pools_missing in unobserved.sum(axis=0)
     ]
-    # Of a window in which the record begins or ends the part that it has.
-    starts, ends = np.clip(windows, seen.slots[0], seen.slots[-1]).T
-    came = ratio(parts.events(seen.arrivals).sum(axis=1), (ends - starts).astype(float))
-    # Where nobody came there is no load, however long jobs run.
-    offered = [np.where(came == 0, 0.0, seen.unseen * came * each) for each in run]
-    nodes = nodes_of(group[0].flows.series.pool, flavors, int(seen.slots[-1]))
-    had, cards = (
-        (nothing, nothing)
-        if nodes is None
-        else (np.array([nodes.mean(of, start, end) for start, end in windows]) for of in (nodes.nodes, nodes.cards))
+    words, reasons = _least_confidence(pools, unobserved)
+    method = note("sums over pools")
+    return Load(
+        amounts, use, unknown, Estimate.unknown(len(unknown)), words, reasons, method, np.array(missing, object)
     )
-    waited = parts.sums(waiting).sum(axis=1) / HOUR
-    any_queue = (seen.queue > 0).astype(float)
-    times = {
+
+
+def _least_confidence(pools: Sequence[Load], unobserved: Bools) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the confidence of sums: the lowest of the pools observed in each window, with every reason once."""
+    order, words, reasons = [NONE, WEAK, GOOD], [], []
+    for window in range(unobserved.shape[1]):
+        observed = [pool for pool, missing in zip(pools, unobserved[:, window], strict=True) if not missing]
+        words.append(min((pool.words[window] for pool in observed), key=order.index, default=NONE))
+        reasons.append(joined(*dict.fromkeys(reason for pool in observed for reason in pool.reasons[window])))
+    return np.array(words, object), np.array(reasons, object)
+
+
+def _of_pool(
+    series: Sequence[Facts], windows: Windows, cards_by_flavor: Mapping[str, int], queue: str, zone: ZoneInfo
+) -> Load:
+    occupancy = occupancy_of([facts[Flows] for facts in series], queue)
+    if len(occupancy.slots) < 2:
+        return _unknown(len(windows))
+    parts = parts_of(occupancy, windows)
+    servers = servers_of(occupancy, windows, parts)
+    busy = (occupancy.busy[1:] + occupancy.busy[:-1]) / 2
+    observed, running = parts.sums(np.ones(len(busy))), parts.sums(busy)
+    ended, run, offered = _offered(occupancy, windows, parts, running)
+    nodes = nodes_of(series[0][Flows].series.pool, cards_by_flavor, int(occupancy.slots[-1]))
+    unknown = np.full(len(windows), np.nan)
+    node_mean, card_mean = (
+        (unknown, unknown)
+        if nodes is None
+        else (nodes.mean(numbers, windows) for numbers in (nodes.nodes, nodes.cards))
+    )
+    waited = parts.sums((occupancy.queue[1:] + occupancy.queue[:-1]) / 2).sum(axis=1) / HOUR
+    amounts = Amounts(
+        offered=offered.point,
+        offered_low=offered.low,
+        offered_high=offered.high,
+        # The number of nodes of a job is known where a queue filled the pool.
+        offered_nodes=offered.point * ratio(node_mean, servers.number.point),
+        offered_nodes_high=offered.point * ratio(node_mean, servers.queued),
+        offered_cards=offered.point * ratio(card_mean, servers.number.point),
+        offered_cards_high=offered.point * ratio(card_mean, servers.queued),
+        running_mean=ratio(running.sum(axis=1), observed.sum(axis=1)),
+        servers=servers.number.point,
+        servers_low=servers.number.low,
+        servers_high=servers.number.high,
+        servers_most=servers.most,
+        nodes=node_mean,
+        cards=card_mean,
+        unmet_job_hours=waited,
+        unmet_node_hours=np.where(waited == 0, 0.0, waited * ratio(node_mean, servers.number.point)),
+        unmet_node_hours_high=np.where(waited == 0, 0.0, waited * ratio(node_mean, servers.queued)),
+    )
+    queued = (occupancy.queue > 0).astype(float)
+    queued_hours = ratio(parts.sums((queued[1:] + queued[:-1]) / 2).sum(axis=1), observed.sum(axis=1)) * WEEK_HOURS
+    words, reasons = _confidence(ended, servers)
+    notes = np.array([_note_of_nodes(nodes, start, end) for start, end in windows], object)
+    use = _use(servers, _running_by_time(occupancy, parts, busy, zone))
+    return Load(amounts, use, queued_hours, run, words, reasons, note("Little's law"), notes)
+
+
+def _unknown(n: int) -> Load:
+    """Return the load of a pool with too few slots."""
+    unknown = np.full(n, np.nan)
+    amounts = Amounts(**dict.fromkeys((field.name for field in fields(Amounts)), unknown))
+    words, reasons = np.full(n, NONE, object), np.full(n, joined(TOO_SHORT), object)
+    return Load(amounts, {}, unknown, Estimate.unknown(n), words, reasons, None, np.full(n, TOO_SHORT, object))
+
+
+def _offered(
+    occupancy: Occupancy, windows: Windows, parts: Parts, running: Floats
+) -> tuple[Floats, Estimate, Estimate]:
+    """Return, for each window, the jobs that ended, the mean run time in seconds, and the offered load in jobs."""
+    observed, ends = parts.sums(np.ones(len(parts.seconds))), parts.events(occupancy.ends)
+    ended = ends.sum(axis=1)
+    seconds = ratio_of_sums(running, occupancy.correction * ends * ratio(observed, parts.lengths))
+    run = seconds.each(lambda bound: np.where(ended < FEWEST_ENDS, np.nan, bound))
+    # Where the record begins or ends in a window, only the part of the window inside the record counts.
+    recorded = windows.clipped(int(occupancy.slots[0]), int(occupancy.slots[-1]))
+    arrivals = ratio(parts.events(occupancy.arrivals).sum(axis=1), recorded.seconds.astype(float))
+    # Without arrivals there is no load, however long jobs run.
+    offered = run.each(lambda bound: np.where(arrivals == 0, 0.0, occupancy.correction * arrivals * bound))
+    return ended, run, offered
+
+
+def _running_by_time(occupancy: Occupancy, parts: Parts, busy: Floats, zone: ZoneInfo) -> dict[str, Floats]:
+    """Return the mean number of running jobs in each window: at all times, in its nights and on its weekends."""
+    local = pd.to_datetime(occupancy.slots[1:], unit="s", utc=True).tz_convert(zone)
+    hour, day = local.hour.to_numpy(), local.day_of_week.to_numpy()
+    times: dict[str, Bools] = {
         "": np.ones(len(busy), np.bool_),
         "_night": (hour >= NIGHT[0]) | (hour < NIGHT[1]),
         "_weekend": day >= SATURDAY,
     }
-    then = {
+    return {
         name: ratio(parts.sums(busy * when).sum(axis=1), parts.sums(when).sum(axis=1)) for name, when in times.items()
     }
-    rows: Columns = {
-        "offered": offered[0],
-        "offered_low": offered[1],
-        "offered_high": offered[2],
-        "running_mean": ratio(running.sum(axis=1), all_seen),
-        "servers": servers.point,
-        "servers_low": servers.low,
-        "servers_high": servers.high,
-        "servers_most": servers.most,
-        "nodes": had,
-        "cards": cards,
-        "queued_hours": ratio(parts.sums((any_queue[1:] + any_queue[:-1]) / 2).sum(axis=1), all_seen) * WEEK_HOURS,
-        "unmet_job_hours": waited,
-        "run_seconds": run[0],
-        "run_low_seconds": run[1],
-        "run_high_seconds": run[2],
-        "method": mark("note", "Little's law"),
-        "note": np.array([_of_nodes(nodes, start, end) for start, end in windows], object),
-    }
-    # How many nodes a job takes is known where others were held up by those that ran.
-    for bound, at_once in (("", servers.point), ("_high", servers.per_node)):
-        rows[f"offered_nodes{bound}"] = offered[0] * ratio(had, at_once)
-        rows[f"offered_cards{bound}"] = offered[0] * ratio(cards, at_once)
-        rows[f"unmet_node_hours{bound}"] = np.where(waited == 0, 0.0, waited * ratio(had, at_once))
-    return rows | _use(servers, then) | _sure(ended, servers)
 
 
-def _sure(ended: Floats, servers: Servers) -> Columns:
-    """Return how sure the figures of each window are, and why not more."""
-    at_least = mark("note", "it may run more at once: servers and idle are at least so many, as if all jobs were alike")
-    few = mark("note", "{ended} jobs ended, of {fewest} that it takes")
-    words, reasons = [], []
-    for jobs, known in zip(ended, ~np.isnan(servers.point), strict=True):
-        little = few.format(ended=int(jobs), fewest=FEWEST_ENDS) if jobs < FEWEST_ENDS else ""
-        words.append(NONE if little else GOOD if known else WEAK)
-        reasons.append("; ".join(filter(None, (little, "" if known else at_least))))
-    return {"confidence": np.array(words, object), "reason": np.array(reasons, object)}
+def _confidence(ended: Floats, servers: Servers) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the confidence of each window, and the reasons why it is not good."""
+    words: list[str] = []
+    reasons: list[Notes] = []
+    for jobs, unknown in zip(ended, np.isnan(servers.number.point), strict=True):
+        few = (
+            note("only {ended} jobs ended, at least {fewest} are needed", ended=int(jobs), fewest=FEWEST_ENDS)
+            if jobs < FEWEST_ENDS
+            else None
+        )
+        at_least = note(
+            "the pool may run more concurrent jobs: servers and idle shares are lower bounds, if jobs have one size"
+        )
+        words.append(NONE if few else WEAK if unknown else GOOD)
+        reasons.append(joined(few, at_least if unknown else None))
+    return np.array(words, object), np.array(reasons, object)
 
 
-def _of_nodes(nodes: Nodes | None, start: int, end: int) -> str:
-    """Say that nodes changed within a window, whose servers are then a mean; a plan takes today's for all of it."""
-    changed = nodes is not None and bool(((nodes.changes > start) & (nodes.changes < end)).any())
-    return mark("note", "nodes changed in between: servers are the mean of what there was") if changed else ""
+def _note_of_nodes(nodes: Nodes | None, start: int, end: int) -> Note | None:
+    """Return a note if the number of nodes changed within a window, so that its servers are a mean; else None."""
+    if nodes is None or not nodes.changed_in(start, end):
+        return None
+    return note("the number of nodes changed: the servers are a mean over the window")
 
 
 def _use(servers: Servers, running: Mapping[str, Floats]) -> Columns:
-    """Return the columns of what is in use and idle, of how many run on average, by the time of day."""
+    """Return the columns of shares that are idle and in use, by the mean number of running jobs at some times."""
     columns: Columns = {}
-    for when, of in running.items():
-        share, most = servers.used(of)
+    for when, mean in running.items():
+        share, most = servers.utilisation(mean)
         columns |= {f"idle{when}": np.clip(1 - share, 0, 1), f"idle{when}_low": 1 - most}
-    columns["utilisation"], columns["utilisation_high"] = servers.used(running[""])
+    columns["utilisation"], columns["utilisation_high"] = servers.utilisation(running[""])
     return columns

@@ -1,62 +1,74 @@
-"""A pool in the parts of each window: sums over the time in which it was seen, and ratios of them with intervals."""
+"""Windows cut into parts: sums over the observed time of each part, and ratios of sums with intervals."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import stdtrit
 
-from analysis.arrays import Bools, Floats, Ints
-from analysis.capacity.occupancy import Counted
+from analysis.arrays import Bools, Floats, Ints, ratio
+from analysis.capacity.occupancy import Occupancy
+from analysis.estimate import Estimate
 from analysis.queue.levels import GAP
-from analysis.queue.totals import LEVEL, PARTS
-from analysis.stats.batches import FEWEST, correlation_of
-from analysis.windows import ratio
+from analysis.queue.totals import PARTS
+from analysis.stats.batches import FEWEST, LEVEL, correlation_of
+from analysis.windows import Windows, flowed_until
 
 
+@dataclass(frozen=True)
 class Parts:
-    """A pool in the parts of each window: sums over the time in which it was seen.
+    """The parts of each of m windows, and the n - 1 intervals between a pool's slots."""
 
-    Parameters
-    ----------
-    windows
-        A row a window: start and end, in seconds.
-    """
-
-    def __init__(self, seen: Counted, windows: Ints) -> None:
-        self.edges = windows[:, :1] + np.diff(windows) * np.linspace(0, 1, PARTS + 1)
-        self._slots = seen.slots
-        length = np.diff(seen.slots)
-        self.seconds = length * (length <= GAP * np.median(length))
+    edges: Floats
+    """m x (`PARTS` + 1): the edges of the parts of each window, in seconds since 1970."""
+    slots: Ints
+    """n, in seconds."""
+    seconds: Floats
+    """n - 1: the length of each interval; zero where it is a gap."""
 
     def sums(self, rate: Floats | Ints | Bools) -> Floats:
-        """Return what accrued at a rate of each interval, a row a window, a column a part."""
+        """Return the sum over each part of a rate per second in each interval, gaps left out: m x `PARTS`."""
         until = np.concatenate([[0.0], np.cumsum(self.seconds * rate)])
-        found: Floats = np.diff(np.interp(self.edges, self._slots, until))
-        return found
+        sums: Floats = np.diff(np.interp(self.edges, self.slots, until))
+        return sums
 
-    def events(self, number: Ints) -> Floats:
-        """Return how many events of each interval there were; of gaps too."""
-        found: Floats = np.diff(np.interp(self.edges, self._slots, np.concatenate([[0], np.cumsum(number)])))
-        return found
+    def events(self, numbers: Ints) -> Floats:
+        """Return the number of events in each part, from the number in each interval, gaps too: m x `PARTS`."""
+        events: Floats = np.diff(flowed_until(self.slots, numbers, self.edges))
+        return events
+
+    @property
+    def lengths(self) -> Floats:
+        """The length of each part in seconds, m x `PARTS`."""
+        lengths: Floats = np.diff(self.edges)
+        return lengths
 
 
-def with_interval(part: Floats, whole: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return the ratio of sums over the parts of each window, with an interval by how the parts differ.
+def parts_of(occupancy: Occupancy, windows: Windows) -> Parts:
+    """Cut windows into parts, for the counts of a pool."""
+    length = np.diff(occupancy.slots)
+    return Parts(windows.parts(PARTS), occupancy.slots, length * (length <= GAP * np.median(length)))
 
-    The errors are those of a ratio (Cochran, Sampling Techniques, 1977, section 6.4), for parts that are alike because
-    they follow each other; NaN below ten effective ones.
+
+def ratio_of_sums(numerator: Floats, denominator: Floats) -> Estimate:
+    """Return, for each window, the ratio of two sums over its parts, with an interval from the variance of the parts.
+
+    The standard error is that of a ratio (Cochran, Sampling Techniques, 1977, section 6.4), for parts that are
+    correlated with the parts before them; with fewer than ten effective parts there is no interval.
     """
-    points = ratio(part.sum(axis=1), whole.sum(axis=1))
+    points = ratio(numerator.sum(axis=1), denominator.sum(axis=1))
     low, high = np.full(len(points), np.nan), np.full(len(points), np.nan)
     for window, point in enumerate(points):
-        some = whole[window] > 0
+        some = denominator[window] > 0
         n = int(some.sum())
         if not np.isfinite(point) or n < FEWEST:
             continue
-        errors = part[window, some] - point * whole[window, some]
-        alike = correlation_of(errors)
-        batches = n * (1 - alike) / (1 + alike)
+        errors = numerator[window, some] - point * denominator[window, some]
+        correlation = correlation_of(errors)
+        batches = n * (1 - correlation) / (1 + correlation)
         if batches < FEWEST:
             continue
-        error = np.sqrt((errors**2).sum() * n / (n - 1) * (1 + alike) / (1 - alike)) / whole[window].sum()
-        wide = float(stdtrit(batches - 1, (1 + LEVEL) / 2)) * error
-        low[window], high[window] = max(point - wide, 0.0), point + wide
-    return points, low, high
+        widened = (errors**2).sum() * n / (n - 1) * (1 + correlation) / (1 - correlation)
+        error = np.sqrt(widened) / denominator[window].sum()
+        half = float(stdtrit(batches - 1, (1 + LEVEL) / 2)) * error
+        low[window], high[window] = max(point - half, 0.0), point + half
+    return Estimate(points, low, high)

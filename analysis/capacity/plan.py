@@ -1,197 +1,210 @@
-"""What more, or less, capacity would do: the waits of the same jobs with another capacity, and what a target takes."""
+"""A plan: the waits of the same jobs with more or less capacity, and the capacity that a target needs."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from analysis.arrays import Floats, Ints
+from analysis.arrays import Floats
 from analysis.capacity.caveats import confidence_of, notes_of
-from analysis.capacity.ensemble import Effect, Ensemble
+from analysis.capacity.ensemble import Ensemble
 from analysis.capacity.needed import needed
-from analysis.capacity.occupancy import counted
-from analysis.capacity.parts import Parts
-from analysis.capacity.scenario import QUANTILES, Wish
-from analysis.capacity.today import Today
-from analysis.capacity.use import servers_of
-from analysis.notes import NONE, TOO_SHORT, WEAK, mark
-from analysis.queue.told import Told
+from analysis.capacity.occupancy import Occupancy, occupancy_of
+from analysis.capacity.parts import parts_of
+from analysis.capacity.scenario import Scenario
+from analysis.capacity.servers import servers_of
+from analysis.capacity.today import NODES, Today, today_of
+from analysis.estimate import Estimate
+from analysis.notes import NONE, NOTHING, TOO_SHORT, WEAK, Note, note
+from analysis.queue.conservation import Flows
+from analysis.queue.facts import Facts
+from analysis.queue.observation import Observation, as_rows
 from analysis.queue.verdict import MAY_BE_OVER, OVER, UNJUDGED, WITHIN, compare
-from analysis.windows import Columns, Windows, as_rows
+from analysis.schemas.capacity import QUANTILES
+from analysis.schemas.schema import Columns
+from analysis.windows import Windows
 
-WAITS: Final = tuple(f"{name}{bound}_seconds" for name in QUANTILES for bound in ("", "_low", "_high"))
-PLAN: Final = (
-    "capacity", "unit", "factor", "demand", *WAITS, "utilisation", "utilisation_high", "extrapolated", "target_seconds",
-    "quantile", "verdict", "needed", "needed_low", "needed_high", "needed_confidence", "needed_reason", "today",
-    "spare_nodes", "flavor", "price_per_node_hour", "cost_a_month", "currency", "run_seconds", "run_spread_low",
-    "run_spread_high", "confidence", "reason", "coverage", "history", "method", "note",
-)  # fmt: skip
-"""capacity: in nodes where discovery told them, else in jobs at once (unit); factor: as a multiple of today's. Waits:
-of the jobs that came, with 90 % intervals. utilisation: how much of the capacity runs on average, and at most, see
-`use`. extrapolated: whether there is more load on the capacity than was ever seen. verdict: on the target, see
-`verdict.compare`. needed: the smallest capacity that reaches the target, which is about quantile (mean, p90), by the
-point and by the interval's ends, without spare_nodes, to have beyond it; needed_confidence and needed_reason: how sure
-that is. today: today's capacity. flavor: of its nodes, where these are of one. cost_a_month: of 730 hours. run_seconds:
-by Little's law; run_spread: the standard deviation of run times over their mean, as far as it was varied. confidence:
-good, weak or none, with the reason."""
 CURVE: Final = (0.8, 1.5)
+"""The smallest and the largest multiple of today's capacity in a curve."""
 LEAST_MORE: Final = 3
+"""A curve goes to at least this many nodes (or jobs) more than today's capacity."""
 POINTS: Final = 15
+"""The largest number of points of a curve. This and the two before were chosen by eye, for a picture and a table that
+fit a page."""
 MONTH_HOURS: Final = 730
-UPPER_BOUND: Final = mark("note", "upper bound")
-"""The method of a plan of a pool that hardly queued."""
+"""A twelfth of 365 days."""
+UPPER_BOUND: Final = note("upper bound")
+"""The method of a plan of a pool without a queue: its waits have no point estimates."""
 
 
-def plan(group: Sequence[Told], windows: Ints, wish: Wish, queue: str) -> Columns:
-    """Answer a wish about one pool.
+def plan(series: Sequence[Facts], windows: Windows, scenario: Scenario, queue: str) -> Columns:
+    """Return the waits of one pool's jobs in a scenario.
 
     Parameters
     ----------
-    group
-        Its series.
+    series
+        The series of the pool.
     windows
-        One row: the whole of what is asked about.
+        One window: the whole time that is asked about.
     queue
-        Which statuses are waiting.
+        One of `QUEUES`: the statuses that count as waiting.
 
     Returns
     -------
     dict
-        `PLAN`, a row a capacity.
+        The columns of the schema of plans, one row per capacity.
 
     Raises
     ------
     RequestRefused
-        When nothing would be left of the capacity.
+        When no capacity would be left.
     """
-    seen = counted([each.flows for each in group], queue)
-    if len(seen.slots) < 2 or not seen.arrivals.sum():
-        return _nothing(wish, TOO_SHORT if len(seen.slots) < 2 else mark("note", "no arrivals"))
-    there = Today(group, seen, windows[:1])
-    ensemble, today, unit, nodes = there.ensemble, there.capacity, there.unit, there.nodes
-    factors = _factors(wish, today)
-    points, low, high = _falling(factors, [ensemble.effect(factor, wish.demand) for factor in factors])
-    rows: Columns = {}
-    for number, name in enumerate(QUANTILES):
-        rows |= {
-            f"{name}{bound}_seconds": of[:, number] for bound, of in (("", points), ("_low", low), ("_high", high))
-        }
+    occupancy = occupancy_of([facts[Flows] for facts in series], queue)
+    if len(occupancy.slots) < 2:
+        return _nothing(scenario, TOO_SHORT)
+    if not occupancy.arrivals.sum():
+        return _nothing(scenario, note("no arrivals"))
+    today = today_of(series, occupancy, windows[:1])
+    ensemble = today.ensemble.scaled(scenario.demand)
+    factors = _factors(scenario, today.capacity)
+    waits = never_rising(factors, [ensemble.effect(factor) for factor in factors])
     n, factor = len(factors), np.array(factors)
-    price = np.nan if unit != "nodes" or wish.price_per_node_hour is None else wish.price_per_node_hour
-    used = _used(ensemble, windows)
-    single = {
-        "demand": wish.demand,
-        "target_seconds": np.nan if wish.target is None else wish.target,
-        "today": today,
-        "spare_nodes": wish.spare_nodes,
-        "price_per_node_hour": price,
-        "run_seconds": seen.run_seconds,
-        "run_spread_low": ensemble.explanation.spreads[0],
-        "run_spread_high": ensemble.explanation.spreads[1],
+    columns: Columns = {
+        "capacity": factor * today.capacity,
+        "unit": today.unit,
+        "factor": factor,
+        "demand": np.full(n, scenario.demand),
+        "extrapolated": ensemble.beyond(factor).astype(float),
+        "quantile": scenario.measure,
+        "target_seconds": np.full(n, scenario.target_seconds),
+        "today": np.full(n, today.capacity),
+        "run_seconds": np.full(n, occupancy.run_seconds),
+        "run_spread_low": np.full(n, ensemble.explanation.spreads[0]),
+        "run_spread_high": np.full(n, ensemble.explanation.spreads[1]),
+        "method": note("replay") if ensemble.queued else UPPER_BOUND,
+        "note": np.full(n, notes_of(ensemble, today.nodes), object),
     }
-    return (
-        rows
-        | {name: np.full(n, value) for name, value in single.items()}
-        | {f"utilisation{bound}": np.minimum(of * wish.demand / factor, 1.0) for bound, of in used.items()}
-        | {
-            "capacity": factor * today,
-            "unit": unit,
-            "factor": factor,
-            "extrapolated": ensemble.beyond(factor, wish.demand).astype(float),
-            "quantile": wish.measure,
-            "flavor": next(iter(nodes.flavors)) if nodes is not None and len(nodes.flavors) == 1 else "",
-            "currency": wish.currency,
-            "cost_a_month": factor * today * price * MONTH_HOURS,
-            "method": mark("note", "replay") if ensemble.queued else UPPER_BOUND,
-            "note": np.array(["; ".join(notes_of(ensemble, nodes))] * n, object),
-        }
-        | _judged(ensemble, wish, factor, (points, low, high))
-        | needed(ensemble, wish, today)
-    )
+    for measure, name in enumerate(QUANTILES):
+        columns |= Estimate(*(bound[:, measure] for bound in waits)).columns(f"{name}_seconds")
+    for name, share in zip(("utilisation", "utilisation_high"), _used(ensemble, occupancy, windows[:1]), strict=True):
+        columns[name] = np.minimum(share * scenario.demand / factor, 1.0)
+    columns |= _judged(ensemble, scenario, factor, waits)
+    columns |= needed(ensemble, scenario, today.capacity).columns(n)
+    return columns | _costs(scenario, today, factor * today.capacity)
 
 
-def _judged(ensemble: Ensemble, wish: Wish, factor: Floats, bounds: tuple[Floats, Floats, Floats]) -> Columns:
-    """Tell of each capacity whether it reaches the target, and how sure that is: what rests on little is never sure."""
-    about = QUANTILES.index(wish.measure)
-    point, low, high = (waits[:, about] for waits in bounds)
-    # What was seen proves it, whatever replicas say: today's waits, and that with more nobody waits longer.
-    today = (factor == 1.0) & (wish.demand == 1.0) & ensemble.complete.all() & (ensemble.went is None)
-    at_most = np.array([ensemble.seen_alone(times, wish.demand).high[about] for times in factor])
-    proven = today | (at_most <= (-np.inf if wish.target is None else wish.target))
-    sure = confidence_of(ensemble, factor, wish.demand, proven, bounds[2])
-    if wish.target is None:
-        return {**sure, "verdict": np.full(len(factor), "", object)}
-    verdicts = compare(point, low, high, wish.target).astype(object)
-    weak = (sure["confidence"] == WEAK) & np.isin(verdicts, [OVER, WITHIN])
-    return {**sure, "verdict": np.where(weak, np.where(np.isnan(point), UNJUDGED, MAY_BE_OVER), verdicts)}
-
-
-def _nothing(wish: Wish, note: str) -> Columns:
-    """Say that nothing can be said, and why."""
-    target = np.array([np.nan if wish.target is None else wish.target])
-    verdict = "" if wish.target is None else UNJUDGED
+def _costs(scenario: Scenario, today: Today, capacities: Floats) -> Columns:
+    """Return the columns about spare nodes, flavor, price and cost; price and cost are NaN where they are not known."""
+    n, flavors = len(capacities), frozenset() if today.nodes is None else today.nodes.flavors
+    price = np.nan if today.unit != NODES or scenario.price_per_node_hour is None else scenario.price_per_node_hour
     return {
-        "quantile": wish.measure,
-        "target_seconds": target,
-        "verdict": verdict,
-        "confidence": NONE,
-        "reason": note,
-        "needed_confidence": NONE,
-        "needed_reason": note,
-        "note": np.array([note], object),
+        "spare_nodes": np.full(n, scenario.spare_nodes),
+        "flavor": next(iter(flavors)) if len(flavors) == 1 else "",
+        "price_per_node_hour": np.full(n, price),
+        "cost_a_month": capacities * price * MONTH_HOURS,
+        "currency": scenario.currency,
     }
 
 
-def _used(ensemble: Ensemble, windows: Ints) -> dict[str, float]:
-    """Return how much of today's capacity runs on average, and at most; nothing where too little was seen."""
-    seen = ensemble.seen
+def _judged(ensemble: Ensemble, scenario: Scenario, factor: Floats, waits: Estimate) -> Columns:
+    """Return the verdict on each capacity, whether it reaches the target, and the confidence in its waits.
+
+    With weak confidence a verdict is at most "may be over".
+    """
+    measure = QUANTILES.index(scenario.measure)
+    judged = waits.each(lambda bound: bound[:, measure])
+    # No replicas are needed for the waits at today's capacity, and for more capacity where these reach the target.
+    unchanged = (ensemble.demand == 1.0) & (ensemble.changes is None)
+    today = (factor == 1.0) & ensemble.complete.all() & unchanged
+    at_most = np.array([ensemble.observed_bounds(multiple).high[measure] for multiple in factor])
+    proven = today | (at_most <= (-np.inf if scenario.target is None else scenario.target))
+    confidence = confidence_of(ensemble, factor, proven, waits.high[:, 0])
+    verdicts = np.full(len(factor), "", object)
+    if scenario.target is not None:
+        verdicts = _verdicts(compare(judged, scenario.target), judged.point, confidence.words)
+    return {"verdict": verdicts, "confidence": confidence.words, "reason": confidence.reasons}
+
+
+def _verdicts(verdicts: NDArray[Any], point: Floats, words: NDArray[Any]) -> NDArray[Any]:
+    """Return the verdicts; over and within with weak confidence become may be over, or unjudged without a point."""
+    weak = (words == WEAK) & np.isin(verdicts, [OVER, WITHIN])
+    return np.where(weak, np.where(np.isnan(point), UNJUDGED, MAY_BE_OVER), verdicts.astype(object))
+
+
+def _nothing(scenario: Scenario, why: Note) -> Columns:
+    """Return the columns of a row that says why there is no plan."""
+    return {
+        "quantile": scenario.measure,
+        "target_seconds": np.array([scenario.target_seconds]),
+        "verdict": "" if scenario.target is None else UNJUDGED,
+        "confidence": NONE,
+        "reason": why,
+        "needed_confidence": NONE,
+        "needed_reason": why,
+        "note": np.array([why], object),
+    }
+
+
+def _used(ensemble: Ensemble, occupancy: Occupancy, window: Windows) -> tuple[float, float]:
+    """Return the mean share of today's capacity in use, and its upper bound; NaN where the record is too short."""
     if ensemble.lacking:
-        return {"": np.nan, "_high": np.nan}
-    running = seen.busy_seconds / max(float(seen.slots[-1] - seen.slots[0]), 1.0)
-    servers = servers_of(seen, windows[:1], Parts(seen, windows[:1]), ensemble.went)
-    share, most = servers.used(np.array([running]))
-    return {"": float(share[0]), "_high": float(most[0])}
+        return np.nan, np.nan
+    running = occupancy.busy_seconds / max(float(occupancy.slots[-1] - occupancy.slots[0]), 1.0)
+    servers = servers_of(occupancy, window, parts_of(occupancy, window), ensemble.changes)
+    share, most = servers.utilisation(np.array([running]))
+    return float(share[0]), float(most[0])
 
 
-def as_curve(found: Windows) -> Columns:
-    """Make a row of each capacity."""
-    said = found.said
-    n = np.size(np.asarray(said.get("capacity", [0.0])))
-    cut, seen, no = np.repeat(found.cut, n, axis=0), np.repeat(found.coverage, n), np.zeros(n, np.bool_)
-    rows = as_rows(replace(found, cut=cut, coverage=seen, begins_in=no, ends_in=no, hidden=no))
-    # Of what nothing could be estimated nothing is sure.
-    nothing = {"confidence": NONE, "reason": rows["note"]}
-    return nothing | {f"needed_{name}": text for name, text in nothing.items()} | rows
+def as_curve(observation: Observation, columns: Columns | None) -> Columns:
+    """Return the rows of a plan or a check; `columns` is None where all series are too short."""
+    columns = {"note": NOTHING} if columns is None else columns
+    n = np.size(np.asarray(columns.get("capacity", [0.0])))
+    places, no = np.repeat(np.arange(len(observation.windows)), n), np.zeros(n, np.bool_)
+    repeated = replace(
+        observation, windows=observation.windows[places], coverage=observation.coverage[places], begins_in=no,
+        ends_in=no, hidden=no,
+    )  # fmt: skip
+    rows = as_rows(repeated, columns)
+    # Where nothing could be estimated, the notes are the reasons.
+    reasons: Columns = {"reason": rows["note"], "needed_reason": rows["note"]}
+    return {"confidence": NONE, "needed_confidence": NONE, **reasons, **rows}
 
 
-def _factors(wish: Wish, today: float) -> list[float]:
-    """Return the capacities to show, as multiples of today's: today's and the one asked for, or a curve."""
-    asked = wish.factor_of(today)
+def _factors(scenario: Scenario, today: float) -> list[float]:
+    """Return the capacities to show, as multiples of today's capacity: 1 and the requested capacity, or a curve."""
+    asked = scenario.factor_of(today)
     if asked is not None:
         return sorted({1.0, asked})
     fewest, most = min((CURVE[0] - 1) * today, -1), max((CURVE[1] - 1) * today, LEAST_MORE)
     steps = np.arange(np.ceil(fewest), np.floor(most) + 1)
-    # Whole nodes more or less than today, fewer of them where there are many.
-    places = (
-        np.unique(np.rint(np.linspace(0, len(steps) - 1, POINTS)).astype(int)) if len(steps) > POINTS else slice(None)
-    )
-    chosen = {1.0, *(float((today + step) / today) for step in steps[places] if today + step > 0)}
-    return sorted(chosen)
+    # Whole nodes more or less than today; some are left out where there are many.
+    if len(steps) > POINTS:
+        steps = steps[np.unique(np.rint(np.linspace(0, len(steps) - 1, POINTS)).astype(int))]
+    return sorted({1.0, *(float((today + step) / today) for step in steps if today + step > 0)})
 
 
-def _falling(factors: Sequence[float], effects: Sequence[Effect]) -> tuple[Floats, Floats, Floats]:
-    """Return points and bounds, a row a capacity, that never rise with it: more room never makes jobs wait longer.
+def never_rising(factors: Sequence[float], effects: Sequence[Estimate]) -> Estimate:
+    """Return waits that never rise with the capacity, n x 2: more capacity never makes jobs wait longer.
 
-    From today's on, in both directions: what is said of today stays.
+    Running minima and maxima from today's capacity on, in both directions: today's waits stay as they are.
+
+    Parameters
+    ----------
+    factors
+        n: the capacities as multiples of today's capacity, rising; 1 is among them.
+    effects
+        n: mean and P90 wait at each capacity, in seconds.
     """
     today = factors.index(1.0)
-    stacked = []
-    for name in ("points", "low", "high"):
-        values = np.array([getattr(each, name) for each in effects])
+
+    def monotone(values: Floats) -> Floats:
         known = np.where(np.isnan(values), np.inf, values)
         known[today:] = np.minimum.accumulate(known[today:], axis=0)
         known[: today + 1] = np.maximum.accumulate(known[today::-1], axis=0)[::-1]
-        unknown = np.isinf(known) | (np.isnan(values) if name == "points" else False)
-        stacked.append(np.where(unknown, np.nan, known))
-    return stacked[0], stacked[1], stacked[2]
+        return np.where(np.isinf(known), np.nan, known)
+
+    points, low, high = (np.array(bounds) for bounds in zip(*effects, strict=True))
+    # An unknown bound follows from the bounds at other capacities; an unknown point does not.
+    return Estimate(np.where(np.isnan(points), np.nan, monotone(points)), monotone(low), monotone(high))

@@ -1,6 +1,6 @@
-"""Jobs replayed through a pool of another capacity: when each would have left the queue, and whether to run."""
+"""Jobs replayed through a pool of another capacity: when each leaves the queue, and whether it starts then."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numba
 import numpy as np
@@ -10,108 +10,119 @@ from analysis.arrays import Bools, Floats, Ints
 FOREVER: Final = np.inf
 
 
+class Work(NamedTuple):
+    """Jobs in the order of their arrival, with the units of capacity that they take; times in seconds."""
+
+    arrivals: Floats
+    runs: Floats
+    """The run time of each job."""
+    patience: Floats
+    """The wait after which each job gives up; infinite where it never does."""
+    kinds: Ints
+    """The kind of each job: the index of its width in `widths`."""
+    widths: Ints
+    """The width of each kind: the units of capacity that a job takes."""
+    running: int
+    """The number of jobs, the first ones, that run from their arrival on, whatever the capacity."""
+
+
+class Supply(NamedTuple):
+    """A pool's capacity over time. Running jobs continue where the capacity shrinks."""
+
+    changes: Floats
+    """When each capacity begins, in seconds, rising; the first is minus infinity."""
+    capacity: Ints
+
+
+class Heap(NamedTuple):
+    """Running jobs as a binary heap, ordered by their ends."""
+
+    ends: Floats
+    widths: Ints
+
+
 @numba.njit(cache=True, nogil=True)
-def replay(
-    came: Floats,
-    ran: Floats,
-    patience: Floats,
-    kind: Ints,
-    widths: Ints,
-    running: int,
-    changes: Floats,
-    capacity: Ints,
-    *,
-    passing: bool,
-) -> tuple[Floats, Bools]:
-    """Return when each job leaves the queue, and whether it starts then; else it gives up.
+def replay(work: Work, supply: Supply, *, passing: bool) -> tuple[Floats, Bools]:
+    """Return when each job leaves the queue, in seconds, and whether it starts then; if not, it gives up.
 
     Parameters
     ----------
-    came, ran, patience, kind
-        Of each job, in the order of arrival: when it comes, for how long it runs, for how long it waits before it gives
-        up, and which of the widths it has.
-    widths
-        How much of the capacity a job of each kind takes.
-    running
-        The first so many run from their arrival on, whatever the capacity.
-    changes, capacity
-        The instants, rising, from which on there is so much capacity; the first is before all else. A job that runs
-        goes on when there is less.
     passing
-        Whether a job that fits starts before an older one that does not.
+        Whether a job that fits starts before an older job that does not fit.
     """
-    n, lines = len(came), len(widths) if passing else 1
-    left, starts = came + patience, np.zeros(n, np.bool_)
-    # Where jobs pass a queue for each kind, as linked lists: within a kind it is first in first out.
+    arrivals, kinds, widths = work.arrivals, work.kinds, work.widths
+    n, lines = len(arrivals), len(widths) if passing else 1
+    departures, starts = arrivals + work.patience, np.zeros(n, np.bool_)
+    # Where jobs pass each other each kind has a queue, as a linked list: within a kind it is first in first out.
     follower = np.full(n, -1)
     head, last = np.full(lines, -1), np.full(lines, -1)
-    # Who runs, as a heap by when they end.
-    ends, taken, busy = np.empty(n), np.empty(n, np.int64), 0
-    free, change = capacity[0], 1
-    for job in range(running):
-        left[job], starts[job] = came[job], True
-        _push(ends, taken, busy, came[job] + ran[job], widths[kind[job]])
+    heap, busy = Heap(np.empty(n), np.empty(n, np.int64)), 0
+    free, change = supply.capacity[0], 1
+    for job in range(work.running):
+        departures[job], starts[job] = arrivals[job], True
+        _push(heap, busy, arrivals[job] + work.runs[job], widths[kinds[job]])
         busy += 1
-        free -= widths[kind[job]]
-    arrival = running
-    # Views of the queues; where nobody ever gives up there is nothing to look at.
-    impatient = head if np.isfinite(patience).any() else head[:0]
+        free -= widths[kinds[job]]
+    arrival = work.running
+    # A view of the queues; empty where no job ever gives up, so that no time is spent on it.
+    impatient = head if np.isfinite(work.patience).any() else head[:0]
     while arrival < n or head.max() >= 0:
-        now = came[arrival] if arrival < n else FOREVER
+        now = arrivals[arrival] if arrival < n else FOREVER
         if busy > 0:
-            now = min(now, ends[0])
-        if change < len(changes):
-            now = min(now, changes[change])
-        now = min(now, _gives_up(impatient, left))
+            now = min(now, heap.ends[0])
+        if change < len(supply.changes):
+            now = min(now, supply.changes[change])
+        now = min(now, _next_give_up(impatient, departures))
         if now == FOREVER:
             break
-        while change < len(changes) and changes[change] <= now:
-            free += capacity[change] - capacity[change - 1]
+        while change < len(supply.changes) and supply.changes[change] <= now:
+            free += supply.capacity[change] - supply.capacity[change - 1]
             change += 1
-        while busy > 0 and ends[0] <= now:
-            free += taken[0]
+        while busy > 0 and heap.ends[0] <= now:
+            free += heap.widths[0]
             busy -= 1
-            _pop(ends, taken, busy)
-        while arrival < n and came[arrival] <= now:
-            of = kind[arrival] if passing else 0
-            if head[of] < 0:
-                head[of] = arrival
+            _pop(heap, busy)
+        while arrival < n and arrivals[arrival] <= now:
+            line = kinds[arrival] if passing else 0
+            if head[line] < 0:
+                head[line] = arrival
             else:
-                follower[last[of]] = arrival
-            last[of] = arrival
+                follower[last[line]] = arrival
+            last[line] = arrival
             arrival += 1
         while True:
-            _drop(impatient, follower, left, now)
-            chosen = _first(head, widths, free) if passing else 0
-            job = head[chosen] if chosen >= 0 else -1
-            if job < 0 or widths[kind[job]] > free:
+            _drop(impatient, follower, departures, now)
+            line = _first(head, widths, free) if passing else 0
+            job = head[line] if line >= 0 else -1
+            if job < 0 or widths[kinds[job]] > free:
                 break
-            width = widths[kind[job]]
-            head[chosen] = follower[job]
+            width = widths[kinds[job]]
+            head[line] = follower[job]
             free -= width
-            left[job], starts[job] = now, True
-            _push(ends, taken, busy, now + ran[job], width)
+            departures[job], starts[job] = now, True
+            _push(heap, busy, now + work.runs[job], width)
             busy += 1
-    return left, starts
+    return departures, starts
 
 
 @numba.njit(cache=True, nogil=True)
-def _push(ends: Floats, taken: Ints, size: int, end: float, width: int) -> None:
-    """Put who ends then, and takes so much, into a heap of that size."""
-    place = size
+def _push(heap: Heap, size: int, end: float, width: int) -> None:
+    """Add a job to a heap of `size` jobs."""
+    ends, widths, place = heap.ends, heap.widths, size
     while place > 0:
         above = (place - 1) // 2
         if ends[above] <= end:
             break
-        ends[place], taken[place] = ends[above], taken[above]
+        ends[place], widths[place] = ends[above], widths[above]
         place = above
-    ends[place], taken[place] = end, width
+    ends[place], widths[place] = end, width
 
 
 @numba.njit(cache=True, nogil=True)
-def _pop(ends: Floats, taken: Ints, size: int) -> None:
-    """Take the first out of a heap, of which so many are left."""
-    end, width, place = ends[size], taken[size], 0
+def _pop(heap: Heap, size: int) -> None:
+    """Remove the job that ends first from a heap; `size` jobs are left."""
+    ends, widths = heap.ends, heap.widths
+    end, width, place = ends[size], widths[size], 0
     while True:
         below = 2 * place + 1
         if below >= size:
@@ -120,34 +131,34 @@ def _pop(ends: Floats, taken: Ints, size: int) -> None:
             below += 1
         if ends[below] >= end:
             break
-        ends[place], taken[place] = ends[below], taken[below]
+        ends[place], widths[place] = ends[below], widths[below]
         place = below
-    ends[place], taken[place] = end, width
+    ends[place], widths[place] = end, width
 
 
 @numba.njit(cache=True, nogil=True)
-def _gives_up(head: Ints, left: Floats) -> float:
-    """Return when the next of those who are first of their kind gives up: who does behind them is in nobody's way."""
+def _next_give_up(head: Ints, departures: Floats) -> float:
+    """Return when the next job at the head of a queue gives up; jobs behind the head do not block others."""
     now = FOREVER
     for job in head:
         if job >= 0:
-            now = min(now, left[job])
+            now = min(now, departures[job])
     return now
 
 
 @numba.njit(cache=True, nogil=True)
-def _drop(head: Ints, follower: Ints, left: Floats, now: float) -> None:
-    """Take who gave up out of the front of the queues."""
-    for kind in range(len(head)):
-        while head[kind] >= 0 and left[head[kind]] <= now:
-            head[kind] = follower[head[kind]]
+def _drop(head: Ints, follower: Ints, departures: Floats, now: float) -> None:
+    """Remove jobs that gave up from the heads of the queues."""
+    for line in range(len(head)):
+        while head[line] >= 0 and departures[head[line]] <= now:
+            head[line] = follower[head[line]]
 
 
 @numba.njit(cache=True, nogil=True)
 def _first(head: Ints, widths: Ints, free: int) -> int:
-    """Return the kind of the oldest who waits and fits; -1 where there is none."""
+    """Return the kind of the oldest waiting job that fits into `free` units of capacity; -1 where no job fits."""
     chosen = -1
-    for of in range(len(widths)):
-        if head[of] >= 0 and widths[of] <= free and (chosen < 0 or head[of] < head[chosen]):
-            chosen = of
+    for kind in range(len(widths)):
+        if head[kind] >= 0 and widths[kind] <= free and (chosen < 0 or head[kind] < head[chosen]):
+            chosen = kind
     return chosen

@@ -1,4 +1,4 @@
-"""``poolscope waits`` and the other estimates and trends: on a terminal or in a file."""
+"""``poolscope waits`` and the other estimates and trends, and the options that all commands of analysis share."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,17 +12,29 @@ from collector.record import RecordUnreadable
 Decorator = Callable[[Any], Any]
 
 POOLS = (
-    click.option("--db", type=click.Path(path_type=Path), help="The record; that of the configuration by default."),
-    click.option("--until", metavar="1d|DATE", help="The record up to here."),
-    click.option("--zone", default="UTC", show_default=True, metavar="NAME", help="Whose days, weeks and dates."),
-    click.option("--project", multiple=True, metavar="PATTERN", help="Only these projects."),
-    click.option("--pool", multiple=True, metavar="PATTERN", help="Only these pools, by id or display name."),
+    click.option(
+        "--db",
+        type=click.Path(path_type=Path),
+        help="The database to read, without a spool; default: database and spool of the configuration.",
+    ),
+    click.option(
+        "--until", metavar="1d|DATE", help="Read the record up to this date, or up to this long before its last slot."
+    ),
+    click.option(
+        "--zone",
+        default="UTC",
+        show_default=True,
+        metavar="NAME",
+        help="The time zone of days, weeks and dates, such as Asia/Shanghai.",
+    ),
+    click.option("--project", multiple=True, metavar="PATTERN", help="Read only these projects."),
+    click.option("--pool", multiple=True, metavar="PATTERN", help="Read only these pools, by id or display name."),
     click.option(
         "--queue",
         default="queue+pending",
         show_default=True,
         metavar="queue|queue+pending|queue+pending+creating",
-        help="Which statuses are waiting.",
+        help="The statuses that count as waiting.",
     ),
     click.option(
         "--order",
@@ -30,40 +42,57 @@ POOLS = (
         default=("unknown",),
         show_default=True,
         metavar="[POOL=]unknown|fifo|backfill",
-        help="The order of service that points assume, of all or some pools; bounds hold for any.",
+        help="The service discipline that point estimates assume, for all pools or one; bounds do not depend on it.",
     ),
 )
 SELECTED = ("since", "until", "zone", "project", "pool", "queue", "order")
-SELECTION = (
-    *POOLS,
-    click.option("--type", multiple=True, metavar="PATTERN", help="Only these job types."),
-    click.option("--slo", metavar="15m", help="Also the share of jobs that waited longer."),
+TYPE = click.option("--type", multiple=True, metavar="PATTERN", help="Read only these job types.")
+SLO = click.option(
+    "--slo", metavar="15m", help="The limit on waits: also show the share of the jobs that waited longer."
 )
 SINCE = click.option(
-    "--since", metavar="30d|DATE", help="The record from here on: a date, or so long before its last slot."
+    "--since", metavar="30d|DATE", help="Read the record from this date on, or from this long before its last slot."
 )
 OUTPUT = (
-    click.option("--format", "format_", default="table", type=click.Choice(["table", "csv", "json", "parquet"])),
-    click.option("--output", type=click.Path(path_type=Path), help="A file to write to."),
-)
-OPTIONS = (
-    SINCE,
-    *SELECTION,
-    click.option("--share", default="10%", show_default=True, help="So many may wait longer than --slo."),
     click.option(
-        "--by", default="pool,type", show_default=True, metavar="pool,type|pool|type|all", help="What is a row."
+        "--format",
+        "format_",
+        default="table",
+        type=click.Choice(["table", "csv", "json", "parquet"]),
+        show_default=True,
+        help="The form of the answer; csv, json and parquet have all columns.",
     ),
-    *OUTPUT,
+    click.option(
+        "--output",
+        type=click.Path(path_type=Path),
+        help="Write to this file instead of the terminal; parquet needs it.",
+    ),
 )
-
-
+SHARE = click.option(
+    "--share",
+    default="10%",
+    show_default=True,
+    help="The share of the jobs that may wait longer than --slo; the verdict depends on it.",
+)
+SERIES = (
+    SINCE,
+    *POOLS,
+    TYPE,
+    click.option(
+        "--by",
+        default="pool,type",
+        show_default=True,
+        metavar="pool,type|pool|type|all",
+        help="One row per pool and type, per pool, per type, or one row for all jobs.",
+    ),
+)
 EVERY = click.option(
-    "--every", default="1w", show_default=True, metavar="1h|3h|6h|1d|1w|1mo|all", help="The windows' length."
+    "--every", default="1w", show_default=True, metavar="1h|3h|6h|1d|1w|1mo|all", help="The length of the windows."
 )
 
 
 class Refused(click.ClickException):
-    """An error of analysis, told as the command line tells errors."""
+    """An error of analysis, shown as the command line shows errors."""
 
     def __init__(self, error: RecordUnreadable | RequestRefused) -> None:
         super().__init__(str(error))
@@ -71,15 +100,21 @@ class Refused(click.ClickException):
 
 
 def configured_of(context: Any, names: Sequence[str]) -> dict[str, Any]:  # noqa: ANN401 - the collector's, which analysis does not know by name
-    """Return values of the configuration; refuse what is wrong with them, and pass over what else is wrong there."""
+    """Return the values of some sections of the configuration, by name.
+
+    Raises
+    ------
+    RequestRefused
+        When one of these values is invalid. Errors elsewhere in the configuration are ignored.
+    """
     config, problems = context.read_config()
-    if wrong := [problem for problem in problems if names and problem.startswith(tuple(names))]:
-        raise RequestRefused("; ".join(wrong))
+    if own := [problem for problem in problems if names and problem.startswith(tuple(names))]:
+        raise RequestRefused("; ".join(own))
     return {name: getattr(config, name) for name in names}
 
 
 def record_of(context: Any, db: Path | None) -> tuple[Path, Path | None]:  # noqa: ANN401 - the collector's, which analysis does not know by name
-    """Return the database and the spool that a call is about."""
+    """Return the database and the spool to read: those of ``--db``, else those of the configuration."""
     if db is not None:
         return db, None
     paths = context.config().paths
@@ -98,9 +133,16 @@ def options_of(*options: Decorator) -> Decorator:
 
 
 def command_of(name: str, text: str, *options_: Decorator, configured: Sequence[str] = ()) -> click.Command:
-    """Make the command of an estimate: the options are the keywords of `History`'s method of the same name.
+    """Return the command of an estimate.
 
-    It also takes the values of the configuration that are named.
+    Parameters
+    ----------
+    name
+        The name of the command and of the method of `History` that it calls; its options are the method's parameters.
+    text
+        The help of the command.
+    configured
+        The sections of the configuration that the method takes too.
     """
 
     @click.pass_obj
@@ -114,12 +156,12 @@ def command_of(name: str, text: str, *options_: Decorator, configured: Sequence[
     ) -> None:
         from analysis.cli.output import answer  # noqa: PLC0415 - `poolscope --help` does without pandas and numba
 
-        asked = name
+        method = name
         try:
             if options.pop("check", False):
-                asked, options = "check", _selection(options)
-            options |= configured_of(context, configured if asked == name else ())
-            click.echo(answer(asked, *record_of(context, db), options, format_, output), nl=False)
+                method, options = "check", _selection(options)
+            options |= configured_of(context, configured if method == name else ())
+            click.echo(answer(method, *record_of(context, db), options, format_, output), nl=False)
         except (RecordUnreadable, RequestRefused) as error:
             raise Refused(error) from None
 
@@ -127,11 +169,14 @@ def command_of(name: str, text: str, *options_: Decorator, configured: Sequence[
 
 
 def _selection(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that select, of those of a plan that is to be checked."""
-    usual = {"demand": 1.0}
-    wishes = {name: value for name, value in options.items() if name not in SELECTED and value is not None}
-    if given := [name for name, value in wishes.items() if value != usual.get(name)]:
-        raise RequestRefused(f"--check asks what happened: {given[0].replace('_', '-')} cannot be said beside it")
+    """Return the options of a plan that select a part of the record; ``--check`` accepts no other options."""
+    defaults = {"demand": 1.0}
+    scenario = {name: value for name, value in options.items() if name not in SELECTED and value is not None}
+    if changed := [name for name, value in scenario.items() if value != defaults.get(name)]:
+        option = changed[0].replace("_", "-")
+        raise RequestRefused(
+            f"--{option} cannot be used with --check, which compares plans with what was observed: leave one out"
+        )
     return {name: value for name, value in options.items() if name in SELECTED}
 
 
@@ -139,73 +184,92 @@ waits = command_of(
     "waits",
     """Estimate how long jobs waited in the queue.
 
-    Of the jobs that arrived in each window: how many, and the mean and quantiles of their waits, with bounds that hold
-    for every order of service. A window is (start, end]; weeks start on Monday. With --slo a verdict says whether more
-    than --share of the jobs waited longer: over, may be over, within, or cannot be judged.
+    Shows the number of jobs that arrived in each window, and the mean and quantiles of their waits, with bounds that
+    hold for every service discipline. A window is (start, end]; weeks start on Monday. With --slo there is a verdict on
+    whether more than --share of the jobs waited longer: over, may be over, within, or cannot be judged.
     """,
     EVERY,
-    *OPTIONS,
+    *SERIES,
+    SLO,
+    SHARE,
+    *OUTPUT,
 )
 failures = command_of(
     "failures",
     """Estimate how often jobs fail.
 
-    Of the jobs that ended in each window: the share that failed, with a 95 % interval of the underlying rate.
+    Shows the share of the jobs that ended in each window by failing, with a 95% interval of the underlying rate.
     """,
     EVERY,
-    *OPTIONS,
+    *SERIES,
+    *OUTPUT,
 )
 flows = command_of(
     "flows",
-    """Sum up what came, left the queue and ended.
+    """Count the arrivals, ended jobs and waiting jobs of each window.
 
-    And how long the queue at each window's end takes to drain at the window's rate, when nothing more comes.
+    Also shows how long the queue at the end of the window would take to drain, at the window's rate of departures and
+    without further arrivals.
     """,
     EVERY,
-    *OPTIONS,
+    *SERIES,
+    *OUTPUT,
 )
 coverage = command_of(
     "coverage",
     """Show how much of each window was observed.
 
-    And how the API keeps finished jobs: kept, rolling, purged, capped, absent or silent.
+    Also shows how the API keeps finished jobs: kept, rolling, purged, capped, absent or silent (no job ended).
     """,
     EVERY,
-    *OPTIONS,
+    *SERIES,
+    *OUTPUT,
 )
 trend = command_of(
     "trend",
-    """Tell whether waits, arrivals and failures rise or fall.
+    """Show whether waits, arrivals and failures rise or fall.
 
-    Of each: its level and its slope after the week's rhythm, with 95 % intervals that respect how much days are alike.
-    With --slo also of the share of jobs that waited longer. Below ten effective days nothing is claimed.
+    Shows the level of each measure, and its slope without the weekly pattern, with 95% intervals that allow for the
+    correlation of days. With --slo, the share of jobs that waited longer is a measure too. With fewer than ten
+    independent days there is no direction.
     """,
-    *OPTIONS,
+    *SERIES,
+    SLO,
+    *OUTPUT,
 )
 changes = command_of(
     "changes",
-    """Tell when waits, arrivals and failures changed, and by how much.
+    """Show when waits, arrivals and failures changed, and by how much.
 
-    Only changes that the days' own likeness would not have made are told, with an interval for the date.
+    Shows only changes larger than chance explains, given that days are correlated; each has an interval of its date.
     """,
-    *OPTIONS,
+    *SERIES,
+    SLO,
+    *OUTPUT,
 )
 profile = command_of(
     "profile",
     """Show a usual week: arrivals, waits and the queue by hour.
 
-    In the hours of --zone; a table shows them by hour of the day, a file all 168.
+    Hours are those of --zone. The table has the mean wait by hour and day of the week; other formats have all columns.
     """,
-    *OPTIONS,
+    *SERIES,
+    *OUTPUT,
 )
 compare = command_of(
     "compare",
-    """Tell by how much a period differs from another.
+    """Compare a period with another one.
 
-    The period is that of --since (the last 30 days) and --until.
+    The period lasts from --since (default: 30 days before its end) to --until.
     """,
     click.option(
-        "--against", default="previous", show_default=True, metavar="previous|START..END", help="The other period."
+        "--against",
+        default="previous",
+        show_default=True,
+        metavar="previous|START..END",
+        help="The period to compare with; previous: the period of the same length just before.",
     ),
-    *OPTIONS,
+    *SERIES,
+    SLO,
+    *OUTPUT,
 )

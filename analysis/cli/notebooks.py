@@ -1,4 +1,4 @@
-"""The notebooks: copied to where a user wants them, and opened; the record that they begin with."""
+"""The notebooks: copied to a folder of the user and opened; and the demo's database, which they read at first."""
 
 import importlib.util
 import os
@@ -17,18 +17,18 @@ DEMO: Final = Path("data", "demo", "demo.duckdb")
 
 
 def shipped() -> list[Path]:
-    """Return the notebooks that came with Poolscope: beside this file in a package, beside its folder in a checkout."""
+    """Return the notebooks of this installation: within this package, or in a checkout beside it."""
     inside, beside = (sorted(folder.glob("notebooks/*.ipynb")) for folder in (HERE / "templates", HERE.parent))
     return inside or beside
 
 
 def demo() -> Path:
-    """Return the demo's database: that of this folder or the one above, made here if it is in neither.
+    """Return the demo's database in this folder or its parent; run the demo here if neither has one.
 
     Raises
     ------
     RecordUnreadable
-        When it cannot be made.
+        When the demo fails.
     """
     for folder in (Path(), Path("..")):
         if (folder / DEMO).exists():
@@ -36,31 +36,36 @@ def demo() -> Path:
     call = [sys.executable, "-m", "collector", "demo", "--out", str(DEMO.parent)]
     done = subprocess.run(call, capture_output=True, text=True, check=False)  # noqa: S603 - this program itself
     if done.returncode:
-        raise RecordUnreadable(f"the demo could not be made: {done.stderr.strip()[-500:]}")
+        raise RecordUnreadable(f"poolscope demo failed: {done.stderr.strip()[-500:]}")
     return DEMO
 
 
 @click.command("notebooks")
 @click.option(
-    "--dir", "folder", type=click.Path(path_type=Path, file_okay=False), default=Path("notebooks"), show_default=True
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("notebooks"),
+    show_default=True,
+    help="The folder to copy to.",
 )
-@click.option("--no-open", is_flag=True, help="Only copy them.")
+@click.option("--no-open", is_flag=True, help="Copy the notebooks without opening them.")
 def notebooks(folder: Path, no_open: bool) -> None:
     """Copy the notebooks to a folder, and open them in JupyterLab.
 
-    One that is there already stays as it is: it may hold your work.
+    A notebook that is there already is not overwritten: it may hold your work.
     """
-    found = shipped()
-    if not found:
-        raise click.ClickException("the notebooks did not come with this installation: install poolscope again")
+    originals = shipped()
+    if not originals:
+        raise click.ClickException("this installation has no notebooks: install poolscope again")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for notebook in found:
+        for notebook in originals:
             copy = folder / notebook.name
             if copy.exists() and copy.samefile(notebook):
                 continue
             if copy.exists():
-                click.echo(f"{copy} is there already and stays as it is")
+                click.echo(f"{copy} exists and was not overwritten")
             else:
                 shutil.copyfile(notebook, copy)
                 click.echo(copy)
@@ -69,7 +74,7 @@ def notebooks(folder: Path, no_open: bool) -> None:
     if no_open:
         return
     if importlib.util.find_spec("jupyterlab") is None:
-        click.echo("JupyterLab is not installed: pip install 'poolscope[notebooks]', and call this again")
+        click.echo("JupyterLab is not installed: run pip install 'poolscope[notebooks]', then this command again")
         return
-    # Jupyter takes over: what it says and how it ends is the user's.
+    # Jupyter takes over: its output and its exit code are for the user.
     os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder.absolute()}"])  # noqa: S606 - a program of this environment

@@ -1,4 +1,4 @@
-"""Answers of the command line: a table on the terminal, or CSV, JSON or Parquet, also in a file."""
+"""The answers of the command line: a table for the terminal, CSV, JSON or Parquet; on standard output or in a file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,26 +16,26 @@ from collector.record.files import replacing
 from collector.record.paths import text_of
 
 FIRST: Final = {"plan": answers, "forecast": foreseen}
-"""What is said before the table of an estimate."""
+"""The functions that return the sentences before the table, by question."""
 FORMATS: Final = ("table", "csv", "json", "parquet")
-# What a spreadsheet would take for a formula.
+# Spreadsheets take a text that begins with one of these for a formula.
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def answer(
     estimate: str, database: Path, spool: Path | None, options: dict[str, Any], format_: str, output: Path | None
 ) -> str:
-    """Make an estimate, and give it a form.
+    """Return the answer of a method of `History` as text, or write it to a file.
 
     Parameters
     ----------
     estimate
-        The name of a method of `History`; options are its keywords.
+        The name of the method; `options` are its keyword arguments.
 
     Returns
     -------
     str
-        What is to be said on standard output: nothing where it went into a file.
+        The text for standard output: empty where the answer went into a file.
 
     Raises
     ------
@@ -51,26 +51,26 @@ def answer(
 
 
 def write(frame: pd.DataFrame, format_: str, output: Path | None, show: Callable[[], str]) -> str:
-    """Give a frame a form, and put it into a file where one is named.
+    """Return a frame as text, or write it to a file.
 
     Parameters
     ----------
     show
-        Makes the table of a terminal.
+        Returns the table for a terminal.
 
     Returns
     -------
     str
-        What is left to say on standard output.
+        The text for standard output: empty where the frame went into a file.
 
     Raises
     ------
     RequestRefused
-        When the form needs a file, or the file cannot be written; none is left half written.
+        When Parquet is asked for without a file, or the file cannot be written; then the old file is unchanged.
     """
     if format_ == "parquet":
         if output is None:
-            raise RequestRefused("parquet is no text: name a file with --output")
+            raise RequestRefused("Parquet cannot be shown on a terminal: name a file with --output")
         _replace(output, lambda file: _write_parquet(frame, file))
         return ""
     frame = in_zone(frame, "UTC")
@@ -92,7 +92,7 @@ def _replace(output: Path, make: Callable[[Path], object]) -> None:
 
 def _write_parquet(frame: pd.DataFrame, file: Path) -> None:
     with in_memory() as connection:
-        # Columns without a single text would be of no type.
+        # A column without any text would have no type.
         kinds = {name: "string" for name in frame.columns if frame[name].dtype == object}
         connection.register("frame", frame.astype(kinds))
         connection.sql("FROM frame").write_parquet(text_of(file))

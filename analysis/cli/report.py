@@ -1,4 +1,4 @@
-"""``poolscope report``: the command, its options, and what it says."""
+"""``poolscope report``: the command, its options, and its messages."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from analysis.cli.estimates import SELECTION, Refused, configured_of, options_of, record_of
+from analysis.cli.estimates import POOLS, SLO, TYPE, Refused, configured_of, options_of, record_of
 from analysis.errors import RequestRefused
 from collector.record import RecordUnreadable
 
@@ -30,20 +30,59 @@ def _draw(wanted: "Sequence[Picture]", form: str, limit: float | None) -> Iterat
 
 @click.command("report")
 @options_of(
-    click.option("--since", default="30d", show_default=True, metavar="30d|DATE", help="Where the period begins."),
-    *SELECTION,
-    click.option("--every", default="1d", show_default=True, metavar="1h|3h|6h|1d|1w|1mo", help="The windows' length."),
     click.option(
-        "--compare", default="previous", show_default=True, metavar="previous|START..END", help="The other period."
+        "--since",
+        default="30d",
+        show_default=True,
+        metavar="30d|DATE",
+        help="The start of the period: a date, or a duration before the last slot.",
     ),
-    click.option("--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True),
-    click.option("--format", "forms", default="html", show_default=True, metavar="html,md,json"),
-    click.option("--lang", default="en", show_default=True, metavar="en|zh"),
-    click.option("--keep", type=click.IntRange(1), help="Remove this folder's reports but those of so many days."),
+    *POOLS,
+    TYPE,
+    SLO,
+    click.option(
+        "--every", default="1d", show_default=True, metavar="1h|3h|6h|1d|1w|1mo", help="The length of the windows."
+    ),
+    click.option(
+        "--compare",
+        default="previous",
+        show_default=True,
+        metavar="previous|START..END",
+        help="The period to compare with; previous: the period of the same length just before.",
+    ),
+    click.option(
+        "--out",
+        type=click.Path(path_type=Path),
+        default=Path("reports"),
+        show_default=True,
+        help="The folder for the report's files.",
+    ),
+    click.option(
+        "--format",
+        "forms",
+        default="html",
+        show_default=True,
+        metavar="html,md,json",
+        help="One or more formats, with commas between them.",
+    ),
+    click.option(
+        "--lang",
+        default="en",
+        show_default=True,
+        metavar="en|zh",
+        help="The language of the report: English or Chinese.",
+    ),
+    click.option(
+        "--keep",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Keep the reports of the N newest dates in the folder, and remove older reports; default: keep all.",
+    ),
     click.option(
         "--fail-above",
         metavar="10%",
-        help="Exit with 9 where more of a series' jobs waited longer than --slo, with 10 where that cannot be judged.",
+        help="The share of a series' jobs that may wait longer than --slo. Exit with 9 if more jobs of a series did, "
+        "with 10 if a series cannot be judged.",
     ),
 )
 @click.pass_obj
@@ -61,14 +100,14 @@ def report(
 ) -> int:
     """Write a report for a browser, mail, or a program.
 
-    What matters, every pool, every series, how collecting went, and how it was all found out. One HTML file needs
-    nothing else; Markdown has its pictures in a folder beside it. The same data makes the same bytes. Exit code 8: a
-    part could not be made, which is said in its place; 9, 10: see --fail-above.
+    It has the findings, all pools, all series, the collection of the data, and the method. HTML is one file that needs
+    no other; Markdown has its pictures in a folder beside it. The same data gives the same bytes. Exit code 8: a part
+    of the report could not be made, and the report gives the reason in its place; 9 and 10: see --fail-above.
     """
     from analysis.query.request import Request  # noqa: PLC0415 - likewise
     from analysis.record.database import Record  # noqa: PLC0415 - `poolscope --help` does without pandas and numba
     from analysis.report.limit import sentence  # noqa: PLC0415 - likewise
-    from analysis.report.write import write_report  # noqa: PLC0415 - likewise
+    from analysis.report.write import Form, write_report  # noqa: PLC0415 - likewise
 
     try:
         request = Request(**options)
@@ -77,11 +116,7 @@ def report(
             request,
             out,
             partial(_draw, limit=request.limit),
-            language=lang,
-            forms=forms,
-            against=compare,
-            fail_above=fail_above,
-            keep=keep,
+            Form(lang, forms, compare, fail_above, keep),
             **configured_of(context, ("flavors", "targets")),
         )
     except (RecordUnreadable, RequestRefused) as error:
@@ -91,9 +126,13 @@ def report(
     for failure in written.failed:
         click.echo(f"could not be made: {failure.section}: {failure.message}", err=True)
     if written.boxes:
-        click.echo("no font here shows Chinese, pictures have boxes: install fonts-noto-cjk or Noto Sans CJK", err=True)
+        click.echo(
+            "pictures show boxes instead of Chinese characters, as no installed font has these: install fonts-noto-cjk "
+            "or Noto Sans CJK",
+            err=True,
+        )
     for series in written.above:
-        click.echo(f"above the share allowed: {series}", err=True)
-    for left in written.unjudged:
-        click.echo(f"cannot be judged: {sentence(left)}", err=True)
+        click.echo(f"above the allowed share: {series}", err=True)
+    for unjudged in written.unjudged:
+        click.echo(f"cannot be judged: {sentence(unjudged)}", err=True)
     return written.exit_code

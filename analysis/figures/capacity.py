@@ -1,6 +1,6 @@
-"""Figures of plans and forecasts: each draws a frame of one pool on axes, and returns them; see `estimates`."""
+"""Figures of plans and forecasts, each of a frame of one pool; `queueing` has the rules of all figures."""
 
-from typing import Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,6 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from analysis.arrays import Floats
+from analysis.calendar import MINUTE
+from analysis.estimate import Estimate
 from analysis.figures.axes import (
     AMBER,
     BLUE,
@@ -19,120 +22,105 @@ from analysis.figures.axes import (
     edges,
     from_zero,
     legend,
-    nothing,
     numbers,
     times,
+    without_estimate,
 )
+from analysis.figures.by_pool import panels
 from analysis.notes import GOOD, NONE
-from analysis.text.language import _, translated
-from analysis.text.units import duration, named, shortened
-from analysis.windows import MINUTE
-
-COLUMNS: Final = 3
-"""Of small multiples."""
-LONGEST: Final = 28
-"""Letters of a pool's name."""
+from analysis.text.language import _
+from analysis.text.units import duration
 
 
 def plan(frame: pd.DataFrame, axes: Axes) -> Axes:
-    """Draw the wait of the same jobs against capacity, with its interval, today's and the target, from `History.plan`.
+    """Draw the wait of the observed jobs against capacity, with interval, today's capacity and target.
 
-    Where there is more load on the capacity than was ever seen it is shaded.
+    The frame is from `History.plan`. Capacities with a load above every observed load are shaded.
     """
     if frame.empty:
-        return nothing(axes)
-    _against(frame, axes, frame["capacity"].to_numpy(float))
-    unit = {"nodes": _("nodes"), "jobs at once": _("jobs at once")}.get(str(frame["unit"].iloc[0]), "-")
+        return without_estimate(axes)
+    _wait_against(frame, axes, frame["capacity"].to_numpy(float))
+    unit = {"nodes": _("nodes"), "concurrent jobs": _("concurrent jobs")}.get(str(frame["unit"].iloc[0]), "-")
     axes.set_xlabel(_("capacity ({unit})").format(unit=unit))
     return axes
 
 
 def cost(frame: pd.DataFrame, axes: Axes) -> Axes:
-    """Draw the same against what the capacity costs a month, from `History.plan` with ``price_per_node_hour``."""
+    """Draw the wait as `plan` does, but against the monthly cost: `History.plan` needs ``price_per_node_hour``."""
     if frame.empty:
-        return nothing(axes)
-    _against(frame, axes, frame["cost_a_month"].to_numpy(float))
-    axes.set_xlabel(_("cost a month"))
+        return without_estimate(axes)
+    _wait_against(frame, axes, frame["cost_a_month"].to_numpy(float))
+    axes.set_xlabel(_("cost per month"))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda price, _place: f"{price:,.0f}"))
     return axes
 
 
-def _against(frame: pd.DataFrame, axes: Axes, at: np.ndarray) -> None:
-    none = (frame["confidence"] == NONE).all()
-    if np.isnan(at).all() or none:
-        nothing(axes, translated(str(frame["reason"].iloc[0])) if none else "")
+def _wait_against(frame: pd.DataFrame, axes: Axes, at: Floats) -> None:
+    unknown = (frame["confidence"] == NONE).all()
+    if np.isnan(at).all() or unknown:
+        without_estimate(axes, frame["reason"].iloc[0] if unknown else "")
         return
-    name = str(frame["quantile"].iloc[0])
-    point, low, high = (frame[f"{name}{bound}_seconds"].to_numpy(float) for bound in ("", "_low", "_high"))
+    wait = Estimate.of(frame, f"{frame['quantile'].iloc[0]}_seconds")
     target = float(frame["target_seconds"].iloc[0])
     today = np.flatnonzero(np.isclose(frame["factor"].to_numpy(float), 1.0))
-    # Of what is far worse than today only where it begins is shown.
-    top = ROOM * float(np.nanmax([*high[today], *(4 * point[today]), target, MINUTE]))
-    top = min(top, ROOM * float(np.nanmax([*high, target, MINUTE])))
-    axes.fill_between(at, low, high, color=BLUE, alpha=0.25, linewidth=0, label=_("90 % interval"))
-    label = _waited(frame)
-    axes.plot(at, point, "o-", color=BLUE, markersize=3, label=label)
-    unsure = (frame["confidence"] != GOOD).to_numpy() & np.isfinite(point)
-    if unsure.any():
-        label = _("not sure")
-        axes.plot(
-            at[unsure], point[unsure], "o", color=RED, markerfacecolor="none", markersize=8, label=label, zorder=4
-        )
+    # Waits far longer than today's are cut off at the top.
+    top = ROOM * float(np.nanmax([*wait.high[today], *(4 * wait.point[today]), target, MINUTE]))
+    top = min(top, ROOM * float(np.nanmax([*wait.high, target, MINUTE])))
+    axes.fill_between(at, wait.low, wait.high, color=BLUE, alpha=0.25, linewidth=0, label=_("90% interval"))
+    axes.plot(at, wait.point, "o-", color=BLUE, markersize=3, label=_heading(frame))
+    weak = (frame["confidence"] != GOOD).to_numpy() & np.isfinite(wait.point)
+    if weak.any():
+        rings: dict[str, Any] = {"color": RED, "markerfacecolor": "none", "markersize": 8, "zorder": 4}
+        axes.plot(at[weak], wait.point[weak], "o", label=_("weak confidence"), **rings)
     beyond = frame["extrapolated"].to_numpy(float) > 0
     if beyond.any() and len(at) > 1:
         edge = at[~beyond].min() if (~beyond).any() else at.max()
-        axes.axvspan(at.min(), edge, color=MUTED, alpha=0.12, linewidth=0, label=_("more load than seen"))
+        axes.axvspan(at.min(), edge, color=MUTED, alpha=0.12, linewidth=0, label=_("load never observed"))
     if len(today):
-        axes.plot(
-            at[today], point[today], "D", color=AMBER, markeredgecolor=INK, markersize=6, label=_("today"), zorder=5
-        )
+        diamond: dict[str, Any] = {"color": AMBER, "markeredgecolor": INK, "markersize": 6, "zorder": 5}
+        axes.plot(at[today], wait.point[today], "D", label=_("today"), **diamond)
     if np.isfinite(target):
         text = _("target {target}").format(target=duration(target))
         axes.axhline(target, color=RED, linestyle="--", linewidth=1, label=text)
     axes.set_ylim(0, top)
-    axes.set_ylabel(label)
+    axes.set_ylabel(_heading(frame))
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     legend(axes, 3)
     durations(axes.yaxis, top)
 
 
-def _waited(frame: pd.DataFrame) -> str:
-    return _("9 of 10 waited at most") if frame["quantile"].iloc[0] == "p90" else _("mean wait")
+def _heading(frame: pd.DataFrame) -> str:
+    return _("P90 wait") if frame["quantile"].iloc[0] == "p90" else _("mean wait")
 
 
 def plans(frame: pd.DataFrame, figure: Figure) -> Figure:
-    """Draw the plans of several pools beside each other, each on its own scale, from `History.plan`."""
+    """Draw the plans of several pools beside each other, each with its own scales, from `History.plan`."""
     if frame.empty:
-        nothing(figure.subplots())
+        without_estimate(figure.subplots())
         return figure
-    parts = list(frame.groupby(["project", "pool"], sort=False))
-    grid = figure.subplots(-(-len(parts) // COLUMNS), COLUMNS, squeeze=False).ravel()
-    for (_key, part), axes in zip(parts, grid, strict=False):
+    handles: dict[str, Any] = {}
+    for part, axes in panels(frame, figure, shared=False):
         plan(part, axes)
         if (box := axes.get_legend()) is not None:
             box.remove()
         axes.set_ylabel("")
-        axes.set_title(shortened(named(part.iloc[0]), LONGEST), loc="left")
-    for axes in grid[len(parts) :]:
-        axes.remove()
-    named_ = [axes.get_legend_handles_labels() for axes in grid[: len(parts)]]
-    handles = {label: handle for of in named_ for handle, label in zip(*of, strict=True)}
+        handles |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     figure.legend(handles.values(), handles.keys(), loc="outside upper left", ncols=5, frameon=False)
-    figure.supylabel(_waited(frame), fontsize="medium")
+    figure.supylabel(_heading(frame), fontsize="medium")
     return figure
 
 
 def forecast(frame: pd.DataFrame, axes: Axes) -> Axes:
-    """Draw the jobs that are expected in each window, with their intervals, from `History.forecast`."""
+    """Draw the forecast arrivals of each window with their intervals, from `History.forecast`."""
     if frame.empty:
-        return nothing(axes)
-    bounds = edges(frame)
-    expected, low, high = (frame[f"arrivals{bound}"].to_numpy(float) for bound in ("", "_low", "_high"))
-    axes.stairs(high, bounds, baseline=low, fill=True, color=BLUE, alpha=0.25, label=_("90 % interval"))
-    axes.stairs(expected, bounds, baseline=None, color=BLUE, label=_("expected jobs"))
-    axes.set_ylabel(_("jobs that come"))
+        return without_estimate(axes)
+    bounds, arrivals = edges(frame), Estimate.of(frame, "arrivals")
+    interval: dict[str, Any] = {"fill": True, "color": BLUE, "alpha": 0.25, "label": _("90% interval")}
+    axes.stairs(arrivals.high, bounds, baseline=arrivals.low, **interval)
+    axes.stairs(arrivals.point, bounds, baseline=None, color=BLUE, label=_("forecast"))
+    axes.set_ylabel(_("arrivals"))
     from_zero(axes, frame[["arrivals", "arrivals_high"]])
     numbers(axes.yaxis)
-    times(axes, frame, seen=False)
+    times(axes, frame, covered=False)
     legend(axes)
     return axes

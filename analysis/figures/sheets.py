@@ -1,4 +1,4 @@
-"""Figures as pictures: a series' figures on one sheet, as SVG for pages and PNG for mail, the same bytes every time."""
+"""The pictures of a report: figures on one sheet, as SVG or PNG; the same data gives the same bytes."""
 
 import re
 import warnings
@@ -13,9 +13,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findSystemFonts, fontManager, get_font_names
 
-from analysis.figures import capacity, estimates
+from analysis.figures import by_pool, capacity, endings, queueing
 from analysis.figures.axes import GRID, INK, MUTED, PALETTE, PAPER
-from analysis.figures.capacity import COLUMNS
+from analysis.figures.by_pool import COLUMNS
 from analysis.figures.svg import slim
 
 Frames = Mapping[str, pd.DataFrame]
@@ -28,14 +28,15 @@ FILES: Final = re.compile(
     r"(NotoSans(CJK|SC)|SourceHanSans(SC|CN)|msyh|PingFang|Heiti|wqy|simhei)[^/]*$", re.IGNORECASE
 )
 WIDTH: Final = 7.6
-"""Of a sheet, in inches: of A4 between its margins."""
+"""The width of a sheet in inches: A4 without its margins."""
 LEFT: Final = 0.76
 LABEL: Final = 0.16
 RIGHT: Final = 0.12
+"""The left and right margin of a sheet, and the distance of its labels from the left edge, in inches."""
 DOTS: Final = 130
-"""An inch, of PNG."""
+"""Dots per inch of PNG."""
 HEIGHTS: Final = {"flows": 1.3, "waits": 1.3, "outcomes": 1.0, "failures": 1.0}
-"""Of the panels of a sheet, from above, in units."""
+"""The relative heights of the panels of a sheet, from top to bottom."""
 STYLE: Final[dict[str, Any]] = {
     "font.size": 8,
     "axes.edgecolor": MUTED,
@@ -55,7 +56,7 @@ STYLE: Final[dict[str, Any]] = {
     "legend.labelcolor": INK,
     "lines.linewidth": 1.3,
     "text.color": INK,
-    # A name with two dollar signs is no formula.
+    # A name with two dollar signs is not a formula.
     "text.parse_math": False,
     "xtick.major.size": 0,
     "ytick.major.size": 0,
@@ -70,10 +71,10 @@ STYLE: Final[dict[str, Any]] = {
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw in our style within the block, and leave matplotlib's settings as they were."""
+    """Draw in our style within the block; matplotlib's settings are restored after it."""
     settings: dict[Any, Any] = {**STYLE, "font.family": _fonts()}
     with mpl.rc_context(settings), warnings.catch_warnings():
-        # In SVG text stays text, and whoever reads it has the font; PNG: see `shows_chinese`.
+        # In SVG, text stays text and the browser has the font; for PNG see `shows_chinese`.
         warnings.filterwarnings("ignore", r"Glyph .* missing from font")
         yield
 
@@ -81,7 +82,7 @@ def styled() -> Iterator[None]:
 @cache
 def _fonts() -> list[str]:
     if not set(CHINESE) & set(get_font_names()):
-        # What was installed since matplotlib looked for fonts, once, it does not know of.
+        # matplotlib searches for fonts once, and does not know fonts that were installed later.
         for file in findSystemFonts():
             if FILES.search(file):
                 fontManager.addfont(file)
@@ -90,45 +91,45 @@ def _fonts() -> list[str]:
 
 
 def shows_chinese() -> bool:
-    """Tell whether there is a font here by which Chinese is readable in PNG."""
+    """Return whether a font with Chinese characters is installed, which PNG needs."""
     return len(_fonts()) > 1
 
 
 def _figure(height: float, top: float = 0.3, bottom: float = 0.55) -> Figure:
-    """Make a sheet with inches of room for labels: to find out how much they take costs as much as drawing."""
+    """Make a sheet. Height and margins are in inches; margins are fixed, as measuring labels is as slow as drawing."""
     figure = Figure(figsize=(WIDTH, height))
     figure.subplots_adjust(left=LEFT / WIDTH, right=1 - RIGHT / WIDTH, top=1 - top / height, bottom=bottom / height)
     return figure
 
 
 def sheet(frames: Frames, limit: float | None) -> Figure:
-    """Draw what there is of a series above each other on one time axis.
+    """Draw the frames of a series as panels above each other, with the same time axis.
 
     Parameters
     ----------
     frames
-        Of one series: any of flows (with fine windows), waits, outcomes (flows with longer windows), failures and
-        changes.
+        Any of flows (with fine windows), waits, outcomes (flows with longer windows), failures and changes.
+    limit
+        On waits, in seconds; None where there is no limit.
     """
     shown = {name: frames[name] for name in HEIGHTS if name in frames}
     heights = [HEIGHTS[name] for name in shown]
     figure = _figure(0.3 + 1.15 * sum(heights))
     grid = figure.subplots(len(shown), 1, squeeze=False, height_ratios=heights, gridspec_kw={"hspace": 0.5})
-    found = frames.get("changes", pd.DataFrame({"measure": []}))
+    changes = frames.get("changes", pd.DataFrame({"measure": []}))
     first, last = _span(next(iter(shown.values())))
     for axes, (name, whole) in zip(grid[:, 0], shown.items(), strict=True):
-        frame = _within(whole, first, last)
-        last_one = axes is grid[-1, 0]
+        frame, labelled = _within(whole, first, last), axes is grid[-1, 0]
         if name == "flows":
-            estimates.queue(frame, axes, labelled=last_one)
+            queueing.queue(frame, axes, labelled=labelled)
         elif name == "waits":
-            estimates.waits(frame, axes, limit=limit, labelled=last_one)
-            estimates.changes(found[found["measure"] == "wait"], axes)
+            queueing.waits(frame, axes, limit=limit, labelled=labelled)
+            endings.changes(changes[changes["measure"] == "wait"], axes)
         elif name == "outcomes":
-            estimates.outcomes(frame, axes, labelled=last_one)
+            endings.outcomes(frame, axes, labelled=labelled)
         else:
-            estimates.failures(frame, axes, labelled=last_one)
-            estimates.changes(found[found["measure"] == "failures"], axes)
+            endings.failures(frame, axes, labelled=labelled)
+            endings.changes(changes[changes["measure"] == "failures"], axes)
         axes.yaxis.set_label_coords((LABEL - LEFT) / (WIDTH - LEFT - RIGHT), 0.5)
     return figure
 
@@ -138,18 +139,18 @@ def _span(frame: pd.DataFrame) -> tuple[pd.Timestamp, pd.Timestamp]:
 
 
 def _within(frame: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
-    """Return the windows that lie in a span, and of those at its ends the part that does."""
+    """Return the windows that share time with a span, cut to it."""
     inside = frame[(frame["window_end"] > first) & (frame["window_start"] < last)]
     starts, ends = inside["window_start"], inside["window_end"]
     return inside.assign(window_start=starts.where(starts > first, first), window_end=ends.where(ends < last, last))
 
 
 def shapes(frames: Frames, limit: float | None) -> Figure:
-    """Draw how waits are distributed, and over the week, beside each other."""
+    """Draw the distribution of waits and the mean wait by hour of the week beside each other."""
     figure = _figure(2.5, top=0.55, bottom=0.75)
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.35], gridspec_kw={"wspace": 0.22})
-    estimates.distribution(frames["distribution"], left, limit=limit)
-    estimates.week(frames["profile"], right)
+    queueing.distribution(frames["distribution"], left, limit=limit)
+    queueing.week(frames["profile"], right)
     return figure
 
 
@@ -157,7 +158,7 @@ def pools(frames: Frames, limit: float | None) -> Figure:
     """Draw the waits of several pools beside each other."""
     number = frames["waits"].groupby(["project", "pool"]).ngroups
     figure = Figure(figsize=(WIDTH, 0.6 + 1.4 * -(-number // COLUMNS)), layout="constrained")
-    return estimates.pools(frames["waits"], figure, limit=limit)
+    return by_pool.pools(frames["waits"], figure, limit=limit)
 
 
 def plans(frames: Frames, _limit: float | None) -> Figure:
@@ -168,15 +169,15 @@ def plans(frames: Frames, _limit: float | None) -> Figure:
 
 
 def coverage(frames: Frames, _limit: float | None) -> Figure:
-    """Draw how much was seen of each pool."""
+    """Draw the coverage of each pool."""
     number = frames["coverage"].groupby(["project", "pool"]).ngroups
     figure = Figure(figsize=(WIDTH, 0.9 + 0.2 * number), layout="constrained")
-    estimates.coverage(frames["coverage"], figure.subplots())
+    by_pool.coverage(frames["coverage"], figure.subplots())
     return figure
 
 
 PICTURES: Final = {"sheet": sheet, "shapes": shapes, "pools": pools, "plans": plans, "coverage": coverage}
-"""By name: each makes a figure of frames, and of the limit on waits in seconds."""
+"""The functions that draw pictures, by name: each takes frames and the limit on waits in seconds."""
 
 
 def png(figure: Figure) -> bytes:
@@ -187,14 +188,14 @@ def png(figure: Figure) -> bytes:
 
 
 def svg(figure: Figure, name: str) -> str:
-    """Return a picture as SVG to stand in a page, see `svg.slim`: its colours by their names in `PALETTE`.
+    """Return a picture as SVG for a page, see `svg.slim`: its colours by their names in `PALETTE`.
 
     Parameters
     ----------
     name
-        Of letters; of it all its identifiers are made: a page has several pictures.
+        The beginning of all identifiers in the picture: they must be unique on a page.
     """
-    # Nothing behind it but the page.
+    # The background is the page's.
     figure.patch.set_visible(False)
     file = StringIO()
     figure.savefig(file, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))

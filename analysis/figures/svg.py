@@ -1,4 +1,4 @@
-"""SVG that stands in a page: small, without an identifier or a font of its own, its colours by name."""
+"""SVG for a page: small, with short identifiers, without fonts, with colours by name."""
 
 import re
 from collections.abc import Mapping
@@ -10,39 +10,39 @@ IDENTIFIER: Final = re.compile(r'(url\(#|xlink:href="#)([^")]+)')
 
 
 def slim(text: str, name: str, colors: Mapping[str, str]) -> str:
-    """Return what matplotlib drew without what a page does not need; its text stays text.
+    """Return matplotlib's SVG without the parts that a page does not need; its text stays text.
 
     Parameters
     ----------
     name
-        Of it all identifiers are made.
+        The beginning of all identifiers.
     colors
-        By name: each becomes ``var(--name)``, which the page sets.
+        Colours by name; each colour becomes ``var(--name)``, which the page sets.
     """
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = COORDINATE.sub(lambda number: f"{float(number[0]):.1f}".removesuffix(".0"), text)
     text = re.sub(r' d="([^"]+)"', lambda path: f' d="{_shortened(path[1])}"', text)
-    # Lines of a grid end where their axes do.
+    # Grid lines end at their axes by themselves.
     text = re.sub(r'(<path d="M[\d. ]+[hv]-?[\d.]+") clip-path="[^"]*"', r"\1", text)
     text = FONT.sub("", text)
-    for called, color in colors.items():
-        text = re.sub(color, f"var(--{called})", text, flags=re.IGNORECASE)
+    for color_name, color in colors.items():
+        text = re.sub(color, f"var(--{color_name})", text, flags=re.IGNORECASE)
     text = text.replace("rotate(-0 ", "rotate(0 ")
     text = re.sub(r' transform="rotate\(0 [^"]*\)"', "", text)
-    # What nothing refers to needs no name, others a short one.
+    # Identifiers without a reference are removed, the others are shortened.
     used = dict.fromkeys(re.findall(r'(?:url\(#|href="#)([^")]+)', text))
-    short = {each: f"{name}{place}" for place, each in enumerate(used)}
-    text = re.sub(r' id="([^"]+)"', lambda each: f' id="{short[each[1]]}"' if each[1] in short else "", text)
-    text = IDENTIFIER.sub(lambda each: each[1] + short[each[2]], text)
+    short = {identifier: f"{name}{place}" for place, identifier in enumerate(used)}
+    text = re.sub(r' id="([^"]+)"', lambda match: f' id="{short[match[1]]}"' if match[1] in short else "", text)
+    text = IDENTIFIER.sub(lambda match: match[1] + short[match[2]], text)
     text = re.sub(r"\s*\n\s*", "\n", re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)).strip()
     return _without_bare_groups(text)
 
 
 def _without_bare_groups(text: str) -> str:
-    """Leave out groups that say nothing of what is in them, or have nothing in them."""
+    """Return SVG without empty groups, and without the tags of groups that have no attributes."""
     open_: list[bool] = []
-    said = []
+    tokens = []
     for token in re.split(r"(</?g\b[^>]*>\n?)", text):
         if re.match("<g[^>]*/>", token):
             kept = False
@@ -54,34 +54,34 @@ def _without_bare_groups(text: str) -> str:
         else:
             kept = True
         if kept:
-            said.append(token)
-    return "".join(said)
+            tokens.append(token)
+    return "".join(tokens)
 
 
 def _shortened(path: str) -> str:
-    """Say a path of straight lines relatively, and leave out where it does not move."""
+    """Return a path of straight lines in relative coordinates, without steps of no length."""
     words = path.split()
     if set(words) & set("CQSTAHVmlhvc"):
         return " ".join(words)
-    said = []
+    commands = []
     x = y = 0.0
     place = 0
     while place < len(words):
         command = words[place]
         if command not in ("M", "L"):
-            said.append(command)
+            commands.append(command)
             place += 1
             continue
         to_x, to_y = float(words[place + 1]), float(words[place + 2])
         dx, dy = (f"{round(to - at, 1):g}" for to, at in ((to_x, x), (to_y, y)))
         if command == "M":
-            said.append(f"M{to_x:g} {to_y:g}")
+            commands.append(f"M{to_x:g} {to_y:g}")
         elif dy == "0" and dx != "0":
-            said.append(f"h{dx}")
+            commands.append(f"h{dx}")
         elif dx == "0" and dy != "0":
-            said.append(f"v{dy}")
+            commands.append(f"v{dy}")
         elif dx != "0":
-            said.append(f"l{dx} {dy}")
+            commands.append(f"l{dx} {dy}")
         x, y = to_x, to_y
         place += 3
-    return "".join(said)
+    return "".join(commands)

@@ -1,1 +1,1 @@
-"""What is asked of a record, and the engine that answers it."""
+"""Questions to a record, and the engine that answers them."""

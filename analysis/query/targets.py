@@ -1,12 +1,12 @@
-"""What pools are for, as somebody says it: the wait to be reached, what a node costs, how many to have to spare."""
+"""Targets as users give them: the wait to reach, the price of a node, the spare nodes, by pattern of pools."""
 
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
-from analysis.capacity.scenario import QUANTILES
 from analysis.errors import RequestRefused
 from analysis.query.times import seconds_of
+from analysis.schemas.capacity import QUANTILES
 
 Targets: TypeAlias = Mapping[str, Mapping[str, Any]]
 """By pattern of pools' ids or names: wait, quantile, price_per_node_hour, currency, spare_nodes, lead_time."""
@@ -22,7 +22,7 @@ def _number(least: float, *, beyond: bool = False) -> Callable[[object], float]:
     def read(value: object) -> float:
         number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
         if not math.isfinite(number) or number < least or (beyond and number == least):
-            raise RequestRefused(f"{value!r} is no number {'above' if beyond else 'of at least'} {least:g}")
+            raise RequestRefused(f"{value!r} is not a number {'above' if beyond else 'of at least'} {least:g}")
         return number
 
     return read
@@ -38,19 +38,21 @@ READERS: Final[dict[str, Callable[[Any], Any]]] = {
 }
 
 
-def targets_of(told: Targets) -> dict[str, dict[str, Any]]:
-    """Return targets with their waits in seconds.
+def targets_of(targets: Targets) -> dict[str, dict[str, Any]]:
+    """Return targets with their waits and lead times in seconds.
 
     Raises
     ------
     RequestRefused
-        When a value cannot be what it is said to be.
+        When a value is invalid, or a name is unknown; the message names the pattern and the value.
     """
     read: dict[str, dict[str, Any]] = {}
-    for pattern, values in told.items():
+    for pattern, values in targets.items():
         for name, value in values.items():
             if name not in READERS:
-                raise RequestRefused(f"targets of {pattern!r}: there is no {name!r}; take one of {', '.join(READERS)}")
+                raise RequestRefused(
+                    f"targets of {pattern!r}: there is no setting {name!r}: take one of {', '.join(READERS)}"
+                )
             try:
                 read.setdefault(pattern, {})[name] = READERS[name](value)
             except RequestRefused as error:

@@ -1,4 +1,4 @@
-"""What is taken for an instant or a length of time: ISO 8601, units, Python's types, and nothing to be guessed."""
+"""Dates, times and durations as users write them: ISO 8601, numbers with units, Python's types; nothing is guessed."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeAlias
@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
+from analysis.calendar import first_instant
 from analysis.errors import RequestRefused
-from analysis.windows import first_instant
 from collector.record.durations import parse_duration
 
 Instant: TypeAlias = str | datetime | date | np.datetime64 | timedelta | None
-"""ISO 8601 (without an offset in the zone that is asked for), or a duration back from the last slot; None: open."""
+"""ISO 8601 (in the requested zone if it has no offset), or a duration back from the last slot; None: no limit."""
 
 
 def instant_of(value: object, zone: ZoneInfo) -> datetime:
@@ -21,7 +21,7 @@ def instant_of(value: object, zone: ZoneInfo) -> datetime:
     Raises
     ------
     ValueError
-        When it is none: bare numbers are not.
+        When it is not a date or time. A bare number is neither.
     """
     instant = value
     if isinstance(value, str):
@@ -30,7 +30,7 @@ def instant_of(value: object, zone: ZoneInfo) -> datetime:
     elif isinstance(value, np.datetime64):
         instant = pd.Timestamp(value)
     if instant is pd.NaT or not isinstance(instant, date):
-        raise ValueError("neither a text in ISO 8601 nor a date or time")
+        raise ValueError("neither text in ISO 8601 nor a date or time")
     if not isinstance(instant, datetime):
         return datetime.fromtimestamp(first_instant(instant, zone), UTC).replace(tzinfo=None)
     aware = instant.replace(tzinfo=zone) if instant.tzinfo is None else instant
@@ -43,19 +43,19 @@ def seconds_of(value: str | timedelta) -> float:
     Raises
     ------
     RequestRefused
-        When it is none, or not above zero.
+        When it is not a duration, or not above zero.
     """
     return duration_of(value).total_seconds()
 
 
 def duration_of(value: str | timedelta) -> timedelta:
-    """Return a duration; raises as `seconds_of` does."""
+    """Return a duration; raises the same errors as `seconds_of`."""
     if not isinstance(value, str | timedelta):
-        raise RequestRefused(f"{value!r} has no unit: give a length of time such as '15m', or a timedelta")
+        raise RequestRefused(f"{value!r} has no unit: give a duration such as '15m', or a timedelta")
     try:
         duration = parse_duration(value) if isinstance(value, str) else value
     except ValueError as error:
         raise RequestRefused(str(error)) from None
     if duration <= timedelta():
-        raise RequestRefused(f"{value!r} is no length of time: it has to be above zero")
+        raise RequestRefused(f"{value!r} is not above zero: give a duration such as 15m")
     return duration

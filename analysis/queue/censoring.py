@@ -1,4 +1,4 @@
-"""Waits that have not ended when the record does, in statistics censored ones: the estimator of Kaplan and Meier."""
+"""Censored waits, which have not ended when the record ends: the product-limit estimator of Kaplan and Meier."""
 
 from typing import Final
 
@@ -8,16 +8,18 @@ import numpy as np
 from analysis.arrays import Bools, Floats
 
 MOST_CENSORED: Final = 0.1
-"""Where more than this share of a window's jobs still wait nothing is said of their waits but bounds."""
+"""The share of censored waits in a window above which there are bounds of its waits, but no point estimates."""
 
 
 @numba.njit(cache=True, nogil=True)
 def share_out(waits: Floats, ended: Bools, jobs: Floats, horizon: float) -> tuple[Floats, Floats]:
-    """Return waits, and how many jobs stand for each, once those that still wait are shared out among longer waits.
+    """Return waits with their jobs, after the jobs of censored waits are moved to longer waits.
 
-    Efron's redistribution to the right, which is the product-limit estimator of Kaplan and Meier: a job that waits
-    waits on as those do who had waited as long. One that has waited longer than every wait that ended counts with its
-    age, up to a horizon as in Irwin's restricted mean: long past, it is the assumed order that lets one wait for ever.
+    A censored wait has not ended: only its age is known. Its jobs are shared out among all longer waits, in proportion
+    to their jobs. This is Efron's redistribution to the right; it gives the product-limit estimator of Kaplan and
+    Meier. A censored wait that is longer than every ended wait keeps its jobs. It counts with its age, but with no more
+    than the horizon, or than the longest ended wait where that is longer (Irwin's restricted mean). The assumed
+    service discipline can let a job wait for ever, and its age is then extreme.
 
     B. Efron, Proceedings of the 5th Berkeley Symposium 4 (1967) 831-853; E. L. Kaplan and P. Meier, Journal of the
     American Statistical Association 53 (1958) 457-481; J. O. Irwin, Journal of Hygiene 47 (1949) 188-189.
@@ -25,22 +27,26 @@ def share_out(waits: Floats, ended: Bools, jobs: Floats, horizon: float) -> tupl
     Parameters
     ----------
     waits
-        In seconds; of a wait that has not ended the age.
+        Waits in seconds, of length n; the age where a wait has not ended.
     ended
-        Of each wait whether it has.
+        Whether each wait has ended, of length n.
     jobs
-        Of each wait, above zero.
+        The number of jobs of each wait, above zero, of length n.
     horizon
-        In seconds: the length of the window. In 821 windows of simulated queues with some that still waited the
-        relative error of the mean was 0.131 on average and 0.031 in the median; 0.139 without a horizon, 0.136 up to
-        the longest wait that ended, 0.154 where all count with their age.
+        The length of the window, in seconds.
 
     Returns
     -------
     tuple
-        Waits, the shortest first, and jobs; together as many as came in.
+        Waits in seconds, the shortest first, and the jobs of each wait; the sum of jobs does not change.
+
+    Notes
+    -----
+    The horizon was chosen on 821 windows of simulated queues with censored waits, by the relative error of the mean
+    wait. With this horizon it was 0.131 on average (0.031 in the median), without a horizon 0.139, with the longest
+    ended wait as the horizon 0.136, and where every censored wait counts with its age 0.154.
     """
-    # Of equal waits those that have ended come first.
+    # Among equal waits the ended ones come first.
     place = np.concatenate((np.flatnonzero(ended), np.flatnonzero(~ended)))
     place = place[np.argsort(waits[place], kind="mergesort")]
     waits, ended, shared = waits[place], ended[place], jobs[place]

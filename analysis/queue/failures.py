@@ -1,154 +1,198 @@
-"""How often jobs fail: Failed among all that ended in a window, with an interval for the underlying rate.
+"""How often jobs fail: failed jobs among all that ended in a window, with an interval for the underlying rate.
 
-Failures come in bursts, so that n jobs tell less than n coin tosses would: the interval is that of n / phi jobs, with
-phi from how much the days of the last four weeks differ (Pearson's chi-square over its degrees of freedom).
+Failures come in bursts, so that n jobs carry less information than n independent jobs. The interval is that of n / phi
+independent jobs, where phi is the overdispersion of the days of the last four weeks (Pearson's chi-square over its
+degrees of freedom).
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from analysis.arrays import Floats, Ints
-from analysis.notes import mark
+from analysis.arrays import Bools, Floats, Ints, ratio
+from analysis.calendar import DAY
+from analysis.estimate import Estimate
+from analysis.notes import NOTHING, Notes, joined, note
 from analysis.queue.conservation import Flows
+from analysis.schemas.schema import Columns
 from analysis.stats.proportions import jeffreys
-from analysis.windows import DAY, Columns, bounds_since, ratio
+from analysis.windows import Since, Windows
 from collector.record.statuses import ENDED
 
 TRAILING_DAYS: Final = 28
 FEWEST_DAYS: Final = 10
-COLUMNS: Final = (
-    "finished",
-    "finished_low",
-    "finished_high",
-    "failed",
-    "failure_rate",
-    "failure_rate_low",
-    "failure_rate_high",
-    "failure_rate_of_ran",
-    "overdispersion",
-)
+"""The fewest days with ends, of the last `TRAILING_DAYS`, for which overdispersion is measured."""
+METHOD: Final = note("Jeffreys on n / overdispersion")
 
 
+@dataclass(frozen=True)
 class Ending:
-    """What ended in one series, by outcome."""
+    """The jobs that ended in one series, by outcome."""
 
-    def __init__(self, flows: Flows) -> None:
-        self.kept = bool(flows.ended) and flows.bounded
-        slots = flows.series.slots
-        # Slots around which nothing ended tell nothing.
-        changes = np.zeros(len(slots), np.bool_)
-        changes[0] = changes[-1] = True
-        for each in flows.ended.values():
-            moved = (each.point != 0) | (np.diff(each.since_low) != 0) | (np.diff(each.since_high + each.besides) != 0)
-            changes[1:] |= moved
-            changes[:-1] |= moved
-        self.slots = slots[changes]
-        # As np.interp takes them: else it makes them so, whole, at every call.
-        self._instants = self.slots.astype(float)
-        self.since = {
-            status: np.concatenate([[0.0], np.cumsum(each.point)])[changes] for status, each in flows.ended.items()
-        }
-        self.level = {status: each.level for status, each in flows.ended.items()}
-        self.low = {status: each.since_low[changes] for status, each in flows.ended.items()}
-        self.high = {status: each.since_high[changes] for status, each in flows.ended.items()}
-        self.besides = {status: each.besides[changes] for status, each in flows.ended.items()}
+    kept: bool
+    """Whether ends are counted for long enough to tell how jobs ended."""
+    slots: Ints
+    """n slots right before or after the end of a job, in seconds; the first and the last slot too."""
+    instants: Floats
+    """The same slots as floats: np.interp would convert all of them at every call."""
+    until: Mapping[str, Floats]
+    """By status, n: jobs that ended from the first slot until each slot; empty where ends do not show."""
+    since: Mapping[str, Since]
+    """By status: the bounds of these jobs."""
 
-    def until(self, instants: Ints | Floats) -> dict[str, Floats]:
-        """Return what had ended by outcome until each instant, each end anywhere in its interval."""
+    def ended(self, instants: Ints | Floats) -> dict[str, Floats]:
+        """Return, by status, the jobs that had ended until each instant; ends are spread evenly over their interval."""
         return {
-            status: np.interp(instants, self._instants, self.since[status]) if self.since else np.zeros(instants.shape)
+            status: np.interp(instants, self.instants, self.until[status]) if self.until else np.zeros(instants.shape)
             for status in ENDED
         }
 
 
-def estimate(group: Sequence[Ending], windows: Ints) -> Columns:
-    """Estimate the failure rate of what ended in each window, over the series of a group.
-
-    Parameters
-    ----------
-    windows
-        A row a window: start and end, in seconds.
-
-    Returns
-    -------
-    dict
-        The columns that `History.failures` describes, NaN for what is not known, and bounds of who failed and
-        completed.
-    """
-    method = "Jeffreys on n / overdispersion"
-    if not all(each.kept for each in group):
-        note = mark("note", "ends are not counted long enough to say how they ended")
-        return dict.fromkeys(COLUMNS) | {"method": method, "note": note}
-    ended, low, high = ends(group, windows)
-    finished, fewest, most = (np.sum(list(each.values()), axis=0) for each in (ended, low, high))
-    phi, days = overdispersion(group, windows[:, 1])
-    some = (most > 0) & (finished > 0)
-    failed, ran = np.where(some, ended["Failed"], 0.0), ended["Failed"] + ended["Completed"]
-    divisor = np.nan_to_num(phi, nan=1.0)
-    interval = (
-        jeffreys(low["Failed"], low["Failed"] + most - high["Failed"], divisor)[0],
-        jeffreys(high["Failed"], high["Failed"] + fewest - low["Failed"], divisor)[1],
+def ending_of(flows: Flows) -> Ending:
+    """Return the jobs that ended in a series."""
+    slots = flows.series.slots
+    # Slots beside which no job ended are left out.
+    changes = np.zeros(len(slots), np.bool_)
+    changes[0] = changes[-1] = True
+    for ended in flows.ended.values():
+        since = ended.since
+        moved = (ended.point != 0) | (np.diff(since.low) != 0) | (np.diff(since.high + since.besides) != 0)
+        changes[1:] |= moved
+        changes[:-1] |= moved
+    return Ending(
+        bool(flows.ended) and flows.bounded,
+        slots[changes],
+        slots[changes].astype(float),
+        {status: np.concatenate([[0.0], np.cumsum(ended.point)])[changes] for status, ended in flows.ended.items()},
+        {status: _at(ended.since, changes) for status, ended in flows.ended.items()},
     )
-    none = mark("note", "nothing ended")
-    few = mark("note", "ends on {number} of the last {days} days: too few to say how they scatter")
-    notes = [
-        none if not any_ else few.format(number=number, days=TRAILING_DAYS) if number < FEWEST_DAYS else ""
-        for any_, number in zip(some, days, strict=True)
-    ]
-    return {
-        "finished": finished,
-        "finished_low": fewest,
-        "finished_high": most,
-        "failed": failed,
-        "failed_low": low["Failed"],
-        "failed_high": high["Failed"],
-        "completed": ended["Completed"],
-        "completed_low": low["Completed"],
-        "completed_high": high["Completed"],
-        "failure_rate": np.where(some, ratio(failed, finished), np.nan),
-        "failure_rate_low": np.where(some, interval[0], np.nan),
-        "failure_rate_high": np.where(some, interval[1], np.nan),
-        "failure_rate_of_ran": np.where(some, ratio(failed, ran), np.nan),
-        "overdispersion": phi,
-        "method": method,
-        "note": np.array(notes, object),
-    }
 
 
-def ends(group: Sequence[Ending], windows: Ints) -> tuple[dict[str, Floats], dict[str, Ints], dict[str, Ints]]:
-    """Return by outcome how many ended in each window, and the fewest and the most that can have."""
-    ended = dict.fromkeys(ENDED, np.zeros(len(windows)))
-    low, high = (dict.fromkeys(ENDED, np.zeros(len(windows), np.int64)) for _ in range(2))
-    for each in group:
-        for status, count in each.until(windows).items():
-            ended[status] = ended[status] + np.diff(count)[:, 0]
-            if status in each.low:
-                bounds = each.slots, each.low[status], each.high[status], each.besides[status]
-                fewest, most = bounds_since(*bounds, windows, level=each.level[status])
-                low[status], high[status] = low[status] + fewest, high[status] + most
-    return ended, low, high
+def _at(since: Since, chosen: Bools) -> Since:
+    return Since(since.slots[chosen], since.low[chosen], since.high[chosen], since.besides[chosen], since.level)
+
+
+@dataclass(frozen=True)
+class Ends:
+    """The jobs that ended in each of n windows, by status."""
+
+    by_status: Mapping[str, Estimate]
+
+    @property
+    def finished(self) -> Estimate:
+        """All jobs that ended in each window."""
+        return Estimate(*(np.sum(bounds, axis=0) for bounds in zip(*self.by_status.values(), strict=True)))
+
+
+@dataclass(frozen=True)
+class Failures:
+    """The failure rate of the jobs that ended in each of n windows."""
+
+    ends: Ends
+    failed: Floats
+    """n, in jobs; zero, never NaN, where no job ended."""
+    rate: Estimate
+    rate_of_ran: Floats
+    """n: failed jobs over jobs that completed or failed."""
+    overdispersion: Floats
+    notes: NDArray[Any]
+    """n `Notes`."""
+
+    def columns(self) -> Columns:
+        """Return the columns of the schema of failures, and the bounds of the counts that they are computed from."""
+        failed = Estimate(self.failed, *self.ends.by_status["Failed"][1:])
+        return {
+            **self.ends.finished.columns("finished"),
+            **failed.columns("failed"),
+            **self.ends.by_status["Completed"].columns("completed"),
+            **self.rate.columns("failure_rate"),
+            "failure_rate_of_ran": self.rate_of_ran,
+            "overdispersion": self.overdispersion,
+            "method": METHOD,
+            "note": self.notes,
+        }
+
+
+@dataclass(frozen=True)
+class Uncounted:
+    """No failure rate: ends are not counted for long enough."""
+
+    def columns(self) -> Columns:
+        """Return the columns method and note; the note says why there is no rate."""
+        return {"method": METHOD, "note": note("finished jobs are not kept long enough to tell how they ended")}
+
+
+def estimate(group: Sequence[Ending], windows: Windows) -> Failures | Uncounted:
+    """Estimate the failure rate of the jobs that ended in each window, over the series of a group."""
+    if not all(ending.kept for ending in group):
+        return Uncounted()
+    ends = ends_of(group, windows)
+    finished, failed, completed = ends.finished, ends.by_status["Failed"], ends.by_status["Completed"]
+    phi, days = overdispersion(group, windows.ends)
+    some = (finished.high > 0) & (finished.point > 0)
+    number_failed, ran = np.where(some, failed.point, 0.0), failed.point + completed.point
+    divisor = np.nan_to_num(phi, nan=1.0)
+    low = jeffreys(failed.low, failed.low + finished.high - failed.high, divisor)[0]
+    high = jeffreys(failed.high, failed.high + finished.low - failed.low, divisor)[1]
+    rate = Estimate(ratio(number_failed, finished.point), low, high)
+    return Failures(
+        ends,
+        number_failed,
+        Estimate(*(np.where(some, bound, np.nan) for bound in rate)),
+        np.where(some, ratio(number_failed, ran), np.nan),
+        phi,
+        np.array([_notes(*window) for window in zip(some, days, strict=True)], object),
+    )
+
+
+def _notes(some: bool, days: int) -> Notes:
+    """Return a note on why a window has no rate, or why its interval is not widened by overdispersion."""
+    if not some:
+        return joined(note("no job ended"))
+    if days >= FEWEST_DAYS:
+        return NOTHING
+    few = note(
+        "jobs ended on {number} of the last {days} days: too few to measure overdispersion",
+        number=int(days),
+        days=TRAILING_DAYS,
+    )
+    return joined(few)
+
+
+def ends_of(group: Sequence[Ending], windows: Windows) -> Ends:
+    """Return, by status, the number of jobs that ended in each window, with bounds."""
+    n = len(windows)
+    ended = {status: Estimate(np.zeros(n), np.zeros(n, np.int64), np.zeros(n, np.int64)) for status in ENDED}
+    for ending in group:
+        for status, count in ending.ended(windows.edges).items():
+            point, low, high = ended[status]
+            fewest, most = windows.happened(ending.since[status]) if status in ending.since else (0, 0)
+            ended[status] = Estimate(point + np.diff(count)[:, 0], low + fewest, high + most)
+    return Ends(ended)
 
 
 def overdispersion(group: Sequence[Ending], instants: Ints) -> tuple[Floats, Ints]:
-    """Return by how much days differ more than coin tosses would, over the four weeks before each instant.
+    """Return the overdispersion of daily failures over the four weeks before each instant, and the days with ends.
 
     Returns
     -------
     tuple
-        Pearson's chi-square over days less one, at least 1, NaN where fewer than ten days had ends; and how many had.
+        Pearson's chi-square over the days with ends less one, at least 1; NaN where fewer than ten days had ends. And
+        the number of days with ends.
     """
     days = dict.fromkeys(ENDED, np.zeros((len(instants), TRAILING_DAYS)))
-    for each in group:
-        for status, counts in each.until(instants[:, None] - DAY * np.arange(TRAILING_DAYS, -1, -1.0)).items():
+    for ending in group:
+        for status, counts in ending.ended(instants[:, None] - DAY * np.arange(TRAILING_DAYS, -1, -1.0)).items():
             days[status] = days[status] + np.diff(counts)
     finished = np.sum(list(days.values()), axis=0)
-    had = (finished > 0).sum(axis=1)
+    with_ends = (finished > 0).sum(axis=1)
     rate = days["Failed"].sum(axis=1) / np.maximum(finished.sum(axis=1), 1e-300)
     expected = finished * rate[:, None]
     variance = expected * (1 - rate[:, None])
-    # Where none failed, or all did, nothing scatters.
+    # Where no job failed, or all did, there is no variance.
     square = np.divide((days["Failed"] - expected) ** 2, variance, out=np.zeros(variance.shape), where=variance > 0)
-    phi = np.maximum(1.0, square.sum(axis=1) / np.maximum(had - 1, 1))
-    return np.where(had < FEWEST_DAYS, np.nan, phi), had
+    phi = np.maximum(1.0, square.sum(axis=1) / np.maximum(with_ends - 1, 1))
+    return np.where(with_ends < FEWEST_DAYS, np.nan, phi), with_ends

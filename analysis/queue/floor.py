@@ -1,23 +1,25 @@
-"""The floor of observation: what is said of a window of which too little was seen is bounds and a note, no point."""
+"""The least coverage of a window for point estimates: below it there are bounds and a note."""
 
 import re
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.arrays import Bools, Floats
-from analysis.notes import mark
-from analysis.windows import Columns
+from analysis.estimate import Estimate
+from analysis.notes import Note, joined, note
+from analysis.schemas.schema import Columns
 
 LEAST: Final = 0.5
-"""The coverage below which waits and queue lengths have no point."""
+"""The coverage below which waits and queue lengths have no point estimate."""
 CARRIED: Final = 1.1
-"""What conservation carries across a gap keeps its point while its upper bound is at most so many times its lower."""
+"""Counts that conservation carries across a gap keep their point if the upper bound is at most this times the lower."""
 MEASURED: Final = re.compile(r"(mean|p\d+)_seconds|over_slo|(queue|running)_(mean|max)")
 COUNTED_LOW: Final = re.compile(r"(arrivals|departures|completed|finished|failed|terminated)_low")
 CONSERVED: Final = ("arrivals", "departures", "completed", "finished", "failed", "terminated")
 LAST_SEEN: Final = ("queue_start", "queue_end", "came_until", "abnormal")
-"""Counts of the last slot before an instant: of a window without slots they are those of another window."""
+"""Counts at the last slot before an instant: for a window without slots that slot lies in another window."""
 MADE_OF: Final = {
     "failure_rate": ("failed", "finished"),
     "failure_rate_of_ran": ("failed", "completed"),
@@ -27,24 +29,25 @@ MADE_OF: Final = {
     "drain_low_seconds": ("queue_end", "departures"),
     "drain_high_seconds": ("queue_end", "departures"),
 }
-"""What has no value where one of these has none."""
+"""Columns that are computed from other columns, and have no value where one of those has none."""
 
 
 def enough(coverage: Floats) -> Bools:
-    """Tell of which windows enough was observed for points of waits and queue lengths."""
-    seen: Bools = coverage >= LEAST
-    return seen
+    """Return whether each window has the coverage that point estimates of waits and queue lengths need."""
+    observed: Bools = coverage >= LEAST
+    return observed
 
 
 def without_points(columns: Columns, coverage: Floats) -> Columns:
-    """Leave out the points of windows of which too little was observed, and say so; their bounds stay.
+    """Remove the point estimates of windows with too little coverage, and add a note; their bounds stay.
 
     Parameters
     ----------
     columns
-        Of an estimate, a value a window; of what conservation carries with bounds, as ``failed_low``.
+        The columns of an estimate, with a value for each of n windows; counts in `CONSERVED` have their bounds beside
+        them, as ``failed_low``.
     coverage
-        Of each window, in [0, 1].
+        n, of 1.
 
     Returns
     -------
@@ -57,15 +60,15 @@ def without_points(columns: Columns, coverage: Floats) -> Columns:
     floored = dict(columns)
     dropped: dict[str, Bools] = {}
     for name, values in columns.items():
-        if values is None or isinstance(values, str):
+        if not isinstance(values, np.ndarray):
             continue
         if MEASURED.fullmatch(name):
             dropped[name] = little
         elif name in LAST_SEEN:
             dropped[name] = nothing
         elif name in CONSERVED:
-            low, high = (np.asarray(columns[f"{name}{bound}"], float) for bound in ("_low", "_high"))
-            # Without any slot a zero is what nobody saw.
+            _, low, high = Estimate.of(columns, name)
+            # A zero in a window without slots was not observed.
             carried = (high <= CARRIED * low) & ~(nothing & (high == 0))
             dropped[name] = little & ~carried
     for name, parts in MADE_OF.items():
@@ -74,27 +77,23 @@ def without_points(columns: Columns, coverage: Floats) -> Columns:
     for name, none in dropped.items():
         floored[name] = np.where(none, np.nan, np.asarray(columns[name], float))
     if dropped:
-        notes = np.broadcast_to(np.asarray(columns["note"], object), len(coverage))
-        why = mark("note", "less than half of it was observed: bounds alone")
-        floored["note"] = np.array(
-            ["; ".join(filter(None, (note, why if few else ""))) for note, few in zip(notes, little, strict=True)],
-            object,
-        )
+        floored["note"] = _with(columns, note("coverage below 50%: bounds only"), little)
     return floored
 
 
 def bounds_alone(columns: Columns, hidden: Bools, unknown: Bools) -> Columns:
-    """Leave bounds alone of windows in which jobs were in statuses that no document names.
+    """Keep only the bounds of windows in which jobs were in undocumented statuses.
 
     Parameters
     ----------
     columns
-        Of an estimate, a value a window.
+        The columns of an estimate, with a value for each of n windows.
     hidden
-        Which windows have slots with such jobs: what is known of the others tells nothing of these.
+        n: whether a window has slots with such jobs. The counts of its other slots do not show what happened in such
+        slots.
     unknown
-        Which windows end after the last slot at which the counts are known: of them there are lower bounds alone, and
-        say so. A count is at least what is known of it; a wait or a share may be as little as nothing.
+        n: whether a window ends after the last slot with known counts. It has only lower bounds, and a note: a count
+        is at least its known part, while a wait or a share may be zero.
 
     Returns
     -------
@@ -104,16 +103,18 @@ def bounds_alone(columns: Columns, hidden: Bools, unknown: Bools) -> Columns:
     if not (hidden | unknown).any():
         return columns
     left = dict(columns)
-    for name, values in columns.items():
-        known = np.asarray(values)
-        if known.dtype.kind not in "iuf":
+    for name, known in columns.items():
+        if not isinstance(known, np.ndarray) or known.dtype.kind not in "iuf":
             continue
         if "_low" in name:
             left[name] = known if COUNTED_LOW.fullmatch(name) else np.where(unknown, 0.0, known)
         else:
             left[name] = np.where(unknown if "_high" in name else hidden | unknown, np.nan, known)
-    why = mark("note", "what came later is not known: lower bounds alone")
-    notes = np.broadcast_to(np.asarray(columns["note"], object), len(unknown))
-    both = ((note, why if more else "") for note, more in zip(notes, unknown, strict=True))
-    left["note"] = np.array(["; ".join(filter(None, pair)) for pair in both], object)
+    left["note"] = _with(columns, note("the last slots are not known: lower bounds only"), unknown)
     return left
+
+
+def _with(columns: Columns, reason: Note, where: Bools) -> NDArray[Any]:
+    """Return the notes of n windows, with one more note in the windows where `where` is true."""
+    notes = np.broadcast_to(np.asarray(columns["note"], object), len(where))
+    return np.array([joined(own, reason if more else None) for own, more in zip(notes, where, strict=True)], object)

@@ -1,28 +1,44 @@
-"""Bounds of the quantiles of a cohort's waits over every order of service; see `matching` for events and cohorts.
+"""Bounds of the quantiles of a cohort's waits over every service discipline; see `matching` for events and cohorts.
 
-Sharp, each by greedy passes: the largest number of the cohort's jobs that can have waited at most w, or more than w,
-says whether a quantile can lie at w, or has to.
+Each bound is sharp and takes greedy passes: the largest number of the cohort's jobs that can have waited at most w, or
+more than w, decides whether a quantile can be, or must be, at most w.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numba
 import numpy as np
 
 from analysis.arrays import Floats, Ints
-from analysis.queue.matching import UNBOUNDED
+from analysis.queue.matching import UNBOUNDED, Events, part_of
 
 MOST_PROBES: Final = 256
+"""Counts that are kept for other quantiles of the same cohort: a bisection takes at most 2 x 63 per quantile."""
+
+
+class Cohort(NamedTuple):
+    """The jobs that arrived in a window, in the series of a group."""
+
+    firsts: Ints
+    lasts: Ints
+    """For each series the index of the first event that ends after the window's start, and that after its last event.
+    """
+    waiting: Ints
+    """For each series the jobs that wait before the first of these events."""
+    start: int
+    end: int
+    """Start and end of the window, in seconds."""
 
 
 @numba.njit(cache=True, nogil=True)
-def most_within(begins: Ints, ends: Ints, arrivals: Ints, departures: Ints, window: tuple[int, int], limit: int) -> int:
+def most_within(events: Events, window: tuple[int, int], limit: int) -> int:
     """Return the largest number of a cohort's jobs that can have waited at most `limit` seconds, in one series.
 
-    Of the cohort the oldest that can still be in time goes first. Whoever still waits at the end can be in time while
-    the record has not seen more.
+    The oldest job of the cohort that can still be in time is served first. A job that still waits at the end of the
+    record counts as in time unless it has waited longer already.
     """
     start, end = window
+    begins, ends, arrivals, departures = events
     first = np.searchsorted(ends, start, side="right")
     size = np.searchsorted(begins, end) - first + 1
     batch, left = np.empty(size, np.int64), np.empty(size, np.int64)
@@ -30,7 +46,7 @@ def most_within(begins: Ints, ends: Ints, arrivals: Ints, departures: Ints, wind
     last = int(first)
     for event in range(first, len(begins)):
         last = event
-        # Who came too long ago for a departure as this event begins is too late; who comes in it is not.
+        # A job that arrived too long before this event begins is late; one that arrives in the event is not.
         while head < tail and begins[event] - min(ends[batch[head]], end) > limit:
             hopeful -= left[head]
             head += 1
@@ -57,14 +73,13 @@ def most_within(begins: Ints, ends: Ints, arrivals: Ints, departures: Ints, wind
 
 
 @numba.njit(cache=True, nogil=True)
-def most_over(
-    begins: Ints, ends: Ints, arrivals: Ints, departures: Ints, waiting: int, window: tuple[int, int], limit: int
-) -> int:
+def most_over(events: Events, waiting: int, window: tuple[int, int], limit: int) -> int:
     """Return the largest number of a cohort's jobs that can have waited more than `limit` seconds, in one series.
 
-    The others go first; where they do not suffice, who is over the limit already, and then who came last.
+    Other jobs are served first, then jobs that are over the limit already, then the newest jobs.
     """
     start, end = window
+    begins, ends, arrivals, departures = events
     size = np.searchsorted(begins, end) - np.searchsorted(ends, start, side="right") + 1
     batch, left = np.empty(size, np.int64), np.empty(size, np.int64)
     head, tail, others, waits, over = 0, 0, waiting, 0, 0
@@ -78,7 +93,7 @@ def most_over(
             if begins[event] >= end and waits == 0:
                 break
             others += arrivals[event]
-        # Once over the limit it is all the same when it leaves: as good as another.
+        # It does not matter when a job leaves that is over the limit: it counts with the other jobs.
         while head < tail and ends[event] - max(begins[batch[head]], start) > limit:
             over += left[head]
             others += left[head]
@@ -99,17 +114,7 @@ def most_over(
 
 @numba.njit(cache=True, nogil=True)
 def quantile_bounds(  # noqa: PLR0912 - a compiled pass: calls within it would copy its state
-    firsts: Ints,
-    lasts: Ints,
-    begins: Ints,
-    ends: Ints,
-    arrivals: Ints,
-    departures: Ints,
-    waiting: Ints,
-    window: tuple[int, int],
-    doubtful: int,
-    shares: Floats,
-    unit: int,
+    events: Events, cohort: Cohort, doubtful: int, shares: Floats, unit: int
 ) -> tuple[Ints, Ints]:
     """Return the smallest and the largest value that each quantile of a cohort's waits can have.
 
@@ -117,70 +122,65 @@ def quantile_bounds(  # noqa: PLR0912 - a compiled pass: calls within it would c
 
     Parameters
     ----------
-    firsts, lasts
-        The events of series s from the window's start on are those from ``firsts[s]`` to ``lasts[s]``.
-    waiting
-        How many wait in each series before the first of them.
+    events
+        The events of all series, one after the other.
     doubtful
-        How many of the arrivals may not be of the cohort: each bound leaves out those that are in its way.
+        The number of arrivals that may not be of the cohort: each bound leaves out the jobs that would narrow it.
     shares
-        In (0, 1), rising.
+        The quantiles as shares of the jobs in (0, 1), rising.
     unit
-        Seconds of which all times are multiples, and so all bounds.
+        In seconds: all times are multiples of it, and so are all bounds.
 
     Returns
     -------
     tuple
-        Two arrays of seconds; `UNBOUNDED` where the record does not say how large it can be.
+        Two arrays of seconds; `UNBOUNDED` where the record does not bound the quantile.
     """
-    start, end = window
     jobs = 0
     longest = 0
-    for series in range(len(firsts)):
-        longest = max(longest, ends[lasts[series] - 1] - start)
-        for event in range(firsts[series], lasts[series]):
-            if begins[event] >= end:
+    for series in range(len(cohort.firsts)):
+        longest = max(longest, events.ends[cohort.lasts[series] - 1] - cohort.start)
+        for event in range(cohort.firsts[series], cohort.lasts[series]):
+            if events.begins[event] >= cohort.end:
                 break
-            if ends[event] > start:
-                jobs += arrivals[event]
+            if events.ends[event] > cohort.start:
+                jobs += events.arrivals[event]
     most = longest // unit + 1
     low, high = np.empty(len(shares), np.int64), np.empty(len(shares), np.int64)
-    # One count answers for every quantile.
+    # A count serves every quantile.
     limits, counts = np.empty(MOST_PROBES, np.int64), np.empty(MOST_PROBES, np.int64)
     for side in range(2):
         probes = 0
         below = -1
         for quantile in range(len(shares)):
-            # Ever longer steps until it holds, then halves: most waits are short.
+            # Steps double until the condition holds, then a bisection follows: most waits are short.
             above = 0
             while above <= below:
                 above = 2 * above + 1
             last = below
-            found = -1
-            while found < 0 or found - last > 1:
-                probe = min(above, most) if found < 0 else (found + last) // 2
+            holds = -1
+            while holds < 0 or holds - last > 1:
+                probe = min(above, most) if holds < 0 else (holds + last) // 2
                 count = -1
                 for known in range(probes):
                     if limits[known] == probe:
                         count = counts[known]
                 if count < 0:
-                    count = count_of(
-                        side, firsts, lasts, begins, ends, arrivals, departures, waiting, window, probe * unit
-                    )
+                    count = count_of(side, events, cohort, probe * unit)
                     if probes < MOST_PROBES:
                         limits[probes], counts[probes] = probe, count
                         probes += 1
                 counted = jobs - min(doubtful, jobs - count)
                 rank = int(np.ceil(shares[quantile] * counted - 1e-9))
                 if count >= rank if side == 0 else counted - count >= rank:
-                    found = probe
+                    holds = probe
                 elif probe == most:
                     # Not even the longest wait of the record.
                     break
                 else:
                     last = probe
                     above = 2 * above + 1
-            answer = found * unit if found >= 0 else UNBOUNDED
+            answer = holds * unit if holds >= 0 else UNBOUNDED
             if side == 0:
                 low[quantile] = answer
             else:
@@ -190,24 +190,14 @@ def quantile_bounds(  # noqa: PLR0912 - a compiled pass: calls within it would c
 
 
 @numba.njit(cache=True, nogil=True)
-def count_of(
-    side: int,
-    firsts: Ints,
-    lasts: Ints,
-    begins: Ints,
-    ends: Ints,
-    arrivals: Ints,
-    departures: Ints,
-    waiting: Ints,
-    window: tuple[int, int],
-    limit: int,
-) -> int:
+def count_of(side: int, events: Events, cohort: Cohort, limit: int) -> int:
     """Return `most_within` (side 0) or `most_over` (side 1), summed over series that lie one after the other."""
+    window = cohort.start, cohort.end
     count = 0
-    for series in range(len(firsts)):
-        a, b = firsts[series], lasts[series]
+    for series in range(len(cohort.firsts)):
+        own = part_of(events, cohort.firsts[series], cohort.lasts[series])
         if side == 0:
-            count += most_within(begins[a:b], ends[a:b], arrivals[a:b], departures[a:b], window, limit)
+            count += most_within(own, window, limit)
         else:
-            count += most_over(begins[a:b], ends[a:b], arrivals[a:b], departures[a:b], waiting[series], window, limit)
+            count += most_over(own, cohort.waiting[series], window, limit)
     return count

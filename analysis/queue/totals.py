@@ -1,140 +1,140 @@
-"""What flowed through a queue in a window: arrivals, departures, ends by outcome, and how long it takes to drain."""
+"""The flows of a queue in each window: arrivals, departures, ends by outcome, and the time to drain the queue."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from scipy.special import gammaincinv
 
-from analysis.arrays import Floats, Ints
+from analysis.arrays import Floats, Ints, ratio
+from analysis.estimate import Estimate
+from analysis.notes import NOTHING, Note, note
 from analysis.queue.conservation import Flows
 from analysis.queue.levels import level_of
-from analysis.windows import Columns, between, bounds_since, ratio
+from analysis.schemas.schema import Columns
+from analysis.stats.batches import LEVEL
+from analysis.windows import Windows, flowed_until
 from collector.record.statuses import ENDED
 
-LEVEL: Final = 0.95
-# Into so many parts a window is cut to see how unevenly its jobs leave.
 PARTS: Final = 24
+"""The equal parts of a window from which the variance of departures and loads is measured: the hours of a day."""
 
 
-COLUMNS: Final = (
-    "arrivals",
-    "arrivals_low",
-    "arrivals_high",
-    "departures",
-    "came_until",
-    "left_until",
-    "starts_low",
-    "starts_high",
-    *(status.lower() for status in ENDED),
-    "queue_start",
-    "queue_end",
-    "queue_mean",
-    "queue_max",
-    "running_mean",
-    "running_max",
-    "abnormal",
-    "drain_seconds",
-    "drain_low_seconds",
-    "drain_high_seconds",
-)
+@dataclass(frozen=True)
+class Totals:
+    """The flows of the queue of a group in each of n windows, in jobs."""
+
+    arrivals: Estimate
+    departures: Estimate
+    ended: Mapping[str, Estimate]
+    """By status; unknown where ends do not show in the counts."""
+    queue_start: Floats
+    queue_end: Floats
+    queue_mean: Floats
+    queue_max: Floats
+    running_mean: Floats
+    running_max: Floats
+    abnormal: Floats
+    drain: Estimate
+    """The time that the queue at the window's end takes to drain, in seconds."""
+    method: Note
+
+    def columns(self) -> Columns:
+        """Return the columns of the schema of flows, and the bounds of the counts that they are computed from."""
+        departures, terminated = self.departures.point, self.ended["Terminated"].point
+        left_until = np.cumsum(departures)
+        columns: Columns = {
+            **self.arrivals.columns("arrivals"),
+            **self.departures.columns("departures"),
+            "came_until": left_until + self.queue_end,
+            "left_until": left_until,
+            "starts_low": np.maximum(departures - terminated, 0.0),
+            "starts_high": np.where(np.isnan(terminated), np.nan, departures),
+        }
+        for status, estimate in self.ended.items():
+            columns |= estimate.columns(status.lower())
+        return columns | {
+            "queue_start": self.queue_start,
+            "queue_end": self.queue_end,
+            "queue_mean": self.queue_mean,
+            "queue_max": self.queue_max,
+            "running_mean": self.running_mean,
+            "running_max": self.running_max,
+            "abnormal": self.abnormal,
+            **self.drain.columns("drain_seconds"),
+            "method": self.method,
+            "note": NOTHING,
+        }
 
 
-def arrivals_of(group: Sequence[Flows], windows: Ints) -> Floats:
-    """Return the jobs that came to the queues of a group in each window."""
-    came: Floats = np.sum(
-        [np.diff(between(each.series.slots, each.arrivals, windows))[:, 0] * each.unseen for each in group], axis=0
+def arrivals_of(group: Sequence[Flows], windows: Windows) -> Floats:
+    """Return the number of jobs that arrived in the queues of a group in each window."""
+    arrivals: Floats = np.sum(
+        [windows.flowed(flows.series.slots, flows.arrivals) * flows.unseen for flows in group], axis=0
     )
-    return came
+    return arrivals
 
 
-def load(group: Sequence[Flows], windows: Ints) -> Columns:
-    """Sum up the flows of the series of a group in each window.
-
-    Parameters
-    ----------
-    windows
-        A row a window: start and end, in seconds.
-
-    Returns
-    -------
-    dict
-        The columns that `History.flows` describes, NaN for what is not known, and bounds of what left and ended.
-    """
+def totals(group: Sequence[Flows], windows: Windows) -> Totals:
+    """Return the flows in each window, summed over the series of a group."""
     n = len(windows)
     unknown = np.full(n, np.nan)
-    # Of every window its instants at equal distances: the first is its start, the last its end.
-    instants = windows[:, :1] + np.diff(windows) * np.linspace(0, 1, PARTS + 1)
-    arrivals, parts = arrivals_of(group, windows), np.zeros((n, PARTS))
-    came, gone = np.zeros((2, n)), np.zeros((2, n))
-    ended, ended_bounds = dict.fromkeys(ENDED, np.zeros(n)), dict.fromkeys(ENDED, np.zeros((2, n)))
-    for each in group:
-        slots = each.series.slots
-        parts += np.diff(between(slots, each.departures, instants))
-        low, high, besides = each.came_low, each.came_high, each.came_besides
-        came += bounds_since(slots, low, high, besides, windows, level=each.level)
-        gone += bounds_since(slots, low - each.queue, high - each.queue, besides, windows, level=each.level)
-        for status in ENDED:
-            found = each.ended.get(status)
-            counted = unknown if found is None else np.diff(between(slots, found.point, windows))[:, 0]
-            ended[status] = ended[status] + counted
-            bounds = (
-                unknown
-                if found is None
-                else bounds_since(slots, found.since_low, found.since_high, found.besides, windows, level=found.level)
-            )
-            ended_bounds[status] = ended_bounds[status] + bounds
-    bounded = all(each.bounded for each in group)
-    departures, left = parts.sum(axis=1), _at(group, windows, 1)
-    left_until = np.cumsum(departures)
-    return {
-        "arrivals": arrivals,
-        "arrivals_low": came[0].astype(np.int64),
-        "arrivals_high": np.maximum(came[1].astype(np.int64), np.rint(arrivals)) if bounded else unknown,
-        "departures": departures,
-        "departures_low": gone[0],
-        "departures_high": gone[1] if bounded else unknown,
-        "came_until": left_until + left,
-        "left_until": left_until,
-        "starts_low": np.maximum(departures - ended["Terminated"], 0.0),
-        "starts_high": np.where(np.isnan(ended["Terminated"]), np.nan, departures),
-        **{status.lower(): count for status, count in ended.items()},
-        **{f"{status.lower()}_low": low for status, (low, _) in ended_bounds.items()},
-        **{f"{status.lower()}_high": high for status, (_, high) in ended_bounds.items()},
-        "queue_start": _at(group, windows, 0),
-        "queue_end": left,
-        **{
-            f"{name}_{what}": getattr(level, of)(windows)
-            for name, level in (("queue", level_of(group)), ("running", level_of(group, "Running")))
-            for what, of in (("mean", "mean"), ("max", "most"))
-        },
-        "abnormal": _at(group, windows, 1, "Abnormal"),
-        **_drain(left, parts, np.diff(windows)[:, 0]),
-        "method": "conservation" if bounded else "smallest flows and a model",
-        "note": "",
-    }
+    instants = windows.parts(PARTS)
+    parts = np.zeros((n, PARTS))
+    arrived, departed = np.zeros((2, n)), np.zeros((2, n))
+    ended = {status: Estimate(np.zeros(n), np.zeros(n), np.zeros(n)) for status in ENDED}
+    for flows in group:
+        parts += np.diff(flowed_until(flows.series.slots, flows.departures, instants))
+        arrived += windows.happened(flows.arrived)
+        departed += windows.happened(flows.departed)
+        for status, sums in ended.items():
+            ends = flows.ended.get(status)
+            own = (unknown, unknown, unknown)
+            if ends is not None:
+                own = windows.flowed(flows.series.slots, ends.point), *windows.happened(ends.since)
+            ended[status] = Estimate(*(total + more for total, more in zip(sums, own, strict=True)))
+    bounded = all(flows.bounded for flows in group)
+    arrivals, departures, queue_end = arrivals_of(group, windows), parts.sum(axis=1), _at(group, windows, windows.ends)
+    arrivals_high = np.maximum(arrived[1].astype(np.int64), np.rint(arrivals)) if bounded else unknown
+    waiting, running = level_of(group), level_of(group, "Running")
+    return Totals(
+        Estimate(arrivals, arrived[0].astype(np.int64), arrivals_high),
+        Estimate(departures, departed[0], departed[1] if bounded else unknown),
+        ended,
+        _at(group, windows, windows.starts),
+        queue_end,
+        waiting.mean(windows),
+        waiting.most(windows),
+        running.mean(windows),
+        running.most(windows),
+        _at(group, windows, windows.ends, "Abnormal"),
+        _drain(queue_end, parts, windows.seconds),
+        note("conservation") if bounded else note("fewest arrivals that explain the counts, scaled by a model"),
+    )
 
 
-def _at(group: Sequence[Flows], windows: Ints, side: int, status: str | None = None) -> Floats:
-    """Return how many waited, or were in a status, at the last slot until each window's start (0) or end (1).
+def _at(group: Sequence[Flows], windows: Windows, instants: Ints, status: str | None = None) -> Floats:
+    """Return the number of jobs that waited, or were in a status, at the last slot until an instant of each window.
 
-    NaN before the first slot. What has not been seen since before the window is gone, or nobody knows of it: its last
-    queue is none of now.
+    NaN before the first slot. A series that has no slot after the window's start adds nothing: its last queue is out
+    of date. NaN where this is so for all series.
     """
     total, present = np.zeros(len(windows)), np.zeros(len(windows), np.bool_)
-    for each in group:
-        place = np.searchsorted(each.series.slots, windows[:, side], side="right") - 1
-        counts = each.queue if status is None else each.series.counts[status]
-        there = each.series.slots[-1] > windows[:, 0]
+    for flows in group:
+        place = np.searchsorted(flows.series.slots, instants, side="right") - 1
+        counts = flows.queue if status is None else flows.series.counts[status]
+        there = flows.series.slots[-1] > windows.starts
         total += np.where(there, np.where(place < 0, np.nan, counts[place]), 0.0)
         present |= there
     return np.where(present, total, np.nan)
 
 
-def _drain(left: Floats, parts: Floats, seconds: Ints) -> Columns:
-    """Return how long a queue takes to leave at the rate of its window, by a gamma interval of that rate.
+def _drain(left: Floats, parts: Floats, seconds: Ints) -> Estimate:
+    """Return the time that a queue takes to drain at its window's rate, in seconds, by a gamma interval of the rate.
 
-    Jobs that leave in bursts tell less: their number is divided by the variance over the mean of the window's parts.
+    Jobs that leave in bursts count as fewer: their number is divided by the variance over the mean of the window's
+    parts.
     """
     jobs = parts.sum(axis=1)
     some = jobs > 0
@@ -143,7 +143,5 @@ def _drain(left: Floats, parts: Floats, seconds: Ints) -> Columns:
     phi = np.maximum(phi, 1.0)
     tail = (1 - LEVEL) / 2
     slow, fast = (gammaincinv(jobs / phi + 0.5, p) * phi for p in (tail, 1 - tail))
-    drain: Columns = {}
-    for name, rate in (("drain", jobs), ("drain_low", fast), ("drain_high", slow)):
-        drain[f"{name}_seconds"] = np.where(left == 0, 0.0, np.where(some, ratio(left * seconds, rate), np.nan))
-    return drain
+    drain = Estimate(jobs, fast, slow)
+    return drain.each(lambda rate: np.where(left == 0, 0.0, np.where(some, ratio(left * seconds, rate), np.nan)))

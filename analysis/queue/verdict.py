@@ -1,87 +1,81 @@
-"""Whether more jobs waited too long than may: one of four verdicts, for every reader."""
+"""Whether more jobs than allowed waited longer than a limit: one of four verdicts."""
 
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.arrays import Floats, Ints
-from analysis.notes import TOO_SHORT, mark
+from analysis.estimate import Estimate
+from analysis.notes import NOTHING, TOO_SHORT, Note, joined, note, word
 from analysis.queue.floor import enough
-from analysis.windows import Columns
+from analysis.queue.observation import Observation
+from analysis.queue.waits import Waits
+from analysis.schemas.schema import Columns
 
-SHARE: Final = 0.1
-"""Of the jobs, that may wait longer than the limit: nine of ten shall not."""
-OVER: Final = mark("note", "over")
-MAY_BE_OVER: Final = mark("note", "may be over")
-WITHIN: Final = mark("note", "within")
-UNJUDGED: Final = mark("note", "cannot be judged")
-LITTLE: Final = mark("note", "less than half of it was observed")
-COLUMNS: Final = ("verdict", "reason", "judged_from")
+OVER: Final = word("over")
+MAY_BE_OVER: Final = word("may be over")
+WITHIN: Final = word("within")
+UNJUDGED: Final = word("cannot be judged")
+LITTLE: Final = note("coverage below 50%")
 
 
-def compare(point: Floats, low: Floats, high: Floats, limit: float) -> NDArray[Any]:
-    """Compare estimates with a limit: the verdict of each, of arrays of one length.
+def compare(estimate: Estimate, limit: float) -> NDArray[Any]:
+    """Return the verdict on each value of an estimate, compared with a limit.
 
-    Over: the lower bound is above it. Within: the upper bound is not. May be over: there is a point, and the limit lies
-    between the bounds. Else it cannot be judged. NaN is a point or bound that is not known.
+    Over: the lower bound is above the limit. Within: the upper bound is not above it. May be over: neither, and there
+    is a point estimate. Cannot be judged: none of these.
     """
-    return np.select([low > limit, high <= limit, ~np.isnan(point)], [OVER, WITHIN, MAY_BE_OVER], UNJUDGED)
+    conditions = [estimate.low > limit, estimate.high <= limit, ~np.isnan(estimate.point)]
+    return np.select(conditions, [OVER, WITHIN, MAY_BE_OVER], UNJUDGED)
 
 
-def judge(waits: Columns, coverage: Floats, ends: Ints, last: int, limit: int, share: float) -> Columns:
-    """Judge the share of the jobs that waited longer than a limit, of each window.
+def judge(observation: Observation, waits: Waits | None, columns: Columns, limit: int, share: float) -> Columns:
+    """Return the verdict on the share of the jobs that waited longer than a limit, in each window.
 
     Parameters
     ----------
     waits
-        The columns of `waits.estimate`, after the floor.
-    coverage
-        Of each window, in [0, 1].
-    ends
-        Of each window, in seconds.
-    last
-        The last slot, in seconds.
+        None where all series are too short.
+    columns
+        The columns of the waits, after `floor` has removed points of windows with too little coverage.
     limit
-        On waits, in seconds.
+        The limit on waits, in seconds.
     share
-        Of the jobs that may wait longer, of 1.
+        The share of the jobs that may wait longer, of 1.
 
     Returns
     -------
     dict
-        ``verdict``, see `compare`; where a window cannot be judged the ``reason``, and ``judged_from``: from when on
-        (in seconds) polls that go on can tell, NaN where none can.
+        ``verdict``, see `compare`. Where a window cannot be judged, its ``reason``, and in ``judged_from`` the time
+        (in seconds since 1970) from which it can be judged if polls go on; NaN where it never can.
     """
-    n = len(ends)
-    if "over_slo" not in waits:
-        verdicts, reasons = np.full(n, UNJUDGED, object), np.full(n, TOO_SHORT, object)
-        return {"verdict": verdicts, "reason": reasons, "judged_from": np.full(n, np.nan)}
-    point, low, high = (np.asarray(waits[f"over_slo{bound}"], float) for bound in ("", "_low", "_high"))
-    waiting, censored, arrivals, most = (
-        np.asarray(waits[name], float) for name in ("waiting", "censored", "arrivals", "arrivals_high")
-    )
-    observed = enough(coverage)
-    verdicts = compare(point, low, high, share).astype(object)
-    # Without arrivals there is no share. Where nobody waits either, nobody waited too long.
-    verdicts[observed & (most == 0) & (waiting == 0)] = WITHIN
+    n, ends = len(observation.windows), observation.windows.ends
+    if waits is None:
+        return {"verdict": np.full(n, UNJUDGED, object), "reason": TOO_SHORT, "judged_from": np.full(n, np.nan)}
+    over, arrivals = Estimate.of(columns, "over_slo"), Estimate.of(columns, "arrivals")
+    known = ~observation.hidden & ~observation.unknown
+    waiting, censored = (np.where(known, jobs, np.nan) for jobs in (waits.waiting, waits.censored))
+    observed = enough(observation.coverage)
+    verdicts = compare(over, share).astype(object)
+    # Without arrivals there is no share. If no job waits either, no job waited too long.
+    verdicts[observed & (arrivals.high == 0) & (waiting == 0)] = WITHIN
     unjudged = verdicts == UNJUDGED
-    reasons = np.full(n, "", object)
+    reasons = np.full(n, NOTHING, object)
     for window in np.flatnonzero(unjudged):
-        reasons[window] = _reason(
-            observed[window], censored[window], arrivals[window], waiting[window], none=most[window] == 0
+        reasons[window] = joined(
+            LITTLE
+            if not observed[window]
+            else _reason(censored[window], arrivals.point[window], arrivals.high[window], waiting[window])
         )
     # By then every job that waits now has left, or has waited for longer than the limit.
-    soon = unjudged & observed & (censored > 0) & (ends + limit > last)
-    return {"verdict": verdicts, "reason": reasons, "judged_from": np.where(soon, last + limit, np.nan)}
+    soon = unjudged & observed & (censored > 0) & (ends + limit > observation.last)
+    judged_from = np.where(soon, observation.last + limit, np.nan)
+    return {"verdict": verdicts, "reason": reasons, "judged_from": judged_from}
 
 
-def _reason(observed: bool, censored: float, arrivals: float, waiting: float, *, none: bool) -> str:
-    if not observed:
-        return LITTLE
+def _reason(censored: float, arrivals: float, arrivals_high: float, waiting: float) -> Note:
     if censored > 0:
-        still = mark("note", "{left:.0f} of {of:.0f} jobs still waited at the end")
-        return still.format(left=censored, of=arrivals)
-    if none and waiting > 0:
-        return mark("note", "no arrivals, and {waiting:.0f} jobs that came before still wait").format(waiting=waiting)
-    return mark("note", "what came of the jobs is not known")
+        return note("{left:.0f} of {jobs:.0f} jobs still waited at the end", left=float(censored), jobs=float(arrivals))
+    if arrivals_high == 0 and waiting > 0:
+        return note("no arrivals, and {waiting:.0f} earlier jobs still wait", waiting=float(waiting))
+    return note("how long the jobs waited is not known")

@@ -1,4 +1,4 @@
-"""The record, read: spool and database as one, opened late and closed at once."""
+"""Reading the record: spool and database as one, open only while rows are read."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +20,8 @@ from collector.record.selection import FIRST, LAST, Selection
 from collector.record.spool import waiting
 
 CONTEXT: Final = timedelta(days=1)
-"""How much before and after a span is looked at: twice what a total may be away for, at a poll an hour."""
+"""Slots this far before and after a span are read too, to judge those inside. This is twice as long as an odd total
+lasts: `odd.LONGEST` polls, 12 hours at a poll an hour."""
 
 
 class Record:
@@ -29,7 +30,7 @@ class Record:
     Parameters
     ----------
     database
-        The DuckDB file. It is open while it is read, and never longer.
+        The DuckDB file. It is open only while it is read.
     spool
         The folder of polls that are not yet in the database; ``spool`` beside the database by default.
     """
@@ -44,34 +45,34 @@ class Record:
         Raises
         ------
         RecordUnreadable
-            When there is none, it is damaged, or a writer holds it for longer than a few seconds.
+            When the record does not exist or is damaged, or when a writer holds it for longer than a few seconds.
         """
         with self._opened() as connection:
-            chosen = query.batches(connection, selection)
-        for batch in chosen:
+            groups = query.pool_groups(connection, selection)
+        for group in groups:
             # Closed while the caller computes: a reader keeps the collector from writing.
             with self._opened() as connection:
-                found = query.read(connection, batch, selection)
-            yield found
+                pools_and_series = query.read(connection, group, selection)
+            yield pools_and_series
 
     def judged(self, selection: Selection) -> Iterator[list[Series]]:
         """Read the series of a selection, a few pools at a time, each with its odd slots, see `judging`.
 
-        Whether the first and the last slots are odd is said by those before and after the span.
+        Whether the first and the last slots are odd is decided with the slots of `CONTEXT` before and after the span.
         """
         with self._opened() as connection:
-            chosen = query.batches(connection, selection)
+            groups = query.pool_groups(connection, selection)
         since, until = selection.span
         around = replace(
             selection, since=max(since, FIRST + CONTEXT) - CONTEXT, until=min(until, LAST - CONTEXT) + CONTEXT, types=()
         )
-        for batch in chosen:
+        for group in groups:
             with self._opened() as connection:
-                series = judged(connection, query.read(connection, batch, around)[1])
+                all_series = judged(connection, query.read(connection, group, around)[1])
             yield [
-                each.within(_seconds(since), _seconds(until))
-                for each in series
-                if any(matches(selection.types, name) for name in (each.type, *(name for name, _ in each.former)))
+                series.within(_seconds(since), _seconds(until))
+                for series in all_series
+                if any(matches(selection.types, name) for name in (series.type, *(name for name, _ in series.former)))
             ]
 
     def last_slot(self) -> datetime:
@@ -80,27 +81,43 @@ class Record:
         Raises
         ------
         NothingObserved
+            When no slot was observed.
+        RecordUnreadable
+            As in `read`.
+        """
+        _, _, last = self.extent()
+        return last
+
+    def extent(self) -> tuple[int, datetime, datetime]:
+        """Return the number of pools that were observed, and the first and the last slot of any, naive UTC.
+
+        Raises
+        ------
+        NothingObserved
             Besides what `read` raises.
         """
         with self._opened() as connection:
-            last = connection.execute("SELECT max(slot) FROM scrapes WHERE outcome = 'ok'").fetchall()[0][0]
-        if not isinstance(last, datetime):
-            raise NothingObserved(f"{self.database} holds no slot that was observed: look at poolscope status")
-        return last
+            pools, first, last = connection.execute(
+                "SELECT count(DISTINCT (project, pool)), min(slot), max(slot) FROM scrapes WHERE outcome = 'ok'"
+            ).fetchall()[0]
+        if not pools:
+            raise NothingObserved(f"{self.database} has no observed slot: run poolscope status to see why polls fail")
+        return pools, first, last
 
     def attempts(self, selection: Selection) -> list[tuple[str, str, str | None, str, int, datetime, datetime]]:
-        """Count how often each pool of a selection was asked, by what came of it: ok, or the cause of a failure.
+        """Count the attempts to poll each pool of a selection, by outcome: ok, or the cause of the failure.
 
         Returns
         -------
         list
-            Project, pool, display name, outcome, how often, and the first and last slot, naive UTC; in that order.
+            Project, pool, display name, outcome, number of attempts, and the first and last slot, naive UTC; sorted by
+            project, pool and outcome.
         """
         with self._opened() as connection:
             return query.attempts(connection, selection)
 
     def unlisted(self, selection: Selection) -> list[str]:
-        """Return the projects of a selection of which no pool was ever asked, since listing them failed."""
+        """Return the projects of a selection without any attempt to poll a pool, because listing their pools failed."""
         with self._opened() as connection:
             return query.unlisted(connection, selection)
 
@@ -108,7 +125,7 @@ class Record:
     def _opened(self) -> Iterator[OpenRecord]:
         if not self.database.exists() and not waiting(self.spool):
             raise RecordUnreadable(f"{self.database} does not exist: name the record with --db, or poll first")
-        with reading(self.database, self.spool, _pass) as connection:
+        with reading(self.database, self.spool, _pause) as connection:
             yield connection
 
 
@@ -116,6 +133,6 @@ def _seconds(instant: datetime) -> int:
     return int(instant.replace(tzinfo=UTC).timestamp())
 
 
-def _pass(seconds: float) -> None:
-    """Let time pass; an event that nobody sets waits as a clock would."""
+def _pause(seconds: float) -> None:
+    """Wait for some seconds: nobody sets the event, so that it times out."""
     Event().wait(seconds)

@@ -1,4 +1,4 @@
-"""The rows of some pools, read from an open record and parted by series."""
+"""The rows of some pools, read from an open record and split by series."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,12 +14,12 @@ from collector.record.patterns import matches
 from collector.record.selection import IN_SPAN, WITH_STARTING_STATE, Selection
 from collector.record.statuses import STATUSES, UNDOCUMENTED, UNDOCUMENTED_JOBS, jobs_in
 
-# So many rows are held at a time: about 200 MB.
-BATCH: Final = 2_000_000
+MOST_ROWS: Final = 2_000_000
+"""Rows of a group of pools, which are in memory at the same time: about 200 MB."""
 
 
 @dataclass(frozen=True)
-class Chosen:
+class SelectedPool:
     """A pool whose rows are to be read."""
 
     project: str
@@ -29,26 +29,26 @@ class Chosen:
     logical: bool
     nodes: tuple[tuple[int, dict[str, int]], ...]
     types: list[str]
-    """Those that were ever listed."""
+    """Job types that were ever listed."""
 
 
-def batches(connection: OpenRecord, selection: Selection) -> list[list[Chosen]]:
-    """Choose the pools, so many at a time that their rows fit into memory."""
+def pool_groups(connection: OpenRecord, selection: Selection) -> list[list[SelectedPool]]:
+    """Return the pools of a selection in groups whose rows fit into memory, see `MOST_ROWS`."""
     span = selection.span
-    told = connection.execute(
-        f"""WITH told AS (
+    observed = connection.execute(
+        f"""WITH discovered AS (
             SELECT project, pool, arg_max(name, run) AS name, arg_max(queue_policy, run) AS policy,
                 coalesce(arg_max(kind, run) = 'Logical', false) AS logical,
-                list((slot, nodes) ORDER BY run) FILTER (listed AND len(nodes) > 0) AS sized
+                list((slot, nodes) ORDER BY run) FILTER (listed AND len(nodes) > 0) AS nodes
             FROM pools GROUP BY ALL
         )
-        SELECT project, pool, name, policy, coalesce(logical, false), sized
+        SELECT project, pool, name, policy, coalesce(logical, false), nodes
         FROM (SELECT DISTINCT project, pool FROM scrapes WHERE outcome = 'ok' AND {IN_SPAN})
-        LEFT JOIN told USING (project, pool)
+        LEFT JOIN discovered USING (project, pool)
         ORDER BY project, pool""",
         span,
     ).fetchall()
-    wanted = [(project, pool) for project, pool, name, *_ in told if selection.takes(project, pool, name)]
+    wanted = [(project, pool) for project, pool, name, *_ in observed if selection.takes(project, pool, name)]
     connection.execute("CREATE OR REPLACE TEMP TABLE wanted (project VARCHAR, pool VARCHAR)")
     connection.execute(
         "INSERT INTO wanted SELECT unnest($1), unnest($2)",
@@ -61,45 +61,50 @@ def batches(connection: OpenRecord, selection: Selection) -> list[list[Chosen]]:
         ) GROUP BY ALL""",
         span,
     ).fetchall()
-    seen = {(project, pool): (count, types) for project, pool, count, types in rows}
-    found: list[list[Chosen]] = []
-    size = BATCH
-    for project, pool, name, policy, logical, sized in told:
+    listed = {(project, pool): (count, types) for project, pool, count, types in rows}
+    groups: list[list[SelectedPool]] = []
+    size = MOST_ROWS
+    for project, pool, name, policy, logical, nodes in observed:
         if not selection.takes(project, pool, name):
             continue
-        count, types = seen.get((project, pool), (0, []))
-        if size + count > BATCH:
-            found.append([])
+        count, types = listed.get((project, pool), (0, []))
+        if size + count > MOST_ROWS:
+            groups.append([])
             size = 0
-        found[-1].append(Chosen(project, pool, name or None, policy, logical, _nodes(sized or ()), types))
+        groups[-1].append(SelectedPool(project, pool, name or None, policy, logical, _nodes(nodes or ()), types))
         size += count
-    return found
+    return groups
 
 
-def _nodes(sized: Sequence[tuple[datetime, list[dict[str, Any]]]]) -> tuple[tuple[int, dict[str, int]], ...]:
-    """Read how many nodes there were: those that can be used where that is said, else those that were ordered."""
-    told = []
-    for slot, nodes in sized:
-        usable = {each["flavor"]: each["count"] if each["available"] is None else each["available"] for each in nodes}
+def _nodes(discovered: Sequence[tuple[datetime, list[dict[str, Any]]]]) -> tuple[tuple[int, dict[str, int]], ...]:
+    """Return each slot from which nodes are known, in seconds since 1970, with the number of nodes by flavor.
+
+    The number is that of available nodes; where discovery did not state it, that of ordered nodes.
+    """
+    since = []
+    for slot, nodes in discovered:
+        usable = {node["flavor"]: node["count"] if node["available"] is None else node["available"] for node in nodes}
         known = {flavor: number for flavor, number in usable.items() if number is not None}
         if known:
-            told.append((int(slot.replace(tzinfo=UTC).timestamp()), known))
-    return tuple(told)
+            since.append((int(slot.replace(tzinfo=UTC).timestamp()), known))
+    return tuple(since)
 
 
 def attempts(
     connection: OpenRecord, selection: Selection
 ) -> list[tuple[str, str, str | None, str, int, datetime, datetime]]:
-    """Count how often each pool was asked, by outcome, see `record.Record.attempts`."""
-    found = connection.execute(
-        f"""WITH told AS (SELECT project, pool, arg_max(name, run) AS name FROM pools GROUP BY ALL)
+    """Count the attempts to poll each pool, by outcome, see `record.Record.attempts`."""
+    rows = connection.execute(
+        f"""WITH discovered AS (SELECT project, pool, arg_max(name, run) AS name FROM pools GROUP BY ALL)
         SELECT project, pool, name, outcome, count(*), min(slot), max(slot)
-        FROM scrapes LEFT JOIN told USING (project, pool) WHERE {IN_SPAN}
+        FROM scrapes LEFT JOIN discovered USING (project, pool) WHERE {IN_SPAN}
         GROUP BY ALL ORDER BY project, pool, outcome""",
         selection.span,
     ).fetchall()
     return [
-        (project, pool, name or None, *of) for project, pool, name, *of in found if selection.takes(project, pool, name)
+        (project, pool, name or None, *counted)
+        for project, pool, name, *counted in rows
+        if selection.takes(project, pool, name)
     ]
 
 
@@ -113,12 +118,12 @@ def unlisted(connection: OpenRecord, selection: Selection) -> list[str]:
     return [project for (project,) in projects if matches(selection.projects, project)]
 
 
-def read(connection: OpenRecord, chosen: list[Chosen], selection: Selection) -> tuple[list[Pool], list[Series]]:
-    """Read the slots and series of some pools."""
-    # From one thread rows come in the order of the file: to bring them into it costs more than a second one gains.
+def read(connection: OpenRecord, group: list[SelectedPool], selection: Selection) -> tuple[list[Pool], list[Series]]:
+    """Return the pools of a group with their observed slots, and their series."""
+    # One thread returns rows in the order of the file: to sort the rows of two threads costs more than a second gains.
     connection.execute("SET threads = 1")
-    # Each type of each pool has a number, and each pool one of its own, for its slots.
-    keys = [(pool, type_) for pool in chosen for type_ in (None, *pool.types)]
+    # Each pool has a number for its slots, and the numbers after it are for its types.
+    keys = [(pool, type_) for pool in group for type_ in (None, *pool.types)]
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE chosen (series INTEGER, project VARCHAR, pool VARCHAR, type VARCHAR)"
     )
@@ -133,10 +138,10 @@ def read(connection: OpenRecord, chosen: list[Chosen], selection: Selection) -> 
         WHERE outcome = 'ok' AND {WITH_STARTING_STATE}""",
         selection,
     )
-    read = ", ".join(f'coalesce({jobs_in(status)}, {UNKNOWN}) AS "{status}"' for status in STATUSES)
+    statuses = ", ".join(f'coalesce({jobs_in(status)}, {UNKNOWN}) AS "{status}"' for status in STATUSES)
     items = _by_series(
         connection,
-        f"""SELECT series, slot, coalesce(total, {UNKNOWN}) AS total, {read}, {UNDOCUMENTED_JOBS} AS other
+        f"""SELECT series, slot, coalesce(total, {UNKNOWN}) AS total, {statuses}, {UNDOCUMENTED_JOBS} AS other
         FROM snapshots JOIN chosen USING (project, pool, type) WHERE {WITH_STARTING_STATE}""",
         selection,
     )
@@ -144,17 +149,18 @@ def read(connection: OpenRecord, chosen: list[Chosen], selection: Selection) -> 
     pools: list[Pool] = []
     series: list[Series] = []
     number = 0
-    for each in chosen:
-        pools.append(_pool(each, scrapes.get(number)))
-        of_types = {type_: items.get(number + 1 + at) for at, type_ in enumerate(each.types)}
-        made = _series(pools[-1], {type_: rows for type_, rows in of_types.items() if rows is not None}, selection)
-        series += (replace(one, undocumented=labels.get(number + 1 + each.types.index(one.type), ())) for one in made)
-        number += 1 + len(each.types)
+    for selected in group:
+        pools.append(_pool(selected, scrapes.get(number)))
+        numbers = {type_: number + 1 + place for place, type_ in enumerate(selected.types)}
+        rows_by_type = {type_: items[at] for type_, at in numbers.items() if at in items}
+        members = _series(pools[-1], rows_by_type, selection)
+        series += (replace(member, undocumented=labels.get(numbers[member.type], ())) for member in members)
+        number += 1 + len(selected.types)
     return pools, series
 
 
 def _undocumented(connection: OpenRecord, selection: Selection) -> dict[int, tuple[tuple[str, int], ...]]:
-    """Return by series the labels with jobs that no document names, and since when each is there, in seconds."""
+    """Return, by series, the undocumented labels with jobs, each with the first slot that has such jobs, in seconds."""
     labels = connection.execute(
         f"""SELECT series, entry.key, min(epoch(slot))::BIGINT FROM (
             SELECT series, slot, unnest(map_entries(other_statuses)) AS entry
@@ -171,8 +177,8 @@ def _undocumented(connection: OpenRecord, selection: Selection) -> dict[int, tup
 
 def _by_series(connection: OpenRecord, query: str, selection: Selection) -> dict[int, dict[str, Ints]]:
     """Run a query that gives `series`, `slot` and other columns; return its rows by series, in order of slots."""
-    found = connection.execute(query, selection.span).fetchnumpy()
-    columns = {name: np.asarray(values) for name, values in found.items()}
+    fetched = connection.execute(query, selection.span).fetchnumpy()
+    columns = {name: np.asarray(values) for name, values in fetched.items()}
     series = columns.pop("series")
     columns["slot"] = columns["slot"].astype("datetime64[s]").astype(np.int64)
     if "run" in columns:
@@ -187,10 +193,10 @@ def _by_series(connection: OpenRecord, query: str, selection: Selection) -> dict
 
 
 def _in_order(columns: dict[str, Ints]) -> dict[str, Ints]:
-    """Bring rows into the order of series, slot and run."""
+    """Sort rows by series, slot and run."""
     first = columns["slot"].min()
     key = columns["series"] * (columns["slot"].max() - first + 1) + columns["slot"] - first
-    # The rows come in long stretches that are in order: to copy these is much faster than to sort.
+    # The rows come in long sorted stretches: to copy whole stretches is much faster than to sort rows.
     begins = np.concatenate([[0], np.flatnonzero(np.diff(key) <= 0) + 1])
     if len(begins) == 1:
         return columns
@@ -203,29 +209,29 @@ def _in_order(columns: dict[str, Ints]) -> dict[str, Ints]:
     return {name: values[order] for name, values in columns.items()}
 
 
-def _pool(chosen: Chosen, rows: dict[str, Ints] | None) -> Pool:
+def _pool(selected: SelectedPool, rows: dict[str, Ints] | None) -> Pool:
     if rows is None:
         rows = dict.fromkeys(("slot", "intervals", "total"), np.empty(0, np.int64))
-    # Of several successes in a slot the earliest counts; it comes first.
+    # The earliest of several successes in a slot counts; it is the first row.
     first = np.concatenate([[True], np.diff(rows["slot"]) > 0]) if len(rows["slot"]) else np.empty(0, np.bool_)
     slots, intervals, totals = (rows[column][first] for column in ("slot", "intervals", "total"))
-    key = (chosen.project, chosen.pool, chosen.name, chosen.queue_policy)
-    return Pool(*key, slots, intervals, totals, chosen.nodes, chosen.logical)
+    key = (selected.project, selected.pool, selected.name, selected.queue_policy)
+    return Pool(*key, slots, intervals, totals, selected.nodes, selected.logical)
 
 
-def _series(pool: Pool, items: dict[str, dict[str, Ints]], selection: Selection) -> Iterator[Series]:
-    """Make the series of a pool from the rows of each of its types."""
+def _series(pool: Pool, rows_by_type: dict[str, dict[str, Ints]], selection: Selection) -> Iterator[Series]:
+    """Yield the series of a pool from the rows of each of its types."""
     listed = np.zeros(len(pool.slots), np.int64)
-    whole = {}
-    for type_, rows in items.items():
-        # A row belongs to a slot that was observed; another one is no sample.
+    samples = {}
+    for type_, rows in rows_by_type.items():
+        # A row is a sample only at a slot in which its pool was observed.
         if len(rows["slot"]) != len(pool.slots) or (rows["slot"] != pool.slots).any():
-            there = np.isin(rows["slot"], pool.slots, assume_unique=True)
-            rows = {name: values[there] for name, values in rows.items()}  # noqa: PLW2901 - the rows that count
-        whole[type_] = rows
+            observed = np.isin(rows["slot"], pool.slots, assume_unique=True)
+            rows = {name: values[observed] for name, values in rows.items()}  # noqa: PLW2901 - the rows that count
+        samples[type_] = rows
         place = slice(None) if len(rows["slot"]) == len(pool.slots) else np.searchsorted(pool.slots, rows["slot"])
         listed[place] += np.maximum(rows["total"], 0)
-    for type_, rows in whole.items():
+    for type_, rows in samples.items():
         if matches(selection.types, type_):
             counts = read_counts(pool, rows["slot"], rows, rows["other"], listed)
             hidden = rows["slot"][rows["other"] > 0]

@@ -1,4 +1,4 @@
-"""One series: the counts of one job type of one pool over the slots in which all of them are known."""
+"""One series: the counts of one job type of one pool over the slots in which the pool was observed."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,6 +13,7 @@ from collector.record.statuses import ENDED, STATUSES
 COUNTS: Final = ("total", *STATUSES)
 KEY: Final = ("project", "pool", "type")
 UNKNOWN: Final = -1
+"""Stands for a count that an answer left out and that does not follow from the answer's totals."""
 
 
 @dataclass(frozen=True)
@@ -22,18 +23,19 @@ class Pool:
     project: str
     pool: str
     name: str | None
-    """The display name that it has now; None where discovery has not told."""
+    """The latest display name; None if discovery has not listed the pool."""
     queue_policy: str | None
     slots: Ints
     """Seconds since 1970, UTC, rising."""
     intervals: Ints
-    """The poll interval in force at each, in seconds."""
+    """The poll interval in force at each slot, in seconds."""
     totals: Ints
-    """The jobs of all types at each."""
+    """The jobs of all types at each slot."""
     nodes: tuple[tuple[int, dict[str, int]], ...] = ()
-    """How many nodes of each flavor it had from when on, in seconds, rising; empty where discovery has not told."""
+    """Slots, in seconds, rising, each with the nodes by flavor from then on; empty if discovery has not listed any."""
     logical: bool = False
-    """Whether it is a part of another pool, which may count its jobs too: no document says."""
+    """Whether the pool is a part of another pool, its parent. No document says whether the parent counts its jobs too.
+    """
 
 
 @dataclass(frozen=True)
@@ -45,70 +47,70 @@ class Series:
     slots: Ints
     """Seconds since 1970, UTC, rising."""
     intervals: Ints
-    """The poll interval in force at each, in seconds."""
+    """The poll interval in force at each slot, in seconds."""
     counts: dict[str, Ints]
-    """Of each of `COUNTS`: jobs at each slot, `UNKNOWN` where that was not said."""
+    """For each of `COUNTS` the jobs at each slot; `UNKNOWN` where the answer did not state them."""
     hidden: Ints = field(default_factory=lambda: np.empty(0, np.int64))
-    """The slots at which jobs were in statuses that no document names."""
+    """The slots at which jobs were in undocumented statuses."""
     undocumented: tuple[tuple[str, int], ...] = ()
-    """The labels with jobs that no document names, and since when each is there, in seconds."""
+    """The undocumented labels with jobs, each with the first slot that has it, in seconds."""
     odd: tuple[Run, ...] = ()
-    """Slots whose counts are not to be taken as they stand."""
+    """Runs of slots whose counts are not to be trusted."""
     former: tuple[tuple[str, int], ...] = ()
-    """The names that the type had before, each with the slot from which on it had another one."""
+    """The former names of the type, each with the slot of its change to the next name."""
     doubt: Mapping[str, Ints] = field(default_factory=dict)
-    """By ``active`` and each terminal status: by how much counts rose between a slot and the one before, where those
-    between may be as they stand. Empty where there are none."""
+    """For ``active`` and each terminal status: the rises of its count, in jobs, summed over the odd slots between each
+    slot and the slot before. Only odd slots whose counts may still be right add to it. Empty if there are none."""
     odd_slots: Mapping[str, Ints] = field(default_factory=dict)
-    """Of a series of known slots: those that were left out, by the kind of their run, each once."""
+    """In a series of known slots: the odd slots that were left out, by the kind of their run, each once."""
 
     @property
     def key(self) -> tuple[str, str, str]:
         """Project, pool and type."""
         return self.pool.project, self.pool.pool, self.type
 
-    def said(self) -> slice | Bools:
-        """Return where the answers said every count, odd ones too, and no job was in an undocumented status."""
+    def stated(self) -> slice | Bools:
+        """Return the slots, odd ones too, whose answers state every count and no job in an undocumented status."""
         if not len(self.hidden) and all(count.min(initial=0) > UNKNOWN for count in self.counts.values()):
             return slice(None)
         known: Bools = np.all([count != UNKNOWN for count in self.counts.values()], axis=0)
         return known & ~np.isin(self.slots, self.hidden)
 
     def within(self, since: int, until: int) -> "Series":
-        """Return the slots from an instant to another, both included, in seconds."""
+        """Return the series between two instants, both included, in seconds."""
         span = slice(*np.searchsorted(self.slots, [since, until + 1]))
         return self.at(span)
 
     def known(self) -> "Series":
-        """Return the slots at which every count is known: said, and not odd."""
-        said = self.said()
+        """Return the series at the slots at which every count is known: stated, and not odd."""
+        stated = self.stated()
         if not self.odd:
-            return self if isinstance(said, slice) else self.at(said)
-        whole = self.at(said)
-        known = whole.at(~whole.left_out(self.odd))
-        return replace(known, doubt=whole.rises(known.slots), odd_slots=self.by_kind())
+            return self if isinstance(stated, slice) else self.at(stated)
+        with_odd = self.at(stated)
+        known = with_odd.at(~with_odd.in_runs(self.odd))
+        return replace(known, doubt=with_odd.rises(known.slots), odd_slots=self.odd_by_kind())
 
-    def left_out(self, runs: Iterable[Run]) -> Bools:
-        """Return at which slots counts are odd."""
-        odd = np.zeros(len(self.slots), np.bool_)
+    def in_runs(self, runs: Iterable[Run]) -> Bools:
+        """Return whether each slot lies in any of the runs."""
+        inside = np.zeros(len(self.slots), np.bool_)
         for run in runs:
-            odd |= (self.slots >= run.first) & (self.slots <= run.last)
-        return odd
+            inside |= (self.slots >= run.first) & (self.slots <= run.last)
+        return inside
 
-    def by_kind(self) -> dict[str, Ints]:
+    def odd_by_kind(self) -> dict[str, Ints]:
         """Return the odd slots by the kind of their run, each once."""
         counted, slots = np.zeros(len(self.slots), np.bool_), {}
         for kind in ODD:
-            odd = self.left_out(run for run in self.odd if run.kind == kind) & ~counted
+            odd = self.in_runs(run for run in self.odd if run.kind == kind) & ~counted
             slots[kind] = self.slots[odd]
             counted |= odd
         return slots
 
     def rises(self, known: Ints) -> dict[str, Ints]:
-        """Return by how much counts rose, as they stand, until each of the known slots since the one before."""
-        unsure = self.left_out(run for run in self.odd if not run.certain)
-        # Steps to a slot that is in doubt, and the one from the last of these.
-        steps = np.flatnonzero(unsure[1:] | unsure[:-1]) + 1
+        """Return `doubt` for a series of the known slots alone, by the uncertain odd slots between them."""
+        uncertain = self.in_runs(run for run in self.odd if not run.certain)
+        # The steps to a slot in doubt, and the step from the last slot in doubt.
+        steps = np.flatnonzero(uncertain[1:] | uncertain[:-1]) + 1
         places = np.searchsorted(known, self.slots[steps])
         steps, places = steps[places < len(known)], places[places < len(known)]
         if not len(steps):
@@ -122,46 +124,46 @@ class Series:
         return rises
 
     def besides(self, *names: str) -> Ints:
-        """Return the sum of what is in doubt until each slot, of `doubt` all or those named."""
+        """Return the jobs in doubt until each slot: the running sum of `doubt` over the named statuses, or over all."""
         rises = [rises for name, rises in self.doubt.items() if name in names or not names]
         return np.cumsum(np.sum(rises, axis=0)) if rises else np.zeros(len(self.slots), np.int64)
 
     def at(self, chosen: slice | Bools) -> "Series":
-        """Return some of the slots."""
+        """Return the series at the chosen slots."""
         counts = {name: count[chosen] for name, count in self.counts.items()}
         return replace(self, slots=self.slots[chosen], intervals=self.intervals[chosen], counts=counts)
 
 
 def read_counts(pool: Pool, slots: Ints, rows: dict[str, Ints], other: Ints, listed: Ints) -> dict[str, Ints]:
-    """Read what answers left out: the one rule.
+    """Fill in the counts that answers left out, where they follow from the totals.
 
-    A type that was not listed has no jobs where the answer's outer total is the sum of those listed. A status that was
-    not named is zero where the item's total is the sum of those named. Everything else stays unknown; no zero is made
-    of it.
+    A type that was not listed has no jobs where the answer's outer total is the sum of the listed types. A status that
+    was not named is zero where the item's total is the sum of the named statuses. All other counts stay unknown and
+    never become zero.
 
     Parameters
     ----------
     pool
-        With the n slots in which it was observed.
+        The pool, with the n slots in which it was observed.
     slots
-        Of the rows of one type, each one of the pool's.
+        The slots of the m rows of one type, which are slots of the pool.
     rows
-        For each of `COUNTS` the row's count; `UNKNOWN` where it was not said.
+        For each of `COUNTS` the m counts; `UNKNOWN` where the answer did not state one.
     other
-        The jobs of each row in statuses that no document names.
+        The jobs of each row in undocumented statuses.
     listed
-        At each of the pool's n slots the sum of the totals of the types listed.
+        At each of the pool's n slots the sum of the totals of the listed types.
 
     Returns
     -------
     dict
-        For each of `COUNTS` n counts, `UNKNOWN` where that is what they are.
+        For each of `COUNTS` n counts; `UNKNOWN` where a count does not follow from the answer.
     """
     if len(slots) == len(pool.slots) and all(count.min(initial=0) >= 0 for count in rows.values()):
-        # Listed in every slot, and nothing left out.
+        # The type was listed in every slot, and no count was left out.
         return {name: rows[name] for name in COUNTS}
     place = np.searchsorted(pool.slots, slots)
-    # Jobs in a status that no document names may be in any of those that were left out.
+    # Jobs in an undocumented status may belong to any status that was left out.
     agrees = (rows["total"] == sum(np.maximum(rows[status], 0) for status in STATUSES)) & (other == 0)
     empty = listed == pool.totals
     counts = {}

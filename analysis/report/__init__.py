@@ -1,4 +1,4 @@
-"""A report: what is asked for, what matters in it, its words and tables, its pages, and its files.
+"""A report: its estimates and findings, its texts and tables, its pages, and its files.
 
-gather -> findings -> sections, tables, capacity, glossary -> render, as_json -> files; `write` is all of it
+gather, findings -> summary, sections, tables, capacity, limit, glossary -> render, as_json -> files; `write` does all
 """

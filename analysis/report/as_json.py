@@ -1,26 +1,30 @@
-"""A report as plain values, for JSON. Its schema is `templates/report.schema.json`."""
+"""A report as plain values, for JSON; `json_schema` describes them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.report.gather import POOL, SERIES, Report
-
-SCHEMA: Final = 1
-LABELS: Final = ("project", "pool", "pool_name", "type")
-ONE: Final = ("whole", "failures", "flows", "coverage", "load")
-"""Of one window: their values; all others are columns, a value a row."""
+from analysis.report.findings import SERIES, Finding
+from analysis.report.gather import POOL, Failure, Report
+from analysis.report.json_schema import POOL_PARTS, SERIES_PARTS, VERSION, Part
+from analysis.text.language import in_words, rendered, speaking
 
 
-def plain(report: Report) -> dict[str, Any]:
-    """Return all of a report: times in ISO 8601 with their offset, None for what is unknown, seconds and shares."""
+def plain(report: Report, failed: Sequence[Failure]) -> dict[str, Any]:
+    """Return a report as plain values: instants in ISO 8601 with their offset, None for the unknown, notes in English.
+
+    Parameters
+    ----------
+    failed
+        The parts of the report that could not be made.
+    """
     request = report.request
     return {
-        "schema": SCHEMA,
+        "schema": VERSION,
         "period": {
             "start": _value(report.start and report.start.astimezone(request.tz)),
             "end": _value(report.end and report.end.astimezone(request.tz)),
@@ -34,21 +38,30 @@ def plain(report: Report) -> dict[str, Any]:
             "queue": request.queue,
             **{name: _listed(getattr(request, name)) for name in ("project", "pool", "type", "order")},
         },
-        "findings": [{name: _value(value) for name, value in asdict(found).items()} for found in report.found],
-        "pools": [_of(POOL, of) for of in report.of_pools.values()],
-        "series": [_of(SERIES, of) for of in report.of_series.values()],
+        "findings": [_finding(finding) for finding in report.findings],
+        "pools": [_group(POOL, POOL_PARTS, frames) for frames in report.by_pool.values()],
+        "series": [_group(SERIES, SERIES_PARTS, frames) for frames in report.by_series.values()],
         "attempts": _rows(report.attempts),
-        "failed": [asdict(each) for each in report.failed],
+        "failed": [asdict(failure) for failure in failed],
     }
 
 
-def _of(key: Sequence[str], parts: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
-    first = next(iter(parts.values())).iloc[0]
-    said: dict[str, Any] = {name: _value(first[name]) for name in LABELS if name in (*key, "pool_name")}
-    for name, frame in parts.items():
-        rest = frame.drop(columns=[label for label in LABELS if label in frame])
-        said[name] = _rows(rest)[0] if name in ONE else _columns(rest)
-    return said
+def _finding(finding: Finding) -> dict[str, Any]:
+    values = {field.name: getattr(finding, field.name) for field in fields(finding)}
+    with speaking("en"):
+        values["why"] = rendered(finding.why)
+    return {name: _value(value) for name, value in values.items()}
+
+
+def _group(key: Sequence[str], parts: Mapping[str, Part], frames: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """Return the labels of a series or pool and its parts by name: the values of one row, or lists of values."""
+    first = next(iter(frames.values())).iloc[0]
+    labels = [name for name in ("project", "pool", "pool_name", "type") if name in (*key, "pool_name")]
+    group: dict[str, Any] = {name: _value(first[name]) for name in labels}
+    for name, frame in frames.items():
+        values = in_words(frame.drop(columns=["project", "pool", "pool_name", "type"]))
+        group[name] = _rows(values)[0] if parts[name].single else _columns(values)
+    return group
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A report on disk: written beside and renamed, and older ones of its own making removed."""
+"""The files of reports: written under another name and then renamed; older reports are removed."""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -14,28 +14,28 @@ from collector.record.files import replacing
 NAME: Final = re.compile(r"poolscope-(\d{4}-\d\d-\d\d|empty)\.([a-z]{2})")
 PNG: Final = b"\x89PNG\r\n\x1a\n"
 HEAD: Final = 2000
-"""Bytes of a file in which it says who made it."""
+"""The number of first bytes of a file that show whether Poolscope made it."""
 
 
 def stem(report: Report, language: str) -> str:
-    """Return the name of a report without its ending: the day of its last slot in its zone, and its language."""
+    """Return the file name of a report without its ending: the date of its last slot in its zone, and its language."""
     day = "empty" if report.end is None else f"{report.end.astimezone(report.request.tz):%Y-%m-%d}"
     return f"poolscope-{day}.{language}"
 
 
 def publish(folder: Path, name: str, pages: Sequence[Page]) -> list[Path]:
-    """Write pages and what stands beside them; each file is there as a whole or as it was before.
+    """Write pages and their pictures, and return the files of the pages; a reader never finds half a file.
 
     Raises
     ------
     RequestRefused
-        When it cannot be written.
+        When the folder cannot be written.
     """
     written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for page in pages:
-            # The pictures first: a page refers to nothing that is not there.
+            # Pictures first, so that a page never refers to a missing picture.
             beside = folder / name
             if page.beside:
                 beside.mkdir(exist_ok=True)
@@ -56,12 +56,12 @@ def _write(file: Path, content: bytes) -> None:
 
 
 def remove_older(folder: Path, keep: int) -> list[Path]:
-    """Remove all reports of a folder but the newest; what was not made by a report stays, whatever its name.
+    """Remove the older reports of a folder, and return the removed files; only files that Poolscope made are removed.
 
     Parameters
     ----------
     keep
-        So many days' reports stay.
+        The number of newest dates whose reports are kept.
     """
     days: dict[str, list[Path]] = {}
     for file, day in _made_here(folder):
@@ -87,7 +87,7 @@ def _made_here(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _remove_pictures(folder: Path, keep: Collection[str]) -> None:
-    """Remove the pictures that a report no longer has, and the folder where nothing else is in it."""
+    """Remove a report's pictures, except those in `keep`, and the folder if it is empty then."""
     if not folder.is_dir():
         return
     for file in folder.glob("*.png"):

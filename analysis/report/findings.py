@@ -1,18 +1,21 @@
-"""What matters in a report: which series wait longer, pass the limit or fail more, and how sure that is.
+"""The findings of a report: series that wait longer, exceed the limit or fail more; each is sure or uncertain.
 
-Many series are compared at once, and of twenty comparisons one shows something by chance. Those that a report calls
-sure are chosen so that about one in twenty of them is chance (Benjamini and Hochberg, Journal of the Royal Statistical
-Society B 57 (1995), 289). What the periods differ by for certain, and chance may yet explain, is told as unsure.
+Of twenty comparisons about one shows a difference by chance, and a report makes many comparisons. The sure findings are
+chosen so that at most about one in twenty of them is chance (Benjamini and Hochberg, Journal of the Royal Statistical
+Society B 57 (1995), 289). A difference that the bounds show, but that chance may explain, is an uncertain finding.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pandas as pd
 
+from analysis.arrays import Bools
+from analysis.estimate import columns_of
+from analysis.notes import NOTHING, Notes
 from analysis.queue.verdict import OVER
 from analysis.stats.batches import FEWEST
 from analysis.stats.discoveries import discoveries
@@ -21,17 +24,22 @@ from analysis.text.language import _
 from analysis.text.units import duration, isolated, percent
 
 CHANCE: Final = 0.05
+"""The largest expected share of chance among the sure findings: one in twenty is usual."""
 NOTABLE: Final = 0.1
-"""Of the other period's value: by less an unsure difference is not told."""
-Frames = Mapping[str, pd.DataFrame]
+"""The smallest uncertain difference that is reported, as a share of the other period's value."""
+KINDS: Final = ("waits", "limit", "failures", "changed")
+"""The kinds of findings in the order of a report; limit: more jobs over the limit than allowed."""
+SERIES: Final = ("project", "pool", "type")
+Frames: TypeAlias = Mapping[str, pd.DataFrame]
+Row: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that matters."""
+    """One finding about one series."""
 
     kind: str
-    """waits (longer), limit (passed), failures (more), changed."""
+    """One of `KINDS`."""
     sure: bool
     project: str
     pool: str
@@ -41,93 +49,96 @@ class Finding:
     value: float
     low: float
     high: float
-    """This period's value, and what is left open of it; NaN where it is open."""
+    """The value in this period with its bounds, in the unit of the measure; NaN where it is unknown."""
     other: float
-    """The value that it is compared with: of the other period, or before a change; of the limit the share allowed."""
+    """The value to compare with: of the other period, before a change, or the share allowed over the limit."""
     difference: float
     difference_low: float
     difference_high: float
-    """NaN where none is given."""
+    """`value` less `other`, with its interval; NaN where it is unknown."""
     since: datetime | None
-    """When it changed."""
+    """When the measure changed; None where no change was found."""
     interval_seconds: float
-    """The poll interval: nothing is said finer than that."""
+    """The poll interval: shorter durations are written as "under" it."""
     coverage: float
-    why: str
-    """Why it is unsure, in the words of the estimate."""
+    why: Notes
+    """The reason where there is no interval."""
 
 
 def findings(frames: Frames, share: float) -> list[Finding]:
-    """Find what matters in the frames of a report.
+    """Return the findings of a report.
 
     Parameters
     ----------
     frames
-        By series: compare, trend, changes, and whole (waits over the whole period).
+        The frames by series named compare, changes, and whole (waits over the whole period).
     share
-        Of the jobs that may wait longer than the limit.
+        The share of the jobs, of 1, that may wait longer than the limit.
 
     Returns
     -------
     list
-        What is sure first; of one kind the largest first.
+        Sure findings first; within a kind the largest first.
     """
-    found = [*_over(frames["whole"], share), *_worse(frames)]
-    order = ("waits", "limit", "failures", "changed")
-    return sorted(found, key=lambda each: (not each.sure, order.index(each.kind), -_size(each)))
+    unsorted = [*_over(frames["whole"], share), *_worse(frames)]
+    return sorted(unsorted, key=lambda finding: (not finding.sure, KINDS.index(finding.kind), -_size(finding)))
 
 
-def _size(found: Finding) -> float:
-    size = found.value if found.kind == "limit" else found.value - found.other
+def _size(finding: Finding) -> float:
+    size = finding.value if finding.kind == "limit" else finding.value - finding.other
     return size if np.isfinite(size) else 0.0
 
 
 def _over(whole: pd.DataFrame, share: float) -> Iterator[Finding]:
-    """Tell of series of which more jobs than that share waited longer than the limit."""
+    """Yield a finding for each series in which more than `share` of the jobs waited longer than the limit."""
     if "over_slo" not in whole:
         return
     for row in _rows(whole):
-        value, low, high = (row[f"over_slo{bound}"] for bound in ("", "_low", "_high"))
-        # The point assumes an order of service; what holds for every order is sure.
+        # The point estimate assumes a service discipline; the verdict holds for every discipline.
         over = row["verdict"] == OVER
-        if over or value > share:
-            yield _finding(row, "limit", "over", over, (value, low, high), other=share)
+        if over or row["over_slo"] > share:
+            yield _finding(row, "limit", "over", sure=over, value=_estimate(row, "over_slo"), other=share)
 
 
 def _worse(frames: Frames) -> Iterator[Finding]:
-    compare, changes = frames["compare"], frames["changes"]
-    asked = compare[compare["measure"] != "arrivals"]
-    sure = _beyond_chance(asked["chance"])
-    told = set()
-    for row, beyond in zip(_rows(asked), sure, strict=True):
-        value, low, high = (row[name] for name in ("value", "value_low", "value_high"))
+    """Yield a finding for each measure of a series that rose: by the comparison of periods, else by its last change."""
+    compare, changes = frames["compare"], _last(frames["changes"])
+    compared = compare[compare["measure"] != "arrivals"]
+    rises = {(*_key(row), row["measure"]): row for row in _rows(changes) if row["direction"] == "up"}
+    reported = set()
+    for row, beyond_chance in zip(_rows(compared), _beyond_chance(compared["chance"]), strict=True):
+        value = _estimate(row, "value")
+        point, low, _high = value
         kind = "failures" if row["measure"] == "failures" else "waits"
         shown = row["direction"] == "up"
-        # What no order of service explains, where too few days are independent to say whether chance does.
-        larger = low > row["other_high"] if kind == "waits" else value > row["other"]
-        larger = larger and row["batches"] < FEWEST and value - row["other"] > NOTABLE * row["other"]
+        # Larger in every service discipline, with too few independent days to judge whether by chance.
+        larger = low > row["other_high"] if kind == "waits" else point > row["other"]
+        larger = larger and row["batches"] < FEWEST and point - row["other"] > NOTABLE * row["other"]
         if shown or larger:
-            since = _last_rise(changes, row)
-            difference = tuple(row[f"difference{bound}"] for bound in ("", "_low", "_high"))
-            made = _finding(row, kind, row["measure"], bool(beyond and shown), (value, low, high), other=row["other"])
-            made = replace(made, difference=difference[0], difference_low=difference[1], difference_high=difference[2])
-            told.add((*_key(row), row["measure"]))
-            yield replace(made, since=since)
-    for row in _rows(_last(changes)):
-        if row["direction"] == "up" and row["measure"] != "arrivals" and (*_key(row), row["measure"]) not in told:
-            values = (row["after"], np.nan, np.nan)
-            made = _finding(row, "changed", row["measure"], sure=False, value=values, other=row["before"])
-            difference = tuple(row[f"change{bound}"] for bound in ("", "_low", "_high"))
-            made = replace(made, difference=difference[0], difference_low=difference[1], difference_high=difference[2])
-            yield replace(made, since=row["changed_at"].to_pydatetime())
+            key = (*_key(row), row["measure"])
+            reported.add(key)
+            sure = bool(beyond_chance and shown)
+            finding = _finding(row, kind, row["measure"], sure=sure, value=value, other=row["other"])
+            yield _dated(finding, _estimate(row, "difference"), rises.get(key))
+    for key, row in rises.items():
+        if row["measure"] != "arrivals" and key not in reported:
+            level = (row["after"], np.nan, np.nan)
+            finding = _finding(row, "changed", row["measure"], sure=False, value=level, other=row["before"])
+            yield _dated(finding, _estimate(row, "change"), row)
 
 
-def _rows(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
+def _rows(frame: pd.DataFrame) -> Iterator[Row]:
     return ({str(name): value for name, value in row.items()} for row in frame.to_dict("records"))
 
 
-def _beyond_chance(chances: pd.Series) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Return which of many comparisons are sure together; of which no chance is known, is not."""
+def _estimate(row: Row, name: str) -> tuple[float, float, float]:
+    """Return point estimate, lower and upper bound of a row."""
+    point, low, high = columns_of(name)
+    return row[point], row[low], row[high]
+
+
+def _beyond_chance(chances: pd.Series) -> Bools:
+    """Return for each of many comparisons whether it is beyond chance; False where its chance is unknown."""
     known = chances.notna().to_numpy()
     beyond = np.zeros(len(chances), np.bool_)
     if known.any():
@@ -135,116 +146,97 @@ def _beyond_chance(chances: pd.Series) -> np.ndarray[Any, np.dtype[np.bool_]]:
     return beyond
 
 
-def _last_rise(changes: pd.DataFrame, of: Mapping[str, Any]) -> datetime | None:
-    for row in _rows(_last(changes)):
-        if (*_key(row), row["measure"]) == (*_key(of), of["measure"]) and row["direction"] == "up":
-            since: datetime = row["changed_at"].to_pydatetime()
-            return since
-    return None
-
-
 def _last(changes: pd.DataFrame) -> pd.DataFrame:
-    """Return the last change of each measure of each series: what rose and fell again is no news."""
-    return changes[changes["changed_at"].notna()].groupby(["project", "pool", "type", "measure"], sort=False).tail(1)
+    """Return the last change of each measure of each series: a rise that was followed by a fall is not reported."""
+    return changes[changes["changed_at"].notna()].groupby([*SERIES, "measure"], sort=False).tail(1)
 
 
-def _key(row: Mapping[str, Any]) -> tuple[str, str, str]:
+def _key(row: Row) -> tuple[str, str, str]:
     return row["project"], row["pool"], row["type"]
 
 
 def _finding(
-    row: Mapping[str, Any],
-    kind: str,
-    measure: str,
-    sure: bool,
-    value: tuple[float, float, float],
-    other: float,
+    row: Row, kind: str, measure: str, *, sure: bool, value: tuple[float, float, float], other: float
 ) -> Finding:
-    name = row["pool_name"] if pd.notna(row["pool_name"]) else None
-    nothing = (np.nan, np.nan, np.nan)
-    key = _key(row)
-    return Finding(
-        kind,
-        sure,
-        key[0],
-        key[1],
-        name,
-        key[2],
-        measure,
-        *value,
-        other,
-        *nothing,
-        None,
-        float(row["interval_seconds"]),
-        row["coverage"],
-        row["note"],
-    )
+    name: str | None = row["pool_name"] if pd.notna(row["pool_name"]) else None
+    labels = row["project"], row["pool"], name, row["type"]
+    unknown = (np.nan, np.nan, np.nan)
+    observed = float(row["interval_seconds"]), row["coverage"], row["note"] or NOTHING
+    return Finding(kind, sure, *labels, measure, *value, other, *unknown, None, *observed)
 
 
-def sentence(found: Finding, limit: float | None) -> str:
-    """Say a finding in one sentence, with its figure and interval, and how much was seen.
+def _dated(finding: Finding, difference: tuple[float, float, float], rise: Row | None) -> Finding:
+    """Add the difference, and the date of the rise that is the measure's last change."""
+    point, low, high = difference
+    since = None if rise is None else rise["changed_at"].to_pydatetime()
+    return replace(finding, difference=point, difference_low=low, difference_high=high, since=since)
+
+
+def sentence(finding: Finding, limit: float | None) -> str:
+    """Return a finding as a sentence, with its value, bounds and coverage.
 
     Parameters
     ----------
     limit
-        On waits, in seconds.
+        On waits, in seconds; None where there is no limit.
     """
-    who = f"{isolated(found.pool_name or found.pool)} · {isolated(found.type or '')}"
-    seen = percent(found.coverage)
-    if found.kind == "limit" and np.isnan(found.value):
-        # Of whom some still wait no order of service says how many it will be.
-        return _("{who}: from {low} to {high} of the jobs waited longer than {limit}; {seen} seen").format(
-            who=who, limit=duration(limit), low=percent(found.low), high=percent(found.high), seen=seen
+    series = f"{isolated(finding.pool_name or finding.pool)} · {isolated(finding.type or '')}"
+    coverage = percent(finding.coverage)
+    if finding.kind == "limit":
+        texts = (
+            _("{series}: {value} of the jobs waited longer than {limit} ({low} to {high}); coverage {coverage}"),
+            _("{series}: {low} to {high} of the jobs waited longer than {limit}; coverage {coverage}"),
         )
-    if found.kind == "limit":
-        return _("{who}: {value} of the jobs waited longer than {limit} ({low} to {high}); {seen} seen").format(
-            who=who,
-            value=percent(found.value),
+        # While jobs still wait there may be bounds without a point estimate.
+        return texts[bool(np.isnan(finding.value))].format(
+            series=series,
+            value=percent(finding.value),
             limit=duration(limit),
-            low=percent(found.low),
-            high=percent(found.high),
-            seen=seen,
+            low=percent(finding.low),
+            high=percent(finding.high),
+            coverage=coverage,
         )
-    texts = {
-        "wait": _("{who}: the mean wait rose to {value}{bounds} from {other}{difference}{since}; {seen} seen"),
-        "over": _(
-            "{who}: the share over the limit rose to {value}{bounds} from {other}{difference}{since}; {seen} seen"
+    text = {
+        "wait": _(
+            "{series}: the mean wait rose to {value}{bounds} from {other}{difference}{since}; coverage {coverage}"
         ),
-        "failures": _("{who}: the failure rate rose to {value}{bounds} from {other}{difference}{since}; {seen} seen"),
-    }
-    return texts[found.measure].format(
-        who=who,
-        value=_say(found, found.value),
-        other=_say(found, found.other),
-        bounds=_bounds(found),
-        difference=_difference(found),
-        since="" if found.since is None else _(", since {date}").format(date=f"{found.since:%Y-%m-%d}"),
-        seen=seen,
+        "over": _(
+            "{series}: the share over the limit rose to {value}{bounds} from {other}{difference}{since};"
+            " coverage {coverage}"
+        ),
+        "failures": _(
+            "{series}: the failure rate rose to {value}{bounds} from {other}{difference}{since}; coverage {coverage}"
+        ),
+    }[finding.measure]
+    return text.format(
+        series=series,
+        value=_text(finding, finding.value),
+        other=_text(finding, finding.other),
+        bounds=_bounds(finding),
+        difference=_difference(finding),
+        since="" if finding.since is None else _(", since {date}").format(date=f"{finding.since:%Y-%m-%d}"),
+        coverage=coverage,
     )
 
 
-def _say(found: Finding, value: float) -> str:
-    return duration(value, found.interval_seconds) if found.measure == "wait" else figure(found.measure, value)
+def _text(finding: Finding, value: float) -> str:
+    return duration(value, finding.interval_seconds) if finding.measure == "wait" else figure(finding.measure, value)
 
 
-def _bounds(found: Finding) -> str:
-    low, high = found.low, found.high
+def _bounds(finding: Finding) -> str:
+    low, high = finding.low, finding.high
     if np.isnan(low) and np.isnan(high):
         return ""
-    least = _say(found, max(low, 0.0)) if low > 0 else "0"
-    most = _say(found, high)
+    least = _text(finding, low) if low > 0 else "0"
     if np.isnan(high):
-        return " " + _("({low} or more)").format(low=least)
-    return "" if least == most else " " + _("({low} to {high})").format(low=least, high=most)
+        return _(" ({low} or more)").format(low=least)
+    most = _text(finding, high)
+    return "" if least == most else _(" ({low} to {high})").format(low=least, high=most)
 
 
-def _difference(found: Finding) -> str:
-    if np.isnan(found.difference):
+def _difference(finding: Finding) -> str:
+    low, high = finding.difference_low, finding.difference_high
+    if np.isnan(finding.difference) or (np.isnan(low) and np.isnan(high)):
         return ""
-    by, low, high = (
-        figure(found.measure, value, signed=True)
-        for value in (found.difference, found.difference_low, found.difference_high)
-    )
-    if np.isnan(found.difference_low) and np.isnan(found.difference_high):
-        return ""
-    return _(", a difference of {by} ({low} to {high})").format(by=by, low=low, high=high)
+    by, least, most = (figure(finding.measure, value, signed=True) for value in (finding.difference, low, high))
+    return _(", a difference of {by} ({low} to {high})").format(by=by, low=least, high=most)

@@ -1,36 +1,36 @@
-"""What a report holds: every estimate of a period, over few readings of the record, and what of it matters.
+"""The content of a report: all estimates of a period, from few readings of the record, and the findings.
 
-Of this alone its pages are made (see `render`), and `as_json` is it as JSON.
+`render` makes pages of it, `as_json` JSON.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import pandas as pd
 
-from analysis.capacity.scenario import Wish
+from analysis.capacity.scenario import Scenario
 from analysis.errors import NothingObserved, NothingSelected, RequestRefused
-from analysis.query import questions
 from analysis.query.engine import answers
-from analysis.query.questions import Question, ask
+from analysis.query.question import Question, ask, ask_comparison, ask_forecast, ask_load, ask_plan
 from analysis.query.request import Request
 from analysis.query.targets import Targets, targets_of
 from analysis.record import frames
 from analysis.record.database import Record
-from analysis.report.findings import Finding, findings
+from analysis.report.findings import SERIES, Finding, findings
 from collector.record import RecordUnreadable, interrupted
 
-SERIES: Final = ("project", "pool", "type")
+Result = TypeVar("Result")
 POOL: Final = ("project", "pool")
 Key: TypeAlias = tuple[Any, ...]
-"""Of a series or a pool: its labels."""
-# Of a picture's windows: no more of them than its width shows.
+"""The labels of a series or of a pool."""
+Frames: TypeAlias = dict[str, pd.DataFrame]
 FINE: Final = {"1h": 7, "3h": 21, "6h": 60}
+"""The most days that a picture's width can show, by the length of its windows."""
 WEEKS: Final = 21
-"""Days from which on failures are shown by week: of fewer a day has none."""
+"""The fewest observed days for which outcomes and failures are shown by week."""
 
 
 @dataclass(frozen=True)
@@ -41,57 +41,58 @@ class Failure:
     message: str
 
 
-@dataclass
+@dataclass(frozen=True)
 class Report:
-    """What a report says."""
+    """The content of a report."""
 
     request: Request
-    """Of the period; ``every`` says its windows."""
+    """The request for the period; its ``every`` is the length of the windows."""
     start: datetime | None
     end: datetime | None
-    """UTC; None where nothing was observed."""
-    interval: float
-    """The longest between polls, in seconds."""
-    series: dict[str, pd.DataFrame] = field(default_factory=dict)
-    """By what it tells of each series: whole, windows, fine, distribution, failures, ends, flows, coverage, trend,
-    changes, compare, profile; times in the zone of the request."""
-    pools: dict[str, pd.DataFrame] = field(default_factory=dict)
-    """Likewise of each pool: whole, windows, failures, flows, coverage, seen; load, plan and forecast where no types
-    were chosen."""
-    unlisted: list[str] = field(default_factory=list)
-    """Projects without any attempt, since their pools could not be listed."""
-    attempts: pd.DataFrame = field(default_factory=pd.DataFrame)
-    found: list[Finding] = field(default_factory=list)
-    failed: list[Failure] = field(default_factory=list)
+    """Start and end of the period, UTC; None where nothing was observed."""
+    attempts: pd.DataFrame
+    unlisted: Sequence[str]
+    """The projects whose pools could not be listed, so that no pool was polled."""
+    series: Mapping[str, pd.DataFrame]
+    """Frames by series, see `json_schema.SERIES_PARTS`; times in the zone of the request."""
+    pools: Mapping[str, pd.DataFrame]
+    """By pool: see `json_schema.POOL_PARTS`; load, plan and forecast are missing where only some types are selected."""
+    findings: Sequence[Finding]
+    failed: Sequence[Failure]
+
+    @property
+    def interval(self) -> float:
+        """The longest poll interval in seconds; 0 where there are no waits."""
+        return float(self.series["whole"]["interval_seconds"].max()) if "whole" in self.series else 0.0
 
     @property
     def waits_failed(self) -> bool:
-        """Whether there are no waits because their estimate failed, and not for want of observations."""
+        """Whether there are no waits because the estimate failed, and not because observations are missing."""
         return "whole" not in self.series and any(failure.section == "whole" for failure in self.failed)
 
     @cached_property
-    def of_series(self) -> dict[Key, dict[str, pd.DataFrame]]:
-        """The rows of every series that is told of, in order of project, pool and type, by what they tell."""
-        return _parts(self.series, SERIES)
+    def by_series(self) -> dict[Key, Frames]:
+        """The rows of every series by part, in order of project, pool and type."""
+        return _grouped(self.series, SERIES)
 
     @cached_property
-    def of_pools(self) -> dict[Key, dict[str, pd.DataFrame]]:
-        """The rows of every pool that is told of, in order of project and pool, by what they tell."""
-        return _parts(self.pools, POOL)
+    def by_pool(self) -> dict[Key, Frames]:
+        """The rows of every pool by part, in order of project and pool."""
+        return _grouped(self.pools, POOL)
 
     @property
     def series_keys(self) -> list[Key]:
-        """Every series that is told of, in order: project, pool, type."""
-        return list(self.of_series)
+        """Every series in order: project, pool, type."""
+        return list(self.by_series)
 
 
-def _parts(frames: Mapping[str, pd.DataFrame], labels: Sequence[str]) -> dict[Key, dict[str, pd.DataFrame]]:
-    """Part all frames by their labels, once: to pick the rows of one series takes as long as to part all of them."""
-    parts: dict[Key, dict[str, pd.DataFrame]] = {}
+def _grouped(frames: Mapping[str, pd.DataFrame], labels: Sequence[str]) -> dict[Key, Frames]:
+    """Split all frames by labels in one pass: picking the rows of a single series would take as long."""
+    groups: dict[Key, Frames] = {}
     for name, frame in frames.items():
         for key, rows in frame.groupby(list(labels), sort=False):
-            parts.setdefault(key, {})[name] = rows
-    return dict(sorted(parts.items(), key=lambda part: str(part[0])))
+            groups.setdefault(key, {})[name] = rows
+    return dict(sorted(groups.items(), key=lambda group: str(group[0])))
 
 
 def gather(
@@ -101,18 +102,18 @@ def gather(
     flavors: Mapping[str, int] | None = None,
     targets: Targets | None = None,
 ) -> Report:
-    """Ask the record all that a report says.
+    """Return the content of a report, from a record.
 
     Parameters
     ----------
     request
-        ``since`` begins the period.
+        ``since`` is the start of the period.
     against
         The period to compare with: see `Request.periods`.
     flavors
-        Cards a node, by flavor.
+        Cards per node, by flavor.
     targets
-        What pools are for, where the request has no limit; see `Targets`.
+        Targets of pools, where the request has no limit; see `Targets`.
 
     Raises
     ------
@@ -121,99 +122,114 @@ def gather(
     try:
         last = record.last_slot()
     except NothingObserved:
-        report = Report(request, None, None, 0.0)
         everything = replace(request, since=None, until=None).selection(None)
-        report.attempts, report.unlisted = frames.attempts(record, everything), record.unlisted(everything)
-        return report
-    start, end = request.span(last)
-    start, end = start.replace(tzinfo=UTC), end.replace(tzinfo=UTC)
-    report = Report(request, start, end, 0.0)
+        attempts, unlisted = frames.attempts(record, everything), record.unlisted(everything)
+        return Report(request, None, None, attempts, unlisted, {}, {}, (), ())
+    start, end = (instant.replace(tzinfo=UTC) for instant in request.span(last))
     selection = request.selection(last)
-    report.attempts, report.unlisted = frames.attempts(record, selection), record.unlisted(selection)
-    # Of a record that grows meanwhile every reading takes the same part.
+    attempts, unlisted = frames.attempts(record, selection), record.unlisted(selection)
+    # All readings cover the same part of the record, though it may grow meanwhile.
     request = replace(request, since=start, until=end)
+    good = attempts[attempts["outcome"] == "ok"]
+    observed = end - max(start, end if good.empty else good["first_slot"].min().to_pydatetime())
+    periods, both = replace(request, by="pool,type").periods(against, last)
+    scenario = Scenario(
+        target=request.limit, quantile=None if request.slo is None else "p90", targets=targets_of(targets or {})
+    )
+    series, pools, failed = Frames(), Frames(), list[Failure]()
+    batches: list[tuple[Frames, Mapping[str, Question]]] = [
+        (series, _about_series(request, observed)),
+        # In a reading of its own: the time before the period would change the point estimates of the other answers.
+        (series, {"compare": ask_comparison(both, periods)}),
+        (pools, _about_pools(request, scenario, flavors or {})),
+    ]
+    if not request.type:
+        # A forecast is made from the whole record.
+        weeks = replace(request, by="pool", every="1w", since=None)
+        batches += [(pools, {"forecast": ask_forecast(weeks, scenario, None)})]
+    try:
+        for answered, asked in batches:
+            frames_, failures = _answered(record, asked)
+            answered.update(frames_)
+            failed += failures
+    except NothingSelected:
+        # Where all attempts failed, the report lists the attempts.
+        if attempts.empty:
+            raise
+    if not {"whole", "compare", "changes"} <= series.keys():
+        return Report(request, start, end, attempts, unlisted, series, pools, (), failed)
+    report_findings, failures = _attempted("findings", lambda: findings(series, request.allowed))
+    return Report(request, start, end, attempts, unlisted, series, pools, report_findings or (), [*failed, *failures])
+
+
+def _about_series(request: Request, observed: timedelta) -> dict[str, Question]:
+    """Return the questions about each series, by part; `observed` is the observed time of the period."""
     by_series = replace(request, by="pool,type")
-    good = report.attempts[report.attempts["outcome"] == "ok"]
-    seen = end - max(start, end if good.empty else good["first_slot"].min().to_pydatetime())
-    fine = _fine(seen)
-    weekly = "1w" if seen >= timedelta(days=WEEKS) else request.every
-    periods, both = by_series.periods(against, last)
-    asked: dict[str, Question] = {
-        "whole": ask("waits", replace(by_series, every="all")),
+    whole = replace(by_series, every="all")
+    fine = replace(by_series, every=_fine(observed))
+    weekly = replace(by_series, every="1w") if observed >= timedelta(days=WEEKS) else by_series
+    return {
+        "whole": ask("waits", whole),
         "windows": ask("waits", by_series),
-        "fine": ask("flows", replace(by_series, every=fine)),
-        "distribution": ask("distribution", replace(by_series, every="all")),
-        "failures": ask("failures", replace(by_series, every="all")),
-        "ends": ask("failures", replace(by_series, every=weekly)),
-        "flows": ask("flows", replace(by_series, every="all")),
-        "outcomes": ask("flows", replace(by_series, every=weekly)),
-        "coverage": ask("coverage", replace(by_series, every="all")),
+        "fine": ask("flows", fine),
+        "distribution": ask("distribution", whole),
+        "failures": ask("failures", whole),
+        "ends": ask("failures", weekly),
+        "flows": ask("flows", whole),
+        "outcomes": ask("flows", weekly),
+        "coverage": ask("coverage", whole),
         "trend": ask("trend", by_series),
         "changes": ask("changes", by_series),
         "profile": ask("profile", by_series),
     }
-    of_pool = replace(request, by="pool")
-    asked_of_pools = {
-        "whole": ask("waits", replace(of_pool, every="all")),
-        "windows": ask("waits", of_pool),
-        "failures": ask("failures", replace(of_pool, every="all")),
-        "flows": ask("flows", replace(of_pool, every="all")),
-        "coverage": ask("coverage", replace(of_pool, every="all")),
-        "seen": ask("coverage", of_pool),
+
+
+def _about_pools(request: Request, scenario: Scenario, flavors: Mapping[str, int]) -> dict[str, Question]:
+    """Return the questions about each pool, by part."""
+    by_pool = replace(request, by="pool")
+    whole = replace(by_pool, every="all")
+    asked = {
+        "whole": ask("waits", whole),
+        "windows": ask("waits", by_pool),
+        "failures": ask("failures", whole),
+        "flows": ask("flows", whole),
+        "coverage": ask("coverage", whole),
+        "seen": ask("coverage", by_pool),
     }
-    wish = Wish(
-        target=request.limit, quantile=None if request.slo is None else "p90", targets=targets_of(targets or {})
-    )
     if not request.type:
         # The types of a pool share its capacity.
-        asked_of_pools["load"] = questions.ask_load(replace(of_pool, every="all"), flavors or {})
-        asked_of_pools["plan"] = questions.ask_plan(of_pool, wish)
-    try:
-        report.series = _answered(record, asked, report.failed)
-        # By itself: with what went on before the period points of the others would not be those of the commands.
-        report.series |= _answered(record, {"compare": questions.ask_comparison(both, periods)}, report.failed)
-        report.pools = _answered(record, asked_of_pools, report.failed)
-        if not request.type:
-            # A forecast looks at all that there is.
-            weeks = questions.ask_forecast(replace(of_pool, every="1w", since=None), wish, None)
-            report.pools |= _answered(record, {"forecast": weeks}, report.failed)
-    except NothingSelected:
-        # Where all attempts failed that is what there is to say.
-        if report.attempts.empty:
-            raise
-    if "whole" in report.series:
-        report.interval = float(report.series["whole"]["interval_seconds"].max())
-    if {"whole", "compare", "changes"} <= report.series.keys():
-        report.found = _attempted("findings", lambda: findings(report.series, request.allowed), report.failed) or []
-    return report
+        asked["load"] = ask_load(whole, flavors)
+        asked["plan"] = ask_plan(by_pool, scenario)
+    return asked
 
 
 def _fine(span: timedelta) -> str:
     return next((every for every, days in FINE.items() if span <= timedelta(days=days)), "1d")
 
 
-def _answered(record: Record, asked: Mapping[str, Question], failed: list[Failure]) -> dict[str, pd.DataFrame]:
-    """Answer all questions over one reading; where that fails each by itself, and what fails is told."""
+def _answered(record: Record, asked: Mapping[str, Question]) -> tuple[Frames, list[Failure]]:
+    """Answer all questions in one reading; where that fails, each in its own. Return the answers and the failures."""
     try:
-        found = dict(zip(asked, answers(record, list(asked.values())), strict=True))
+        return dict(zip(asked, answers(record, list(asked.values())), strict=True)), []
     except (RecordUnreadable, RequestRefused):
         raise
     except Exception as error:
         if interrupted(error):
             raise
-        found = {}
-        for name, question in asked.items():
-            alone = _attempted(name, partial(answers, record, [question]), failed)
-            if alone is not None:
-                found[name] = alone[0]
-    return found
+    answered: Frames = {}
+    failed: list[Failure] = []
+    for name, question in asked.items():
+        frames_, failures = _attempted(name, partial(answers, record, [question]))
+        answered |= {} if frames_ is None else {name: frames_[0]}
+        failed += failures
+    return answered, failed
 
 
-def _attempted(section: str, make: Callable[[], Any], failed: list[Failure]) -> Any:  # noqa: ANN401 - what is made
+def _attempted(section: str, make: Callable[[], Result]) -> tuple[Result | None, list[Failure]]:
+    """Return what a function makes, and no failure; or None and the failure."""
     try:
-        return make()
+        return make(), []
     except Exception as error:
         if interrupted(error):
             raise
-        failed.append(Failure(section, f"{type(error).__name__}: {error}"))
-        return None
+        return None, [Failure(section, f"{type(error).__name__}: {error}")]

@@ -1,91 +1,92 @@
-"""What the words of a report mean, and how its figures were made."""
+"""The terms of a report, and how its estimates are made."""
 
 from analysis.text.language import _
 
 
 def definitions() -> list[tuple[str, str]]:
-    """Return terms and what they mean, translated."""
+    """Return terms and their definitions, translated."""
     return [
         (
             _("Wait"),
             _(
-                "From the job's arrival until it left the queue, by starting or by giving up. A window's waits are "
-                "those of the jobs that arrived in it, whenever they left."
+                "The time from a job's arrival until it leaves the queue, by starting or by giving up. A window covers "
+                "the waits of the jobs that arrived in it, whenever they left the queue."
             ),
         ),
         (
             _("Bounds"),
             _(
-                "Counts do not tell which job left. The bounds hold for every order in which the jobs can have been "
-                "served, and for every place of each event between two polls. Where none is given upwards, some of "
-                "the jobs may still be waiting."
+                "The counts do not show which job left the queue. The bounds hold for every service discipline, and "
+                "wherever an arrival or departure lies between two polls. Where there is no upper bound, some of the "
+                "jobs may still be waiting."
             ),
         ),
         (
             _("Value"),
             _(
-                "Lies within the bounds, and assumes the order of service that is named at the end of this report. "
-                "Nothing is said finer than the poll interval."
+                "The point estimate. It lies within the bounds and assumes the service discipline that is named at the "
+                "end of this report. A duration shorter than the poll interval is given as under that interval."
             ),
         ),
         (
-            _("9 of 10 waited at most"),
-            _("The smallest wait that at least nine of ten jobs did not exceed; the others likewise."),
+            _("P90 wait"),
+            _("The shortest wait that at least 90% of the jobs did not exceed; P99: the same for 99%."),
         ),
         (
             _("Failure rate"),
             _(
-                "Failed jobs among those that completed, failed or were terminated. Its 95 % interval is about the "
-                "underlying rate: failures come in bursts, and by how much days scatter more than coin tosses widens "
-                "it."
+                "The share of failed jobs among all jobs that completed, failed or were terminated. The 95% interval "
+                "is that of the underlying rate. Failures come in bursts, so days differ more than they would with "
+                "independent failures; the interval is wider accordingly."
             ),
         ),
         (
-            _("Seen"),
+            _("Coverage"),
             _(
-                "The share of the polls that were answered. What was not seen is unknown, never zero: figures have no"
-                " line across it, and it widens bounds."
+                "The share of the polls that were answered. Counts that were not observed are unknown, never zero: "
+                "lines in pictures stop there, and bounds become wider."
             ),
         ),
         (
-            _("Differs, goes, changed"),
+            _("Difference, direction, change"),
             _(
-                "Days that follow each other are alike, so n of them tell less than n. Intervals respect that, and "
-                "what the bounds leave open; below ten independent days none is given. No direction shown is no proof"
-                " that nothing moved."
+                "Consecutive days are similar, so n days carry less information than n independent days. The "
+                "intervals allow for this, and for the distance between the bounds. With fewer than ten independent "
+                'days there is no interval. The direction "not shown" does not prove that nothing changed.'
             ),
         ),
         (
-            _("Sure and unsure"),
+            _("Sure and uncertain"),
             _(
-                "Of many comparisons some show a difference by chance. Those called sure are chosen so that about one"
-                " in twenty of them is chance. Unsure are those that the counts show and chance may explain, or about"
-                " which there are too few independent days."
+                "Among many comparisons some show a difference by chance. The sure findings are chosen so that about "
+                "one in twenty of them is chance. An uncertain finding is a difference in the counts that chance may "
+                "explain, or that has too few independent days behind it."
             ),
         ),
         (
             _("Another capacity"),
             _(
-                "The jobs that came are rebuilt from the counts and replayed through pools of another capacity. Which "
-                "sizes they had, who passed whom and which job ran how long is assumed in many ways; each is made to "
-                "give the waiting that was seen, and counts by how alike it is to all that was counted. Of the truths "
-                "of simulated pools nine in ten or more lay in the intervals."
+                "The observed jobs are reconstructed from the counts and replayed in pools of another capacity. Job "
+                "sizes, run times and the service discipline are not known: many combinations are tried. Each "
+                "reconstruction is calibrated to the observed waits, and its weight is how well it matches all counts. "
+                "In tests with simulated pools, at least nine in ten of the true values lay in the intervals."
             ),
         ),
         (
-            _("What comes"),
+            _("Forecast"),
             _(
-                "The median of the weeks before, of which newer ones count more. Intervals are as wide as forecasts "
-                "from earlier days of the record had to be, and are judged on days that did not choose them. A week "
-                "has the chance that it brings more than today's capacity takes."
+                "The median of the previous weeks; newer weeks have more weight. The width of the intervals follows "
+                "from the errors of forecasts made from earlier days of the record, and is tested on days that were "
+                "not used to choose it. Each week has a probability that its arrivals exceed what today's capacity can "
+                "take."
             ),
         ),
         (
-            _("Finished jobs"),
+            _("Retention"),
             _(
-                "How the API keeps them, found from the counts: kept; rolling, for a time; purged in batches; capped "
-                "at a ceiling; absent, where nothing is kept; silent, where nothing ended. Where they are absent or "
-                "capped, what came is bounded below only, and no failure rate can be had."
+                "How long the API keeps finished jobs, inferred from the counts. Kept: for ever; rolling: for a fixed "
+                "time; purged: removed in batches; capped: up to a number of jobs; absent: not at all; silent: no job "
+                "ended. Where it is absent or capped, arrivals have a lower bound only, and there is no failure rate."
             ),
         ),
     ]

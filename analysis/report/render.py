@@ -1,4 +1,4 @@
-"""A report as pages: one HTML file that needs nothing else, Markdown with pictures beside it, JSON."""
+"""A report as pages: one HTML file that needs no other, Markdown with pictures beside it, JSON."""
 
 import json
 import re
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -24,48 +24,67 @@ TEMPLATES: Final = Path(__file__).parent.with_name("templates")
 MADE_BY: Final = "Poolscope report"
 FORMATS: Final = ("html", "md", "json")
 MARKDOWN: Final = re.compile(r"([\\`*_\[\]<>#|~$&@]|:(?=//)|(?<=www)\.|^[-+](?=\s)|(?<=^\d)[.)](?=\s))", re.IGNORECASE)
-"""What makes anything of a text but a text, anywhere or at its beginning."""
-Draw = Callable[[Sequence[Picture], str], Iterable[str | bytes | Exception]]
-"""Draws pictures as svg or png, one after the other; what fails is given instead."""
+"""The characters that are markup in Markdown, anywhere or at the beginning of a text."""
+Draw: TypeAlias = Callable[[Sequence[Picture], str], Iterable[str | bytes | Exception]]
+"""Draws pictures as svg or png in their order; an exception takes the place of a picture that failed."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """One form of a report: a file, and those beside it."""
+    """One form of a report: the file of the page, and its pictures."""
 
     ending: str
     text: str
     beside: Mapping[str, bytes]
-    """By their names in the folder of the report."""
+    """The pictures in files of their own, by file name."""
+
+
+@dataclass(frozen=True)
+class Pages:
+    """The pages of a report."""
+
+    pages: Sequence[Page]
+    failed: Sequence[Failure]
+    """The estimates, sections and pictures that could not be made."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a page has besides its tables."""
+    """The sections and pictures of a page."""
 
     pools: Sequence[Picture]
     capacity: Section | None
     series: Sequence[Section]
 
     @property
-    def all_sections(self) -> list[Section]:
-        """The sections in their order."""
+    def sections(self) -> list[Section]:
+        """All sections in their order."""
         return [*([] if self.capacity is None else [self.capacity]), *self.series]
 
+    @property
+    def pictures(self) -> list[Picture]:
+        """All pictures in their order."""
+        return [*self.pools, *(picture for section in self.sections for picture in section.pictures)]
 
-def pages(report: Report, forms: Sequence[str], language: str, folder: str, draw: Draw) -> list[Page]:
-    """Make the pages of a report.
+    @property
+    def failed(self) -> list[Failure]:
+        """The sections that could not be made."""
+        return [Failure(section.title, section.failed) for section in self.sections if section.failed]
+
+
+def pages(report: Report, forms: Sequence[str], language: str, folder: str, draw: Draw) -> Pages:
+    """Return a report as pages, and all its parts that could not be made.
 
     Parameters
     ----------
     forms
-        Of `FORMATS`.
+        The forms to make: some of `FORMATS`.
     language
-        Of `language.LANGUAGES`.
+        One of `language.LANGUAGES`.
     folder
-        Where pictures beside a page are found from it.
+        The path from a Markdown page to the folder of its pictures.
     draw
-        See `draw.draw`.
+        The function that draws pictures, such as `draw.draw`.
     """
     with speaking(language):
         pictured = bool({"html", "md"} & set(forms))
@@ -74,42 +93,44 @@ def pages(report: Report, forms: Sequence[str], language: str, folder: str, draw
             outlook(report, pictured=pictured),
             list(sections.sections(report, pictured=pictured)),
         )
-        wanted = [*parts.pools, *(picture for section in parts.all_sections for picture in section.pictures)]
-        made = []
+        failed_before = [*report.failed, *parts.failed]
+        failed, written = failed_before, list[Page]()
         if "html" in forms:
-            drawn = _drawn(wanted, "svg", draw, report)
-            svgs = {name: Markup(picture) for name, picture in drawn.items()}  # noqa: S704 - matplotlib's, escaped by it
-            made.append(Page("html", _html(report, parts, svgs), {}))
+            svgs, failures = _drawn(parts.pictures, "svg", draw)
+            failed = [*failed_before, *failures]
+            written.append(Page("html", _html(report, parts, svgs, failed), {}))
         if "md" in forms:
-            drawn = _drawn(wanted, "png", draw, report)
-            # Named by what is in them: a page that is there keeps its pictures until it is replaced.
-            files = {name: f"{name}-{sha256(picture).hexdigest()[:8]}.png" for name, picture in drawn.items()}
-            beside = {files[name]: picture for name, picture in drawn.items()}
-            text = _markdown(report, parts, {name: f"{folder}/{file}" for name, file in files.items()})
-            made.append(Page("md", text, beside))
+            pngs, failures = _drawn(parts.pictures, "png", draw)
+            # Named by content: the old page keeps its pictures until it is replaced.
+            files = {name: f"{name}-{sha256(picture).hexdigest()[:8]}.png" for name, picture in pngs.items()}
+            beside = {files[name]: picture for name, picture in pngs.items()}
+            paths = {name: f"{folder}/{file}" for name, file in files.items()}
+            written.append(Page("md", _markdown(report, parts, paths, [*failed_before, *failures]), beside))
+            failed = list(dict.fromkeys([*failed, *failures]))
         if "json" in forms:
-            text = json.dumps(
-                {"made_by": MADE_BY, **plain(report)}, ensure_ascii=False, separators=(",", ":"), allow_nan=False
-            )
-            made.append(Page("json", text + "\n", {}))
-        return made
+            content = {"made_by": MADE_BY, **plain(report, failed)}
+            text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+            written.append(Page("json", text + "\n", {}))
+        return Pages(written, failed)
 
 
-def _drawn(wanted: Sequence[Picture], form: str, draw: Draw, report: Report) -> dict[str, Any]:
-    drawn = {}
-    for picture, made in zip(wanted, draw(wanted, form), strict=True):
-        if isinstance(made, Exception):
-            report.failed.append(Failure(picture.alt, f"{type(made).__name__}: {made}"))
+def _drawn(wanted: Sequence[Picture], form: str, draw: Draw) -> tuple[dict[str, Any], list[Failure]]:
+    """Return the pictures that could be drawn, by name, and those that failed."""
+    drawn, failed = {}, []
+    for picture, result in zip(wanted, draw(wanted, form), strict=True):
+        if isinstance(result, Exception):
+            failed.append(Failure(picture.alt, f"{type(result).__name__}: {result}"))
         else:
-            drawn[picture.name] = made
-    return drawn
+            drawn[picture.name] = result
+    return drawn, failed
 
 
-def _html(report: Report, parts: Parts, pictures: Mapping[str, str]) -> str:
+def _html(report: Report, parts: Parts, svgs: Mapping[str, str], failed: Sequence[Failure]) -> str:
+    pictures = {name: Markup(svg) for name, svg in svgs.items()}  # noqa: S704 - matplotlib's, escaped by it
     environment = _environment(autoescape=True)
     texts = json.dumps({"filter": _("Filter:")}, ensure_ascii=False)
     text = environment.get_template("report.html.j2").render(
-        **_content(report, parts, pictures),
+        **_content(report, parts, pictures, failed),
         style=Markup(_file("report.css")),  # noqa: S704 - our own file
         script=Markup(_file("report.js").replace("TEXTS", texts)),  # noqa: S704 - our own file, and a text of ours
         classes="CLASSES",
@@ -118,27 +139,27 @@ def _html(report: Report, parts: Parts, pictures: Mapping[str, str]) -> str:
 
 
 def _with_classes(text: str) -> str:
-    """Say once how the many alike parts of pictures look."""
+    """Replace the styles of pictures by classes: many styles are equal."""
     styles: dict[str, str] = {}
 
-    def named(found: re.Match[str]) -> str:
-        return f' class="{styles.setdefault(found[1], f"s{len(styles)}")}"'
+    def as_class(style: re.Match[str]) -> str:
+        return f' class="{styles.setdefault(style[1], f"s{len(styles)}")}"'
 
     head, body, rest = text.partition("<body>")
-    rest = re.sub(r' style="([^"]*)"', named, rest)
+    rest = re.sub(r' style="([^"]*)"', as_class, rest)
     rules = "\n".join(f".{name}{{{style.replace('; ', ';').replace(': ', ':')}}}" for style, name in styles.items())
     return head.replace("CLASSES", rules) + body + rest
 
 
-def _markdown(report: Report, parts: Parts, pictures: Mapping[str, str]) -> str:
+def _markdown(report: Report, parts: Parts, paths: Mapping[str, str], failed: Sequence[Failure]) -> str:
     environment = _environment(autoescape=False)
     environment.filters["md"] = markdown
-    text = environment.get_template("report.md.j2").render(**_content(report, parts, pictures))
+    text = environment.get_template("report.md.j2").render(**_content(report, parts, paths, failed))
     return re.sub(r"\n{3,}", "\n\n", text)
 
 
 def markdown(text: str) -> str:
-    """Return a text that Markdown takes for nothing else."""
+    """Return a text on one line, with the markup characters of Markdown escaped."""
     return MARKDOWN.sub(r"\\\1", " ".join(str(text).split()))
 
 
@@ -153,9 +174,10 @@ def _environment(*, autoescape: bool) -> Environment:
     return environment
 
 
-def _content(report: Report, parts: Parts, pictures: Mapping[str, str]) -> dict[str, Any]:
+def _content(report: Report, parts: Parts, pictures: Mapping[str, str], failed: Sequence[Failure]) -> dict[str, Any]:
     sure, unsure = (
-        [(*each, sections.finding_id(report, each[0])) for each in part] for part in sections.findings(report)
+        [(finding, text, sections.finding_id(report, finding)) for finding, text in findings]
+        for findings in sections.findings(report)
     )
     drawn = sum(bool(section.pictures) for section in parts.series)
     return {
@@ -163,7 +185,7 @@ def _content(report: Report, parts: Parts, pictures: Mapping[str, str]) -> dict[
         "made_by": MADE_BY,
         "title": title(report),
         "period": summary.period(report),
-        "failed": report.failed,
+        "failed": failed,
         "summary": summary.summary(report),
         "sure": sure,
         "unsure": unsure,
@@ -175,18 +197,18 @@ def _content(report: Report, parts: Parts, pictures: Mapping[str, str]) -> dict[
         "undrawn": ""
         if drawn == len(parts.series)
         else plural(
-            "Pictures are of the {n} series that matters most; --pool shows others.",
-            "Pictures are of the {n} series that matter most; --pool shows others.",
+            "Pictures show the {n} most important series; --pool selects others.",
+            "Pictures show the {n} most important series; --pool selects others.",
             drawn,
         ).format(n=drawn),
         "collection": tables.collection(report),
         "definitions": definitions(),
-        "classes_table": tables.classes(report),
+        "methods": tables.methods(report),
     }
 
 
 def title(report: Report) -> str:
-    """Return what a report is called."""
+    """Return the title of a report."""
     if report.end is None:
         return _("Queue waits and failures")
     return _("Queue waits and failures, {date}").format(date=f"{report.end.astimezone(report.request.tz):%Y-%m-%d}")

@@ -1,123 +1,132 @@
-"""What a report says first: what it is about, and how it stands, in a line or two each."""
+"""The first lines of a report: the period that it is about, and a summary."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Final
 
 from analysis.queue.verdict import MAY_BE_OVER, WITHIN
+from analysis.report.findings import CHANCE
 from analysis.report.gather import Report
 from analysis.report.limit import Unjudged, sentence, unjudged_pools, unjudged_series
 from analysis.report.tables import limit_of
-from analysis.text.language import _, plural
+from analysis.text.language import _, plural, together
 from analysis.text.units import duration, percent
 
-TOLD: Final = 20
-"""As many findings are told of what is sure, and of what is not."""
+SHOWN: Final = 20
+"""The most sure findings that a page shows, and the most uncertain findings."""
 NAMED: Final = 3
-"""As many series are named of which something cannot be judged."""
+"""The most series that the summary names where they cannot be judged."""
 
 
 def period(report: Report) -> list[str]:
-    """Say what the report is about."""
+    """Return sentences on the period, the poll interval and the other period."""
     if report.start is None or report.end is None:
         return [_("Nothing has been observed yet.")]
     zone = report.request.tz
     start, end = (f"{instant.astimezone(zone):%Y-%m-%d %H:%M}" for instant in (report.start, report.end))
-    said = [_("From {start} to {end} ({zone}).").format(start=start, end=end, zone=zone)]
+    lines = [_("From {start} to {end} ({zone}).").format(start=start, end=end, zone=zone)]
     if "whole" not in report.series:
-        return said if report.waits_failed else [*said, _("Nothing was observed in this period.")]
+        return lines if report.waits_failed else [*lines, _("Nothing was observed in this period.")]
     whole = report.series["whole"]
     first = whole["window_start"].min()
     if first > report.start + timedelta(seconds=2 * report.interval):
-        said.append(_("The record begins on {start}.").format(start=f"{first:%Y-%m-%d %H:%M}"))
+        lines.append(_("The record begins on {start}.").format(start=f"{first:%Y-%m-%d %H:%M}"))
     shortest, longest = duration(whole["interval_seconds"].min()), duration(whole["interval_seconds"].max())
     polled = _("Polled every {interval}.") if shortest == longest else _("Polled every {interval} to {longest}.")
-    said.append(polled.format(interval=shortest, longest=longest))
+    lines.append(polled.format(interval=shortest, longest=longest))
     if "compare" in report.series:
         row = report.series["compare"].iloc[0]
-        none = report.series["compare"]["other"].isna().all()
+        unknown = report.series["compare"]["other"].isna().all()
         start, end = (f"{row[name]:%Y-%m-%d %H:%M}" for name in ("other_start", "other_end"))
         text = (
-            _("Compared with {start} to {end}, of which nothing is known.")
-            if none
+            _("Compared with {start} to {end}, for which there is no estimate.")
+            if unknown
             else _("Compared with {start} to {end}.")
         )
-        said.append(text.format(start=start, end=end))
-    return said
+        lines.append(text.format(start=start, end=end))
+    return lines
 
 
 def summary(report: Report) -> list[str]:
-    """Say in a line or two how it stands, before any finding."""
+    """Return the sentences before the findings: on series that became worse, the limit, and the number of series."""
     if "whole" not in report.series:
-        nothing = _("There are no figures: nothing was observed. What was tried is below.")
-        return [_("The waits could not be estimated.") if report.waits_failed else nothing]
-    number_of = len(report.series_keys)
-    said = [*_worse(report, number_of), *_limit(report, number_of)]
-    told = plural("{n} series was looked at.", "{n} series were looked at.", number_of).format(n=number_of)
-    said.append(told)
-    if any(found.kind == "changed" for found in report.found):
-        text = _("Of so many series about {n} would show a trend or a change by chance alone.")
-        said.append(text.format(n=f"{max(1, round(0.05 * number_of))}"))
-    left_sure, left_unsure = (sum(found.sure == sure for found in report.found) - TOLD for sure in (True, False))
+        unobserved = _("There are no estimates: nothing was observed. All attempts are listed below.")
+        return [_("The waits could not be estimated.") if report.waits_failed else unobserved]
+    total = len(report.series_keys)
+    lines = [*_none_worse(report, total), *_limit(report, total)]
+    lines.append(plural("{n} series was evaluated.", "{n} series were evaluated.", total).format(n=total))
+    if any(finding.kind == "changed" for finding in report.findings):
+        text = _("Among {all} series, about {n} would show a trend or a change by chance alone.")
+        lines.append(text.format(n=f"{max(1, round(CHANCE * total))}", all=total))
+    left_sure, left_uncertain = (
+        sum(finding.sure == sure for finding in report.findings) - SHOWN for sure in (True, False)
+    )
     if left_sure > 0:
         text = plural("{n} more sure finding is left out here.", "{n} more sure findings are left out here.", left_sure)
-        said.append(text.format(n=left_sure))
-    if left_unsure > 0:
+        lines.append(text.format(n=left_sure))
+    if left_uncertain > 0:
         text = plural(
-            "{n} more unsure finding is left out here.", "{n} more unsure findings are left out here.", left_unsure
+            "{n} more uncertain finding is left out here.",
+            "{n} more uncertain findings are left out here.",
+            left_uncertain,
         )
-        said.append(text.format(n=left_unsure))
-    return said
+        lines.append(text.format(n=left_uncertain))
+    return lines
 
 
-def _worse(report: Report, number_of: int) -> Iterator[str]:
-    """Say that nothing became worse, of those of which that is known."""
-    if any(found.sure for found in report.found):
+def _none_worse(report: Report, total: int) -> Iterator[str]:
+    """Yield the sentence that no series, or of how many this is unknown, became worse; nothing after sure findings."""
+    if any(finding.sure for finding in report.findings):
         return
     if "compare" not in report.series:
-        yield _("Whether anything became worse cannot be judged.")
+        yield _("Whether any series became worse cannot be judged.")
         return
     compare = report.series["compare"]
-    left = number_of - int((compare["measure"].eq("wait") & compare["difference"].notna()).sum())
-    if not left:
-        yield _("Nothing is sure to have become worse.")
-    elif left == number_of:
-        yield _("Whether anything became worse cannot be judged.")
+    unknown = total - int((compare["measure"].eq("wait") & compare["difference"].notna()).sum())
+    if not unknown:
+        yield _("No series is shown to have become worse.")
+    elif unknown == total:
+        yield _("Whether any series became worse cannot be judged.")
     else:
-        text = _("Of {n} of {all} series it cannot be judged whether they became worse; of the others none is sure to.")
-        yield text.format(n=left, all=number_of)
+        text = _(
+            "Whether {n} of {all} series became worse cannot be judged; no other series is shown to have become worse."
+        )
+        yield text.format(n=unknown, all=total)
 
 
-def _limit(report: Report, number_of: int) -> Iterator[str]:
-    """Say how many series pass the limit or may, and what cannot be judged; of all series only where all are judged."""
+def _limit(report: Report, total: int) -> Iterator[str]:
+    """Yield sentences on the limit: the series that cannot be judged, that are within it, and that may be over it."""
     limit = limit_of(report)
     if limit is None:
-        yield _("No limit on waits was given: with --slo 15m it is told who passes it.")
+        yield _("No limit on waits was given: add one, such as --slo 15m, to see which series exceed it.")
         return
     series, pools = unjudged_series(report), list(unjudged_pools(report))
     if series:
-        text = _("{n} of {all} series cannot be judged by the limit: {what}.")
-        yield text.format(n=len(series), all=number_of, what=_first(series))
-    for one in series[:NAMED]:
-        if one.waiting:
-            text = plural("{n} job waits in {who}.", "{n} jobs wait in {who}.", one.waiting)
-            yield text.format(n=f"{one.waiting:,}", who=one.name)
+        text = _("{n} of {all} series cannot be judged by the limit: {reasons}.")
+        yield text.format(n=len(series), all=total, reasons=_reasons(series))
+    for unjudged in series[:NAMED]:
+        if unjudged.waiting:
+            text = plural("{n} job waits in {series}.", "{n} jobs wait in {series}.", unjudged.waiting)
+            yield text.format(n=f"{unjudged.waiting:,}", series=unjudged.name)
     if pools:
-        yield _("Nothing can be judged of {what}.").format(what=_first(pools))
+        yield _("Cannot be judged: {reasons}.").format(reasons=_reasons(pools))
     whole = report.series["whole"]
     within = int((whole["verdict"] == WITHIN).sum())
-    # By its point a series is a finding, which is told of.
+    # A series over the limit by its point estimate is a finding, and is shown there.
     may_be_over = int(((whole["verdict"] == MAY_BE_OVER) & ~(whole["over_slo"] > report.request.allowed)).sum())
-    said = {"share": percent(report.request.allowed), "limit": duration(limit), "all": number_of}
-    if within == number_of and not pools:
-        yield _("In no series did more than {share} of the jobs wait longer than {limit}.").format(**said)
+    fields = {"share": percent(report.request.allowed), "limit": duration(limit), "all": total}
+    if within == total and not pools:
+        yield _("In no series did more than {share} of the jobs wait longer than {limit}.").format(**fields)
     elif within:
         text = _("In {n} of {all} series no more than {share} of the jobs waited longer than {limit}.")
-        yield text.format(n=within, **said)
+        yield text.format(n=within, **fields)
     if may_be_over:
-        text = _("In {n} of {all} series it may be more than {share}, in another order of service.")
-        yield text.format(n=may_be_over, **said)
+        text = _(
+            "In {n} of {all} series, with another service discipline, more than {share} of the jobs may have waited "
+            "longer than {limit}."
+        )
+        yield text.format(n=may_be_over, **fields)
 
 
-def _first(left: Sequence[Unjudged]) -> str:
-    return "; ".join(map(sentence, left[:NAMED])) + (" …" if left[NAMED:] else "")
+def _reasons(unjudged: Sequence[Unjudged]) -> str:
+    return together(map(sentence, unjudged[:NAMED])) + (" …" if unjudged[NAMED:] else "")

@@ -1,26 +1,39 @@
-"""The tables of a report, in words: all pools, a series' figures and how they move, how collecting went."""
+"""The tables of a report: all pools, the estimates of a series, its trends and changes, collection, methods."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import pandas as pd
 
 from analysis.report.gather import POOL, Report
-from analysis.text.cells import MONTH, SAYS, figure, interval_of
-from analysis.text.language import _, translated
-from analysis.text.units import duration, isolated, named, number, percent, share_with_bounds, with_bounds
-
-MOVES: Final = ("compare", "trend")
+from analysis.text.cells import MEASURES, MONTH, figure, interval_of, judged, measure_name
+from analysis.text.language import _, listed, rendered
+from analysis.text.units import (
+    bracketed,
+    count_parts,
+    duration,
+    isolated,
+    named,
+    number,
+    percent,
+    share_parts,
+    share_with_bounds,
+    wait_parts,
+    with_bounds,
+)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in a table, and what it is sorted by."""
+    """The text of a cell, the value by which it is sorted, and its link."""
 
     text: str
     sort: str = ""
     link: str = ""
+
+
+UNKNOWN: Final = Cell("-")
 
 
 @dataclass(frozen=True)
@@ -33,44 +46,42 @@ class Table:
 
 
 def limit_of(report: Report) -> float | None:
-    """Return the limit on waits in seconds."""
+    """Return the limit on waits in seconds; None where there is no limit."""
     return report.request.limit
 
 
 def overview(report: Report) -> Table:
-    """Lay out all pools in one table."""
-    pools = report.of_pools.values() if "whole" in report.pools else ()
-    rows = [[*_pool_cells(report, {name: frame.iloc[-1] for name, frame in of.items()})] for of in pools]
-    headings = [_("pool"), _("jobs"), _("mean wait")]
+    """Return the table of all pools, one row per pool."""
+    # Forecasts are of the whole record: their pools may not have been observed in the period.
+    pools = [parts for parts in report.by_pool.values() if "whole" in parts]
+    rows = [[*_pool_cells(report, {name: frame.iloc[-1] for name, frame in parts.items()})] for parts in pools]
+    headings = [_("pool"), _("arrivals"), _("mean wait")]
     headings += [_("over {limit}").format(limit=duration(limit_of(report)))] if limit_of(report) else []
-    headings += [_("failed"), _("waiting now"), _("drains in"), _("seen"), _("finished jobs")]
+    headings += [_("failure rate"), _("waiting at end"), _("drains in"), _("coverage"), _("retention")]
     return Table(_("All pools, with bounds and intervals in brackets"), headings, rows)
 
 
-def _pool_cells(report: Report, of: Mapping[str, pd.Series]) -> Iterator[Cell]:
-    whole = of["whole"]
+def _pool_cells(report: Report, parts: Mapping[str, pd.Series]) -> Iterator[Cell]:
+    whole, failures, flows = parts["whole"], parts.get("failures"), parts.get("flows")
     yield Cell(named(whole), named(whole).casefold(), f"#{pool_id(report, whole)}")
-    bounds = _span(whole, "arrivals", number)
-    alike = whole["arrivals_low"] == whole["arrivals_high"]
-    yield Cell(number(whole["arrivals"]) + ("" if alike else f" ({bounds})"), _sorted(whole["arrivals"]))
+    arrivals, bounds = count_parts(whole, "arrivals")
+    exact = whole["arrivals_low"] == whole["arrivals_high"]
+    yield Cell(arrivals if exact else bracketed(arrivals, bounds), _sorted(whole["arrivals"]))
     yield Cell(with_bounds(whole, "mean"), _sorted(whole["mean_seconds"]))
     if limit_of(report):
-        share = f"{share_with_bounds(whole, 'over_slo')}: {translated(whole['verdict'])}"
-        yield Cell(share, _sorted(whole["over_slo"]))
-    failures, flows = of.get("failures"), of.get("flows")
-    yield (
-        Cell("-")
-        if failures is None
-        else Cell(share_with_bounds(failures, "failure_rate"), _sorted(failures["failure_rate"]))
-    )
-    yield Cell("-") if flows is None else Cell(number(flows["queue_end"]), _sorted(flows["queue_end"]))
-    yield (
-        Cell("-")
-        if flows is None or flows["queue_end"] == 0
-        else Cell(with_bounds(flows, "drain"), _sorted(flows["drain_seconds"]))
-    )
+        yield Cell(judged(whole), _sorted(whole["over_slo"]))
+    if failures is None:
+        yield UNKNOWN
+    else:
+        yield Cell(share_with_bounds(failures, "failure_rate"), _sorted(failures["failure_rate"]))
+    if flows is None:
+        yield from (UNKNOWN, UNKNOWN)
+    else:
+        yield Cell(number(flows["queue_end"]), _sorted(flows["queue_end"]))
+        drains = Cell(with_bounds(flows, "drain"), _sorted(flows["drain_seconds"]))
+        yield UNKNOWN if flows["queue_end"] == 0 else drains
     yield Cell(percent(whole["coverage"]), _sorted(whole["coverage"]))
-    yield Cell(translated(whole["history"]), whole["history"])
+    yield Cell(rendered(whole["retention"]))
 
 
 def _sorted(value: float) -> str:
@@ -78,155 +89,132 @@ def _sorted(value: float) -> str:
 
 
 def pool_id(report: Report, row: pd.Series) -> str:
-    """Return the name of a pool's first section."""
+    """Return the name of the first section about a pool; empty where the pool has no section."""
     keys = report.series_keys
     return next(
         (f"series-{place + 1}" for place, key in enumerate(keys) if key[:2] == (row["project"], row["pool"])), ""
     )
 
 
-def facts(report: Report, of: Mapping[str, pd.DataFrame]) -> Table:
-    """Say what is known of the period, each figure beside its bounds or interval and what was seen."""
+def facts(report: Report, parts: Mapping[str, pd.DataFrame]) -> Table:
+    """Return the table of a series' estimates over the period, each with bounds or interval and with coverage."""
     rows: list[list[Cell]] = []
-
-    def fact(what: str, value: str, bounds: str, row: pd.Series) -> None:
-        rows.append([Cell(what), Cell(value), Cell(bounds or "-"), Cell(percent(row["coverage"]))])
-
-    if "whole" in of:
-        row = of["whole"].iloc[-1]
-        fact(_("jobs that came"), number(row["arrivals"]), _span(row, "arrivals", number), row)
-        texts = {
-            "mean": _("mean wait"),
-            "p50": _("half waited at most"),
-            "p90": _("9 of 10 waited at most"),
-            "p99": _("99 of 100 waited at most"),
-        }
-        for quantile, text in texts.items():
-            said = with_bounds(row, quantile)
-            value, _open, bounds = said.partition(" (")
-            fact(text, value, bounds.removesuffix(")"), row)
-        if limit_of(report):
-            text = _("waited longer than {limit}").format(limit=duration(limit_of(report)))
-            fact(text, percent(row["over_slo"], 1), _span(row, "over_slo", _percent), row)
-            text = _("verdict, with {share} allowed").format(share=percent(report.request.allowed))
-            fact(text, translated(row["verdict"]), translated(row["reason"]), row)
-    if "failures" in of:
-        row = of["failures"].iloc[-1]
-        fact(_("jobs that ended"), number(row["finished"]), _span(row, "finished", number), row)
-        fact(_("of them failed"), percent(row["failure_rate"], 1), _span(row, "failure_rate", _percent), row)
-        fact(_("failed of those that were not terminated"), percent(row["failure_rate_of_ran"], 1), "-", row)
-    if "flows" in of:
-        row = of["flows"].iloc[-1]
-        fact(_("waiting at the end"), number(row["queue_end"]), "-", row)
-        said, _open, bounds = with_bounds(row, "drain").partition(" (")
-        fact(_("time to drain, if nothing more comes"), said, bounds.removesuffix(")"), row)
-        fact(_("abnormal at the end"), number(row["abnormal"]), "-", row)
-    return Table(_("In this period"), (_("figure"), _("value"), _("bounds or 95 % interval"), _("seen")), rows)
-
-
-def _percent(value: float) -> str:
-    return percent(value, 1)
-
-
-def _span(row: pd.Series, name: str, say: Callable[[float], str]) -> str:
-    low, high = row[f"{name}_low"], row[f"{name}_high"]
-    if pd.isna(low):
-        return "-"
-    return _("{least} or more").format(least=say(low)) if pd.isna(high) else f"{say(low)}-{say(high)}"
-
-
-def measures(of: Mapping[str, pd.DataFrame]) -> Table:
-    """Say how each measure moves: against the other period, and within this one."""
-    rows = []
-    compare, trend = (
-        {row["measure"]: row for _place, row in of[name].iterrows()} if name in of else {} for name in MOVES
-    )
-    for measure in SAYS:
-        if measure not in compare and measure not in trend:
-            continue
-        cells = [Cell(measure_name(measure))]
-        if measure in compare:
-            row = compare[measure]
-            cells += [Cell(interval_of(row, "value")), Cell(interval_of(row, "other"))]
-            cells += [Cell(interval_of(row, "difference", signed=True)), Cell(percent(row["coverage"]))]
-        else:
-            cells += [Cell("-")] * 4
-        if measure in trend:
-            row = trend[measure]
-            # Without an interval a slope says nothing, and looks as if it did.
-            slope = interval_of(row, "slope", MONTH, signed=True) if pd.notna(row["direction"]) else "-"
-            cells += [Cell(slope), Cell(_direction(row["direction"]))]
-            cells += [
-                Cell("-" if pd.isna(row["batches"]) else figure("arrivals", row["batches"])),
-                Cell(percent(row["coverage"])),
+    for name, estimates in (("whole", _waits), ("failures", _failures), ("flows", _queue)):
+        if name in parts:
+            row = parts[name].iloc[-1]
+            coverage = percent(row["coverage"])
+            rows += [
+                [*map(Cell, (label, value, bounds or "-", coverage))] for label, value, bounds in estimates(report, row)
             ]
-        else:
-            cells += [Cell("-")] * 4
-        rows.append(cells)
+    return Table(_("In this period"), (_("estimate"), _("value"), _("bounds or 95% interval"), _("coverage")), rows)
+
+
+def _waits(report: Report, row: pd.Series) -> Iterator[tuple[str, str, str]]:
+    yield _("arrivals"), *count_parts(row, "arrivals")
+    labels = {"mean": _("mean wait"), "p50": _("median wait"), "p90": _("P90 wait"), "p99": _("P99 wait")}
+    for name, label in labels.items():
+        yield label, *wait_parts(row, name)
+    if limit_of(report):
+        yield _("waited longer than {limit}").format(limit=duration(limit_of(report))), *share_parts(row, "over_slo", 1)
+        label = _("verdict, with {share} allowed").format(share=percent(report.request.allowed))
+        yield label, _(row["verdict"]), rendered(row["reason"])
+
+
+def _failures(_report: Report, row: pd.Series) -> Iterator[tuple[str, str, str]]:
+    yield _("jobs that ended"), *count_parts(row, "finished")
+    yield _("failure rate"), *share_parts(row, "failure_rate", 1)
+    yield _("failure rate without terminated jobs"), percent(row["failure_rate_of_ran"], 1), ""
+
+
+def _queue(_report: Report, row: pd.Series) -> Iterator[tuple[str, str, str]]:
+    yield _("queue length at the end"), number(row["queue_end"]), ""
+    yield _("time to drain without arrivals"), *wait_parts(row, "drain")
+    yield _("abnormal jobs at the end"), number(row["abnormal"]), ""
+
+
+def measures(parts: Mapping[str, pd.DataFrame]) -> Table:
+    """Return the table of a series' measures: the difference from the other period, and the trend within this one."""
+    compare, trend = (
+        {row["measure"]: row for _place, row in parts[name].iterrows()} if name in parts else {}
+        for name in ("compare", "trend")
+    )
+    rows = [
+        [Cell(measure_name(measure)), *_difference(compare.get(measure)), *_trend(trend.get(measure))]
+        for measure in MEASURES
+        if measure in compare or measure in trend
+    ]
     headings = (
-        _("measure"), _("now"), _("then"), _("differs by (95 %)"), _("seen"), _("in 30 days (95 %)"), _("goes"),
-        _("independent days"), _("seen"),
+        _("measure"), _("this period"), _("other period"), _("difference (95%)"), _("coverage"),
+        _("change in 30 days (95%)"), _("direction"), _("independent days"), _("coverage"),
     )  # fmt: skip
-    return Table(_("How it moves: against the other period, and within this one"), headings, rows)
+    return Table(_("Comparison with the other period, and trend within this one"), headings, rows)
 
 
-def measure_name(measure: str) -> str:
-    """Return what a measure of trends is called."""
-    return {
-        "wait": _("mean wait"),
-        "over": _("over the limit"),
-        "arrivals": _("jobs a day"),
-        "failures": _("failed"),
-    }[measure]
+def _difference(row: pd.Series | None) -> list[Cell]:
+    if row is None:
+        return [UNKNOWN] * 4
+    difference = interval_of(row, "difference", signed=True)
+    return [*map(Cell, (interval_of(row, "value"), interval_of(row, "other"), difference, percent(row["coverage"])))]
 
 
-def _direction(said: object) -> str:
-    return {"up": _("up"), "down": _("down"), "not shown": _("not shown")}.get(str(said), _("not said"))
+def _trend(row: pd.Series | None) -> list[Cell]:
+    if row is None:
+        return [UNKNOWN] * 4
+    # Without an interval, a reader could take the slope for a trend.
+    slope = interval_of(row, "slope", MONTH, signed=True) if pd.notna(row["direction"]) else "-"
+    days = "-" if pd.isna(row["batches"]) else figure("arrivals", row["batches"])
+    return [*map(Cell, (slope, _direction(row["direction"]), days, percent(row["coverage"])))]
 
 
-def changes(of: Mapping[str, pd.DataFrame]) -> Table:
-    """Say when what changed."""
+def _direction(direction: object) -> str:
+    return _(direction) if isinstance(direction, str) else _("not enough data")
+
+
+def changes(parts: Mapping[str, pd.DataFrame]) -> Table:
+    """Return the table of the changes of a series' measures."""
+    frame = parts.get("changes", pd.DataFrame({"changed_at": []}))
     rows = []
-    found = of.get("changes", pd.DataFrame({"changed_at": []}))
-    for _place, row in found[found["changed_at"].notna()].iterrows():
+    for _place, row in frame[frame["changed_at"].notna()].iterrows():
         dates = " - ".join(f"{row[name]:%Y-%m-%d}" for name in ("earliest", "latest"))
-        before = figure(row["measure"], row["before"])
-        cells = measure_name(row["measure"]), f"{row['changed_at']:%Y-%m-%d}", dates, before
-        by = interval_of(row, "change", signed=True)
-        rows.append([Cell(text) for text in (*cells, by, percent(row["coverage"]))])
-    headings = (_("measure"), _("changed on"), _("between"), _("before"), _("by (95 %)"), _("seen"))
+        texts = (
+            measure_name(row["measure"]), f"{row['changed_at']:%Y-%m-%d}", dates,
+            figure(row["measure"], row["before"]), interval_of(row, "change", signed=True), percent(row["coverage"]),
+        )  # fmt: skip
+        rows.append([*map(Cell, texts)])
+    headings = (
+        _("measure"), _("changed on"), _("date, 95% interval"), _("before"), _("change (95%)"), _("coverage")
+    )  # fmt: skip
     return Table(_("Changes"), headings, rows)
 
 
 def collection(report: Report) -> Table:
-    """Say how collecting went: what came of the attempts, the longest gap, and since when nothing was seen."""
+    """Return the table of attempts by outcome, coverage, longest gap and last good answer, one row per pool."""
     rows = []
     for key, attempts in report.attempts.groupby(list(POOL), sort=False):
-        row = attempts.iloc[0]
-        outcomes = ", ".join(
-            f"{each.outcome} {each.attempts:,}" for each in attempts.itertuples() if each.outcome != "ok"
-        )
         good = attempts[attempts["outcome"] == "ok"]
+        failures = [f"{row.outcome} {row.attempts:,}" for row in attempts.itertuples() if row.outcome != "ok"]
         last = good["last_slot"].max() if len(good) else None
-        seen = report.of_pools.get(key, {}).get("coverage")
-        rows.append(
-            [
-                Cell(named(row)),
-                Cell(number(good["attempts"].sum())),
-                Cell(outcomes or "-"),
-                Cell("-" if seen is None else percent(seen["coverage"].iloc[-1], 1)),
-                Cell("-" if seen is None else duration(seen["longest_gap_seconds"].iloc[-1])),
-                Cell("-" if last is None else f"{last.tz_convert(report.request.tz):%Y-%m-%d %H:%M}"),
-            ]
+        coverage = report.by_pool.get(key, {}).get("coverage")
+        texts = (
+            named(attempts.iloc[0]),
+            number(good["attempts"].sum()),
+            listed(failures) or "-",
+            "-" if coverage is None else percent(coverage["coverage"].iloc[-1], 1),
+            "-" if coverage is None else duration(coverage["longest_gap_seconds"].iloc[-1]),
+            "-" if last is None else f"{last.tz_convert(report.request.tz):%Y-%m-%d %H:%M}",
         )
-    headings = (_("pool"), _("good answers"), _("failed attempts"), _("seen"), _("longest gap"), _("last seen"))
-    return Table(_("What collecting met"), headings, rows)
+        rows.append([*map(Cell, texts)])
+    headings = (
+        _("pool"), _("good answers"), _("failed attempts"), _("coverage"), _("longest gap"), _("last good answer")
+    )  # fmt: skip
+    return Table(_("Collection: answers and failures by pool"), headings, rows)
 
 
-def classes(report: Report) -> Table:
-    """Say of each series how the API keeps its finished jobs, and in which order it is assumed to serve."""
+def methods(report: Report) -> Table:
+    """Return the table of retention, assumed service discipline and method, one row per series."""
     rows = []
     for _place, row in report.series.get("whole", pd.DataFrame()).iterrows():
-        cells = f"{named(row)} · {isolated(row['type'])}", translated(row["history"]), row["order"], row["method"]
-        rows.append([Cell(translated(str(text)) if place > 1 else text) for place, text in enumerate(cells)])
-    return Table(_("How finished jobs are kept"), (_("series"), _("kept"), _("order assumed"), _("method")), rows)
+        cells = (Cell(rendered(row[name])) for name in ("retention", "order", "method"))
+        rows.append([Cell(f"{named(row)} · {isolated(row['type'])}"), *cells])
+    headings = (_("series"), _("retention"), _("assumed discipline"), _("method"))
+    return Table(_("Retention of finished jobs, assumed service discipline and method"), headings, rows)

@@ -1,4 +1,4 @@
-"""A report from the record to the disk: gathered, made into pages, written; and what a caller has to know of it."""
+"""A report, from the record to its files, and the result for the caller."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -25,24 +25,40 @@ CHINESE: Final = re.compile("[\u3400-\u9fff]")
 
 
 @dataclass(frozen=True)
+class Form:
+    """The form of a report, and the share by which it is judged."""
+
+    language: str = "en"
+    """One of `language.LANGUAGES`."""
+    forms: str = "html"
+    """Some of `render.FORMATS`, with commas between them."""
+    against: str = "previous"
+    """The period to compare with: see `Request.periods`."""
+    fail_above: str | float | None = None
+    """The share of a series' jobs that may wait longer than the limit, as `Request.share`; None: nothing is judged."""
+    keep: int | None = None
+    """The number of newest dates whose reports are kept in the folder; None: all."""
+
+
+@dataclass(frozen=True)
 class Written:
-    """What became of a report."""
+    """The result of a report that was written."""
 
     files: Sequence[Path]
     removed: Sequence[Path]
     failed: Sequence[Failure]
     above: Sequence[str]
-    """The series of which more waited longer than the limit than was allowed: pool and type."""
+    """Pool and type of each series in which more jobs than allowed waited longer than the limit."""
     unjudged: Sequence[Unjudged]
-    """Of whom that cannot be judged; both are empty where no share was given."""
+    """The series, pools and projects that cannot be judged; like `above`, empty where nothing is judged."""
     boxes: bool
-    """Whether pictures have boxes in the place of Chinese: no font here has it."""
+    """Whether pictures show boxes instead of Chinese characters, as no installed font has these."""
 
     @property
     def exit_code(self) -> int:
-        """9 more waited too long than may; 10 of some that cannot be judged; 8 a part could not be made; else 0."""
+        """9: a series is above the share allowed; 10: one cannot be judged; 8: a part could not be made; else 0."""
         codes = ((self.above, ABOVE), (self.unjudged, UNJUDGED), (self.failed, PART_FAILED))
-        return next((code for told, code in codes if told), 0)
+        return next((code for cause, code in codes if cause), 0)
 
 
 def write_report(
@@ -50,62 +66,46 @@ def write_report(
     request: Request,
     out: Path,
     draw: Draw,
-    *,
-    language: str = "en",
-    forms: str = "html",
-    against: str = "previous",
-    fail_above: str | float | None = None,
-    keep: int | None = None,
+    form: Form,
     flavors: Mapping[str, int] | None = None,
     targets: Targets | None = None,
 ) -> Written:
-    """Write a report.
+    """Write a report, and return its files, failures and judgements.
 
     Parameters
     ----------
     request
-        ``since`` begins the period.
+        Its ``since`` is the start of the period.
     out
-        The folder.
-    forms
-        Of `render.FORMATS`, with commas between.
-    against
-        See `Request.periods`.
-    fail_above
-        A share, as `Request.share`: so many jobs of a series may wait longer than the limit.
-    keep
-        Reports of so many days stay, older ones of this folder go.
+        The folder of the report.
     flavors
-        Cards a node, by flavor.
+        Cards per node, by flavor.
     targets
-        What pools are for, where the request has no limit; see `Targets`.
+        Targets of pools, where the request has no limit; see `Targets`.
 
     Raises
     ------
     RecordUnreadable, RequestRefused
     """
-    wanted = [form.strip() for form in forms.split(",")]
-    for what, value, allowed in (("lang", language, LANGUAGES), *(("format", form, FORMATS) for form in wanted)):
+    forms = [name.strip() for name in form.forms.split(",")]
+    for option, value, allowed in (("lang", form.language, LANGUAGES), *(("format", name, FORMATS) for name in forms)):
         if value not in allowed:
-            raise RequestRefused(f"{what} cannot be {value!r}: take {', '.join(allowed)}")
-    if fail_above is not None and request.limit is None:
-        raise RequestRefused(
-            "--fail-above is a share of the jobs that wait longer than a limit: give it with --slo 15m"
-        )
-    if fail_above is not None:
-        request = replace(request, share=fail_above)
-    report = gather(record, request, against, flavors, targets)
-    name = stem(report, language)
-    made = pages(report, wanted, language, name, draw)
-    files = publish(out, name, made)
-    removed = remove_older(out, keep) if keep is not None else []
-    judged = fail_above is not None
-    over, open_ = (above(report), unjudged(report)) if judged else ([], [])
-    return Written(files, removed, report.failed, over, open_, boxes=any(map(_in_boxes, made)))
+            raise RequestRefused(f"--{option} cannot be {value!r}: take {', '.join(allowed)}")
+    judged = form.fail_above is not None
+    if judged and request.limit is None:
+        raise RequestRefused("--fail-above needs a limit on waits: add one, such as --slo 15m")
+    request = request if form.fail_above is None else replace(request, share=form.fail_above)
+    report = gather(record, request, form.against, flavors, targets)
+    name = stem(report, form.language)
+    rendered = pages(report, forms, form.language, name, draw)
+    files = publish(out, name, rendered.pages)
+    removed = remove_older(out, form.keep) if form.keep is not None else []
+    over, open_series = (above(report), unjudged(report)) if judged else ([], [])
+    return Written(files, removed, rendered.failed, over, open_series, boxes=any(map(_in_boxes, rendered.pages)))
 
 
 def _in_boxes(page: Page) -> bool:
-    """Tell whether pictures beside a page that has Chinese in it cannot show it."""
+    """Return whether a page has Chinese characters that its PNG pictures cannot show."""
     if not page.beside or not CHINESE.search(page.text):
         return False
     from analysis.figures.sheets import shows_chinese  # noqa: PLC0415 - a report without pictures does without matplotlib
@@ -114,8 +114,8 @@ def _in_boxes(page: Page) -> bool:
 
 
 def write_first(database: Path, spool: Path, out: Path) -> list[Path]:
-    """Write a report of a record's last fortnight, with a limit of a quarter of an hour; return its files."""
+    """Write a report of a record's last 14 days, with a limit of 15 minutes; return its files."""
     request = Request(every="1d", slo="15m")
     record = Record(database, spool)
     drawing = partial(draw.draw, limit=request.limit)
-    return list(write_report(record, replace(request, since="14d"), out, drawing).files)
+    return list(write_report(record, replace(request, since="14d"), out, drawing, Form()).files)

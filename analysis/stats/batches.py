@@ -1,6 +1,6 @@
-"""Daily figures as batches: the week's rhythm, and how many independent ones they amount to.
+"""Daily values as batches: their weekly pattern, and the effective number of batches.
 
-Days that are alike because they follow each other tell less.
+Days whose values are correlated with the values of the day before count as fewer independent batches.
 """
 
 from dataclasses import dataclass
@@ -11,61 +11,64 @@ import numpy as np
 from analysis.arrays import Bools, Floats, Ints
 
 LEVEL: Final = 0.95
+"""The level of all intervals, of 1."""
 FEWEST: Final = 10.0
-"""Effective batches; below this no interval is given."""
+"""Effective batches below which no interval is given."""
 WEEKS: Final = 3
-"""As many are needed to tell a week's rhythm from chance."""
+"""The fewest weeks from which a weekly pattern is estimated: in fewer, chance looks like one."""
 QUESTIONS: Final = 8
-"""Asked of a series: slope and change of four measures. A claim of one is made at so much smaller an error."""
+"""Tests of a series: slope and change of four measures."""
 CLAIM: Final = 1 - (1 - LEVEL) / QUESTIONS
+"""The level of each of these tests, by Bonferroni's correction for their number."""
 MOST_CORRELATION: Final = 0.97
+"""The largest correlation that is used: n days are at least n / 66 effective batches."""
 
 
 @dataclass(frozen=True)
 class Stretches:
-    """What is known of sums over stretches of days: more than the sum of what is known of each day.
+    """Bounds of sums over stretches of days, which are narrower than the sums of the bounds of their days.
 
-    Who waited long on one day cannot all have done so on the next as well.
+    The values of all days cannot be at their bounds at the same time.
     """
 
     first: Ints
     last: Ints
-    """Day numbers, the last one excluded; from the whole to each single day, those of one length side by side."""
+    """Day numbers, `last` excluded. The first stretch is the whole; then they become shorter, down to single days."""
     low: Floats
     high: Floats
-    """Bounds of the sum of values times weights; infinite where there is none."""
+    """Bounds of the sum of values times weights; infinite where there is no bound."""
 
 
 @dataclass(frozen=True)
 class Days:
-    """One figure of the days that have it."""
+    """One value of each of n days; days without a value are left out."""
 
     numbers: Ints
-    """Of each day, rising; those of Mondays are alike but for multiples of seven."""
+    """Day numbers, rising; those of the same day of the week differ by multiples of seven."""
     values: Floats
     low: Floats
     high: Floats
-    """Bounds; infinite where there is none."""
+    """Bounds of the values; infinite where there is no bound."""
     weights: Floats
-    """How many jobs a day's value is about; one where it is about the day itself."""
+    """The number of jobs that each value is a mean of; 1 if the value is of the day itself, such as its arrivals."""
     stretches: Stretches | None = None
-    """Where there are any, bounds come from them."""
+    """Narrower bounds of sums over several days, if there are any."""
 
     def where(self, chosen: Bools) -> "Days":
-        """Return some of the days."""
+        """Return the chosen days."""
         low, high, weights = self.low[chosen], self.high[chosen], self.weights[chosen]
         return Days(self.numbers[chosen], self.values[chosen], low, high, weights, self.stretches)
 
 
 def more_days(batches: float, correlation: float) -> int:
-    """Return how many more days it takes to ten effective batches, when days stay as alike as they are."""
+    """Return the number of further days for ten effective batches, at the same correlation from day to day."""
     return max(0, int(np.ceil((FEWEST - batches) * (1 + correlation) / (1 - correlation))))
 
 
 def rhythm(days: Days) -> Floats:
-    """Return what each day of the week differs by, as six columns that leave weighted means alone.
+    """Return the regressors of the weekly pattern: n by 6, each of weighted mean zero, so that they change no mean.
 
-    None where the days span less than three weeks.
+    There are no columns where the days span less than three weeks.
     """
     if not len(days.numbers) or days.numbers[-1] - days.numbers[0] < 7 * WEEKS - 1:
         return np.empty((len(days.numbers), 0))
@@ -76,13 +79,13 @@ def rhythm(days: Days) -> Floats:
 
 
 def correlation_of(residuals: Floats) -> float:
-    """Return the correlation of days that follow each other, however many are missing between, at least zero.
+    """Return the correlation of consecutive residuals, whatever days are missing between them, in [0, 0.97].
 
-    Residuals of n days from a line have one too small by (2 + 4 r) / n: Kendall, Biometrika 41 (1954), 403; Marriott
-    and Pope, Biometrika 41 (1954), 390.
+    The residuals of n days from a line underestimate r by (2 + 4 r) / n, which is corrected: Kendall, Biometrika 41
+    (1954), 403; Marriott and Pope, Biometrika 41 (1954), 390.
     """
     n, square = len(residuals), float(residuals @ residuals)
     if n < 5 or square <= 0:
         return 0.0
-    together = float(residuals[1:] @ residuals[:-1]) / square
-    return float(np.clip((n * together + 2) / (n - 4), 0.0, MOST_CORRELATION))
+    raw = float(residuals[1:] @ residuals[:-1]) / square
+    return float(np.clip((n * raw + 2) / (n - 4), 0.0, MOST_CORRELATION))

@@ -1,9 +1,10 @@
-"""When a daily figure changed: from one level to another, by more than its own autocorrelation makes.
+"""Change points of a daily value: days on which its level changed by more than autocorrelation alone explains.
 
-Each stretch of days is cut where that explains most of its scatter, if chance does so rarely. What chance does is found
-by making series as much alike from day to day as this one, of its own residuals (a sieve bootstrap: Bühlmann, Bernoulli
-3 (1997), 123), and cutting each where that explains most. Where no cut tells more than chance, a spell may that ends
-again. What remains on all sides is cut again (Vostrikova 1981).
+A cut parts a run of days into two runs; a spell is a run of days within it that has a level of its own. To explain
+means to reduce the residual sum of squares. A run is cut where the cut explains most, if a cut by chance rarely
+explains as much. The p-value is found by a sieve bootstrap (Bühlmann, Bernoulli 3 (1997), 123): series with the same
+correlation from day to day are drawn from the run's own residuals, and the best cut of each is found. Where no cut is
+significant, spells are tested in the same way. The parts on all sides are then searched in turn (Vostrikova 1981).
 """
 
 from dataclasses import dataclass, replace
@@ -13,45 +14,51 @@ import numba
 import numpy as np
 
 from analysis.arrays import Floats
-from analysis.stats.batches import CLAIM, FEWEST, MOST_CORRELATION, Days, rhythm
+from analysis.stats.batches import CLAIM, FEWEST, LEVEL, MOST_CORRELATION, Days, rhythm
 from analysis.stats.regression import Fit, direction, explain
 
 SHORTEST: Final = 7
-"""Days on either side of a change."""
-SERIES: Final = 4999
-"""Made by chance."""
+"""The fewest days on either side of a change."""
+BOOTSTRAPS: Final = 4999
+"""The largest number of series that the bootstrap draws."""
 RARE: Final = (1 - CLAIM) / 5
-"""Chance as it is made here is up to five times rarer than in the queues of tests/benchmarks/trends.py."""
+"""The largest p-value of a cut: the bootstrap's is up to five times too small in the queues of
+tests/benchmarks/trends.py."""
 RAREST: Final = RARE / 4
-"""For a spell, of which there are many more."""
+"""The largest p-value of a spell: there are many more spells than cuts to choose from."""
 ENOUGH: Final = 25
-"""Of them, as large as the one that is judged, are told from so many: Besag and Clifford, Biometrika 78 (1991), 301."""
+"""The bootstrap ends early after this many series whose best cut explains as much: Besag and Clifford, Biometrika 78
+(1991), 301."""
 MOST_EDGES: Final = 64
+"""The largest number of days that are tried as an edge in a first search; then all days near the best are tried."""
 AROUND_A_CUT: Final = (4.5, 8.5)
 AROUND_A_SPELL: Final = (6.0, 12.0)
-"""What is left is less alike by (4.5 + 8.5 r) / n, or (6 + 12 r) / n: found by simulation, of 20 to 365 days."""
-DATE_LOSS: Final = 2 * -np.log(1 - np.sqrt(0.95))
-"""A day is in the interval of a date when it explains at most so much less, in variances: Eo and Morley, Quantitative
-Economics 6 (2015), 463."""
+"""The residuals of n days around a cut underestimate the correlation r by (4.5 + 8.5 r) / n, those around a spell by
+(6 + 12 r) / n: found by simulation of 20 to 365 days."""
+DATE_LOSS: Final = 2 * -np.log(1 - np.sqrt(LEVEL))
+"""The interval of a date holds the days that explain at most this much less, in variances, than the best day: Eo and
+Morley, Quantitative Economics 6 (2015), 463."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """One change of a daily figure."""
+    """One change of a daily value."""
 
     day: int
-    """The number of the first day of the new level, and below the earliest and the latest that it can have been."""
+    """The number of the first day of the new level."""
     earliest: int
     latest: int
+    """The 95% interval of `day`."""
     fit: Fit
-    """The level before, and the difference to that after it, of the stretch that it cuts."""
+    """Two coefficients: the level before the change, back to the previous change, and the difference of the level after
+    it, up to the next change."""
 
     @property
     def direction(self) -> str | None:
-        """Up or down; "not shown" where the difference may be none by its own interval.
+        """Up or down; "not shown" where the interval of the difference contains zero.
 
-        That it changed is told by less than by how much: where the days are too few for an interval it may still be
-        said which way.
+        A change can be found on fewer days than the interval of its difference needs. Without an interval, the bounds
+        of the difference decide.
         """
         low, high = self.fit.interval(1)
         if np.isnan(low):
@@ -61,17 +68,17 @@ class Change:
 
 @dataclass(frozen=True)
 class Changes:
-    """The changes of a daily figure, in the order of time."""
+    """The changes of a daily value, in the order of time."""
 
-    found: tuple[Change, ...]
+    changes: tuple[Change, ...]
     batches: float
-    """Effective ones, of the whole; below ten no change is looked for."""
+    """Effective batches of all days; with fewer than ten there are no changes."""
     correlation: float
-    """Of days that follow each other, on either side of the best cut of the whole."""
+    """The correlation from day to day, on either side of the best cut of all days."""
 
 
 def changes_of(days: Days) -> Changes:
-    """Find the changes of a daily figure.
+    """Return the changes of a daily value.
 
     Parameters
     ----------
@@ -84,44 +91,46 @@ def changes_of(days: Days) -> Changes:
     heights = _heights(days.values)
     columns = np.column_stack([np.ones(len(heights)), rhythm(days)]) * root[:, None]
     residuals = root * heights - columns @ (np.linalg.pinv(columns) @ (root * heights))
-    # Days that are all alike scatter by what arithmetic rounds.
+    # Equal days have residuals of zero, but for rounding.
     residuals[np.abs(residuals) <= 1e-9 * float(np.abs(heights).max())] = 0.0
-    tried = []
+    attempts = []
     for cut, rare in ((True, RARE), (False, RAREST)):
         (first, last), correlation, chance = _chance(residuals, root, cut)
-        alike = (1 + correlation) / (1 - correlation)
-        tried.append(Changes((), len(heights) / alike, correlation))
-        if chance <= rare and tried[-1].batches >= FEWEST:
+        inflation = (1 + correlation) / (1 - correlation)
+        attempts.append(Changes((), len(heights) / inflation, correlation))
+        if chance <= rare and attempts[-1].batches >= FEWEST:
             break
     else:
-        return max(tried, key=lambda each: each.batches)
-    of_spell = _explained(residuals, root, first, last)
-    scatter = (float(residuals @ residuals) - of_spell) / (len(heights) - 2)
-    found: list[Change] = []
+        return max(attempts, key=lambda attempt: attempt.batches)
+    explained = _explained(residuals, root, first, last)
+    scatter = (float(residuals @ residuals) - explained) / (len(heights) - 2)
+    changes: list[Change] = []
     edges = [0, *(edge for edge in (first, last) if 0 < edge < len(heights)), len(heights)]
     for before, edge, after in zip(edges, edges[1:], edges[2:], strict=False):
-        found += _parts(days, before, edge)
+        changes += _parts(days, before, edge)
         spells = [(day, last) if edge == first else (first, day) for day in range(before + 1, after)]
         near = [
             day
             for day, spell in zip(range(before + 1, after), spells, strict=True)
-            if _explained(residuals, root, *spell) >= of_spell - DATE_LOSS * scatter * alike
+            if _explained(residuals, root, *spell) >= explained - DATE_LOSS * scatter * inflation
         ]
-        here = _between(days, before, after)
-        fit = explain(here, np.column_stack([np.ones(after - before), np.arange(before, after) >= edge]))
+        stretch = _between(days, before, after)
+        fit = explain(stretch, np.column_stack([np.ones(after - before), np.arange(before, after) >= edge]))
         earliest, latest = (int(days.numbers[near[end]]) for end in (0, -1))
-        found.append(Change(int(days.numbers[edge]), earliest, latest, fit))
-    found += _parts(days, edges[-2], edges[-1])
-    return replace(tried[-1], found=tuple(found))
+        changes.append(Change(int(days.numbers[edge]), earliest, latest, fit))
+    changes += _parts(days, edges[-2], edges[-1])
+    return replace(attempts[-1], changes=tuple(changes))
 
 
 def _heights(values: Floats) -> Floats:
-    """Return figures on a scale on which the high ones do not rule: as they are below the usual, in octaves above.
+    """Return values on a scale that is linear below the median of the values above zero, and logarithmic above it.
 
-    Waits scatter in proportion to their level.
+    The spread of waits grows with their level; on this scale high days do not outweigh the others.
     """
-    some = values[values > 0]
-    heights: Floats = np.log1p(np.maximum(values, 0.0) / np.median(some)) if len(some) else np.zeros(len(values))
+    positive = values[values > 0]
+    heights: Floats = (
+        np.log1p(np.maximum(values, 0.0) / np.median(positive)) if len(positive) else np.zeros(len(values))
+    )
     return heights
 
 
@@ -130,24 +139,26 @@ def _between(days: Days, first: int, last: int) -> Days:
 
 
 def _parts(days: Days, first: int, last: int) -> tuple[Change, ...]:
-    """Return the changes within a part."""
-    return changes_of(_between(days, first, last)).found
+    """Return the changes among the days from index `first` to index `last`, which is excluded."""
+    return changes_of(_between(days, first, last)).changes
 
 
 @numba.njit(cache=True, nogil=True)
 def _explained(residuals: Floats, root: Floats, first: int, last: int) -> float:
-    """Return by how much a spell with a level of its own, before its last day, explains more than one level."""
+    """Return the sum of squares that a spell explains; -1 where it has no days or all. `last` is the day after it."""
     whole, weight = (root**2).sum(), (root[first:last] ** 2).sum()
     surplus = (root[first:last] * residuals[first:last]).sum() - (root * residuals).sum() * weight / whole
     return surplus * surplus * (1 / weight + 1 / (whole - weight)) if 0 < weight < whole else -1.0
 
 
 @numba.njit(cache=True, nogil=True)
-def _spell(residuals: Floats, root: Floats, cut: bool) -> tuple[int, int, float]:
-    """Return the spell that explains most, and how much: of all, or of those that begin with the days.
+def _best_spell(residuals: Floats, root: Floats, cut: bool) -> tuple[int, int, float]:
+    """Return the spell that explains most: its first day, the day after it, and the sum of squares that it explains.
 
-    Circular binary segmentation: Olshen, Venkatraman, Lucito and Wigler, Biostatistics 5 (2004), 557. Of many days
-    every few are tried first.
+    Circular binary segmentation: Olshen, Venkatraman, Lucito and Wigler, Biostatistics 5 (2004), 557. With `cut` only
+    spells that begin on the first day are tried: such a spell cuts the days at its end. From `MOST_EDGES` days on,
+    every second (third, ...) day is tried first, then all days near the best spell. `root` has the square roots of the
+    days' weights.
     """
     n = len(residuals)
     weights, sums = np.zeros(n + 1), np.zeros(n + 1)
@@ -178,56 +189,57 @@ def _spell(residuals: Floats, root: Floats, cut: bool) -> tuple[int, int, float]
 
 
 @numba.njit(cache=True, nogil=True)
-def _judged(residuals: Floats, root: Floats, cut: bool) -> tuple[float, int, int, float]:
-    """Find the spell that explains most.
+def _tested(residuals: Floats, root: Floats, cut: bool) -> tuple[float, int, int, float]:
+    """Return the test statistic of the spell that explains most.
 
     Returns
     -------
     tuple
-        What it explains, in variances of what is left and for as many days as are independent; its first day and the
-        one after its last; and the correlation of days that follow each other, of what is left.
+        The statistic: the sum of squares that the spell explains, over the variance of the residuals around it and over
+        their inflation by autocorrelation; the spell's first day and the day after it; and the correlation of those
+        residuals from day to day.
     """
     n = len(residuals)
-    first, last, explained = _spell(residuals, root, cut)
+    first, last, explained = _best_spell(residuals, root, cut)
     inside, whole = (root[first:last] ** 2).sum(), (root**2).sum()
-    of_spell = (root[first:last] * residuals[first:last]).sum()
-    level, rest = of_spell / inside, ((root * residuals).sum() - of_spell) / (whole - inside)
-    square, together, before = 0.0, 0.0, 0.0
+    surplus = (root[first:last] * residuals[first:last]).sum()
+    level, rest = surplus / inside, ((root * residuals).sum() - surplus) / (whole - inside)
+    squares, products, before = 0.0, 0.0, 0.0
     for day in range(n):
         left = residuals[day] - root[day] * (level if first <= day < last else rest)
-        square += left * left
-        together += left * before
+        squares += left * left
+        products += left * before
         before = left
-    if explained <= 0 or square <= 0:
+    if explained <= 0 or squares <= 0:
         return (0.0 if explained <= 0 else np.inf), first, last, 0.0
     constant, slope = AROUND_A_CUT if cut else AROUND_A_SPELL
-    correlation = (n * together / square + constant) / max(n - slope, 1.0)
+    correlation = (n * products / squares + constant) / max(n - slope, 1.0)
     correlation = min(max(correlation, 0.0), MOST_CORRELATION)
-    return explained * (n - 2) / square * (1 - correlation) / (1 + correlation), first, last, correlation
+    return explained * (n - 2) / squares * (1 - correlation) / (1 + correlation), first, last, correlation
 
 
 @numba.njit(cache=True, nogil=True)
 def _chance(residuals: Floats, root: Floats, cut: bool) -> tuple[tuple[int, int], float, float]:
-    """Return the spell, the correlation of what it leaves, and how likely chance makes one that explains as much.
+    """Return the best spell, the correlation of the residuals around it, and its p-value by the bootstrap.
 
-    The numbers are drawn alike at every call: the same days give the same answer.
+    The random numbers are the same at every call, so that the same days give the same answer.
     """
     n = len(residuals)
-    explained, first, last, correlation = _judged(residuals, root, cut)
+    explained, first, last, correlation = _tested(residuals, root, cut)
     if explained <= 0:
         return (first, last), correlation, 1.0
-    np.random.seed(n)  # noqa: NPY002 - compiled, of which numba keeps one a thread
-    news = residuals[1:] - correlation * residuals[:-1]
-    news -= news.mean()
-    made = np.empty(n)
+    np.random.seed(n)  # noqa: NPY002 - compiled: numba keeps one generator a thread
+    innovations = residuals[1:] - correlation * residuals[:-1]
+    innovations -= innovations.mean()
+    simulated = np.empty(n)
     larger = 0
-    for number in range(SERIES):
+    for number in range(BOOTSTRAPS):
         value = residuals[np.random.randint(0, n)]  # noqa: NPY002 - compiled: a Generator is five times slower
         for day in range(n):
-            value = correlation * value + news[np.random.randint(0, n - 1)]  # noqa: NPY002 - compiled: a Generator is five times slower
-            made[day] = value
-        if _judged(made, root, cut)[0] >= explained:
+            value = correlation * value + innovations[np.random.randint(0, n - 1)]  # noqa: NPY002 - compiled: a Generator is five times slower
+            simulated[day] = value
+        if _tested(simulated, root, cut)[0] >= explained:
             larger += 1
             if larger == ENOUGH:
                 return (first, last), correlation, larger / (number + 1)
-    return (first, last), correlation, (larger + 1) / (SERIES + 1)
+    return (first, last), correlation, (larger + 1) / (BOOTSTRAPS + 1)

@@ -1,19 +1,23 @@
 """Intervals of proportions, and of the difference of two."""
 
-from typing import Final
-
 import numpy as np
 from scipy.special import betaincinv
 
 from analysis.arrays import Floats, Ints
-
-LEVEL: Final = 0.95
+from analysis.stats.batches import LEVEL
 
 
 def jeffreys(failed: Floats | Ints, finished: Floats | Ints, phi: Floats | float) -> tuple[Floats, Floats]:
-    """Return Jeffreys' interval for rates, of as many jobs as tell as much as these do.
+    """Return Jeffreys' intervals of rates: lower and upper ends, in [0, 1].
 
     Brown, Cai and DasGupta, Interval estimation for a binomial proportion, Statistical Science 16 (2001), 4.1.3.
+
+    Parameters
+    ----------
+    failed, finished
+        Numbers of jobs; `failed` is at most `finished`.
+    phi
+        The overdispersion: phi jobs carry as much information as one independent job.
 
     >>> [round(float(bound), 4) for bound in jeffreys(np.array(10), np.array(100), 1.0)]
     [0.0527, 0.1701]
@@ -26,21 +30,21 @@ def jeffreys(failed: Floats | Ints, finished: Floats | Ints, phi: Floats | float
 
 
 def difference(
-    one: tuple[Floats, Floats, Floats], other: tuple[Floats, Floats, Floats]
+    rate: tuple[Floats, Floats, Floats], other: tuple[Floats, Floats, Floats]
 ) -> tuple[Floats, Floats, Floats]:
-    """Return the differences of rates with their intervals, from the rates and their own intervals.
+    """Return the differences of two rates with their intervals, from the rates and the interval of each rate.
 
     Newcombe's hybrid (method 10 with Jeffreys' intervals): Statistics in Medicine 17 (1998) 873-890.
 
     Parameters
     ----------
-    one, other
-        Rates, low and high.
+    rate, other
+        Rates with the lower and upper ends of their intervals.
 
     Returns
     -------
     tuple
-        `one` less `other`, low and high.
+        `rate` minus `other`, with the lower and upper ends of its interval.
     """
-    (p, low, high), (q, other_low, other_high) = one, other
+    (p, low, high), (q, other_low, other_high) = rate, other
     return p - q, p - q - np.hypot(p - low, other_high - q), p - q + np.hypot(high - p, q - other_low)

@@ -1,4 +1,4 @@
-"""Quantiles of samples of which some count more than others, and what the next count may be after some counts."""
+"""Quantiles of weighted samples, and a prediction interval for the next count."""
 
 import numpy as np
 from scipy.special import nbdtrik
@@ -7,39 +7,39 @@ from analysis.arrays import Floats
 
 
 def weighted_quantiles(samples: Floats, weights: Floats, shares: tuple[float, ...]) -> Floats:
-    """Return quantiles of each row, interpolated between the midpoints of the weights.
+    """Return weighted quantiles of several quantities, interpolated between the midpoints of the weights.
 
     Parameters
     ----------
     samples
-        A row a quantity; NaN where one is unknown.
+        m quantities by n samples; NaN where a sample is unknown.
     weights
-        Of each column, above zero.
+        n, above zero.
     shares
-        In [0, 1].
+        k probabilities in [0, 1].
 
     Returns
     -------
     Floats
-        A row a share, a column a quantity; NaN where no sample of it is known.
+        k by m; NaN for a quantity without a known sample.
     """
     order = np.argsort(samples, axis=1)
     values = np.take_along_axis(samples, order, axis=1)
     known = ~np.isnan(values)
     by_value = np.where(known, weights[order], 0.0)
     total = by_value.sum(axis=1, keepdims=True)
-    # Unknown ones come last, and no share is as large as theirs.
+    # Unknown samples are sorted last; their midpoint of 2 lies above every share.
     middles = np.where(known, (np.cumsum(by_value, axis=1) - by_value / 2) / np.where(total > 0, total, 1.0), 2.0)
     last = np.maximum(known.sum(axis=1) - 1, 0)
-    found = []
+    quantiles = []
     for share in shares:
         above = np.minimum((middles < share).sum(axis=1), last)
         below = np.where(_at(middles, above) < share, above, np.maximum(above - 1, 0))
         gap = _at(middles, above) - _at(middles, below)
         part = np.clip((share - _at(middles, below)) / np.where(gap > 0, gap, 1.0), 0.0, 1.0)
         low, high = _at(values, below), _at(values, above)
-        found.append(low + np.where(gap > 0, part, 0.0) * (high - low))
-    return np.array(found)
+        quantiles.append(low + np.where(gap > 0, part, 0.0) * (high - low))
+    return np.array(quantiles)
 
 
 def _at(table: Floats, columns: np.ndarray) -> Floats:
@@ -48,23 +48,22 @@ def _at(table: Floats, columns: np.ndarray) -> Floats:
 
 
 def next_count(samples: Floats, weights: Floats, shares: tuple[float, float]) -> tuple[Floats, Floats]:
-    """Return between which whole numbers the next count lies if chance alone makes counts differ.
+    """Return the prediction interval of the next count, in whole numbers, if all counts are Poisson with one mean.
 
-    The mean of a Poisson distribution has Jeffreys' prior; what comes next is then negative binomial (Gelman et al.,
-    Bayesian Data Analysis, 3rd edition, section 2.6). Samples count as many as their weights are worth, by Kish's
-    effective sample size.
+    With Jeffreys' prior for the mean the next count is negative binomial (Gelman et al., Bayesian Data Analysis, 3rd
+    edition, section 2.6). The number of samples is their effective sample size by Kish.
 
     Parameters
     ----------
     samples, weights
-        As `weighted_quantiles` takes them.
+        As in `weighted_quantiles`.
     shares
-        Of the lower and the upper end.
+        The probabilities below the lower and below the upper end.
 
     Returns
     -------
     tuple
-        Each an array, a value a row; NaN where no sample is known.
+        Lower and upper ends, of length m; NaN for a quantity without a known sample.
     """
     known = ~np.isnan(samples)
     by_sample = np.where(known, weights, 0.0)

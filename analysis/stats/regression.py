@@ -1,6 +1,6 @@
-"""What daily figures say of a level, a slope, or the difference of two periods, after the week's rhythm.
+"""Regression of daily values: a level, a slope, or the difference of two periods, adjusted for the weekly pattern.
 
-All of it is linear: weighted sums of the days, by which the bounds of the days are carried along.
+All coefficients are weighted sums of the days, so that the bounds of the days give bounds of the coefficients.
 """
 
 from dataclasses import dataclass, replace
@@ -14,34 +14,33 @@ from analysis.arrays import Bools, Floats, Ints
 from analysis.stats.batches import FEWEST, LEVEL, Days, correlation_of, more_days, rhythm
 
 STRAIGHT: Final = 1e-6
-"""Errors that are less skewed than this are taken as they are."""
+"""The skewness below which errors are not corrected for it."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """Days explained by what is asked of them, and by the week's rhythm, with weighted least squares."""
+    """Daily values fitted by k regressors and the weekly pattern, with weighted least squares."""
 
     values: Floats
     low: Floats
     high: Floats
-    """The k coefficients of what is asked: points, and the least and the most that the days' bounds allow."""
+    """k coefficients: point estimates, and the smallest and the largest value that the days' bounds allow."""
     errors: Floats
-    """k: standard errors that respect autocorrelation and days that scatter differently."""
+    """k standard errors, robust to autocorrelation and to unequal variances of the days."""
     skews: Floats
-    """k: the skewness of what the days add to a mean; zero for differences, whose two sides it has alike."""
+    """k: the skewness of the days' contributions to a mean; zero for differences and slopes."""
     correlation: float
-    """Of residuals that follow each other, without the bias that a fit gives it; zero at least."""
+    """The correlation of consecutive residuals, corrected for the bias of a fit; at least zero."""
     batches: float
-    """The effective number: n (1 - r) / (1 + r)."""
+    """The effective number of days: n (1 - r) / (1 + r)."""
     freedom: float
-    """Of the errors: degrees by which they are known."""
+    """The degrees of freedom of the errors."""
 
     def interval(self, column: int, level: float = LEVEL) -> tuple[float, float]:
-        """Return the interval of a coefficient: what the days scatter, and beyond it what their bounds leave open.
+        """Return the interval of a coefficient: that from the scatter of the days, widened by the days' bounds.
 
-        NaN below ten effective batches. Waits have a long tail, of which a mean of few days holds more than its share
-        or less: the errors are put right for their skewness (Hall, Journal of the Royal Statistical Society B 54
-        (1992), 221).
+        NaN with fewer than ten effective batches. Waits have a long tail, which biases the interval of the mean of few
+        days; it is corrected for skewness (Hall, Journal of the Royal Statistical Society B 54 (1992), 221).
         """
         if self.batches < FEWEST:
             return np.nan, np.nan
@@ -57,9 +56,9 @@ class Fit:
         return float(self.low[column] - up * error), float(self.high[column] - down * error)
 
     def chance(self, column: int) -> float:
-        """Return how probable so large a difference from zero is where there is none, for differences and slopes.
+        """Return the p-value of a coefficient, for differences and slopes.
 
-        It is where the interval just reaches zero; NaN below ten effective batches.
+        It is one minus the level at which the interval just reaches zero; NaN with fewer than ten effective batches.
         """
         if self.batches < FEWEST:
             return np.nan
@@ -70,48 +69,50 @@ class Fit:
 
     @property
     def more_days(self) -> int:
-        """How many more days it takes to ten effective batches; zero where they are there."""
+        """The number of further days that are needed for ten effective batches; zero if there are enough."""
         return more_days(self.batches, self.correlation)
 
 
-def explain(days: Days, asked: Floats) -> Fit:
-    """Explain days by what is asked of them.
+def explain(days: Days, regressors: Floats) -> Fit:
+    """Fit daily values by regressors and the weekly pattern.
 
-    The weights of the days make it an answer about jobs. The errors are those of White (Econometrica 48 (1980), 817,
-    with his HC1's factor), times (1 + r) / (1 - r) for the autocorrelation (Bartlett 1946; Zwiers and von Storch,
-    Journal of Climate 8 (1995), 336).
+    Days are weighted by their jobs, so that coefficients are about jobs. The variances are those of White
+    (Econometrica 48 (1980), 817, with the factor of HC1), times (1 + r) / (1 - r) for the autocorrelation (Bartlett
+    1946; Zwiers and von Storch, Journal of Climate 8 (1995), 336).
 
     Parameters
     ----------
-    asked
-        n by k: a column a coefficient; together they hold the constant.
+    days
+        n days.
+    regressors
+        n by k; a combination of them is constant.
     """
     n = len(days.values)
     root = np.sqrt(days.weights / days.weights.mean())
-    columns = np.column_stack([asked, rhythm(days)])
-    # From the median, of which days that are all alike do not differ at all; the constant takes it back.
+    columns = np.column_stack([regressors, rhythm(days)])
+    # Values are taken from the median, so that equal days have residuals of exactly zero; it is added back below.
     centre = float(np.median(days.values))
     inverse = np.linalg.pinv(columns * root[:, None])
-    shares = inverse[: asked.shape[1]] * root
+    shares = inverse[: regressors.shape[1]] * root
     values = shares @ (days.values - centre)
     residuals = root * (days.values - centre) - (columns * root[:, None]) @ (inverse @ (root * (days.values - centre)))
     correlation = correlation_of(residuals)
     freedom = max(n - columns.shape[1], 1)
-    added = shares / root * residuals
-    square = (added**2).sum(axis=1)
-    mean = (square > 0) & (shares >= 0).all(axis=1)
-    skews = np.divide((added**3).mean(axis=1), (square / n) ** 1.5, out=np.zeros(len(square)), where=mean)
-    variance = square * n / freedom
-    alike = (1 + correlation) / (1 - correlation)
-    # Of the mean all of the centre, and of a slope nothing.
+    contributions = shares / root * residuals
+    squares = (contributions**2).sum(axis=1)
+    is_mean = (squares > 0) & (shares >= 0).all(axis=1)
+    skews = np.divide((contributions**3).mean(axis=1), (squares / n) ** 1.5, out=np.zeros(len(squares)), where=is_mean)
+    variance = squares * n / freedom
+    inflation = (1 + correlation) / (1 - correlation)
+    # The median for a mean; nothing for a slope or a difference.
     constant = centre * np.round(shares.sum(axis=1), 9)
-    batches = min(n, freedom + 2) / alike
+    batches = min(n, freedom + 2) / inflation
     low, high = _bounds(shares, days, centre)
     return Fit(
         values + constant,
         low + constant,
         high + constant,
-        np.sqrt(variance * alike),
+        np.sqrt(variance * inflation),
         skews,
         correlation,
         batches,
@@ -120,29 +121,30 @@ def explain(days: Days, asked: Floats) -> Fit:
 
 
 def _bounds(shares: Floats, days: Days, centre: float) -> tuple[Floats, Floats]:
-    """Return the least and the most that weighted sums of the days' values, from a centre, can be."""
+    """Return the bounds of weighted sums of the days' values minus a centre, narrowed by the bounds of stretches."""
     low, high = days.low - centre, days.high - centre
     least, most = _at_worst(shares, low, high), _at_worst(shares, high, low)
     if days.stretches is None:
         return least, most
-    known = days.stretches
+    stretches = days.stretches
     constant = centre * shares.sum(axis=1)
     for row, share in enumerate(shares):
-        each = np.zeros(int(known.last.max()))
-        each[days.numbers] = share / days.weights
-        within = _at_best_known(each, known.first, known.last, known.low, known.high)
-        least[row] = max(least[row], within[0] - constant[row])
-        most[row] = min(most[row], within[1] - constant[row])
+        weights = np.zeros(int(stretches.last.max()))
+        weights[days.numbers] = share / days.weights
+        low_sum, high_sum = _by_stretches(weights, stretches.first, stretches.last, stretches.low, stretches.high)
+        least[row] = max(least[row], low_sum - constant[row])
+        most[row] = min(most[row], high_sum - constant[row])
     return least, most
 
 
 @numba.njit(cache=True, nogil=True)
-def _at_best_known(each: Floats, first: Ints, last: Ints, low: Floats, high: Floats) -> tuple[float, float]:
-    """Return bounds of a weighted sum over days from those of the sums over stretches that contain each other.
+def _by_stretches(weights: Floats, first: Ints, last: Ints, low: Floats, high: Floats) -> tuple[float, float]:
+    """Return the bounds of a weighted sum over days, from bounds of plain sums over nested stretches.
 
-    Of each stretch its days' mean weight goes to what is known of it, and what is left to the shorter ones in it.
+    The mean weight of a stretch's days multiplies the bounds of the stretch; the rest of the weights goes to the
+    shorter stretches within it.
     """
-    left = each.copy()
+    left = weights.copy()
     least, most = 0.0, 0.0
     for stretch in range(len(first)):
         a, b = first[stretch], last[stretch]
@@ -156,7 +158,7 @@ def _at_best_known(each: Floats, first: Ints, last: Ints, low: Floats, high: Flo
 
 
 def _at_worst(shares: Floats, low: Floats, high: Floats) -> Floats:
-    """Return weighted sums of what is low where it adds and high where it takes away."""
+    """Return weighted sums of `low` where the weight is positive, and of `high` where it is negative."""
     with np.errstate(invalid="ignore"):
         worst = np.where(shares > 0, shares * low, np.where(shares < 0, shares * high, 0.0))
     total: Floats = worst.sum(axis=1)
@@ -164,19 +166,19 @@ def _at_worst(shares: Floats, low: Floats, high: Floats) -> Floats:
 
 
 def slope_of(days: Days) -> Fit:
-    """Fit a line: the first coefficient is the level, the mean of jobs where days weigh by jobs, the second its slope.
+    """Fit a line: the first coefficient is the weighted mean, the second the slope a day.
 
     Parameters
     ----------
     days
-        At least two.
+        At least two days.
     """
-    at = days.numbers - np.average(days.numbers, weights=days.weights)
-    return explain(days, np.column_stack([np.ones(len(at)), at]))
+    centred = days.numbers - np.average(days.numbers, weights=days.weights)
+    return explain(days, np.column_stack([np.ones(len(centred)), centred]))
 
 
 def direction(low: float, high: float) -> str | None:
-    """Say what the interval of a slope or of a difference shows: up, down, or "not shown" where it holds zero."""
+    """Return up, down, or "not shown" if the interval of a slope or difference holds zero; None without an interval."""
     if np.isnan(low) or np.isnan(high):
         return None
     return "up" if low > 0 else "down" if high < 0 else "not shown"
@@ -188,17 +190,17 @@ def difference_of(days: Days, later: Bools) -> Fit:
     Parameters
     ----------
     days
-        Those of both, at least two each.
+        The days of both periods, at least two of each.
     later
-        Which are of the second period.
+        Which days are of the second period.
 
     Returns
     -------
     Fit
-        Its first coefficient is the level of the first period, its second what the other adds to it. Its batches are
-        those of the shorter period: both need ten. By that one too the errors are known, as Welch has it.
+        The first coefficient is the level of the first period, the second the difference of the second period from
+        it. The batches are those of the shorter period, since both need ten; the degrees of freedom follow from them.
     """
     fit = explain(days, np.column_stack([np.ones(len(later)), later]))
-    alike = (1 + fit.correlation) / (1 - fit.correlation)
-    batches = min(int(later.sum()), int((~later).sum())) / alike
+    inflation = (1 + fit.correlation) / (1 - fit.correlation)
+    batches = min(int(later.sum()), int((~later).sum())) / inflation
     return replace(fit, batches=batches, freedom=max(2 * batches - 2, 1.0))

@@ -1,42 +1,46 @@
-"""Where a condition begins to hold that holds from some step on, with few looks: each costs a replay of all jobs."""
+"""The first step from which on a condition holds, found with few tests: each test replays all jobs."""
 
 from collections.abc import Callable
 
 
 def smallest(holds: Callable[[int], bool], near: int, first: int, last: int) -> int | None:
-    """Return the smallest step, from first to last, at which a condition holds that holds at all larger ones.
+    """Return the smallest step at which a condition holds; where it holds, it holds at all larger steps too.
 
     Parameters
     ----------
+    holds
+        Tests the condition at a step.
     near
-        Where it is looked for first.
+        The step at which the search begins.
+    first, last
+        The range of steps, both included.
 
     Returns
     -------
-    int
-        None where it holds at none.
+    int or None
+        None if the condition holds at no step of the range.
     """
     near = min(max(near, first), last)
     stride = 1
     if holds(near):
-        yes, no = near, first - 1
-        while yes > first:
-            step = max(first, yes - stride)
+        holding, failing = near, first - 1
+        while holding > first:
+            step = max(first, holding - stride)
             if not holds(step):
-                no = step
+                failing = step
                 break
-            yes, stride = step, 2 * stride
+            holding, stride = step, 2 * stride
     else:
-        yes, no = last + 1, near
-        while no < last:
-            step = min(last, no + stride)
+        holding, failing = last + 1, near
+        while failing < last:
+            step = min(last, failing + stride)
             if holds(step):
-                yes = step
+                holding = step
                 break
-            no, stride = step, 2 * stride
-        if yes > last:
+            failing, stride = step, 2 * stride
+        if holding > last:
             return None
-    while yes - no > 1:
-        middle = (yes + no) // 2
-        yes, no = (middle, no) if holds(middle) else (yes, middle)
-    return yes
+    while holding - failing > 1:
+        middle = (holding + failing) // 2
+        holding, failing = (middle, failing) if holds(middle) else (holding, middle)
+    return holding

@@ -1,12 +1,12 @@
 "use strict";
-// Tables can be sorted and filtered; without this script everything is there all the same.
+// Sorts and filters tables; without this script the page shows the same content.
 const texts = TEXTS;
 for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0];
   const key = (row, place) => {
     const cell = row.cells[place];
-    const told = cell.dataset.sort ?? cell.textContent;
-    return told !== "" && !isNaN(told) ? Number(told) : told;
+    const value = cell.dataset.sort ?? cell.textContent;
+    return value !== "" && !isNaN(value) ? Number(value) : value;
   };
   const compare = (a, b) => {
     if (a === "" || b === "") return (a === "") - (b === "");
@@ -21,7 +21,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
       const down = heading.getAttribute("aria-sort") === "ascending";
       for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
       heading.setAttribute("aria-sort", down ? "descending" : "ascending");
-      // What is not known stays last.
+      // Unknown values stay last.
       const known = row => key(row, place) !== "" && key(row, place) !== "-";
       const rows = [...body.rows];
       const sorted = rows.filter(known).sort((a, b) => compare(key(a, place), key(b, place)));

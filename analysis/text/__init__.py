@@ -1,1 +1,1 @@
-"""Words for people: the language, units, cells, and tables of a terminal."""
+"""Texts for people: translations, units, cells of tables, and tables of a terminal."""

@@ -1,123 +1,108 @@
-"""What a table of a terminal shows of how full pools are, of plans and of forecasts."""
+"""Cells of capacity tables that need several columns of a row; `cells` has all others."""
+
+import math
 
 import pandas as pd
 
-from analysis.notes import amount
+from analysis.estimate import SECONDS
 from analysis.text.language import _
-from analysis.text.units import duration, number, percent, said, with_bounds
-
-
-def between(row: pd.Series, name: str) -> str:
-    """Say a number with its interval: 12.4 (10.1-14.8)."""
-    point, low, high = (row[f"{name}{bound}"] for bound in ("", "_low", "_high"))
-    if pd.isna(point):
-        return "-"
-    said, least, most = map(rounded, (point, low, high))
-    # An interval without width says nothing.
-    return said if pd.isna(low) or least == most else f"{said} ({least}-{most})"
-
-
-def rounded(value: float) -> str:
-    """Say a number to a tenth, or where it is large without.
-
-    >>> [rounded(value) for value in (1.96, 1033.2, float("nan"))]
-    ['2.0', '1,033', '-']
-    """
-    return "-" if pd.isna(value) else f"{value:,.{0 if value >= 100 else 1}f}"
-
-
-def load(row: pd.Series) -> dict[str, str]:
-    """Return the cells of a row of `History.load`, by heading."""
-    return {
-        "offered": between(row, "offered"),
-        "at once": at_once(row),
-        "nodes": nodes_used(row),
-        "queue h": number(row["queued_hours"]),
-        "unmet h": number(row["unmet_job_hours"]),
-        "idle n/w": idle(row),
-        "runs": duration(row["run_seconds"], row["interval_seconds"]),
-        "sure": said(row["confidence"]),
-    }
+from analysis.text.units import UNKNOWN, amount, between, duration, figures_of, number, percent, with_bounds
 
 
 def at_once(row: pd.Series) -> str:
-    """Say how many jobs a pool runs at once, or at least."""
-    if pd.isna(row["servers"]) and pd.notna(row["servers_low"]):
-        return f"≥{row['servers_low']:,.1f}"
-    return between(row, "servers")
+    """Return the text of the servers with their interval; of their lower bound where only that is known."""
+    point, low, _high = figures_of(row, "servers")
+    return f"≥{low:,.1f}" if math.isnan(point) and not math.isnan(low) else between(row, "servers")
 
 
 def nodes_used(row: pd.Series) -> str:
-    """Say how many nodes the load takes, or at most, of how many there are."""
-    used, most = (row[f"offered_nodes{bound}"] for bound in ("", "_high"))
+    """Return the text of the nodes in use and the existing nodes: 6.2/8; ≤6.2/8 where only an upper bound is known."""
+    used, most = row["offered_nodes"], row["offered_nodes_high"]
     if pd.isna(most):
-        return "-"
+        return UNKNOWN
     return f"{f'≤{most:.1f}' if pd.isna(used) else f'{used:.1f}'}/{row['nodes']:.0f}"
 
 
 def idle(row: pd.Series) -> str:
-    """Say what share of a pool is idle, of all time, nights and weekends, or at least."""
-    names = ("idle", "idle_night", "idle_weekend")
+    """Return the text of the idle shares of all time, nights and weekends: 23/45/60%; lower bounds after ≥."""
     known = "" if pd.notna(row["idle"]) else "_low"
-    shares = "/".join(percent(row[f"{name}{known}"]).removesuffix("%") for name in names) + "%"
-    return shares if not known or pd.isna(row["idle_low"]) else f"≥{shares}"
+    if pd.isna(row[f"idle{known}"]):
+        return UNKNOWN
+    names = ("idle", "idle_night", "idle_weekend")
+    shares = "/".join(percent(row[f"{name}{known}"]).removesuffix("%") for name in names)
+    return f"≥{shares}%" if known else f"{shares}%"
 
 
 def in_use(row: pd.Series) -> str:
-    """Say what share of a capacity runs on average, or at most."""
+    """Return the text of the share of the capacity that runs jobs on average; an upper bound after ≤."""
     share, most = row["utilisation"], row["utilisation_high"]
     return percent(share) if pd.notna(share) or pd.isna(most) else f"≤{percent(most)}"
 
 
-def plan(row: pd.Series) -> dict[str, str]:
-    """Return the cells of a row of `History.plan`, by heading."""
-    headings = {"mean": "mean wait", "p90": "9 of 10 within"}
-    # With a target the wait that it is about.
-    shown = list(headings) if pd.isna(row["target_seconds"]) else [row["quantile"]]
-    capacity = "-" if pd.isna(row["capacity"]) else f"{amount(row['capacity'])} {row['unit']}"
-    cells = {"capacity": capacity + ("*" if row["extrapolated"] > 0 else "")}
-    cells |= {headings[name]: wait(row, name) for name in shown}
-    cells["in use"] = in_use(row)
-    if pd.notna(row["cost_a_month"]):
-        cells["a month"] = f"{row['cost_a_month']:,.0f}"
-    if pd.notna(row["target_seconds"]):
-        cells["target"] = str(row["verdict"])
-    return cells | {"sure": said(row["confidence"])}
+def run_time(row: pd.Series) -> str:
+    """Return the text of the mean run time; the table has no room for its interval."""
+    return duration(row["run_seconds"], row["interval_seconds"])
 
 
-def check(row: pd.Series) -> dict[str, str]:
-    """Return the cells of a row of `History.check`, by heading."""
-    changed = "-" if pd.isna(row["changed_at"]) else f"{row['changed_at']:%Y-%m-%d %H:%M}"
-    seen = row.rename({f"seen_mean{bound}_seconds": f"was{bound}_seconds" for bound in ("", "_low", "_high")})
-    return {
-        "changed": changed,
-        "nodes": "-" if pd.isna(row["capacity"]) else f"{row['nodes_before']:.0f} to {row['capacity']:.0f}",
-        "demand": "-" if pd.isna(row["demand"]) else f"{row['demand']:.2f}",
-        "plan: mean wait": wait(row, "mean"),
-        "happened": wait(seen, "was"),
-        "sure": said(row["confidence"]),
-    }
+def capacity(row: pd.Series) -> str:
+    """Return the text of a capacity with its unit; a star marks a load above every observed load."""
+    if pd.isna(row["capacity"]):
+        return UNKNOWN
+    return f"{amount(row['capacity'])} {_(row['unit'])}" + ("*" if row["extrapolated"] > 0 else "")
 
 
 def wait(row: pd.Series, name: str) -> str:
-    """Say a wait with its interval, or what it is at most or at least where that is all there is."""
-    point, low, high = (row[f"{name}{bound}_seconds"] for bound in ("", "_low", "_high"))
-    if pd.notna(point):
+    """Return the text of a wait with its bounds; "at most" or "at least" where only one bound is known.
+
+    Parameters
+    ----------
+    name
+        The column of the wait without its unit, such as ``mean``.
+    """
+    point, low, high = figures_of(row, f"{name}{SECONDS}")
+    if not math.isnan(point):
         return with_bounds(row, name)
-    if pd.notna(high):
+    if not math.isnan(high):
         return _("at most {number}").format(number=duration(high))
-    return _("at least {number}").format(number=duration(low)) if low >= row["interval_seconds"] else "-"
+    return _("at least {number}").format(number=duration(low)) if low >= row["interval_seconds"] else UNKNOWN
 
 
-def forecast(row: pd.Series) -> dict[str, str]:
-    """Return the cells of a row of `History.forecast`, by heading."""
-    cells = {
-        "jobs": between(row, "arrivals"),
-        "at once": between(row, "load"),
-        "error": rounded(row["error"]),
-        "last week's": rounded(row["error_naive"]),
-        "held": percent(row["covered"]),
-        "by": said(row["method"]),
-        "sure": said(row["confidence"]),
-    }
-    return cells if pd.isna(row["target_seconds"]) else cells | {"passes": percent(row["pass_probability"])}
+def mean_wait(row: pd.Series) -> str | None:
+    """Return the text of a plan's mean wait; None where the target is about the P90 wait."""
+    return None if _has_target(row) and row["quantile"] != "mean" else wait(row, "mean")
+
+
+def p90_wait(row: pd.Series) -> str | None:
+    """Return the text of a plan's P90 wait; None where the target is about the mean wait."""
+    return None if _has_target(row) and row["quantile"] != "p90" else wait(row, "p90")
+
+
+def _has_target(row: pd.Series) -> bool:
+    return bool(pd.notna(row["target_seconds"]))
+
+
+def verdict(row: pd.Series) -> str | None:
+    """Return the verdict on a plan's target; None where the plan has no target."""
+    return _(str(row["verdict"])) if _has_target(row) else None
+
+
+def cost(row: pd.Series) -> str | None:
+    """Return the text of the cost of a capacity per month of 730 hours; None where no price is known."""
+    return None if pd.isna(row["cost_a_month"]) else number(row["cost_a_month"])
+
+
+def nodes_changed(row: pd.Series) -> str:
+    """Return the text of the number of nodes before and after a change: 8 to 10."""
+    if pd.isna(row["capacity"]):
+        return UNKNOWN
+    return _("{before} to {after}").format(before=number(row["nodes_before"]), after=number(row["capacity"]))
+
+
+def demand(row: pd.Series) -> str:
+    """Return the text of the arrivals after a change, as a multiple of those before."""
+    return UNKNOWN if pd.isna(row["demand"]) else f"{row['demand']:.2f}"
+
+
+def passes(row: pd.Series) -> str | None:
+    """Return the text of the probability that the capacity misses the target; None where there is no target."""
+    return percent(row["pass_probability"]) if _has_target(row) else None

@@ -1,208 +1,337 @@
-"""What a table of a terminal shows of each estimate's rows."""
+"""The cells of tables: a schema decides which columns of an answer are shown, the kind of a column how it is written.
+
+A cell that needs more than its column's kind is written by a function of the row, see `OWN`.
+"""
 
 import math
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Final
 
 import pandas as pd
 
 from analysis.errors import RequestRefused
-from analysis.queue.verdict import UNJUDGED
+from analysis.estimate import SECONDS, columns_of
+from analysis.notes import word
+from analysis.schemas import SCHEMAS
+from analysis.schemas.schema import Column, Kind, Schema
+from analysis.schemas.shared import LABELS, MEASURE
+from analysis.schemas.trends import BY_MEASURE
 from analysis.text import capacity
-from analysis.text.language import _
-from analysis.text.units import duration, number, percent, said, share_with_bounds, with_bounds
-from analysis.windows import LABELS
+from analysis.text.language import _, rendered
+from analysis.text.units import (
+    UNKNOWN,
+    between,
+    bracketed,
+    duration,
+    figures_of,
+    in_unit,
+    isolated,
+    number,
+    or_dash,
+    percent,
+    rounded,
+    share_parts,
+    share_with_bounds,
+    unit_of,
+    with_bounds,
+)
 
 Cells = dict[str, str]
-
-
-def _waits(row: pd.Series) -> Cells:
-    cells = {"jobs": number(row["arrivals"]), "mean wait": with_bounds(row, "mean")}
-    if "over_slo" in row:
-        return cells | {"over the limit": judged(row)}
-    return cells | {"9 of 10 within": with_bounds(row, "p90")}
-
-
-def judged(row: pd.Series) -> str:
-    """Say the share over the limit with its bounds and its verdict: 12% (9%-15%) may be over."""
-    verdict = row.get("verdict")
-    if pd.isna(row["over_slo"]) and verdict == UNJUDGED:
-        return UNJUDGED
-    # Of an answer that was joined to others some rows may have none.
-    share = share_with_bounds(row, "over_slo")
-    return f"{share} {verdict}" if isinstance(verdict, str) else share
-
-
-def _distribution(row: pd.Series) -> Cells:
-    return {"share of jobs": percent(row["share"]), "waited at most": with_bounds(row, "wait")}
-
-
-def _failures(row: pd.Series) -> Cells:
-    return {
-        "ended": number(row["finished"]),
-        "failed": number(row["failed"]),
-        "failure rate": share_with_bounds(row, "failure_rate"),
-        "of those that ran": percent(row["failure_rate_of_ran"]),
-    }
-
-
-def _flows(row: pd.Series) -> Cells:
-    return {
-        "came": number(row["arrivals"]),
-        "done": number(row["completed"]),
-        "failed": number(row["failed"]),
-        "term.": number(row["terminated"]),
-        "queue": number(row["queue_end"]),
-        "drains in": with_bounds(row, "drain"),
-    }
-
-
-def _coverage(row: pd.Series) -> Cells:
-    return {
-        "slots": number(row["slots"]),
-        "longest gap": duration(row["longest_gap_seconds"]),
-        "kept": said(row["history"]),
-    }
-
-
-SAYS: Final = {"wait": "mean wait", "over": "over limit", "arrivals": "jobs a day", "failures": "failing"}
-DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-MONTH: Final = 30
+MEASURES: Final = {
+    "wait": word("mean wait"),
+    "over": word("over the limit"),
+    "arrivals": word("arrivals a day"),
+    "failures": word("failure rate"),
+}
+"""The names of the measures of trends."""
 SHARES: Final = ("over", "failures")
+"""The measures that are shares."""
+MONTH: Final = 30
+"""Slopes are shown as the change in this many days."""
 UNSEEN: Final = 0.0005
-"""A difference of shares, which no digit shows."""
+"""Differences of shares below this are rounded to zero: they are shown in tenths of a percentage point."""
+DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
-def figure(measure: str, value: float, *, signed: bool = False) -> str:
-    """Say a measure's value: a duration, a share or a number, a question mark for none; a difference with its sign.
+def measure_name(measure: str) -> str:
+    """Return the name of a measure of trends; a dash for no measure."""
+    return _(MEASURES[measure]) if measure in MEASURES else UNKNOWN
 
-    That of shares is in points of a hundred, of which there are no more.
+
+def figure(measure: str, value: float, interval: float = 0.0, *, signed: bool = False) -> str:
+    """Return the text of a measure's value: a duration, a share or a number; a question mark where it is unknown.
+
+    Parameters
+    ----------
+    measure
+        One of `MEASURES`.
+    interval
+        The poll interval in seconds; a shorter wait is written as "under" the interval.
+    signed
+        Whether the value is a difference: it has a sign, and that of shares is in percentage points.
     """
-    if math.isnan(value):
-        return "?"
-    sign = "" if not signed else "-" if value < 0 else "+"
-    # No wait is negative, but for rounding.
-    size = abs(value) if signed else max(value, 0.0)
-    if measure == "wait":
-        return sign + duration(size)
-    if measure not in SHARES:
-        return sign + f"{round(size, 1) + 0.0:,.1f}"
-    return sign + _("{number} pt").format(number=f"{100 * min(size, 1.0):.1f}") if signed else f"{size:.1%}"
+    if measure == "wait" and not signed and value < interval:
+        return duration(value, interval)
+    text, (number_,) = _numbers(measure, (value,), interval, signed=signed)
+    return number_ if math.isnan(value) else text.format(amount=number_)
 
 
 def interval_of(row: pd.Series, name: str, times: float = 1.0, *, signed: bool = False) -> str:
-    """Say a measure's value with its interval."""
-    point, low, high = (row[f"{name}{bound}"] * times for bound in ("", "_low", "_high"))
-    if pd.isna(point):
-        return "-"
-    text = figure(row["measure"], point, signed=signed)
-    if pd.isna(low) and pd.isna(high):
-        return text
-    if signed and row["measure"] in SHARES and max(abs(low), abs(high)) < UNSEEN:
-        return _("under {number}").format(number=figure(row["measure"], 2 * UNSEEN, signed=True).removeprefix("+"))
-    least, most = (figure(row["measure"], bound, signed=signed) for bound in (low, high))
-    # An interval without width says nothing.
-    return text if least == most else f"{text} ({least}..{most})"
+    """Return the text of a measure's value with its interval: 12 min (9-15 min), +2.0 pt (+1.0..+3.0 pt).
+
+    Parameters
+    ----------
+    name
+        The column of the value.
+    times
+        The factor of all numbers: slopes are per day in the frame, and shown for `MONTH` days.
+    signed
+        As for `figure`.
+    """
+    point, low, high = (value * times for value in figures_of(row, name))
+    if math.isnan(point):
+        return UNKNOWN
+    measure, interval = str(row["measure"]), float(row.get("interval_seconds", 0.0))
+    text, (_value, least, most) = _numbers(measure, (point, low, high), interval, signed=signed)
+    finer = measure == "wait" and not signed and point < interval
+    value = duration(point, interval) if finer else text.format(amount=_value)
+    if math.isnan(low) and math.isnan(high):
+        return value
+    if signed and measure in SHARES and max(abs(low), abs(high)) < UNSEEN:
+        return _("under {number}").format(number=figure(measure, 2 * UNSEEN, signed=True).removeprefix("+"))
+    # After rounding, both ends may be the same number.
+    if least == most:
+        return value
+    return bracketed(value, text.format(amount=f"{least}..{most}" if signed else f"{least}-{most}"))
 
 
-def _trend(row: pd.Series) -> Cells:
-    return {
-        "of": SAYS.get(row["measure"], "-"),
-        "level": interval_of(row, "level"),
-        # Without an interval a slope says nothing, and looks as if it did.
-        "in 30 days": interval_of(row, "slope", MONTH, signed=True) if said(row["direction"]) != "-" else "-",
-        "goes": said(row["direction"]),
-    }
+def _numbers(measure: str, values: Sequence[float], interval: float, *, signed: bool) -> tuple[str, list[str]]:
+    """Return the text of the unit that suits values of a measure, and each value in that unit; `?` for NaN."""
+    # Waits are below zero by rounding errors only.
+    sizes = [abs(value) if signed else max(value, 0.0) for value in values]
+    text = "{amount}"
+    if measure == "wait":
+        known = [size for size in sizes if not math.isnan(size)] or [0.0]
+        unit = unit_of(max(known[0], interval), max(known))
+        text, numbers = _(unit.text), ["" if math.isnan(size) else in_unit(size, unit) for size in sizes]
+    elif measure not in SHARES:
+        numbers = [f"{round(size, 1) + 0.0:,.1f}" for size in sizes]
+    else:
+        text = _("{amount} pt") if signed else "{amount}%"
+        numbers = [f"{100 * (min(size, 1.0) if signed else size):.1f}" for size in sizes]
+    return text, [
+        "?" if math.isnan(value) else f"{'-' if value < 0 else '+'}{size}" if signed else size
+        for value, size in zip(values, numbers, strict=True)
+    ]
 
 
-def _changes(row: pd.Series) -> Cells:
-    if pd.isna(row["changed_at"]):
-        return {"of": SAYS.get(row["measure"], "-"), "changed on": "-", "before": "-", "by": "-"}
-    early, at, late = (row[name] for name in ("earliest", "changed_at", "latest"))
-    date = f"{at:%Y-%m-%d}" if early == late else f"{at:%Y-%m-%d} ({early:%m-%d}..{late:%m-%d})"
-    return {
-        "of": SAYS.get(row["measure"], "-"),
-        "changed on": date,
-        "before": figure(row["measure"], row["before"]),
-        "by": interval_of(row, "change", signed=True),
-    }
+def judged(row: pd.Series) -> str:
+    """Return the text of the share over the limit with its bounds and the verdict: 12% (9-15%) may be over."""
+    share, bounds = share_parts(row, "over_slo")
+    # In a frame joined from several answers some rows may have no verdict.
+    verdict = _word(row.get("verdict"))
+    if verdict == UNKNOWN:
+        return bracketed(share, bounds)
+    if share == UNKNOWN:
+        return bracketed(verdict, bounds)
+    return _("{share} {verdict}").format(share=bracketed(share, bounds), verdict=verdict)
 
 
-def _compare(row: pd.Series) -> Cells:
-    return {
-        "of": SAYS.get(row["measure"], "-"),
-        "now": figure(row["measure"], row["value"]),
-        "then": figure(row["measure"], row["other"]),
-        "differs by": interval_of(row, "difference", signed=True),
-        "goes": said(row["direction"]),
-    }
+def _p90_wait(row: pd.Series) -> str | None:
+    """Return the text of the P90 wait; None where the table shows the share over a limit instead."""
+    return None if "over_slo" in row.index else with_bounds(row, "p90")
 
 
-def _profile(row: pd.Series) -> Cells:
-    waits = {day: duration(row[day], row["interval_seconds"]).replace("under ", "<") for day in DAYS}
-    return {"hour": f"{row['hour']:02.0f}"} | waits
+def _count(name: str) -> Callable[[pd.Series], str]:
+    """Return a function that writes a count without its bounds, as the table has no room; a lower bound after ≥."""
+
+    def written(row: pd.Series) -> str:
+        point, low, _high = figures_of(row, name)
+        return f"≥{number(low)}" if math.isnan(point) and not math.isnan(low) else number(point)
+
+    return written
+
+
+def _slope(row: pd.Series) -> str:
+    """Return the text of a trend's slope with its interval; a dash where the trend has no direction.
+
+    Such a slope has no interval, and a reader could take it for a trend.
+    """
+    return interval_of(row, "slope", MONTH, signed=True) if or_dash(row["direction"]) != UNKNOWN else UNKNOWN
+
+
+def _changed_on(row: pd.Series) -> str:
+    """Return the text of a change's date with its interval; a dash where there is no change."""
+    early, date, late = (row[name] for name in ("earliest", "changed_at", "latest"))
+    if pd.isna(date):
+        return UNKNOWN
+    return f"{date:%Y-%m-%d}" if early == late else f"{date:%Y-%m-%d} ({early:%m-%d}..{late:%m-%d})"
+
+
+def _point(name: str) -> Callable[[pd.Series], str]:
+    """Return a function that writes a measure's value without its bounds, as the table has no room for them."""
+    return lambda row: (
+        UNKNOWN if pd.isna(row[name]) else figure(str(row["measure"]), float(row[name]), row["interval_seconds"])
+    )
+
+
+def _signed(name: str) -> Callable[[pd.Series], str]:
+    return lambda row: interval_of(row, name, signed=True)
+
+
+def _briefly(day: str) -> Callable[[pd.Series], str]:
+    """Return a function that writes the wait of a weekday; it is short, as seven of them are beside each other."""
+    return lambda row: duration(row[day], row["interval_seconds"]).replace("under ", "<")
+
+
+OWN: Final[dict[tuple[str, str], Callable[[pd.Series], str | None]]] = {
+    ("waits", "arrivals"): _count("arrivals"),
+    ("waits", "p90_seconds"): _p90_wait,
+    ("waits", "over_slo"): judged,
+    ("failures", "finished"): _count("finished"),
+    ("flows", "arrivals"): _count("arrivals"),
+    ("trend", "slope"): _slope,
+    ("changes", "changed_at"): _changed_on,
+    ("changes", "change"): _signed("change"),
+    ("compare", "value"): _point("value"),
+    ("compare", "other"): _point("other"),
+    ("compare", "difference"): _signed("difference"),
+    ("profile", "hour"): lambda row: f"{row['hour']:02.0f}",
+    **{("profile", day): _briefly(day) for day in DAYS},
+    ("load", "servers"): capacity.at_once,
+    ("load", "offered_nodes"): capacity.nodes_used,
+    ("load", "idle"): capacity.idle,
+    ("load", "run_seconds"): capacity.run_time,
+    ("plan", "capacity"): capacity.capacity,
+    ("plan", "mean_seconds"): capacity.mean_wait,
+    ("plan", "p90_seconds"): capacity.p90_wait,
+    ("plan", "utilisation"): capacity.in_use,
+    ("plan", "verdict"): capacity.verdict,
+    ("plan", "cost_a_month"): capacity.cost,
+    ("check", "changed_at"): lambda row: UNKNOWN if pd.isna(row["changed_at"]) else f"{row['changed_at']:%Y-%m-%d}",
+    ("check", "nodes_before"): capacity.nodes_changed,
+    ("check", "demand"): capacity.demand,
+    ("check", "mean_seconds"): lambda row: capacity.wait(row, "mean"),
+    ("check", "seen_mean_seconds"): lambda row: capacity.wait(row, "seen_mean"),
+    ("forecast", "pass_probability"): capacity.passes,
+}
+"""The functions that write a cell from its whole row, by question and column; None leaves the cell out."""
+WEEK: Final = Schema((
+    replace(SCHEMAS["profile"]["hour"], heading="hour"),
+    *(Column(day, Kind.SECONDS, "the mean wait on that day of the week", heading=day) for day in DAYS),
+    SCHEMAS["profile"]["coverage"],
+))  # fmt: skip
+"""The columns of a profile as a table shows them, see `by_hour`."""
+
+
+def _shown(question: str) -> Schema:
+    """Return the columns of an answer as its table shows them."""
+    return WEEK if question == "profile" else SCHEMAS[question]
+
+
+def headings_of(question: str) -> list[str]:
+    """Return the headings that a table of an answer may have, in order, without those of labels, window and note."""
+    return [column.heading for column in _shown(question) if column.heading]
+
+
+def cells_of(question: str, row: pd.Series) -> Cells:
+    """Return the texts of a row's cells by heading, without labels, window and note."""
+    schema = _shown(question)
+    cells = {}
+    for column in schema:
+        if not column.heading or column.name not in row.index:
+            continue
+        own = OWN.get((question, column.name))
+        text = _by_kind(row, column, schema) if own is None else own(row)
+        if text is not None:
+            cells[column.heading] = text
+    return cells
+
+
+def _by_kind(row: pd.Series, column: Column, schema: Schema) -> str:
+    """Return the text of a cell by the kind of its column, with the bounds that the schema has for the column."""
+    bounded = columns_of(column.name)[1] in schema.names
+    if column == MEASURE:
+        return measure_name(row[column.name])
+    if column.unit == BY_MEASURE:
+        return interval_of(row, column.name) if bounded else _point(column.name)(row)
+    if bounded:
+        return WITH_BOUNDS[column.kind](row, column.name)
+    if column.kind is Kind.SECONDS:
+        return duration(row[column.name], row["interval_seconds"])
+    return ALONE[column.kind](row[column.name])
+
+
+def _word(value: object) -> str:
+    return _(value) if isinstance(value, str) and value else UNKNOWN
+
+
+def _whole(value: float) -> str:
+    """Return the text of a count; an estimated count need not be whole."""
+    return number(value) if float(value).is_integer() else rounded(value)
+
+
+WITH_BOUNDS: Final[dict[Kind, Callable[[pd.Series, str], str]]] = {
+    Kind.SECONDS: lambda row, name: with_bounds(row, name.removesuffix(SECONDS)),
+    Kind.SHARE: share_with_bounds,
+    Kind.COUNT: between,
+    Kind.NUMBER: between,
+}
+"""The functions that write a cell of a column with bounds, by kind."""
+ALONE: Final[dict[Kind, Callable[[Any], str]]] = {
+    Kind.SHARE: percent,
+    Kind.COUNT: _whole,
+    Kind.NUMBER: rounded,
+    Kind.INSTANT: lambda value: UNKNOWN if pd.isna(value) else f"{value:%Y-%m-%d %H:%M}",
+    Kind.WORD: _word,
+    Kind.NOTE: lambda value: rendered(value) or UNKNOWN,
+    Kind.LABEL: lambda value: isolated(or_dash(value)),
+}
+"""The functions that write a cell without bounds, by kind; not seconds, which need the poll interval too."""
 
 
 def by_hour(frame: pd.DataFrame) -> pd.DataFrame:
-    """Put the seven waits of an hour beside each other: a row a series and hour, a column a day."""
-    labels = ["project", "pool", "pool_name", "type", "window_start", "window_end", "interval_seconds", "hour"]
-    frame = frame[frame["weekday"].notna() & frame["hour"].notna()].fillna(dict.fromkeys(labels[:4], ""))
-    # Answers that were joined may tell of an hour twice.
+    """Return a frame with the seven waits of an hour beside each other: one row per series and hour."""
+    labels = [*LABELS.names, "hour"]
+    texts = LABELS.of_kind(Kind.LABEL)
+    frame = frame[frame["weekday"].notna() & frame["hour"].notna()].fillna(dict.fromkeys(texts, ""))
+    # A frame joined from several answers may have an hour twice.
     frame = frame.drop_duplicates([*labels, "weekday"])
-    day = frame["weekday"].map(lambda number: DAYS[int(number) - 1])
+    day = frame["weekday"].map(lambda weekday: DAYS[int(weekday) - 1])
     wide = frame.assign(day=day).pivot(index=labels, columns="day", values="wait_seconds")
     wide = wide.reindex(columns=list(DAYS)).reset_index()
     rest = frame.groupby(labels, as_index=False).agg({"coverage": "mean", "note": "first"})
     whole = rest.merge(wide, on=labels)
-    return whole.assign(**{label: whole[label].replace("", None) for label in labels[:4]})
+    return whole.assign(**{label: whole[label].replace("", None) for label in texts})
 
 
-CELLS: Final[dict[str, Callable[[pd.Series], Cells]]] = {
-    "waits": _waits,
-    "distribution": _distribution,
-    "failures": _failures,
-    "flows": _flows,
-    "coverage": _coverage,
-    "trend": _trend,
-    "changes": _changes,
-    "profile": _profile,
-    "compare": _compare,
-    "load": capacity.load,
-    "plan": capacity.plan,
-    "check": capacity.check,
-    "forecast": capacity.forecast,
-}
-"""What a table shows of a row besides its series and window, by heading."""
 SHAPES: Final = {"profile": by_hour}
-"""What brings a frame into the shape of its table."""
-MARKS: Final = {
-    "check": "nodes_before",
-    "plan": "extrapolated",
-    "forecast": "pass_probability",
-    "load": "offered",
-    "profile": "weekday",
-    "compare": "difference",
-    "changes": "changed_at",
-    "trend": "slope",
-    "coverage": "longest_gap_seconds",
-    "flows": "departures",
-    "failures": "failure_rate",
-    "distribution": "share",
-    "waits": "p50_seconds",
+"""The functions that bring a frame into the shape of its table, by question."""
+ONLY: Final = {
+    question: set(schema.names) - {name for other in SCHEMAS if other != question for name in SCHEMAS[other].names}
+    for question, schema in SCHEMAS.items()
 }
-"""By question a column that no frame of another one has."""
+"""The columns that only the frames of one question have, by question."""
 
 
 def question_of(frame: pd.DataFrame) -> str:
-    """Return which method of `History` made a frame: one of `CELLS`.
+    """Return the name of the method of `History` that made a frame.
+
+    Its frames have a column that the frames of no other method have. Rows may have been joined or left out, and columns
+    added.
 
     Raises
     ------
     RequestRefused
-        When none did.
+        When the frame has no such column.
     """
-    labelled = set(LABELS) <= set(frame.columns)
-    question = next((question for question, mark in MARKS.items() if labelled and mark in frame.columns), None)
-    if question is None:
-        raise RequestRefused("only a frame that a method of History returned can be told in words")
-    return question
+    columns = set(frame.columns)
+    shares = {
+        question: len(columns & set(schema.names)) / len(schema.names)
+        for question, schema in SCHEMAS.items()
+        if set(LABELS.names) <= columns and columns & ONLY[question]
+    }
+    if not shares:
+        raise RequestRefused("only a frame that a method of History returned can be written as a table")
+    return max(shares, key=shares.__getitem__)

@@ -1,86 +1,208 @@
-"""Figures in words: durations, numbers and shares as people say them, with their bounds."""
+"""Values as text: durations, numbers and shares as people write them, with their bounds."""
 
-from typing import Final
+import math
+from typing import Final, NamedTuple
 from unicodedata import bidirectional
 
+import numpy as np
 import pandas as pd
 
-from analysis.text.language import _
-from analysis.windows import DAY, HOUR, MINUTE
+from analysis.calendar import DAY, HOUR, MINUTE
+from analysis.estimate import SECONDS, columns_of
+from analysis.notes import word
+from analysis.text.catalogue import _
 
 RIGHT_TO_LEFT: Final = ("R", "AL", "AN", "RLE", "RLO", "RLI")
+UNKNOWN: Final = "-"
+"""The text of an unknown value."""
 
 
-def duration(seconds: float | None, interval: float = 0.0) -> str:
-    """Say a duration as people do, no finer than the poll interval.
+class Unit(NamedTuple):
+    """A unit of durations."""
+
+    seconds: int
+    text: str
+    until: float
+    """Durations below this many seconds are written in the unit."""
+
+
+UNITS: Final = (
+    Unit(1, word("{amount} s"), 90),
+    Unit(MINUTE, word("{amount} min"), 90 * MINUTE),
+    Unit(HOUR, word("{amount} h"), 2 * DAY),
+    Unit(DAY, word("{amount} d"), math.inf),
+)
+WIDE: Final = 1000
+"""From this many units on, an upper bound asks for a longer unit; but see `SMALL`."""
+SMALL: Final = 0.05
+"""A value below this share of the longer unit keeps the shorter unit: in the longer one it would round to zero."""
+
+
+def unit_of(seconds: float, most: float = 0.0) -> Unit:
+    """Return the unit that suits a duration and, in the same cell, its upper bound, both in seconds."""
+    shortest = next((place for place, unit in enumerate(UNITS) if seconds < unit.until), len(UNITS) - 1)
+    unit = UNITS[shortest]
+    for longer in UNITS[shortest + 1 :]:
+        if not most >= WIDE * unit.seconds or seconds < SMALL * longer.seconds:
+            break
+        unit = longer
+    return unit
+
+
+def in_unit(seconds: float, unit: Unit) -> str:
+    """Return the number of a duration in a unit, without the unit: whole from ten on, else to a tenth."""
+    size = seconds / unit.seconds
+    return f"{size:,.0f}" if size >= 10 else f"{size:.1f}".removesuffix(".0")
+
+
+def duration(seconds: float | None, interval: float = 0.0, unit: Unit | None = None) -> str:
+    """Return the text of a duration in the unit that suits it, or in the given unit; a dash where it is unknown.
+
+    Both `seconds` and the poll interval are in seconds; a duration below the interval is written as "under" it.
 
     >>> [duration(seconds, 300) for seconds in (0, 750, 12600, 259200)]
     ['under 5 min', '12 min', '3.5 h', '3 d']
     """
-    if seconds is None or pd.isna(seconds):
-        return "-"
+    if seconds is None or pd.isna(seconds) or math.isinf(seconds):
+        return UNKNOWN
     if interval and seconds < interval:
         return _("under {duration}").format(duration=duration(interval))
-    for unit, text, until in (
-        (1, _("{amount} s"), 90),
-        (MINUTE, _("{amount} min"), 90 * MINUTE),
-        (HOUR, _("{amount} h"), 2 * DAY),
-        (DAY, _("{amount} d"), float("inf")),
-    ):
-        if seconds < until:
-            amount = seconds / unit
-            return text.format(amount=f"{amount:.0f}" if amount >= 10 or amount == int(amount) else f"{amount:.1f}")
-    return "-"
+    unit = unit or unit_of(seconds)
+    return _(unit.text).format(amount=in_unit(seconds, unit))
+
+
+def figures_of(row: pd.Series, name: str) -> tuple[float, float, float]:
+    """Return a row's value with its lower and upper bound, by the name of the value's column; NaN where unknown."""
+    point, low, high = (math.nan if pd.isna(row[column]) else float(row[column]) for column in columns_of(name))
+    return point, low, high
+
+
+def wait_parts(row: pd.Series, name: str) -> tuple[str, str]:
+    """Return the texts of a duration and of its bounds, in one unit; below the row's poll interval as "under" it.
+
+    Parameters
+    ----------
+    name
+        The column of the duration without its unit, such as ``mean``.
+
+    Returns
+    -------
+    tuple
+        The value: ``12 min``, ``under 5 min``, or ``-`` where it is unknown. The bounds: ``5-210 min`` or ``5 min or
+        more``; empty where there are none, or where the upper bound is below the poll interval.
+    """
+    point, low, high = figures_of(row, f"{name}{SECONDS}")
+    interval = float(row["interval_seconds"])
+    if math.isnan(low) and math.isnan(high):
+        return UNKNOWN, ""
+    if high < interval:
+        return duration(high, interval), ""
+    known = next(seconds for seconds in (point, low, high) if not math.isnan(seconds))
+    unit = unit_of(max(known, interval), high)
+    least = "0" if math.isnan(low) or low < interval else in_unit(low, unit)
+    if math.isnan(high):
+        known_least = _("{least} or more").format(least=_(unit.text).format(amount=least))
+        bounds = _("no upper bound") if least == "0" else known_least
+    else:
+        bounds = _(unit.text).format(amount=f"{least}-{in_unit(high, unit)}")
+    return duration(point, interval, unit), bounds
+
+
+def share_parts(row: pd.Series, name: str, digits: int = 0) -> tuple[str, str]:
+    """Return the texts of a share and of its bounds: ``12%`` and ``9-15%``; see `wait_parts`."""
+    point, low, high = figures_of(row, name)
+    if math.isnan(low):
+        bounds = "" if math.isnan(high) else _("at most {number}").format(number=percent(high, digits))
+    elif math.isnan(high):
+        bounds = _("{least} or more").format(least=percent(low, digits))
+    else:
+        bounds = f"{percent(low, digits).removesuffix('%')}-{percent(high, digits)}"
+    return percent(point, digits), bounds
+
+
+def count_parts(row: pd.Series, name: str) -> tuple[str, str]:
+    """Return the texts of a number of jobs and of its bounds: ``12`` and ``9-15``; see `wait_parts`."""
+    point, low, high = figures_of(row, name)
+    if math.isnan(low):
+        bounds = "" if math.isnan(high) else _("at most {number}").format(number=number(high))
+    elif math.isnan(high):
+        bounds = _("{least} or more").format(least=number(low))
+    else:
+        bounds = f"{number(low)}-{number(high)}"
+    return number(point), bounds
+
+
+def bracketed(value: str, bounds: str) -> str:
+    """Return the value with the bounds, if there are any, in brackets behind it."""
+    return _("{number} ({bounds})").format(number=value, bounds=bounds) if bounds else value
 
 
 def with_bounds(row: pd.Series, name: str) -> str:
-    """Say a wait with its bounds, no finer than the row's poll interval: 12 min (5 min-3.5 h)."""
-    interval = row["interval_seconds"]
-    point, low, high = (row[f"{name}{bound}_seconds"] for bound in ("", "_low", "_high"))
-    if pd.isna(low) and pd.isna(high):
-        return "-"
-    least = "0" if pd.isna(low) or low < interval else duration(low)
-    if pd.isna(high):
-        bounds = _("{least} or more").format(least=least)
-    else:
-        bounds = f"{least}-{duration(high)}" if high >= interval else duration(high, interval)
-    if high < interval:
-        return bounds
-    return f"{duration(point, interval)} ({bounds})"
+    """Return the text of a duration with its bounds: 12 min (5-210 min); see `wait_parts`."""
+    return bracketed(*wait_parts(row, name))
+
+
+def share_with_bounds(row: pd.Series, name: str) -> str:
+    """Return the text of a share with its bounds: 12% (9-15%); - (9-15%) where only the bounds are known."""
+    return bracketed(*share_parts(row, name))
+
+
+def between(row: pd.Series, name: str) -> str:
+    """Return the text of a number with its interval: 12.4 (10.1-14.8)."""
+    point, low, high = figures_of(row, name)
+    least, most = rounded(low), rounded(high)
+    # After rounding, both ends may be the same number.
+    if math.isnan(point) or math.isnan(low) or least == most:
+        return rounded(point)
+    bounds = _("{least} or more").format(least=least) if math.isnan(high) else f"{least}-{most}"
+    return bracketed(rounded(point), bounds)
 
 
 def named(row: pd.Series) -> str:
-    """Return what a pool is called, its id where it has no name; see `isolated`."""
+    """Return the display name of a row's pool, or its id where it has no name; see `isolated`."""
     return isolated(row["pool_name"] if pd.notna(row["pool_name"]) else row["pool"])
 
 
 def isolated(name: str) -> str:
-    """Keep a name that is written from right to left from turning around what stands beside it."""
+    """Return a name so that it does not reverse the text beside it, if its script runs from right to left."""
     rightward = any(bidirectional(letter) in RIGHT_TO_LEFT for letter in name)
     return f"\u2068{name}\u2069" if rightward else name
 
 
 def shortened(text: str, longest: int) -> str:
-    """Leave out the middle of a long name: what tells names apart is often at their end."""
+    """Return a long name without its middle: names often differ at their end."""
     return text if len(text) <= longest else f"{text[: longest // 2]}…{text[-((longest - 1) // 2) :]}"
 
 
-def said(text: str | None) -> str:
-    """Say a word, or that there is none."""
-    return text if isinstance(text, str) and text else "-"
+def or_dash(text: str | None) -> str:
+    """Return a text, or a dash where it is missing or empty."""
+    return text if isinstance(text, str) and text else UNKNOWN
 
 
 def number(value: float) -> str:
-    """Say a number of jobs."""
-    return "-" if pd.isna(value) else f"{value:,.0f}"
+    """Return the text of a number, rounded to a whole one."""
+    return UNKNOWN if pd.isna(value) else f"{value:,.0f}"
+
+
+def rounded(value: float) -> str:
+    """Return the text of a number, rounded to a tenth; from a hundred on to a whole number.
+
+    >>> [rounded(value) for value in (1.96, 1033.2, float("nan"))]
+    ['2.0', '1,033', '-']
+    """
+    return UNKNOWN if pd.isna(value) else f"{value:,.{0 if value >= 100 else 1}f}"
+
+
+def amount(value: float) -> str:
+    """Write a capacity: whole nodes, or concurrent jobs to a tenth.
+
+    >>> [amount(value) for value in (16.0, 5.995, float("nan"))]
+    ['16', '6.0', '-']
+    """
+    whole = np.isclose(value, np.rint(value), rtol=0, atol=1e-9)
+    return UNKNOWN if np.isnan(value) else f"{value:,.0f}" if whole else f"{value:,.1f}"
 
 
 def percent(value: float, digits: int = 0) -> str:
-    """Say a share."""
-    return "-" if pd.isna(value) else f"{value:.{digits}%}"
-
-
-def share_with_bounds(row: pd.Series, name: str) -> str:
-    """Say a share with its bounds: 12% (9%-15%); of bounds alone: - (9%-15%)."""
-    point, low, high = (row[f"{name}{bound}"] for bound in ("", "_low", "_high"))
-    return "-" if pd.isna(point) and pd.isna(low) else f"{percent(point)} ({percent(low)}-{percent(high)})"
+    """Return the text of a share of 1 in per cent."""
+    return UNKNOWN if pd.isna(value) else f"{value:.{digits}%}"

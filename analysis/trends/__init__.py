@@ -1,1 +1,1 @@
-"""From the days and hours of a group to what they say: trends, changes, comparisons, and a usual week."""
+"""Conclusions from the days and hours of a group: trends, changes, comparisons, and a usual week."""

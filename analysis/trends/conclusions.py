@@ -1,8 +1,9 @@
-"""Whether it is getting worse, since when, and whether that is chance: trends, changes and comparisons as rows.
+"""Whether waits, arrivals and failures rise or fall, since when, and whether chance explains it: as rows of an answer.
 
-Each concludes from the days of a group (see `daily`). Intervals are 95 %; a direction is claimed at an error so much
-smaller that the eight questions asked of a series, the trend and the changes of four measures, together claim what is
-not there in one series of twenty. Below ten effective batches none is given, and the note says what it would take.
+All conclusions are drawn from the daily values of a group (see `daily`). Intervals are at 95%. A series is tested eight
+times, for a trend and for changes of four measures: each test has an error of 5% / 8, so that in at most one of twenty
+series any test claims a direction that is not there. With fewer than ten effective batches there is no interval, and
+the note says how many more days are needed.
 """
 
 from collections.abc import Sequence
@@ -12,193 +13,218 @@ from typing import Any, Final
 
 import numpy as np
 
-from analysis.arrays import Bools, Ints
-from analysis.notes import mark
+from analysis.arrays import Bools
+from analysis.estimate import columns_of
+from analysis.notes import Days as MoreDays
+from analysis.notes import Note, Notes, joined, note, word
+from analysis.queue.observation import Observation
+from analysis.schemas.schema import TEXTS, Columns, Kind, Schema
+from analysis.schemas.trends import CHANGES, COMPARE, TREND
 from analysis.stats.batches import CLAIM, FEWEST, LEVEL, Days, more_days
-from analysis.stats.changepoints import changes_of
+from analysis.stats.changepoints import Change, changes_of
 from analysis.stats.proportions import difference, jeffreys
 from analysis.stats.regression import Fit, difference_of, direction, explain, slope_of
-from analysis.trends.daily import measures
-from analysis.windows import TEXTS, Columns, Windows
+from analysis.trends.daily import Daily, Measure, measures
+from analysis.windows import Windows
 
+MEASURES: Final = (word("wait"), word("over"), word("arrivals"), word("failures"))
 SHARES: Final = ("over", "failures")
-# Of fewer days nobody can say how alike they are.
 LEAST_DAYS: Final = 14
-METHOD: Final = "weighted least squares after the week's rhythm, errors by White and lag-1 autocorrelation"
-CUTS: Final = "best cut of logarithms against a sieve bootstrap, date by likelihood ratio"
-Said = dict[str, Any]
-TREND: Final = (
-    "measure", "days", "batches", "more_days", "level", "level_low", "level_high", "slope", "slope_low", "slope_high",
-    "chance", "direction", "coverage", "history", "method", "note",
-)  # fmt: skip
-"""measure: wait (seconds), over (the share over the limit), arrivals (jobs a day), failures (the rate). days: that
-have it. batches: effective ones; more_days: until there are ten. level: the mean over the period, of jobs but for
-arrivals, with an interval for the long run. slope: a day. chance: how probable so steep a slope is where there is
-none, to weigh many series against each other. direction: up, down, "not shown"; missing where refused."""
-CHANGES: Final = (
-    "measure", "changed_at", "earliest", "latest", "before", "after", "change", "change_low", "change_high",
-    "direction", "batches", "more_days", "coverage", "history", "method", "note",
-)  # fmt: skip
-"""changed_at: the start of the first day of the new level, earliest and latest its interval; missing where there is no
-change. before, after: levels on either side, to the changes beside it. change: their difference. Else as `TREND`."""
-COMPARE: Final = (
-    "measure", "other_start", "other_end", "value", "value_low", "value_high", "other", "other_low", "other_high",
-    "difference", "difference_low", "difference_high", "chance", "direction", "batches", "more_days", "coverage",
-    "history", "method", "note",
-)  # fmt: skip
-"""The period is the window; other_start, other_end: the one it is compared with. value, other: the mean in each, with
-what the bounds of its waits leave open. difference: the first less the second, after the week's rhythm. batches: of
-the shorter period. direction: what the 95 % interval shows. Else as `TREND`."""
+"""The fewest days whose correlation is measured: two weeks."""
+MOST_DAYS: Final = 365
+"""More days than this are not named as a need: from a short record their number is not known so exactly."""
+METHOD: Final = note(
+    "weighted least squares after removal of the weekly pattern; White errors, corrected for lag-1 autocorrelation"
+)
+CUTS: Final = note("change points of logarithms, tested by a sieve bootstrap; dates by likelihood ratio")
+NOT_SHOWN: Final = word("not shown")
+Row = dict[str, Any]
 
 
-def trend(found: Windows) -> Columns:
-    """Conclude a level and a slope of each measure from the days of a group."""
-    rows: list[Said] = []
+def trend(observation: Observation, daily: Daily | None) -> Columns:
+    """Return the level and the slope of each measure from the days of a group: one row per measure."""
+    rows: list[Row] = []
     memory = np.inf
-    for name, days, note in measures(found):
-        row = _row(found, name, days, note, METHOD)
+    for measure in measures(observation, daily):
+        row, days = _row(observation, measure, METHOD), measure.days
         rows.append(row)
         if len(days.values) < 2:
             continue
         fit = slope_of(days)
-        row |= {"level": fit.values[0], "slope": fit.values[1]}
-        if name == "wait":
+        if measure.name == "wait":
             memory = fit.batches
-        elif name == "over":
-            # As below, of one queue the waits show best how long it remembers.
+        elif measure.name == "over":
+            # The waits of a queue show best how strongly its days are correlated.
             fit = replace(fit, batches=min(fit.batches, memory))
-        _count(row, fit)
-        row |= _bounds("level", *_level(name, days, fit)) | _bounds("slope", *fit.interval(1))
-        row |= {"chance": fit.chance(1), "direction": direction(*fit.interval(1, CLAIM))}
+        row |= _batches(fit) | _bounds("level", *_level(measure.name, days, fit)) | _bounds("slope", *fit.interval(1))
+        row |= {"level": fit.values[0], "slope": fit.values[1], "chance": fit.chance(1)}
+        row["direction"] = direction(*fit.interval(1, CLAIM))
+        _complete(row, joined(_refusal(row), _without_bound(fit)))
     return _columns(rows, TREND)
 
 
-def changes(found: Windows) -> Columns:
-    """Conclude from the days of a group when each measure changed: a row a change, or one that says why none is."""
-    rows: list[Said] = []
-    remembered = np.inf
-    for name, days, note in measures(found):
-        none = _row(found, name, days, note, CUTS)
-        cuts = changes_of(days)
-        if name == "wait":
-            remembered = cuts.batches
-        # Of one queue the waits show best how long it remembers.
-        batches = min(cuts.batches, remembered) if name == "over" else cuts.batches
+def changes(observation: Observation, daily: Daily | None) -> Columns:
+    """Return when each measure changed, from the days of a group: one row per change, or one that says why none."""
+    rows: list[Row] = []
+    memory = np.inf
+    for measure in measures(observation, daily):
+        none = _row(observation, measure, CUTS)
+        cuts = changes_of(measure.days)
+        if measure.name == "wait":
+            memory = cuts.batches
+        # As above, the waits of a queue show best how strongly its days are correlated.
+        batches = min(cuts.batches, memory) if measure.name == "over" else cuts.batches
         none |= {"batches": batches, "more_days": more_days(batches, cuts.correlation)}
         if batches < FEWEST:
-            _refuse(none)
+            _complete(none, _refusal(none))
             rows.append(none)
             continue
-        told, open_ = [], []
-        for change in cuts.found:
-            low, high = change.fit.interval(1)
-            before, by = change.fit.values
-            said = none | {
-                "changed_at": found.cut[change.day, 0],
-                "earliest": found.cut[change.earliest, 0],
-                "latest": found.cut[change.latest, 0],
-                "before": before,
-                "after": before + by,
-                "change": by,
-                "direction": change.direction,
-            }
-            if np.isnan(low):
-                few = mark("note", "by how much is not known: {batches:.1f} effective batches of ten around it")
-                said["note"] = _joined(said["note"], few.format(batches=change.fit.batches))
-            # What the bounds of the days leave open may explain it too.
-            if said["direction"] != "not shown":
-                told.append(said | _bounds("change", low, high))
-            else:
-                open_.append(f"{datetime.fromtimestamp(int(found.cut[change.day, 0]), UTC):%Y-%m-%d}")
-        why = mark("note", "no change beyond what chance makes")
-        if open_:
-            differ = mark("note", "days differ from {dates} (UTC) on, but whether the mean moved is left open")
-            why = differ.format(dates=", ".join(open_))
-        none["note"] = _joined(none["note"], why)
-        rows += told or [none]
+        # A change that the bounds of the days may explain too is not shown.
+        shown = [change for change in cuts.changes if change.direction != NOT_SHOWN]
+        not_shown = [change for change in cuts.changes if change.direction == NOT_SHOWN]
+        rows += [none | _change(change, observation.windows, none["note"]) for change in shown]
+        if not shown:
+            _complete(none, joined(_no_change(not_shown, observation.windows)))
+            rows.append(none)
     return _columns(rows, CHANGES)
 
 
-def compare(found: Windows, periods: Ints) -> Columns:
-    """Conclude by how much each measure differs between two periods.
+def _change(change: Change, windows: Windows, notes: Notes) -> Row:
+    """Return the columns of one change, in addition to the columns of its measure."""
+    low, high = change.fit.interval(1)
+    before, difference_ = change.fit.values
+    few = note(
+        "the size of the change is not known: {batches:.1f} independent days around it, of 10 needed",
+        batches=change.fit.batches,
+    )
+    return {
+        "changed_at": windows.starts[change.day],
+        "earliest": windows.starts[change.earliest],
+        "latest": windows.starts[change.latest],
+        "before": before,
+        "after": before + difference_,
+        "change": difference_,
+        "direction": change.direction,
+        "note": joined(notes, few if np.isnan(low) else None),
+    } | _bounds("change", low, high)
+
+
+def _no_change(not_shown: Sequence[Change], windows: Windows) -> Note:
+    if not not_shown:
+        return note("no change beyond chance")
+    dates = (datetime.fromtimestamp(int(windows.starts[change.day]), UTC) for change in not_shown)
+    return note(
+        "daily values change on {dates} (UTC), but their mean may be unchanged",
+        dates=", ".join(f"{date:%Y-%m-%d}" for date in dates),
+    )
+
+
+def compare(observation: Observation, daily: Daily | None, periods: Windows) -> Columns:
+    """Return by how much each measure differs between two periods: one row per measure.
 
     Parameters
     ----------
     periods
-        Two rows, the later period and the other: start and end, in seconds. Days that lie in neither whole are left
-        out.
+        The later period and the other period. Days that do not lie wholly in one of them are left out.
     """
-    rows: list[Said] = []
-    starts, ends = found.cut.T
-    later, other = ((starts >= start) & (ends <= end) for start, end in periods)
-    for name, days, note in measures(found):
-        days = days.where((later | other)[days.numbers])  # noqa: PLW2901 - those that are compared
-        row = _row(found, name, days, note, METHOD) | {
-            "window_start": periods[0, 0],
-            "window_end": periods[0, 1],
-            "other_start": periods[1, 0],
-            "other_end": periods[1, 1],
-            "coverage": found.coverage[later | other].mean() if (later | other).any() else 0.0,
+    rows: list[Row] = []
+    windows = observation.windows
+    later, other = ((windows.starts >= start) & (windows.ends <= end) for start, end in periods)
+    for measure in measures(observation, daily):
+        days = measure.days.where((later | other)[measure.days.numbers])
+        row = _row(observation, measure._replace(days=days), METHOD) | {
+            "window_start": periods.starts[0],
+            "window_end": periods.ends[0],
+            "other_start": periods.starts[1],
+            "other_end": periods.ends[1],
+            "coverage": observation.coverage[later | other].mean() if (later | other).any() else 0.0,
         }
         rows.append(row)
         of_later = later[days.numbers]
-        for period, of in (("value", of_later), ("other", ~of_later)):
-            if of.any():
-                whole = explain(days.where(of), np.ones((int(of.sum()), 1)))
-                row |= {period: whole.values[0]} | _bounds(period, whole.low[0], whole.high[0])
+        for period, chosen in (("value", of_later), ("other", ~of_later)):
+            if chosen.any():
+                mean = explain(days.where(chosen), np.ones((int(chosen.sum()), 1)))
+                row |= {period: mean.values[0]} | _bounds(period, mean.low[0], mean.high[0])
         if min(of_later.sum(), (~of_later).sum()) < 2:
-            row["note"] = _joined(row["note"], mark("note", "a period has fewer than two days"))
+            _complete(row, joined(note("a period has fewer than two days")))
             continue
         fit = difference_of(days, of_later)
-        row["difference"] = fit.values[1]
-        _count(row, fit)
         low, high = fit.interval(1)
-        if name in SHARES:
-            low, high = _rarely(days, of_later, fit, low, high)
+        if measure.name in SHARES:
+            low, high = _widened(days, of_later, fit, (low, high))
         shown = direction(low, high)
-        # Where the wider interval shows nothing, chance does not say more.
-        chance = max(fit.chance(1), 1 - LEVEL) if shown == "not shown" else fit.chance(1)
-        row |= _bounds("difference", low, high) | {"chance": chance, "direction": shown}
+        # Where the wider interval holds zero, the p-value must not say otherwise.
+        chance = max(fit.chance(1), 1 - LEVEL) if shown == NOT_SHOWN else fit.chance(1)
+        row |= _batches(fit) | _bounds("difference", low, high)
+        row |= {"difference": fit.values[1], "chance": chance, "direction": shown}
+        _complete(row, joined(_refusal(row), _without_bound(fit)))
     return _columns(rows, COMPARE)
 
 
-def _row(found: Windows, name: str, days: Days, note: str, method: str) -> Said:
-    """Return what is said of a measure whatever comes of it, about all days that lie in the record."""
-    about = ~found.begins_in & ~found.ends_in
-    span = found.cut[about] if about.any() else found.cut
-    nothing = "" if len(days.values) > 1 else mark("note", "days with a value: {days}").format(days=len(days.values))
+def _row(observation: Observation, measure: Measure, method: Note) -> Row:
+    """Return the columns that a measure has with or without a result, over all days that lie wholly in the record."""
+    whole, days = observation.whole, len(measure.days.values)
+    span = observation.windows[whole] if whole.any() else observation.windows
+    nothing = note("days with a value: {days}", days=days)
     return {
-        "window_start": span[0, 0],
-        "window_end": span[-1, 1],
-        "measure": name,
-        "days": len(days.values),
-        "coverage": float(found.coverage[about].mean()) if about.any() else 0.0,
-        "history": found.said["history"],
+        "window_start": span.starts[0],
+        "window_end": span.ends[-1],
+        "measure": measure.name,
+        "days": days,
+        "coverage": float(observation.coverage[whole].mean()) if whole.any() else 0.0,
+        "retention": observation.retention,
         "method": method,
-        "note": _joined(nothing, note, found.note),
+        "note": joined(None if days > 1 else nothing, measure.notes, observation.notes),
     }
 
 
-def _count(row: Said, fit: Fit) -> None:
-    row |= {"batches": fit.batches, "more_days": fit.more_days}
-    _refuse(row)
-    if not np.isfinite([fit.low, fit.high]).all():
-        row["note"] = _joined(row["note"], mark("note", "some waits have no bound: who came may have waited on"))
+def _complete(row: Row, notes: Notes) -> None:
+    row["note"] = joined(row["note"], notes)
 
 
-def _refuse(row: Said) -> None:
-    """Say why there is no interval, where there is none, and how much longer it takes."""
+def _batches(fit: Fit) -> Row:
+    return {"batches": fit.batches, "more_days": fit.more_days}
+
+
+def _without_bound(fit: Fit) -> Notes:
+    bounded = np.isfinite([fit.low, fit.high]).all()
+    return joined(None if bounded else note("some waits have no upper bound: their jobs may still wait"))
+
+
+def _refusal(row: Row) -> Notes:
+    """Return a note on why a row has no interval, and how many more days it needs; no note where it has enough batches.
+
+    Where there are too few days to measure their correlation, ``more_days`` of the row is set too.
+    """
     if row["batches"] >= FEWEST:
-        return
-    why = mark("note", "{batches:.1f} effective batches of ten: about {more_days} more days")
-    if row["days"] < LEAST_DAYS:
-        row["more_days"] = LEAST_DAYS - row["days"]
-        why = mark("note", "{days} days are too few to say how alike they are: at least {more_days} more")
-    row["note"] = _joined(row["note"], why.format(**row))
+        return joined()
+    if row["days"] >= LEAST_DAYS and row["more_days"] > MOST_DAYS:
+        few = note(
+            "not enough data: needs more than a year of further polls ({batches:.1f} independent days, of 10 needed)",
+            batches=float(row["batches"]),
+        )
+        return joined(few)
+    if row["days"] >= LEAST_DAYS:
+        few = note(
+            "not enough data: needs about {more} more ({batches:.1f} independent days, of 10 needed)",
+            batches=float(row["batches"]),
+            more=MoreDays(int(row["more_days"])),
+        )
+        return joined(few)
+    row["more_days"] = LEAST_DAYS - row["days"]
+    few = note(
+        "not enough data: needs at least {more} more ({days} days are too few to measure their correlation)",
+        days=row["days"],
+        more=MoreDays(row["more_days"]),
+    )
+    return joined(few)
 
 
 def _level(name: str, days: Days, fit: Fit) -> tuple[float, float]:
-    """Return the interval of a level: never below zero; that of a share is no narrower than so many jobs can tell."""
+    """Return the interval of a level, which is never below zero.
+
+    The interval of a share is at least as wide as Jeffreys' interval for the effective number of its jobs.
+    """
     low, high = fit.interval(0)
     if np.isnan(low) or name not in SHARES:
         return low if np.isnan(low) else max(0.0, low), high
@@ -208,13 +234,17 @@ def _level(name: str, days: Days, fit: Fit) -> tuple[float, float]:
     return max(0.0, min(low, float(by_low))), min(1.0, max(high, float(by_high)))
 
 
-def _rarely(days: Days, later: Bools, fit: Fit, low: float, high: float) -> tuple[float, float]:
-    """Widen an interval of two shares' difference to what so many jobs can tell: what never happened still may."""
+def _widened(days: Days, later: Bools, fit: Fit, interval: tuple[float, float]) -> tuple[float, float]:
+    """Return the interval of the difference of two shares, at least as wide as Newcombe's for their numbers of jobs.
+
+    The numbers are effective numbers. The scatter of days alone gives a share of zero an interval without width.
+    """
+    low, high = interval
     if np.isnan(low):
         return low, high
     rates = []
-    for of in (later, ~later):
-        part = days.where(of)
+    for chosen in (later, ~later):
+        part = days.where(chosen)
         jobs = np.array(part.weights.sum() * fit.batches / len(days.values))
         level = explain(part, np.ones((len(part.values), 1)))
         least, most = (np.clip(bound[0], 0.0, 1.0) * jobs for bound in (level.low, level.high))
@@ -223,17 +253,17 @@ def _rarely(days: Days, later: Bools, fit: Fit, low: float, high: float) -> tupl
     return max(-1.0, min(low, float(least))), min(1.0, max(high, float(most)))
 
 
-def _bounds(name: str, low: float, high: float) -> Said:
-    return {f"{name}_low": low if np.isfinite(low) else np.nan, f"{name}_high": high if np.isfinite(high) else np.nan}
+def _bounds(name: str, low: float, high: float) -> Row:
+    """Return the ends of an interval as columns; NaN for an end that is not finite."""
+    ends = (bound if np.isfinite(bound) else np.nan for bound in (low, high))
+    return dict(zip(columns_of(name)[1:], ends, strict=True))
 
 
-def _joined(*notes: str) -> str:
-    return "; ".join(filter(None, notes))
-
-
-def _columns(rows: Sequence[Said], names: Sequence[str]) -> Columns:
-    """Make columns of rows; what a row does not say is missing."""
+def _columns(rows: Sequence[Row], schema: Schema) -> Columns:
+    """Return rows as columns; a value that a row does not have is missing."""
+    kinds: dict[str, Kind] = {"window_start": Kind.INSTANT, "window_end": Kind.INSTANT}
+    kinds |= {column.name: column.kind for column in schema}
     return {
-        name: np.array([row.get(name) for row in rows], object if name in TEXTS else float)
-        for name in ("window_start", "window_end", *names)
+        name: np.array([row.get(name) for row in rows], object if kind in TEXTS else float)
+        for name, kind in kinds.items()
     }

@@ -1,81 +1,90 @@
-"""What a usual week looks like: waits, queue and arrivals by hour of the week, in a zone's own hours."""
+"""A usual week: waits, queue length and arrivals by hour of the week, on the clock of a zone."""
 
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 
-from analysis.arrays import Floats, Ints
-from analysis.notes import mark
+from analysis.arrays import Floats, ratio
+from analysis.calendar import WEEK_HOURS
+from analysis.estimate import Estimate
+from analysis.notes import joined, note
 from analysis.queue import waits
 from analysis.queue.discipline import Waiting
 from analysis.queue.floor import enough
 from analysis.queue.levels import Level
+from analysis.queue.observation import Observation
+from analysis.queue.waits import Waits
+from analysis.schemas.schema import Columns
 from analysis.stats.batches import WEEKS
 from analysis.trends.daily import last_open
-from analysis.windows import WEEK_HOURS, Columns, Windows, ratio
-
-PROFILE: Final = (
-    "weekday", "hour", "weeks", "arrivals", "arrivals_low", "arrivals_high", "wait_seconds", "wait_low_seconds",
-    "wait_high_seconds", "queue_mean", "coverage", "history", "method", "note",
-)  # fmt: skip
-"""weekday: 1 is Monday; hour: 0 to 23, in the zone. weeks: how many such hours were observed. arrivals: jobs an hour,
-with bounds. wait: the mean of the jobs that came in them, with the bounds of these hours. queue_mean: jobs waiting."""
+from analysis.windows import Windows
 
 
-def of_hours(waiting: Sequence[Waiting], queued: Sequence[Level], windows: Ints) -> Columns:
-    """Estimate arrivals, mean waits and the mean queue in each hour."""
-    queue = np.sum([each.mean(windows) for each in queued], axis=0)
-    return waits.estimate(waiting, windows, None, ()) | {"queue_mean": queue}
+@dataclass(frozen=True)
+class Hours:
+    """The estimates of n hours."""
+
+    waits: Waits
+    queue_mean: Floats
 
 
-def profile(found: Windows, zone: ZoneInfo) -> Columns:
-    """Conclude a week of 168 hours from the hours of a group.
+def hours_of(waiting: Sequence[Waiting], queues: Sequence[Level], windows: Windows) -> Hours:
+    """Estimate the arrivals, the mean wait and the mean queue length in each hour."""
+    queue = np.sum([level.mean(windows) for level in queues], axis=0)
+    return Hours(waits.estimate(waiting, windows, None, ()), queue)
 
-    The hour that is skipped when clocks go forward has no part in it, the one that comes twice has two.
+
+def profile(observation: Observation, hours: Hours | None, zone: ZoneInfo) -> Columns:
+    """Return a usual week of 168 rows, averaged over the hours of a group.
+
+    When clocks go forward, the skipped hour of that day is not counted; when they go back, the repeated hour counts
+    twice.
     """
-    said = found.said
-    whole = ~found.begins_in & ~found.ends_in & enough(found.coverage)
-    starts = found.cut[:, 0]
-    local = pd.to_datetime(starts, unit="s", utc=True).tz_convert(zone)
+    whole = observation.whole & enough(observation.coverage)
+    n, windows = int(whole.sum()), observation.windows
+    local = pd.to_datetime(windows.starts, unit="s", utc=True).tz_convert(zone)
     hour = (local.day_of_week * 24 + local.hour).to_numpy()[whole]
-
-    def column(name: str) -> Floats:
-        values = said.get(name)
-        return np.full(int(whole.sum()), np.nan) if values is None else np.asarray(values, float)[whole]
 
     def total(values: Floats) -> Floats:
         return np.bincount(hour, values, WEEK_HOURS).astype(float)
 
+    unknown = Estimate.unknown(n)
+    arrivals, mean, queue = unknown, unknown, unknown.point
+    if hours is not None:
+        arrivals, mean = (
+            estimate.each(lambda values: np.asarray(values, float)[whole])
+            for estimate in (hours.waits.arrivals, hours.waits.mean)
+        )
+        queue = hours.queue_mean[whole]
     times = np.bincount(hour, minlength=WEEK_HOURS).astype(float)
-    arrivals = {f"arrivals{bound}": column(f"arrivals{bound}") for bound in ("", "_low", "_high")}
-    # Of hours in which nobody came no wait is known, and none is missed; a wait without bound leaves its hour open.
-    means = {}
-    waiting = last_open(np.isnan(column("mean_high_seconds")), np.nan_to_num(arrivals["arrivals"]) > 0)
-    for bound, weight in (("", "arrivals"), ("_low", "arrivals_high"), ("_high", "arrivals_low")):
-        jobs = arrivals[weight] if found.bounded else arrivals["arrivals"]
-        jobs = np.where(waiting, 0.0, jobs)
-        seconds = np.where(jobs > 0, column(f"mean{bound}_seconds") * jobs, 0.0)
-        means[f"wait{bound}_seconds"] = ratio(total(seconds), total(np.nan_to_num(jobs)))
-    queue = column("queue_mean")
+    # Hours without arrivals have no wait and add none; a wait without upper bound leaves its hour without one.
+    censored = last_open(np.isnan(mean.high), np.nan_to_num(arrivals.point) > 0)
+    weights = arrivals if observation.bounded else Estimate(arrivals.point, arrivals.point, arrivals.point)
+    waited = []
+    # A mean is smallest where the most jobs share the least waiting.
+    for seconds, jobs in zip(mean, (weights.point, weights.high, weights.low), strict=True):
+        jobs = np.where(censored, 0.0, jobs)  # noqa: PLW2901 - those that are counted
+        spent = np.where(jobs > 0, seconds * jobs, 0.0)
+        waited.append(ratio(total(spent), total(np.nan_to_num(jobs))))
     known = np.isfinite(queue)
-    at = np.arange(WEEK_HOURS)
-    few = mark("note", "fewer than three weeks: one of them may be unlike the others") if times.min() < WEEKS else ""
-    left_open = mark("note", "last hours whose waits are left out since their jobs may still wait: {hours}")
-    last = left_open.format(hours=waiting.sum()) if waiting.any() else ""
+    place = np.arange(WEEK_HOURS)
+    few = note("fewer than three weeks: one unusual week may dominate")
+    last = note("last hours left out, their jobs may still wait: {hours}", hours=int(censored.sum()))
+    covered = windows[whole] if whole.any() else windows
     return {
-        "window_start": np.full(WEEK_HOURS, float(starts[whole][0] if whole.any() else starts[0])),
-        "window_end": np.full(WEEK_HOURS, float(found.cut[whole, 1][-1] if whole.any() else found.cut[-1, 1])),
-        "weekday": at // 24 + 1,
-        "hour": at % 24,
+        "window_start": np.full(WEEK_HOURS, float(covered.starts[0])),
+        "window_end": np.full(WEEK_HOURS, float(covered.ends[-1])),
+        "weekday": place // 24 + 1,
+        "hour": place % 24,
         "weeks": times,
-        **{name: ratio(total(values), times) for name, values in arrivals.items()},
-        **means,
+        **arrivals.each(lambda values: ratio(total(values), times)).columns("arrivals"),
+        **Estimate(*waited).columns("wait_seconds"),
         "queue_mean": ratio(total(np.where(known, queue, 0.0)), total(known.astype(float))),
-        "coverage": ratio(total(found.coverage[whole]), times),
-        "history": said["history"],
-        "method": "means over weeks",
-        "note": "; ".join(filter(None, (few, last, found.note))),
+        "coverage": ratio(total(observation.coverage[whole]), times),
+        "retention": observation.retention,
+        "method": note("mean of the same hour over all weeks"),
+        "note": joined(few if times.min() < WEEKS else None, last if censored.any() else None, observation.notes),
     }

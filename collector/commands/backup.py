@@ -36,7 +36,7 @@ def _back_up(context: Context, folder: Path) -> Manifest:
         drained = asyncio.run(drain(paths.database, paths.spool, clock, WAIT_SECONDS))
     drained.require_all(paths.database, "no backup was made")
     for path in drained.set_aside:
-        warn("set_aside", f"{path}: is damaged, was set aside, and is not in the backup", file=str(path))
+        warn("set_aside", f"{path} is damaged, was set aside, and is not in the backup", file=str(path))
     # Without the lock, so that polls can write to the spool meanwhile.
     with reading(paths.database, paths.spool, clock.pause) as record:
         return back_up(record, folder, naive(clock.now()))

@@ -16,6 +16,7 @@ import click
 from collector.api.credentials import Credential
 from collector.cli import flows_of_pools, write_report
 from collector.clock import SimulatedClock
+from collector.config.settings import Project
 from collector.console import progress, say, table, warn
 from collector.demo import run_demo
 from collector.errors import ConfigError, PoolscopeError
@@ -46,10 +47,28 @@ def _read_step(_context: click.Context, _option: click.Parameter, text: str) -> 
 
 
 @click.command("demo")
-@click.option("--days", type=click.IntRange(1, 3660), help="Days to collect; by default 14, or the whole trace.")
-@click.option("--trace", type=click.Path(path_type=Path), help="Replay the jobs of a trace (a Parquet file) instead.")
-@click.option("--step", callback=_read_step, default="5m", show_default=True, help="Time between polls.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("data/demo"), show_default=True)
+@click.option(
+    "--days", type=click.IntRange(1, 3660), help="The number of days to collect; default: 14, or the whole trace."
+)
+@click.option(
+    "--trace",
+    type=click.Path(path_type=Path),
+    help="Replay the jobs of this trace, a Parquet file, instead of simulated pools.",
+)
+@click.option(
+    "--step",
+    callback=_read_step,
+    default="5m",
+    show_default=True,
+    help="The time between polls; it must divide a day, such as 1m, 5m or 1h.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("data/demo"),
+    show_default=True,
+    help="The folder for the database, the report and a configuration.",
+)
 def command(days: int | None, trace: Path | None, step: timedelta, out: Path) -> int:
     """Collect two weeks of simulated pools in seconds.
 
@@ -67,8 +86,7 @@ def command(days: int | None, trace: Path | None, step: timedelta, out: Path) ->
         with _sandbox(trace) as sandbox, progress(slots, f"{len(slots):,} polls") as slots_with_progress:
             asyncio.run(
                 run_demo(
-                    sandbox["endpoint"],
-                    sandbox["project_id"],
+                    Project("demo", project_id=sandbox["project_id"], endpoint=sandbox["endpoint"]),
                     Credential("default", ACCESS_KEY, SECRET_KEY),
                     slots_with_progress,
                     step,

@@ -37,9 +37,15 @@ def _read_interval(_context: click.Context, _option: click.Parameter, text: str 
 
 @click.command("import")
 @click.argument("files", metavar="FILE...", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option("--project", help="The project of all rows; default: the column project, or 'imported'.")
 @click.option(
-    "--interval", callback=_read_interval, metavar="5m", help="The poll interval; default: the time between slots."
+    "--project",
+    help="The project of all rows; default: that in the column project, or 'imported' without such a column.",
+)
+@click.option(
+    "--interval",
+    callback=_read_interval,
+    metavar="5m",
+    help="The poll interval; default: found from the times between slots.",
 )
 @click.pass_obj
 def command(context: Context, files: tuple[Path, ...], project: str | None, interval: timedelta | None) -> None:
@@ -101,7 +107,7 @@ async def _write(context: Context, scratch: Path) -> imports.Imported:
         for path in drained.set_aside:
             warn(
                 "set_aside",
-                f"{path}: is damaged and was set aside; poolscope status shows it until you remove it",
+                f"{path} is damaged and was set aside; poolscope status shows it until you remove it",
                 file=str(path),
             )
         drained.require_all(paths.database, "nothing was imported; try again")

@@ -22,8 +22,8 @@ SHOWN_CHANGES = 20
 def command(context: Context, json_: bool) -> None:
     """Show the pools and their changes.
 
-    Shows pools as discovery listed them, including pools that no longer exist. Cards are the nodes times the cards of a
-    node, from [flavors] in the configuration.
+    Shows pools as discovery listed them, including pools that no longer exist. Cards are the nodes times the cards per
+    node, which are in [flavors] of the configuration.
     """
     flavors = context.config().flavors
     pools, changes = _describe(context)
@@ -32,12 +32,19 @@ def command(context: Context, json_: bool) -> None:
         return
     table("pool", [asdict(pool) for pool in pools], _cells)
     if not pools:
-        say("no_pools", "No pool has been discovered yet: poolscope collect lists them every discovery_interval.")
+        say(
+            "no_pools",
+            "No pool has been discovered yet: poolscope collect lists the pools once per discovery_interval.",
+        )
     for change in changes[-SHOWN_CHANGES:]:
         text = f"{change.slot:%Y-%m-%d %H:%M}Z  {change.project} {change.pool}: {_change_text(change)}"
         say("pool_changed", text, **asdict(change))
     if unknown := unknown_flavors(pools, flavors):
-        say("unknown_flavors", f"Add to [flavors] the cards a node of {', '.join(unknown)}.", flavors=unknown)
+        say(
+            "unknown_flavors",
+            f"Add the number of cards per node to [flavors] for: {', '.join(unknown)}.",
+            flavors=unknown,
+        )
 
 
 def _describe(context: Context) -> tuple[list[PoolDescription], list[Change]]:

@@ -42,9 +42,17 @@ class OldRows:
 
 @click.command("prune")
 @click.option(
-    "--before", metavar="INSTANT", required=True, help="2025-01-31, 2025-01-31T08:00 (UTC), or an age such as 400d."
+    "--before",
+    metavar="INSTANT",
+    required=True,
+    help="Delete the rows before this time: 2025-01-31, 2025-01-31T08:00 (UTC), or an age such as 400d.",
 )
-@click.option("--backup", type=click.Path(path_type=Path), metavar="DIR", help="A backup that has all deleted rows.")
+@click.option(
+    "--backup",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The folder of a backup that has all rows to delete.",
+)
 @click.option("--yes", is_flag=True, help="Delete without a backup and without confirmation.")
 @click.option("--dry-run", is_flag=True, help="Show what would be deleted, but delete nothing.")
 @click.pass_obj
@@ -58,8 +66,8 @@ def command(context: Context, before: str, backup: Path | None, yes: bool, dry_r
     instant = _read_instant(before, context.clock.now())
     if backup is None and not yes and not dry_run:
         raise click.UsageError(
-            "name a backup of the deleted rows with --backup DIR (made by poolscope backup DIR), or use --yes, or see"
-            " first what would be deleted with --dry-run"
+            "no backup is named: name one with --backup DIR (poolscope backup DIR makes it), or delete without a backup"
+            " with --yes, or see what would be deleted with --dry-run"
         )
     old = _old_rows(context, instant, backup)
     what = f"the rows before {instant:%Y-%m-%d %H:%M}Z: {old.text()}"
@@ -84,7 +92,7 @@ def _read_instant(before: str, now: datetime) -> datetime:
         return instant
     if age < LEAST_AGE:
         raise click.BadParameter(
-            f"{before} is less than a day (m is minutes): give days, such as 180d", param_hint="--before"
+            f"an age of {before} is less than a day (m is minutes): give days, such as 180d", param_hint="--before"
         )
     return instant
 
@@ -98,8 +106,8 @@ def _old_rows(context: Context, instant: datetime, backup: Path | None) -> OldRo
         first, last, newest = slots_of(record, instant)
         if newest is not None and instant > newest:
             raise click.BadParameter(
-                f"{instant:%Y-%m-%d %H:%M}Z is after the last slot of the record, {newest:%Y-%m-%d %H:%M}Z, so that all"
-                " rows would be deleted: give an earlier time",
+                f"{instant:%Y-%m-%d %H:%M}Z is later than the last slot of the record, {newest:%Y-%m-%d %H:%M}Z."
+                " Nothing was deleted, because this would delete all rows: give an earlier time",
                 param_hint="--before",
             )
         missing = 0 if backup is None else lacking(record, instant, backup)

@@ -60,13 +60,17 @@ def _read_faults(_context: click.Context, _option: click.Parameter, texts: Seque
     type=click.IntRange(0, 65535),
     default=DEFAULT_PORT,
     show_default=True,
-    help="The port; 0 for any free port.",
+    help="The port to serve; 0 for any free port.",
 )
 @click.option(
     "--pools", type=click.IntRange(1, 100_000), default=4, show_default=True, help="The number of simulated pools."
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same jobs.")
-@click.option("--trace", type=click.Path(path_type=Path), help="Serve the jobs of a trace (a Parquet file) instead.")
+@click.option("--seed", type=int, default=1, show_default=True, help="A number; the same seed gives the same jobs.")
+@click.option(
+    "--trace",
+    type=click.Path(path_type=Path),
+    help="Serve the jobs of this trace, a Parquet file, instead of simulated pools.",
+)
 @click.option(
     "--clock",
     type=click.Choice(["real", "requests"]),
@@ -95,10 +99,19 @@ def _read_faults(_context: click.Context, _option: click.Parameter, texts: Seque
     default="keep",
     show_default=True,
     metavar="keep|none|7d",
-    help="The retention: how long finished jobs are counted.",
+    help="The retention: how long finished jobs are counted. keep: for ever; none: not at all; or a duration.",
 )
-@click.option("--requests-per-second", type=click.FloatRange(min=1), help="Throttle requests above this rate.")
-@click.option("--latency", type=click.FloatRange(min=0, max=60), default=0.0, help="Seconds before each answer.")
+@click.option(
+    "--requests-per-second",
+    type=click.FloatRange(min=1),
+    help="Throttle requests above this number per second, at least 1; default: no limit.",
+)
+@click.option(
+    "--latency",
+    type=click.FloatRange(min=0, max=60),
+    default=0.0,
+    help="The delay of each answer, in seconds, from 0 to 60; default: 0.",
+)
 @click.option(
     "--fault",
     "faults",
@@ -108,7 +121,12 @@ def _read_faults(_context: click.Context, _option: click.Parameter, texts: Seque
     help="A fault, the pools that it affects (listing: the listing of pools, iam: tokens), and the share of requests "
     f"that it affects; may be repeated. KIND: {', '.join(KINDS)}.",
 )
-@click.option("--skew", type=int, default=0, help="Minutes that the server's clock is ahead of this machine's.")
+@click.option(
+    "--skew",
+    type=int,
+    default=0,
+    help="The minutes by which the server's clock is ahead of this machine's; below zero: behind; default: 0.",
+)
 @click.option("--expired-certificate", is_flag=True, help="Serve https with an expired certificate.")
 def command(
     *,

@@ -25,7 +25,10 @@ from collector.errors import ConfigError
 @click.option("--install", is_flag=True, help="Put the line into your crontab; it replaces an earlier one.")
 @click.option("--remove", is_flag=True, help="Remove the line from your crontab.")
 @click.option(
-    "--report", is_flag=True, help="Use the line of the daily report; put its options after --, as in -- --slo 15m."
+    "--report",
+    is_flag=True,
+    help="Show, install or remove the line that writes a daily report, instead of the line that polls; the report's "
+    "options come after --, as in -- --slo 15m.",
 )
 @click.argument("options", nargs=-1)
 @click.pass_obj
@@ -56,7 +59,7 @@ def command(context: Context, install: bool, remove: bool, report: bool, options
         return
     config = context.config()
     for name in [] if report else unlike_the_shell(context.environment):
-        text = f"{name} is set here, but not for cron: write it above the line in your crontab (crontab -e)"
+        text = f"{name} is set here, but not for cron: write the variable above the line in your crontab (crontab -e)"
         warn("not_in_cron", text, variable=name)
     if report:
         check_options("report", options)

@@ -28,7 +28,10 @@ def _read_age(_context: click.Context, _option: click.Parameter, text: str | Non
 @click.command("status")
 @click.option("--json", "json_", is_flag=True, help="Print one JSON document.")
 @click.option(
-    "--max-age", callback=_read_age, metavar="10m", help="Exit with code 7 if a polled pool has no newer sample."
+    "--max-age",
+    callback=_read_age,
+    metavar="10m",
+    help="Exit with code 7 if the last sample of a polled pool is older than this.",
 )
 @click.pass_obj
 def command(context: Context, json_: bool, max_age: timedelta | None) -> None:
@@ -69,7 +72,7 @@ def _show(status: Status) -> None:
     if status.ahead_slots:
         warn(
             "clock_ahead",
-            f"{status.ahead_slots} slots are in the future: the clock was ahead when they were polled, or was set back",
+            f"{status.ahead_slots} slots are in the future: the clock was ahead at these polls, or was set back since",
             slots=status.ahead_slots,
         )
     for profile, until in status.pauses.items():
@@ -81,8 +84,8 @@ def _show(status: Status) -> None:
     for pool in status.pools:
         for label, first_seen in pool.undocumented.items():
             text = (
-                f"{pool.project} {pool.pool}: jobs are in status {label}, which no document names (first in slot "
-                f"{_at(first_seen)}): estimates ignore these slots"
+                f"{pool.project} {pool.pool}: since {_at(first_seen)} jobs have status {label}, which the API's "
+                "documents do not name: estimates leave these slots out"
             )
             warn("unknown_status", text, project=pool.project, pool=pool.pool, status=label, first_seen=first_seen)
     table("pool", [asdict(pool) for pool in status.pools], _cells)

@@ -33,8 +33,8 @@ def command(context: Context) -> None:
     """Poll slot after slot until a signal.
 
     Polls like collect, for machines without cron and for intervals below a minute. After SIGINT or SIGTERM, the current
-    slot is completed; a second signal ends it at once. A slot is skipped while another run is writing to the record. An
-    error that would end collect does not end watch.
+    slot is completed; a second signal ends watch immediately. A slot is skipped while another run is writing to the
+    record. An error that would end collect does not end watch.
     """
     config, credentials = context.ready_to_poll()
     warn_of_proxies()

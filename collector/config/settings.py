@@ -93,7 +93,7 @@ class Config:
     credentials: Mapping[str, CredentialProfile] = field(default_factory=dict)
     projects: tuple[Project, ...] = ()
     flavors: Mapping[str, int] = field(default_factory=dict)
-    """Cards a node, by flavor."""
+    """Cards per node, by flavor."""
     targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The values of ``[targets]`` by pattern of pool ids or display names, ``*`` first: wait, quantile,
     price_per_node_hour, currency, spare_nodes, lead_time. A later pattern overrides an earlier one."""

@@ -16,7 +16,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value.strip() or "\0" in value:
-        raise ValueError("must be a text that is not empty")
+        raise ValueError("must be text, and not empty")
     return value.strip()
 
 
@@ -47,7 +47,7 @@ def _workspaces(value: object) -> tuple[str, ...]:
 def _duration(value: object) -> timedelta:
     length = parse_duration(_text(value))
     if not length:
-        raise ValueError("must be a duration above zero")
+        raise ValueError("must be a duration above zero, such as 30s or 5m")
     return length
 
 
@@ -77,7 +77,7 @@ def _rate(value: object) -> float:
     except (ValueError, OverflowError):
         rate = 0.0
     if not 0 < rate <= 10_000:
-        raise ValueError("must be a number above 0 and up to 10000")
+        raise ValueError("must be a number of requests per second, above 0 and at most 10000")
     return rate
 
 
@@ -87,7 +87,7 @@ def _price(value: object) -> float:
     except (ValueError, OverflowError):
         price = 0.0
     if not 0 < price < float("inf"):
-        raise ValueError("must be a price above 0")
+        raise ValueError("must be the price of one node for one hour, a number above 0")
     return price
 
 
@@ -179,6 +179,6 @@ TARGETS: dict[str, Callable[[object], Any]] = {
     "lead_time": _duration,
 }
 FLAVORS = whole(1, 4096)
-"""Reader of cards a node; the keys of the section are names of flavors."""
+"""The reader of numbers of cards per node; the keys of the section are names of flavors."""
 SECTIONS = {"collect": COLLECT, "paths": PATHS, "targets": TARGETS}
 NAMED_SECTIONS = {"credentials": CREDENTIALS, "projects": PROJECTS}

@@ -24,7 +24,7 @@ def look_at_files(config: Config) -> Iterator[Finding]:
     paths = config.paths
     waiting, aside = len(spool.waiting(paths.spool)), spool.set_aside_files(paths.spool)
     if waiting > MUCH_WAITING:
-        fix = "close the program that has the database open (a notebook?): the next poll then takes them all in"
+        fix = "close the program that has the database open (a notebook?): the next poll then stores all these polls"
         yield Finding("spool", "warning", f"{waiting:,} polls wait for the database", fix)
     else:
         yield Finding("spool", "ok", f"{waiting} polls wait for the database")
@@ -41,7 +41,7 @@ def look_at_files(config: Config) -> Iterator[Finding]:
         )
     if backoff.is_odd(paths.spool):
         text = f"{paths.spool / backoff.FILE} is damaged: it is not known which credentials were refused"
-        yield Finding("spool", "warning", text, "remove it")
+        yield Finding("spool", "warning", text, "remove the file")
     log = paths.log
     if os.path.lexists(log) and (reason := _why_not_written(log)):
         fix = f"run chown $USER {log}, or remove it: until then the messages of collect go to cron's mail"

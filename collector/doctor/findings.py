@@ -9,7 +9,7 @@ Severity = Literal["ok", "warning", "error"]
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one check: `told` is the result in words, `mend` is how to fix it, None where all is well."""
+    """The result of one check: `told` is the message, `mend` is how to fix the problem, None where all is well."""
 
     what: str
     severity: Severity

@@ -35,7 +35,7 @@ def look_at_record(record: Record, config: Config, now: datetime, scheduled: boo
         Whether the user's crontab has the line of this configuration; None where the crontab cannot be read.
     """
     rows, last = record.execute("SELECT count(*), max(slot) FILTER (outcome = 'ok') FROM scrapes").fetchall()[0]
-    yield Finding("database", "ok", f"{config.paths.database} holds {rows:,} scrapes of pools")
+    yield Finding("database", "ok", f"{config.paths.database} has {rows:,} scrapes of pools")
     interval = config.collect.interval
     late = naive(slot_of(now, interval)) - last if last else None
     by_cron = {None: "", True: ", your crontab has its line", False: ", your crontab has no line for it"}[scheduled]
@@ -54,17 +54,19 @@ def look_at_record(record: Record, config: Config, now: datetime, scheduled: boo
         text, _, fix = slow.partition(": ")
         yield Finding("pace", "warning", text, fix)
     for (project, pool), labels in undocumented(record, naive(now - LATELY), naive(now)).items():
-        names = ", ".join(f"{label} (first seen {seen:%Y-%m-%d %H:%M}Z)" for label, seen in labels.items())
-        text = f"{project} {pool}: jobs are in statuses that no document names: {names}"
-        yield Finding("statuses", "warning", text, "ask the vendor what they mean: estimates leave these slots out")
+        names = ", ".join(f"{label} (since {first:%Y-%m-%d %H:%M}Z)" for label, first in labels.items())
+        text = f"{project} {pool}: jobs have statuses that the API's documents do not name: {names}"
+        yield Finding(
+            "statuses", "warning", text, "ask the vendor what these statuses mean: estimates leave their slots out"
+        )
     pools, _ = describe(record, config.flavors)
     if unknown := unknown_flavors(pools, config.flavors):
         text = f"the number of cards per node is not known for {', '.join(unknown)}"
-        yield Finding("flavors", "warning", text, "give it in [flavors]: the API lists nodes, not cards")
+        yield Finding("flavors", "warning", text, "add these numbers to [flavors]: the API lists nodes, not cards")
 
 
 def _holder(config: Config) -> Iterator[Finding]:
-    """Report which process has the lock. It is taken for a moment, so only where no poll succeeds anyway."""
+    """Report the process that has the lock. This takes the lock briefly, so only where polls fail anyway."""
     try:
         with writing(config.paths.database):
             pass

@@ -54,7 +54,7 @@ def _read(file: Path) -> dict[str, Pause] | None:
 
 def _read_pause(entry: Mapping[str, Any]) -> Pause:
     if datetime.fromisoformat(entry["until"]).tzinfo is None:
-        raise ValueError("a time without a zone")
+        raise ValueError("the time until which a pause lasts has no time zone, such as +00:00")
     return Pause(int(entry["refusals"]), entry["until"])
 
 
@@ -64,7 +64,7 @@ def close_gates(sessions: Sequence[Session], pauses: Mapping[str, Pause], now: d
         pause = pauses.get(session.project.credentials)
         if pause is not None and not pause.over(now):
             message = (
-                f"the credential was refused {pause.refusals} times in a row, it is used again after {pause.until}"
+                f"the credential was refused {pause.refusals} times in a row: polls use it again after {pause.until}"
             )
             session.gate.refusal = RequestFailed(UNAUTHORIZED, error_msg=message)
 

@@ -10,14 +10,15 @@ SLACK: Final = 1.1
 
 
 def too_slow(settings: CollectSettings, pools: int) -> str | None:
-    """Return a message that a setting is too small for this number of pools, and how to fix it; None where none is."""
+    """Return a message that a setting is too small for a number of pools, and how to fix it; None where all fit."""
     seconds = settings.longest_poll.total_seconds()
     needed = pools * SLACK / seconds
     if needed <= settings.requests_per_second:
         return None
     return (
         f"collect.requests_per_second = {settings.requests_per_second:g} is too small for {pools:,} pools in the "
-        f"{seconds:g} s of a poll: raise it to {math.ceil(needed)} (the gateway allows 200 an API), or collect.interval"
+        f"{seconds:g} s of a poll: raise it to {math.ceil(needed)} (the gateway allows 200 per second for each "
+        "API), or raise collect.interval"
     )
 
 

@@ -160,8 +160,8 @@ def within_memory(database: Path) -> Iterator[None]:
 def _too_large(database: Path, message: str) -> RecordUnreadable:
     reason = (message.splitlines() or ["no memory"])[0]
     return RecordUnreadable(
-        f"{database} and its spool need more memory than this process may use ({reason[:200]}): raise its limit"
-        " (ulimit -v, or the container's limit), and check that the disk is not full"
+        f"{database} and its spool need more memory than this process may use ({reason[:200]}): raise its memory"
+        " limit (ulimit -v, or the container's limit), and check that the disk is not full"
     )
 
 
@@ -180,14 +180,15 @@ def _refuse(database: Path, error: duckdb.Error) -> NoReturn:
         ) from None
     if SIGN_OF_A_NEWER_DUCKDB in message:
         raise RecordUnreadable(
-            f"{database} was written by DuckDB {written_by(database)}, which DuckDB {duckdb.__version__} here cannot"
-            " read: upgrade it (pip install -U duckdb), or run poolscope compact where the newer DuckDB is installed;"
-            " new polls wait in the spool meanwhile"
+            f"{database} was written by DuckDB {written_by(database)}; the installed DuckDB {duckdb.__version__} is"
+            " older and cannot read the file. Either upgrade the installed DuckDB (pip install -U duckdb), or run"
+            " poolscope compact where the newer DuckDB is installed: this rewrites the file in a format that both can"
+            " read. Until then new polls wait in the spool folder"
         ) from None
     if "Permission denied" in message:
         raise RecordUnreadable(
             f"{database} may not be opened by this user, perhaps after a run by root: change its owner (sudo"
-            f" chown -R $USER {database.parent}); new polls wait in the spool meanwhile"
+            f" chown -R $USER {database.parent}); until then new polls wait in the spool folder"
         ) from None
     if isinstance(error, duckdb.OutOfMemoryException) or any(sign in message for sign in SIGNS_OF_LITTLE_MEMORY):
         raise _too_large(database, message) from None
@@ -202,7 +203,7 @@ def _refuse(database: Path, error: duckdb.Error) -> NoReturn:
 def _fix_of(database: Path) -> str:
     return (
         f"move it away (mv {database} {database}.damaged), then restore a backup (poolscope restore) or let the next "
-        "poll make a new one; new polls wait in the spool meanwhile"
+        "poll make a new one; until then new polls wait in the spool folder"
     )
 
 

@@ -6,7 +6,7 @@ from typing import Final
 import duckdb
 
 HEADER_BYTES: Final = 4096
-"""Of each of the three headers before the blocks."""
+"""The length of each of the three headers before the blocks."""
 # Place in the first header of the version of the DuckDB that made the file.
 VERSION: Final = slice(52, 84)
 SIZE: Final = """SELECT total_blocks, block_size FROM pragma_database_size()

@@ -9,9 +9,9 @@ from typing import Final
 import duckdb
 
 SHARE: Final = 0.4
-"""Of the address space that is left: memory that DuckDB does not count, and stacks, need the rest."""
+"""DuckDB's share of the free address space; stacks, and memory that DuckDB does not count, need the rest."""
 LEAST: Final = 48 << 20
-"""In bytes: DuckDB reads a JSON file in blocks of 32 MiB."""
+"""The smallest limit in bytes: DuckDB reads a JSON file in blocks of 32 MiB."""
 
 
 def memory_allowed() -> int | None:

@@ -44,8 +44,8 @@ def database_at(path: Path) -> str:
         raise RecordUnreadable(str(refusal)) from None
     if odd := [letter for letter in "?\\" if letter in text]:
         raise RecordUnreadable(
-            f"{path} has {' and '.join(odd)} in its name, which DuckDB reads as another place: rename the folder, or"
-            " name another database in [paths]; new polls wait in the spool meanwhile"
+            f"{path} has {' and '.join(odd)} in its name, which DuckDB reads as a different path: rename the folder, or"
+            " name another database in [paths]; until then new polls wait in the spool folder"
         )
     return text
 

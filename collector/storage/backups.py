@@ -67,7 +67,7 @@ def back_up(record: Record, folder: Path, now: datetime) -> Manifest:
     except (OSError, duckdb.Error) as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             raise InputRefused(
-                f"{folder} was filled by another program meanwhile: name a new folder for each backup"
+                f"{folder} was filled by another program during the backup: name a new folder for each backup"
             ) from None
         raise RecordNotWritten(f"{folder} was not written ({str(error)[:300]})") from None
     return manifest
@@ -174,13 +174,13 @@ def slots_of(record: Record, before: datetime) -> tuple[datetime | None, datetim
     return first, last, newest
 
 
-def prune(record: Record, before: datetime, held: Mapping[str, int] | None = None) -> dict[str, int]:
+def prune(record: Record, before: datetime, in_backup: Mapping[str, int] | None = None) -> dict[str, int]:
     """Delete the rows with slots before an instant from all tables but pools, in one transaction.
 
     Parameters
     ----------
-    held
-        How many of these rows a backup was found to hold, by table; None without a backup. Rows only change when new
+    in_backup
+        The number of these rows that a checked backup has, by table; None without a backup. Rows only change when new
         ones are added, so equal numbers of rows mean the same rows.
 
     Returns
@@ -201,7 +201,7 @@ def prune(record: Record, before: datetime, held: Mapping[str, int] | None = Non
             table: int(record.execute(f"DELETE FROM {table} WHERE slot < $1", [before]).fetchall()[0][0])
             for table in PRUNED
         }
-        if held is not None and rows != held:
+        if in_backup is not None and rows != in_backup:
             record.rollback()
             raise InputRefused("old rows were added after the backup was checked: nothing was deleted, try again")
         record.commit()

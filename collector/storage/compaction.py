@@ -56,7 +56,7 @@ GROWTH: Final = 1.5
 
 
 class NotOurs(RecordUnreadable):
-    """The file holds more than Poolscope's tables, which would be lost."""
+    """The file has more than Poolscope's tables; compaction would lose the rest."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def compact(database: Path, clock: Clock, wait_seconds: float) -> Compacted:
     Raises
     ------
     RecordUnreadable
-        When the database is in use, damaged, of another schema version, or holds more than Poolscope's tables.
+        When the database is in use, damaged, of another schema version, or has more than Poolscope's tables.
     RecordNotWritten
         When the new file cannot be written.
     LockHeld
@@ -162,13 +162,13 @@ def _rewrite(database: Path, clock: Clock, wait_seconds: float) -> Compacted:
 
 
 def _refuse_added(connection: Record, database: Path) -> None:
-    """Raise NotOurs where the file holds more than Poolscope's tables."""
+    """Raise NotOurs where the file has more than Poolscope's tables."""
     added = [name for (name,) in connection.execute(ADDED, [[*TABLES, "poolscope_migrations"], ATTACHED]).fetchall()]
     if added:
         more = f" and {len(added) - MOST_NAMED} more" if len(added) > MOST_NAMED else ""
         raise NotOurs(
-            f"{database} was not compacted and is unchanged: it also holds {', '.join(added[:MOST_NAMED])}{more}, which"
-            " would be lost: move that to another file, which can ATTACH the record, and drop it here"
+            f"{database} was not compacted and is unchanged: it also has {', '.join(added[:MOST_NAMED])}{more}, which"
+            " would be lost: move these to another database file, which can ATTACH the record, and drop them here"
         )
 
 

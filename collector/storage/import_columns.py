@@ -14,7 +14,7 @@ WHOLE: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLI
 TIMES: Final = ("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
 # DuckDB's own cast accepts more than ISO 8601, such as "epoch" or names of zones.
 ISO_8601: Final = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6}0*)?)?( ?(Z|[+-]\d{2}(:?\d{2})?))?)?"
-NO_COUNT: Final = f"is not a count: a whole number from 0 to {LARGEST_COUNT} is expected, or nothing"
+NO_COUNT: Final = f"is not a count: a whole number from 0 to {LARGEST_COUNT} is expected, or an empty cell"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,9 @@ def column_of(file: Path, name: str, raw: str, kind: str) -> Column:
         elif kind == "TIMESTAMP WITH TIME ZONE" or kind in TIMES:
             value = raw
         else:
-            raise InputRefused(f"{file}, column slot: {kind} is not a type of date or time: write it as TIMESTAMP")
+            raise InputRefused(
+                f"{file}, column slot: {kind} is not a type of date or time: write the column as TIMESTAMP"
+            )
         # A failed cast (NULL) and the infinities lie outside the bounds.
         value = f"TRY_CAST({value} AS TIMESTAMP)"
         wrong = f"({value} BETWEEN TIMESTAMP '1970-01-01' AND TIMESTAMP '9999-12-31') IS NOT TRUE"
@@ -59,7 +61,7 @@ def column_of(file: Path, name: str, raw: str, kind: str) -> Column:
         return Column(name, raw, value, wrong, "is not a time from 1970 on in ISO 8601, such as 2026-01-31T08:00Z")
     if name in (*REQUIRED, "project"):
         if kind not in ("VARCHAR", *WHOLE) and not kind.startswith("ENUM"):
-            raise InputRefused(f"{file}, column {name}: {kind} cannot be a name: write it as text")
+            raise InputRefused(f"{file}, column {name}: {kind} cannot be a name: write the column as text")
         value = f"CAST({raw} AS VARCHAR)"
         return Column(name, raw, value, f"coalesce({value}, '') = ''", "is not a name")
     if kind in WHOLE:

@@ -98,7 +98,9 @@ def _read_given(record: Record, file: Path) -> list[str]:
         if [tuple(names)] * (1 - first) != record.execute(
             "DELETE FROM given WHERE line = 0 RETURNING * EXCLUDE line"
         ).fetchall():
-            raise InputRefused(f"{file}: its header cannot be separated from its rows: {FIX}")
+            raise InputRefused(
+                f"{file}: the header (the line with the names of the columns) cannot be read as one row: {FIX}"
+            )
     except (duckdb.Error, UnicodeDecodeError, csv.Error, OSError) as error:
         if isinstance(error, duckdb.Error) and scratch and scratch in str(error):
             # The error names our scratch database: it has no room, the file is not at fault.
@@ -106,7 +108,7 @@ def _read_given(record: Record, file: Path) -> list[str]:
         reason = str(error).split("Possible")[0].strip()[:300]
         raise InputRefused(f"{file}: cannot be read as {kind[1:]} ({reason}): {FIX}") from None
     if not record.execute("SELECT count(*) FROM given").fetchall()[0][0]:
-        raise InputRefused(f"{file}: it has no rows")
+        raise InputRefused(f"{file}: the file has no rows of data")
     return names
 
 
@@ -127,7 +129,7 @@ def _check_names(file: Path, names: list[str]) -> None:
         )
     for name, times in Counter(name.lower() for name in names).items():
         if times > 1:
-            raise InputRefused(f"{file}: {times} columns are named {name!r}, apart from capitals: keep one")
+            raise InputRefused(f"{file}: {times} columns are named {name!r}, if case is ignored: keep one of them")
     known = {name.lower(): name for name in KNOWN}
     for name in names:
         if not name.strip() or name.startswith("__index_level_"):

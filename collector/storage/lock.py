@@ -1,4 +1,4 @@
-"""The process lock: a process that writes to a record holds it, and a second one is turned away at once."""
+"""The process lock: a process that writes to a record holds it, and a second one is turned away immediately."""
 
 import errno
 import fcntl

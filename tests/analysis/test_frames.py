@@ -40,7 +40,7 @@ DRAWN: Final = {
     "forecast": ("forecast",),
 }
 OF_POOLS: Final = {"waits": "pools", "plan": "plans"}
-KEPT: Final = ("project", "pool", "pool_name", "type", "window_start", "window_end", "interval_seconds")
+LABELS: Final = ("project", "pool", "pool_name", "type", "window_start", "window_end", "interval_seconds")
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
 
 
 def without_values(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame of which all but what it is about is missing."""
+    """Return a frame without values but those of its labels."""
     missing = {
         str(name): pd.Series(
             pd.NaT if values.dtype.kind == "M" else np.nan if values.dtype.kind == "f" else None,
@@ -59,13 +59,13 @@ def without_values(frame: pd.DataFrame) -> pd.DataFrame:
             dtype=values.dtype if values.dtype.kind in "Mf" else object,
         )
         for name, values in frame.items()
-        if name not in KEPT
+        if name not in LABELS
     }
     return frame.assign(**missing)
 
 
 def variants(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Return what a user may make of a frame."""
+    """Return what a user may make of a frame, each with its name."""
     yield "as it is", frame
     yield "no row", frame.iloc[:0]
     yield "one row", frame.iloc[:1]
@@ -77,7 +77,7 @@ def variants(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 @pytest.mark.parametrize("question", ASKED)
 def test_words_and_figures_take_any_part_of_a_frame(history: History, question: str) -> None:
-    """No rows are told as none, what is missing by a dash; each figure draws what there is."""
+    """A frame without rows has no lines, a missing value is a dash, and each figure draws what is known."""
     frame = getattr(history, question)(zone=ZONE, **ASKED[question])
     assert ZONE == str(frame["window_start"].dt.tz)
     assert {} == frame.attrs
@@ -91,8 +91,8 @@ def test_words_and_figures_take_any_part_of_a_frame(history: History, question: 
             getattr(figures, OF_POOLS[question])(part, Figure(layout="constrained"))
 
 
-def test_answers_in_two_zones_are_told_in_one(history: History) -> None:
-    """Joined they have no zone of their own any more: that of the first is taken, or one that is named."""
+def test_answers_in_two_zones_are_shown_in_one(history: History) -> None:
+    """Joined answers are shown in the zone of the first one, or in one that is given."""
     berlin = history.waits(every="1w", zone="Europe/Berlin")
     both = pd.concat([berlin, history.waits(every="1w", zone=ZONE)], ignore_index=True)
     assert len(both) == len(readable(both))
@@ -102,12 +102,12 @@ def test_answers_in_two_zones_are_told_in_one(history: History) -> None:
     assert list(berlin["window_start"]) == list(shanghai[: len(berlin)])
 
 
-def test_a_table_has_room_for_lines_of_which_less_is_known(history: History) -> None:
-    """A plan in which one pool has no target: its cell is a dash."""
+def test_a_table_has_rows_with_and_without_a_target(history: History) -> None:
+    """A plan in which one pool has no target: its verdict is a dash."""
     plan = history.plan(target_wait="15m")
     without = plan.assign(pool="b", target_seconds=np.nan)
     shown = table(pd.concat([without.iloc[:1], plan.iloc[:1]], ignore_index=True)).splitlines()
     first, second = (line.split() for line in shown if line.startswith(("a ", "b ")))
-    assert any("target" in line and "mean wait" in line for line in shown)
+    assert any("verdict" in line and "mean wait" in line for line in shown)
     assert "b" == first[0]
     assert "a" == second[0]

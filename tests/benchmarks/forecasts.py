@@ -29,6 +29,8 @@ from analysis.capacity.analogs import Outlook
 from analysis.capacity.backtest import backtest, weeks_needed
 from analysis.capacity.days import Days, days_of
 from analysis.capacity.shortfall import pass_probability
+from analysis.estimate import Estimate
+from analysis.windows import Windows
 from tests.benchmarks.forecast_peers import SIMPLE, last_week, median, statsforecast, weeks_of
 from tests.years import year
 
@@ -55,7 +57,7 @@ def years(first: int, number: int) -> Iterator[Case]:
     """Simulate years."""
     for seed in range(first, first + number):
         simulated = year(seed)
-        hours = np.column_stack([simulated.starts, simulated.starts + 3600])
+        hours = Windows(simulated.starts, simulated.starts + 3600)
         days = days_of(hours, simulated.jobs, np.ones(len(hours), bool), simulated.zone)
         if days is not None:
             yield Case("years", str(seed), days)
@@ -133,10 +135,10 @@ def probabilities(case: Case) -> list[tuple[float, bool]]:
         base = float(weeks_of(before.hours[-56:], "1w").mean())
         growth, spread = random.lognormal(0, 0.35), random.uniform(0.03, 0.15)
         estimate = growth * random.lognormal(0, spread)
-        bounds = np.array([estimate, estimate * np.exp(-1.645 * spread), estimate * np.exp(1.645 * spread)])
+        bounds = Estimate(*(np.array([estimate * np.exp(away * spread)]) for away in (0.0, -1.645, 1.645)))
         if not forecasts or not base:
             continue
-        by_week = pass_probability(forecasts, {"growth": bounds, "base": np.array([base])})
+        by_week = pass_probability(forecasts, bounds, base)
         for lead, probability in enumerate(by_week, 1):
             if origin + 7 * lead <= len(case.days):
                 actual = float(weeks_of(case.days.hours[: origin + 7 * lead], "1w")[-1, 0])

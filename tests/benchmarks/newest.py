@@ -23,11 +23,11 @@ import numpy as np
 from tabulate import tabulate
 
 from analysis.arrays import Floats
+from analysis.calendar import windows_between
 from analysis.queue import waits
 from analysis.queue.censoring import MOST_CENSORED
 from analysis.queue.conservation import flows_of
-from analysis.queue.discipline import Waiting
-from analysis.windows import windows
+from analysis.queue.discipline import waiting_of
 from tests.recorded import observed
 
 TRACES = ("alcf_thetagpu_2023", "sdsc_sp2_1998_5k", "drac_cedar_noonqueue_202105")
@@ -79,14 +79,13 @@ def scores(jobs: Jobs, cut: int) -> Iterator[WindowScore]:
     first = int(jobs.arrived[0]) // STEP * STEP
     slots = np.arange(first, cut + 1, STEP)
     counts = observed(slots, jobs.arrived, jobs.left, jobs.ended, jobs.outcomes)
-    waiting = Waiting(flows_of(counts, "queue+pending"), "unknown")
+    waiting = waiting_of(flows_of(counts, "queue+pending"), "unknown")
     for every in ("1w", "1d"):
-        spans = np.array(windows(first, cut, every, ZoneInfo("UTC")))
+        spans = windows_between(first, cut, every, ZoneInfo("UTC"))
         estimates = waits.estimate([waiting], spans, None, (90,))
-        columns = ("mean_seconds", "p90_seconds", "censored")
-        mean, p90, censored = (np.asarray(estimates[name], float) for name in columns)
+        mean, p90, censored = estimates.mean.point, estimates.quantiles[90].point, estimates.censored
         for window, (start, end) in enumerate(spans):
-            in_window = (jobs.arrived > start) & (jobs.arrived <= min(int(end), cut))
+            in_window = (jobs.arrived > start) & (jobs.arrived <= min(end, cut))
             if in_window.sum() < FEWEST:
                 continue
             truth = np.sort((jobs.left - jobs.arrived)[in_window])

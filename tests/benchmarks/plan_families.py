@@ -146,7 +146,7 @@ def short_jobs(random: np.random.Generator) -> Case:
     """Draw bursts of jobs that are shorter than the poll interval.
 
     "few": on few servers. "mixed": with longer jobs on more servers. "unseen": right after a poll, on enough servers
-    that most jobs end before the next poll, and with unknown nodes; the plan is for one, two or four jobs at once.
+    that most jobs end before the next poll, and with unknown nodes; the plan is for one, two or four concurrent jobs.
     """
     kind = random.choice(["few", "mixed", "unseen"], p=[0.5, 0.3, 0.2])
     pool = replace(_pool(random, "one"), rhythm=False)

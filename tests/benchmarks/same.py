@@ -1,7 +1,7 @@
 """Checks that two installations give the same answers, to the last bit; run it after each step of a change.
 
     python tests/benchmarks/same.py OLD_PYTHON NEW_PYTHON [--keep FOLDER] [--records demo,theta,dirty]
-        [--questions waits,report] [--renamed OLD=NEW ...] [--trace FILE] [--days DAYS] [--workers 2]
+        [--questions waits,report] [--renamed OLD=NEW ...] [--trace FILE] [--days DAYS] [--workers 2] [--numbers]
 
 OLD_PYTHON and NEW_PYTHON are interpreters of environments with a Poolscope. The records are the demo's, ThetaGPU at
 300 s (`same_records`) and a dirty one (`same_dirty`). The old installation makes the first two; each installation makes
@@ -33,7 +33,7 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.benchmarks import same_dirty, same_records
-from tests.benchmarks.same_columns import columns_of, differences
+from tests.benchmarks.same_columns import columns_of, differences, without_words
 from tests.benchmarks.same_questions import commands, questions
 from tests.benchmarks.same_records import TestedRecord, call
 
@@ -157,10 +157,12 @@ def old_answers(
     return stored
 
 
-def lines(old: Answers, new: Answers, renamed: Mapping[str, str]) -> Iterator[tuple[bool, str]]:
+def lines(old: Answers, new: Answers, renamed: Mapping[str, str], *, numbers: bool) -> Iterator[tuple[bool, str]]:
     """Compare the answers to each question of the new installation; yield whether they are equal, and a line."""
     for name in new:
         old_columns, new_columns = columns_of(old[name]), columns_of(new[name])
+        if numbers:
+            old_columns, new_columns = without_words(old_columns), without_words(new_columns)
         differing, only_new = differences(old_columns, new_columns, renamed)
         size = max((len(column) for column in old_columns.values()), default=0)
         text = "; ".join(differing) if differing else f"equal ({len(old_columns)} columns, {size:,} rows)"
@@ -176,6 +178,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="folder for the old installation's records and answers")
     parser.add_argument("--records", default=",".join(RECORDS))
     parser.add_argument("--questions", default="", help="only these, such as waits,report")
+    parser.add_argument("--numbers", action="store_true", help="compare numbers and times, not words")
     parser.add_argument("--renamed", action="append", default=[], metavar="OLD=NEW", help="a renamed column")
     parser.add_argument("--trace", type=Path, default=TRACE)
     parser.add_argument("--days", type=int, help="use only this many days of the trace")
@@ -200,7 +203,7 @@ def main() -> int:
             if name == "dirty":
                 record = make(name, new.python, Path(scratch) / "new", trace, options.days)
             print(f"\n{name}")
-            for equal, line in lines(before, answers(new, record, calls, workers), renamed):
+            for equal, line in lines(before, answers(new, record, calls, workers), renamed, numbers=options.numbers):
                 print(f"  {line}", flush=True)
                 count += 1
                 differing += not equal

@@ -74,6 +74,27 @@ def differences(old: Answer, new: Answer, renamed: Mapping[str, str]) -> tuple[l
     return texts, only_new
 
 
+def without_words(answer: Answer) -> Answer:
+    """Return the numbers and times of an answer: words and missing words are all alike, lines for people left out."""
+    return {
+        name: column.map(_number_or_time).astype(object)
+        if column.dtype.kind == "O" or column.dtype == "str"
+        else column
+        for name, column in answer.items()
+        if name != "text"
+    }
+
+
+def _number_or_time(value: Any) -> Any:  # noqa: ANN401 - a cell can have any type
+    if isinstance(value, str):
+        try:
+            float(value)
+        except ValueError:
+            return value if _instant(value) is not None else ""
+        return value
+    return "" if value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value)) else value
+
+
 def _renamed(path: str, renamed: Mapping[str, str]) -> str:
     names = (name.removesuffix("[]") for name in path.split("."))
     return ".".join(renamed.get(name, name) for name in names) + ("[]" if path.endswith("[]") else "")

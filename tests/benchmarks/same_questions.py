@@ -24,7 +24,8 @@ def questions(record: TestedRecord) -> Iterator[tuple[str, Options]]:
 def _estimates(span: Options) -> Iterator[tuple[str, Options]]:
     for method in ("waits", "distribution", "failures", "flows", "coverage"):
         yield method, {}
-        yield method, {"by": "pool", "every": "1d", "zone": "Asia/Shanghai", "slo": "15m"}
+        limited = {"slo": "15m"} if method == "waits" else {}
+        yield method, {"by": "pool", "every": "1d", "zone": "Asia/Shanghai", **limited}
         yield method, {"by": "type", "every": "1w", "zone": "Europe/Berlin", "queue": "queue"}
         yield method, {"by": "all", "every": "all", "queue": "queue+pending+creating"}
         yield method, {"every": "6h", **span, "pool": "*a*"}
@@ -36,10 +37,11 @@ def _estimates(span: Options) -> Iterator[tuple[str, Options]]:
 
 def _trends(record: TestedRecord, span: Options) -> Iterator[tuple[str, Options]]:
     for method in ("trend", "changes", "profile"):
-        yield method, {"slo": "15m"}
+        limit = [] if method == "profile" else ["15m", "5m"]
+        yield method, {"slo": limit[0]} if limit else {}
         yield method, {"by": "pool", "zone": "Asia/Shanghai"}
         yield method, {"by": "type", "zone": "Europe/Berlin", "queue": "queue", **span}
-        yield method, {"by": "all", "queue": "queue+pending+creating", "slo": "5m"}
+        yield method, {"by": "all", "queue": "queue+pending+creating", **({"slo": limit[1]} if limit else {})}
     yield "compare", {}
     yield "compare", {"since": "7d", "by": "pool", "slo": "15m", "zone": "Asia/Shanghai"}
     yield "compare", {"since": record.middle, "against": f"{record.since}..{record.middle}", "zone": "Europe/Berlin"}

@@ -124,7 +124,7 @@ def claims(measures: dict[str, Days]) -> tuple[dict[str, bool], dict[str, bool],
         refused[name] = fit.batches < FEWEST
         slopes[name] = fit.batches >= FEWEST and not low <= 0 <= high
         changes[name] = steps.batches >= FEWEST and any(
-            change.direction != "not shown" for change in changes_of(days).found
+            change.direction != "not shown" for change in changes_of(days).changes
         )
     return slopes, changes, refused
 
@@ -150,7 +150,7 @@ def powers(quarters: int, draw: np.random.Generator) -> Iterator[list[object]]:
             changes, differences = 0, 0
             for _ in range(quarters):
                 days = Scenario(load, service=service, doubled=last).days(draw)["wait"]
-                changes += any(change.direction == "up" for change in changes_of(days).found)
+                changes += any(change.direction == "up" for change in changes_of(days).changes)
                 fit = difference_of(days, days.numbers >= DAYS - last)
                 differences += fit.interval(1)[0] > 0
             row += [changes / quarters, differences / quarters]

@@ -1,4 +1,4 @@
-"""Forecasts: chosen on earlier weeks, judged on later ones, against last week over again and against what came."""
+"""Forecasts: chosen on earlier weeks, judged on later ones, against last week's arrivals and against the true ones."""
 
 from datetime import date
 from pathlib import Path
@@ -11,9 +11,10 @@ import pytest
 from analysis import History
 from analysis.capacity.backtest import backtest, weeks_needed
 from analysis.capacity.days import Days, days_of
-from analysis.capacity.lulls import lulls_of
+from analysis.capacity.quiet_days import quiet_days_of
 from analysis.errors import RequestRefused
 from analysis.text.answer import foreseen
+from analysis.windows import Windows
 from tests.planned import FIRST, counts_of, history_of, markov
 from tests.recorded import observed, record_of
 from tests.simulated import DAY, HOUR, Floats, Scenario, Work, work_of
@@ -22,8 +23,8 @@ from tests.years import year
 
 def days_of_year(seed: int, **kind: bool) -> Days:
     made = year(seed, "steady", **kind)
-    cut = np.column_stack([made.starts, made.starts + HOUR]).astype(int)
-    days = days_of(cut, made.jobs, np.ones(len(cut), bool), made.zone)
+    hours = Windows(made.starts, made.starts + int(HOUR))
+    days = days_of(hours, made.jobs, np.ones(len(hours), bool), made.zone)
     assert days is not None
     return days
 
@@ -33,10 +34,10 @@ def days_with(hours: Floats) -> Days:
 
 
 @pytest.mark.parametrize("every", ["1h", "1d", "1w"])
-def test_it_is_better_than_last_week_and_its_intervals_hold(every: str) -> None:
-    """Of simulated years: errors below those of last week again, nine in ten periods inside, on folds that judge.
+def test_errors_are_below_those_of_last_week_and_intervals_hold_the_truth(every: str) -> None:
+    """On simulated years errors are below those of last week's arrivals, and nine in ten periods lie inside.
 
-    Forty years, and what came after each, are in tests/benchmarks/forecasts.py.
+    More years are in tests/benchmarks/forecasts.py.
     """
     forecasts = [each for seed in range(4) for each in backtest(days_of_year(seed), every, 4)]
     assert 16 == len(forecasts)
@@ -49,8 +50,8 @@ def test_it_is_better_than_last_week_and_its_intervals_hold(every: str) -> None:
 
 
 @pytest.mark.parametrize("every", ["1h", "1d", "1w"])
-def test_what_judges_did_not_choose(every: str) -> None:
-    """The newest fold is the forecast that was published a week before: what came since then made none of it."""
+def test_folds_that_judge_a_method_did_not_choose_it(every: str) -> None:
+    """The newest fold is the forecast that was published a week before: later arrivals had no part in it."""
     hours = np.nan_to_num(days_of_year(3, holidays=True).hours[: 20 * 7])
     before, after = backtest(days_with(hours[:-7]), every, 1)[0], backtest(days_with(hours), every, 1)[0]
     came = {"1h": hours[-7:].ravel(), "1d": hours[-7:].sum(axis=1), "1w": np.array([hours[-7:].sum()])}[every]
@@ -62,8 +63,8 @@ def test_what_judges_did_not_choose(every: str) -> None:
     assert (before.covered * before.folds + inside.mean()) / after.folds == pytest.approx(after.covered)
 
 
-def test_an_hour_that_is_never_seen_is_not_known() -> None:
-    """Polls that stop every night until five: of these hours nothing is said, and never that no jobs come."""
+def test_an_hour_that_is_never_observed_is_not_known() -> None:
+    """Polls stop every night until five: the arrivals of these hours are unknown, and not zero."""
     hours = np.random.default_rng(3).poisson(5.0, (6 * 7, 24)).astype(float)
     hours[:, :5] = np.nan
     found = backtest(days_with(hours), "1h", 1)[0]
@@ -72,12 +73,12 @@ def test_an_hour_that_is_never_seen_is_not_known() -> None:
         assert np.isnan(ends[(1 <= clock) & (clock <= 3)]).all()
         assert np.isfinite(ends[clock >= 5]).all()
     assert np.isfinite([found.error, found.covered]).all()
-    # A day has these hours all the same, with as many jobs as others.
+    # A day has these hours too, with as many arrivals as others.
     assert 24 * 5 == pytest.approx(backtest(days_with(hours), "1d", 1)[0].expected.point.mean(), rel=0.1)
 
 
-def test_hours_that_were_not_seen_are_not_judged() -> None:
-    """Hours of the last week that were not seen judge nothing, whatever the others of that week bring."""
+def test_hours_that_were_not_observed_are_not_judged() -> None:
+    """Hours of the last week that were not observed judge no forecast; the other hours of that week do."""
     days = days_of_year(5)
     hours = days.hours[: 20 * 7].copy()
     seen = backtest(days_with(hours), "1h", 1)[0]
@@ -91,7 +92,7 @@ def test_hours_that_were_not_seen_are_not_judged() -> None:
 
 @pytest.mark.parametrize("every", ["1h", "1d", "1w"])
 def test_counts_have_the_spread_of_counts(every: str) -> None:
-    """Sixty jobs in five hours of the week, by chance: nine in ten of what may come lie inside."""
+    """Sixty jobs in each of five hours of the week, give or take chance: nine in ten possible counts lie inside."""
     random, hours = np.random.default_rng(4), np.zeros((16 * 7, 24))
     rate = np.zeros((7, 24))
     rate[[0, 1, 2, 3, 4], [9, 9, 14, 14, 20]] = 60.0
@@ -107,34 +108,34 @@ def test_counts_have_the_spread_of_counts(every: str) -> None:
 
 @pytest.mark.parametrize("weeks_ago", [1, 6])
 def test_a_holiday_neither_sinks_nor_explodes_the_weeks_after_it(weeks_ago: int) -> None:
-    """Fourteen weeks of about 500 jobs, of which one was empty: about 500 are expected, and not many times that."""
+    """Of fourteen weeks with about 500 jobs one was empty: about 500 are expected, not zero and not a multiple."""
     hours = np.random.default_rng(2).poisson(3.0, (14 * 7, 24)).astype(float)
     start = len(hours) - 7 * weeks_ago
     hours[start : start + 7] = 0
     days = days_with(hours)
-    assert [(start, start + 7)] == [(lull.start, lull.end) for lull in lulls_of(days, days.sums(), len(days))]
+    assert [(start, start + 7)] == [(row.start, row.end) for row in quiet_days_of(days, days.sums(), len(days))]
     for forecast in backtest(days, "1w", 4):
         (low,), (point,), (high,) = forecast.expected
         assert 400 < point < 600
         assert high < 800
-        # Nobody knows when a holiday ends that goes on.
+        # When a holiday ends that still goes on is not known.
         assert (0 == low) if weeks_ago == 1 else (low > 300)
 
 
-def test_work_that_comes_and_goes_has_no_lulls() -> None:
-    """Every third week is empty: that is how this pool works, and zero is inside its intervals."""
+def test_work_that_comes_and_goes_has_no_quiet_days() -> None:
+    """Where every third week is empty, that is usual: zero is inside the intervals."""
     hours = np.random.default_rng(2).poisson(3.0, (15 * 7, 24)).astype(float)
     for week in range(1, 15, 3):
         hours[week * 7 : week * 7 + 7] = 0
     days = days_with(hours)
-    assert [] == lulls_of(days, days.sums(), len(days))
+    assert [] == quiet_days_of(days, days.sums(), len(days))
     (low,), _, (high,) = backtest(days, "1w", 1)[0].expected
     assert 0 == low
     assert high > 450
 
 
-def test_what_is_periodic_goes_by_the_clock(tmp_path: Path) -> None:
-    """Berlin, an hour of work from nine on each weekday: after its clocks changed it is expected at nine as well."""
+def test_rhythms_follow_the_clock(tmp_path: Path) -> None:
+    """Work from nine to ten on weekdays in Berlin is expected at nine too after the clocks changed."""
     zone = ZoneInfo("Europe/Berlin")
     workdays = [day for day in pd.date_range("2026-03-02", "2026-04-05", tz=zone) if day.day_of_week < 5]
     came = np.concatenate([day.replace(hour=9).timestamp() + np.linspace(60, 3540, 57) for day in workdays])
@@ -163,7 +164,7 @@ def test_the_next_weeks(history: History) -> None:
     assert 4 == len(weeks)
     assert 4 * 168 == len(hours)
     assert weeks["window_start"].iloc[0] == hours["window_start"].iloc[0]
-    # These are medians: of quiet hours few jobs are expected, and yet some bring some.
+    # These are medians: in a quiet hour no job is expected, and yet some quiet hours bring one.
     for every in ("1h", "1d"):
         sums = history.forecast(every=every).groupby("weeks_ahead")["arrivals"].sum()
         assert sums.tolist() == pytest.approx(weeks["arrivals"].tolist(), rel=0.15)
@@ -175,23 +176,23 @@ def test_the_next_weeks(history: History) -> None:
     assert weeks["load"].iloc[0] == pytest.approx(weeks["arrivals"].iloc[0] * run / (7 * DAY), rel=0.1)
     assert (weeks["error"] < weeks["error_naive"]).all()
     assert weeks["covered"].between(0.8, 1).all()
-    # It comes by day and on weekdays.
+    # Jobs arrive by day and on weekdays.
     local = hours.assign(day=hours["window_start"].dt.hour, weekday=hours["window_start"].dt.day_of_week)
     assert local.loc[local["day"] == 15, "arrivals"].mean() > 3 * local.loc[local["day"] == 3, "arrivals"].mean()
     assert local.loc[local["weekday"] < 5, "arrivals"].mean() > 1.5 * local.loc[local["weekday"] > 4, "arrivals"].mean()
 
 
-def test_what_growth_a_pool_takes(history: History) -> None:
-    """With that much demand a plan reaches the target, with a little more it does not; the chance follows from it."""
-    told = history.forecast(target_wait="1h")
-    growth = told["growth"].iloc[0]
+def test_the_growth_that_a_pool_can_take(history: History) -> None:
+    """With the largest demand a plan reaches the target, with 6% more it misses it; the probability follows."""
+    answer = history.forecast(target_wait="1h")
+    growth = answer["growth"].iloc[0]
     recent = "56d"
     reached = history.plan(add=0, demand=growth, since=recent).iloc[0]["mean_seconds"]
     passed = history.plan(add=0, demand=growth * 1.06, since=recent).iloc[0]["mean_seconds"]
     assert reached <= 3600 * 1.05
     assert passed > 3600 * 0.95
-    assert told["growth_low"].iloc[0] <= growth <= told["growth_high"].iloc[0]
-    assert told["pass_probability"].between(0, 1).all()
+    assert answer["growth_low"].iloc[0] <= growth <= answer["growth_high"].iloc[0]
+    assert answer["pass_probability"].between(0, 1).all()
     roomy, tight = (history.forecast(target_wait=wait)["pass_probability"].iloc[0] for wait in ("12h", "1h"))
     assert roomy < 0.1
     assert tight > 0.9
@@ -199,27 +200,27 @@ def test_what_growth_a_pool_takes(history: History) -> None:
 
 
 def test_as_many_weeks_as_the_record_allows(history: History) -> None:
-    """Four, two or one by default; more than it allows is refused with what it takes; a week of data has none."""
+    """Four, two or one by default; a longer horizon is refused and says how many weeks it needs."""
     assert 10 == weeks_needed(4)
     for since, weeks in (("98d", 4), ("50d", 2), ("29d", 1)):
         assert weeks == len(history.forecast(since=since))
     short = history.forecast(since="50d", horizon="4w")
     assert 1 == len(short)
     assert short["arrivals"].isna().all()
-    assert "a forecast so far ahead takes 10" in short["note"].iloc[0]
+    assert "a forecast with this horizon needs 10" in short["note"].iloc[0]
     week = history.forecast(since="7d", target_wait="10m")
-    assert "whole weeks: a forecast so far ahead takes 4" in week["note"].iloc[0]
+    assert "weeks, a forecast with this horizon needs 4" in week["note"].iloc[0]
     assert week["growth"].notna().all()
 
 
 def test_a_forecast_looks_further_than_an_order_takes(history: History) -> None:
-    """A week of lead time: five weeks; one that the record does not reach beyond: as many as without it, and said."""
+    """A lead time of a week makes it five weeks; a record too short for the lead time gives four, and says so."""
     for lead, weeks in (("7d", 5), ("90d", 4)):
-        told = history.forecast(targets={"*": {"wait": "12h", "lead_time": lead}})
-        assert weeks == len(told)
-        assert told["may_pass_from"].isna().all()
-        (sentence,) = foreseen(told)
-        assert ("an order takes longer" in sentence) == (lead == "90d")
+        answer = history.forecast(targets={"*": {"wait": "12h", "lead_time": lead}})
+        assert weeks == len(answer)
+        assert answer["may_pass_from"].isna().all()
+        (sentence,) = foreseen(answer)
+        assert ("nodes ordered now would arrive after that date" in sentence) == (lead == "90d")
 
 
 @pytest.mark.parametrize("horizon", ["0w", "soon", "1.5w", "40w", "-1w"])
@@ -227,17 +228,17 @@ def test_a_horizon_is_whole_weeks(horizon: str, history: History) -> None:
     """Anything else is refused."""
     with pytest.raises(RequestRefused, match="horizon cannot be"):
         history.forecast(horizon=horizon)
-    with pytest.raises(RequestRefused, match="a forecast is by 1h, 1d or 1w"):
+    with pytest.raises(RequestRefused, match="take one of 1h, 1d, 1w"):
         history.forecast(every="3h")
 
 
 def test_pools_of_which_little_is_known(tmp_path: Path) -> None:
-    """Nobody ever came: what is expected is nobody. A pool that never queued takes at least so much growth."""
+    """Without arrivals none are expected. The growth that a pool without a queue can take has a lower bound alone."""
     nobody = Work(*(getattr(markov(1, 1, 0.5, HOUR, 1), name)[:0] for name in ("came", "size", "run", "urgent")))
     empty = counts_of(nobody, np.empty(0), 63, step=3600)
-    told = History(record_of(tmp_path, {("p", "a"): {"train": empty}}, interval=3600)).forecast(target_wait="1h")
-    assert (told["arrivals"] == 0).all()
-    assert told["growth"].isna().all()
+    answer = History(record_of(tmp_path, {("p", "a"): {"train": empty}}, interval=3600)).forecast(target_wait="1h")
+    assert (answer["arrivals"] == 0).all()
+    assert answer["growth"].isna().all()
     roomy = history_of(tmp_path / "roomy", markov(2, 4, 0.3, HOUR, 35), 32, 35, step=1800)
     row = roomy.forecast(target_wait="1h").iloc[0]
     assert np.isnan(row["growth"])
@@ -245,8 +246,8 @@ def test_pools_of_which_little_is_known(tmp_path: Path) -> None:
     assert "at least up to" in row["note"]
 
 
-def test_what_comes_lies_in_the_intervals(tmp_path: Path) -> None:
-    """Twenty weeks are recorded, the last four of them hidden: the hours and weeks that came are mostly inside."""
+def test_arrivals_lie_inside_the_intervals(tmp_path: Path) -> None:
+    """Of twenty weeks the last four are hidden: their hours lie inside the intervals about as often as these say."""
     of = Scenario(servers=32, load=0.6, spread=1.0, mean=HOUR, days=140, rhythm=True)
     work = work_of(of, 3)
     whole = history_of(tmp_path, work, 32, 140, step=1800)

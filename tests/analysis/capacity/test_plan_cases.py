@@ -1,4 +1,4 @@
-"""Plans and forecasts of pools where something is odd: what is said then is no more than is known."""
+"""Plans and forecasts of odd pools: no answer claims more than is known."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -10,9 +10,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from analysis import History, figures
-from analysis.capacity.ensemble import Effect
-from analysis.capacity.plan import _falling
+from analysis.capacity.plan import never_rising
 from analysis.errors import RequestRefused
+from analysis.estimate import Estimate
 from analysis.figures import sheets
 from analysis.query.request import Request
 from analysis.record.database import Record
@@ -30,43 +30,43 @@ def chosen(work: Work, some: np.ndarray) -> Work:
     return Work(*(getattr(work, name)[some] for name in FIELDS))
 
 
-def nodes_at(*told: tuple[float, int]) -> Sequence[tuple[datetime, int]]:
-    """Return nodes from so many days on."""
-    return [(FIRST + timedelta(days=day), number) for day, number in told]
+def nodes_at(*plan: tuple[float, int]) -> Sequence[tuple[datetime, int]]:
+    """Return numbers of nodes, each from so many days after the beginning on."""
+    return [(FIRST + timedelta(days=day), number) for day, number in plan]
 
 
-def test_nodes_that_came_after_the_record_are_not_those_of_its_jobs(tmp_path: Path) -> None:
-    """Read up to a day before nodes were doubled: today's are those of that day."""
+def test_nodes_added_after_the_record_are_not_those_of_its_jobs(tmp_path: Path) -> None:
+    """In a record read up to a day before nodes were doubled, today's nodes are those of that day."""
     history = history_of(tmp_path, markov(1, 8, 0.9, HOUR, 28), 8, 28, nodes=nodes_at((-1, 8), (22, 16)))
-    told = history.plan(add=0, until="7d").iloc[0]
-    assert 8 == told["capacity"]
-    assert "nodes changed" not in told["note"]
+    plan = history.plan(add=0, until="7d").iloc[0]
+    assert 8 == plan["capacity"]
+    assert "nodes changed" not in plan["note"]
 
 
-def test_growth_is_of_todays_nodes(tmp_path: Path) -> None:
-    """Eight nodes for weeks, then sixteen: what grew is no part of a queue that is gone."""
+def test_growth_is_that_of_todays_nodes(tmp_path: Path) -> None:
+    """Eight nodes for weeks, then sixteen: the growth is that of sixteen nodes, whatever the queue was before."""
     work = markov(2, 8, 0.95, HOUR, 56)
     first = starts_of(work, 8, backfill=False)
     starts = np.where(work.came < 42 * DAY, first, work.came)
     series = counts_of(work, starts, 56, step=600)
     folder = record_of(tmp_path, {POOL: {"train": series}}, {POOL: nodes_at((-1, 8), (42, 16))}, 600)
-    told = History(folder).forecast(target_wait="30m").iloc[0]
-    assert told["growth"] > 1.2
-    assert told["pass_probability"] < 0.1
-    assert "nodes changed in between" in told["note"]
+    row = History(folder).forecast(target_wait="30m").iloc[0]
+    assert row["growth"] > 1.2
+    assert row["pass_probability"] < 0.1
+    assert "the number of nodes changed" in row["note"]
 
 
-def test_fewer_nodes_than_there_were_are_extrapolation(tmp_path: Path) -> None:
-    """Sixteen, then eight: with eight all along there is more load on each than was ever seen."""
+def test_fewer_nodes_than_before_are_extrapolation(tmp_path: Path) -> None:
+    """Sixteen nodes, then eight: with eight all along the load on each exceeds every observed one."""
     work = markov(1, 8, 0.6, HOUR, 28)
     nodes = nodes_at((-1, 16), (14, 8))
-    told = history_of(tmp_path, work, 8, 28, nodes=nodes).plan()
-    assert (told["extrapolated"][told["capacity"] < 16] == 1).all()
-    assert (told["factor"] >= 1.5).any()
+    plan = history_of(tmp_path, work, 8, 28, nodes=nodes).plan()
+    assert (plan["extrapolated"][plan["capacity"] < 16] == 1).all()
+    assert (plan["factor"] >= 1.5).any()
 
 
-def test_a_day_without_nodes_is_no_hold(tmp_path: Path) -> None:
-    """Eight nodes but for a day with none: with eight all along the truth is inside, far below what was."""
+def test_waiting_on_a_day_without_nodes_is_for_capacity(tmp_path: Path) -> None:
+    """Eight nodes, for a day none: with eight all along the true wait is inside, far below the observed one."""
     work = markov(3, 8, 0.7, HOUR, 28)
     before = work.came < 14 * DAY
     starts = starts_of(work, 8, backfill=False)
@@ -76,12 +76,12 @@ def test_a_day_without_nodes_is_no_hold(tmp_path: Path) -> None:
     history = History(record_of(tmp_path, {POOL: {"train": counts_of(work, starts, 28)}}, {POOL: nodes}))
     row, truth = history.plan(add=0).iloc[0], wait_of(work, 8, backfill=False)[0]
     assert row["mean_low_seconds"] <= truth <= row["mean_high_seconds"]
-    assert "while little ran" not in row["reason"]
+    assert "while few jobs ran" not in row["reason"]
     assert row["mean_seconds"] < history.waits(every="all", by="pool")["mean_seconds"].iloc[0] / 3
 
 
 def test_a_little_more_demand_is_a_little_more_wait(tmp_path: Path) -> None:
-    """Waits rise with demand, but for who has no part in the mean any more, and never jump next to today's."""
+    """Waits rise with demand, and do not jump next to today's; at most they fall as the mean is over other jobs."""
     of = Scenario(servers=32, load=0.85, spread=2.0, mean=2 * HOUR, days=28, sizes="four")
     history = history_of(tmp_path, work_of(of, 1), 32, 28, nodes=nodes_at((-1, 32)), step=600)
     waits = [history.plan(add=0, demand=demand)["mean_seconds"].iloc[0] for demand in (0.97, 0.999, 1.0, 1.001, 1.03)]
@@ -91,8 +91,8 @@ def test_a_little_more_demand_is_a_little_more_wait(tmp_path: Path) -> None:
     assert waits[3] < 1.1 * waits[2]
 
 
-def test_an_upper_bound_is_never_below_what_was_seen(tmp_path: Path) -> None:
-    """Thirty jobs wait for four of 336 hourly polls, and hardly queue by that: the bound is that of the waits."""
+def test_an_upper_bound_is_never_below_the_observed_one(tmp_path: Path) -> None:
+    """Thirty jobs wait at four of 336 hourly polls, which is hardly a queue: the upper bound is that of the waits."""
     slots = MONDAY + np.arange(0, 14 * 24 + 1) * 3600
     came = np.sort(np.concatenate([np.full(30, MONDAY + 100 * HOUR - 60), MONDAY + np.arange(20, 90) * HOUR + 60]))
     starts = np.where(came == MONDAY + 100 * HOUR - 60, came + 4 * HOUR, came)
@@ -106,16 +106,16 @@ def test_an_upper_bound_is_never_below_what_was_seen(tmp_path: Path) -> None:
     assert pd.isna(same["utilisation"])
 
 
-def test_what_a_pool_that_hardly_queues_needs_is_not_known_in_nodes(tmp_path: Path) -> None:
-    """Ten at most ran on 64 nodes: they may be a sixth of what it holds, so no load in nodes is told."""
+def test_the_load_of_a_pool_without_a_queue_is_not_known_in_nodes(tmp_path: Path) -> None:
+    """At most ten jobs ran on 64 nodes, which may be a sixth of what fits: the load in nodes is not known."""
     row = history_of(tmp_path, markov(4, 64, 0.05, HOUR, 14), 64, 14, nodes=nodes_at((-1, 64))).load().iloc[0]
     assert np.isnan(row["offered_nodes"])
     assert 64 == row["nodes"]
-    assert "at least so many" in row["reason"]
+    assert "lower bounds" in row["reason"]
 
 
-def test_one_job_that_still_waits_leaves_the_rest_as_it_was(tmp_path: Path) -> None:
-    """Nothing of what was seen is contradicted: today's mean is at least what it has been, the nine-in-ten wait is."""
+def test_one_job_that_still_waits_leaves_the_other_waits_as_they_are(tmp_path: Path) -> None:
+    """No observed wait is contradicted: today's mean is at least the observed one, the P90 wait is the observed one."""
     work = markov(5, 8, 0.9, HOUR, 28)
     starts = starts_of(work, 8, backfill=False)
     waiting = next(
@@ -133,7 +133,7 @@ def test_one_job_that_still_waits_leaves_the_rest_as_it_was(tmp_path: Path) -> N
 
 
 def test_today_is_the_same_whatever_else_is_asked(tmp_path: Path) -> None:
-    """Beside less, beside more, in a curve."""
+    """Asked for with less capacity, with more, and in a curve."""
     history = history_of(tmp_path, markov(6, 16, 0.95, HOUR, 21), 16, 21, nodes=nodes_at((-1, 16)))
     frames = [history.plan(add=add) for add in (0, -1, 2)] + [history.plan()]
     rows = [frame[frame["factor"] == 1].iloc[0] for frame in frames]
@@ -141,28 +141,28 @@ def test_today_is_the_same_whatever_else_is_asked(tmp_path: Path) -> None:
         assert 1 == len({row[name] for row in rows})
 
 
-def test_less_than_the_largest_job_takes_has_no_upper_bound(tmp_path: Path) -> None:
-    """With three of sixteen servers jobs of five would never run: that is said, and no bound given."""
+def test_less_capacity_than_the_largest_job_needs_has_no_upper_bound(tmp_path: Path) -> None:
+    """With three of sixteen servers jobs of five would never run: there is no upper bound, and the reason says why."""
     of = Scenario(servers=16, load=0.6, spread=1.0, mean=HOUR, days=28, sizes="odd")
     history = history_of(tmp_path, work_of(of, 2), 16, 28, nodes=nodes_at((-1, 16)))
     row = history.plan(capacity=1).iloc[0]
     assert np.isnan(row["mean_high_seconds"])
     assert "weak" == row["confidence"]
-    assert "large jobs, as there may be, would never have run" in row["reason"]
+    assert "such jobs would never run" in row["reason"]
 
 
-def test_a_target_below_what_polls_show_is_not_called_reached(tmp_path: Path) -> None:
-    """Of a pool that never queued, and of one that does: no growth, a lower end of none, and a note."""
+def test_a_target_shorter_than_the_poll_interval_is_not_reached(tmp_path: Path) -> None:
+    """With and without a queue: the growth is not known, its lower bound is zero, and a note says why."""
     roomy = history_of(tmp_path, markov(7, 4, 0.3, HOUR, 35), 32, 35).forecast(target_wait="1m").iloc[0]
     busy = history_of(tmp_path / "busy", markov(7, 4, 0.9, HOUR, 35), 4, 35).forecast(target_wait="1s").iloc[0]
     for row in (roomy, busy):
         assert 0 == row["growth_low"]
         assert not row["growth"] > 0.5
-    assert "may be below what polls show" in roomy["note"]
+    assert "may be shorter than the time between polls" in roomy["note"]
 
 
-def test_what_is_not_kept_is_in_the_load(tmp_path: Path) -> None:
-    """An API that keeps no finished jobs: the load in jobs at once is what ran, whatever was missed of it."""
+def test_finished_jobs_that_are_not_kept_are_in_the_load(tmp_path: Path) -> None:
+    """Where the API keeps no finished jobs, the offered load is still the mean number of running jobs."""
     work = markov(8, 16, 0.85, HOUR / 4, 35)
     starts = starts_of(work, 16, backfill=False)
     slots = MONDAY + np.arange(0, int(35 * DAY) + 1, STEP)
@@ -172,14 +172,14 @@ def test_what_is_not_kept_is_in_the_load(tmp_path: Path) -> None:
     running = work.run.sum() / (35 * DAY)
     assert history.forecast()["load"].iloc[0] == pytest.approx(running, rel=0.1)
     assert history.load()["offered"].iloc[0] == pytest.approx(running, rel=0.1)
-    # What comes is as much as came, by the same count, and less than is taken: rather not than yes.
-    told = history.forecast(target_wait="3h").iloc[0]
-    assert told["growth"] > 1.1
-    assert told["pass_probability"] < 0.5
+    # The expected arrivals are as many as those observed, and fewer than can be taken.
+    row = history.forecast(target_wait="3h").iloc[0]
+    assert row["growth"] > 1.1
+    assert row["pass_probability"] < 0.5
 
 
-def test_a_pool_that_stands_still_is_nothing_in_the_sum(tmp_path: Path) -> None:
-    """Nobody came: its load is none, and that of all is the other's."""
+def test_a_pool_without_arrivals_adds_no_load(tmp_path: Path) -> None:
+    """A pool without arrivals has no load: the sum is the load of the other pool."""
     work = markov(9, 4, 0.8, HOUR, 14)
     series = counts_of(work, starts_of(work, 4, backfill=False), 14)
     idle = series_of(series.slots, {})
@@ -189,8 +189,8 @@ def test_a_pool_that_stands_still_is_nothing_in_the_sum(tmp_path: Path) -> None:
     assert history.load(by="all")["offered"].iloc[0] == pytest.approx(busy)
 
 
-def test_a_gap_is_told_where_waiting_lies_in_it(tmp_path: Path) -> None:
-    """Three days unseen with a queue before them: the share of waiting that is guessed is said."""
+def test_waiting_in_a_gap_is_a_doubt(tmp_path: Path) -> None:
+    """Three days without polls after a queue: the reason says which share of the waiting is interpolated."""
     work = markov(10, 8, 0.95, HOUR, 28)
     series = counts_of(work, starts_of(work, 8, backfill=False), 28)
     full = series.slots[np.argmax(series.counts["Queue"])]
@@ -201,43 +201,43 @@ def test_a_gap_is_told_where_waiting_lies_in_it(tmp_path: Path) -> None:
     assert "lies in gaps" in row["reason"]
 
 
-def test_a_small_pool_has_todays_wait_under_today(tmp_path: Path) -> None:
-    """Of three nodes no capacity is near nine tenths: today's is still under its own heading."""
+def test_a_small_pool_has_todays_wait_under_its_heading(tmp_path: Path) -> None:
+    """For three nodes no capacity is near nine tenths: today's wait still stands under its own heading."""
     work = markov(11, 3, 0.8, HOUR, 14)
     database = record_of(
         tmp_path, {POOL: {"train": counts_of(work, starts_of(work, 3, backfill=False), 14)}}, {POOL: nodes_at((-1, 3))}
     )
     section = capacity.outlook(gather(Record(database), Request(every="1d", since="14d")), pictured=False)
     assert section is not None
-    told = section.tables[1]
-    (row,) = told.rows
-    by_heading = dict(zip(told.headings, (cell.text for cell in row), strict=True))
+    plan = section.tables[1]
+    (row,) = plan.rows
+    by_heading = dict(zip(plan.headings, (cell.text for cell in row), strict=True))
     assert by_heading["today"].startswith("3: ")
     assert by_heading["about 90%"].startswith("2*: ")
 
 
-def test_a_figure_of_nothing_says_so(tmp_path: Path) -> None:
-    """No arrivals: neither a line nor a zero, and why."""
+def test_a_figure_without_arrivals_says_so(tmp_path: Path) -> None:
+    """Without arrivals there is neither a line nor a zero, and the figure says why."""
     empty = history_of(tmp_path, chosen(markov(1, 4, 0.5, HOUR, 7), np.zeros(0, int)), 4, 7).plan(target_wait="15m")
     with sheets.styled():
         axes = figures.plan(empty, Figure().subplots())
     assert [] == list(axes.lines)
-    assert ["nothing is known\nno arrivals"] == [text.get_text() for text in axes.texts]
+    assert ["no estimate\nno arrivals"] == [text.get_text() for text in axes.texts]
 
 
 def test_a_demand_beyond_reason_is_refused(tmp_path: Path) -> None:
-    """Twenty times the jobs at most."""
+    """At most twenty times the observed arrivals."""
     with pytest.raises(RequestRefused, match="demand cannot be 1e\\+07: at most 20"):
         history_of(tmp_path, markov(1, 4, 0.5, HOUR, 7), 4, 7).plan(demand=1e7)
 
 
 def test_a_curve_falls_from_today_on_in_both_directions() -> None:
-    """Whatever single replays say: what is said of today stays, and no bound is none on the side of less."""
+    """Whatever single replays say, today's waits stay; below a capacity without an upper bound there is none."""
     effects = [
-        Effect(np.full(2, point), np.full(2, point - 1), np.full(2, high))
+        Estimate(np.full(2, point), np.full(2, point - 1), np.full(2, high))
         for point, high in ((4.0, 9.0), (5.0, np.nan), (7.0, 8.0), (9.0, 9.0), (2.0, np.nan))
     ]
-    points, low, high = (of[:, 0].tolist() for of in _falling([0.8, 0.9, 1.0, 1.1, 1.2], effects))
+    points, low, high = (bound[:, 0].tolist() for bound in never_rising([0.8, 0.9, 1.0, 1.1, 1.2], effects))
     assert [7, 7, 7, 7, 2] == points
     assert [6, 6, 6, 6, 1] == low
     assert np.isnan(high[:2]).all()
@@ -247,7 +247,7 @@ def test_a_curve_falls_from_today_on_in_both_directions() -> None:
 @pytest.mark.parametrize("near", [-30, -7, 0, 3, 40])
 @pytest.mark.parametrize("limit", [-20, -19, -6, 0, 1, 20])
 def test_a_search_finds_where_it_begins(near: int, limit: int) -> None:
-    """Wherever it starts, with few looks; None where it never begins."""
+    """Wherever it starts, with few looks; None where the condition holds nowhere."""
     looks: list[int] = []
 
     def holds(step: int) -> bool:

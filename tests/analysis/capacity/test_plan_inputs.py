@@ -1,4 +1,4 @@
-"""Plans of pools with too little, too much, or something else than a queue: what can be said of each, and refusals."""
+"""Plans of pools without a queue, with one that never ends, or one for other causes than capacity; and refusals."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -8,8 +8,11 @@ import pandas as pd
 import pytest
 
 from analysis import History
-from analysis.capacity.occupancy import counted
+from analysis.capacity import scenario
+from analysis.capacity.occupancy import occupancy_of
 from analysis.errors import RequestRefused
+from analysis.query.question import ask_plan
+from analysis.query.request import Request
 from analysis.queue.conservation import flows_of
 from tests.planned import FIRST, POOL, counts_of, history_of, markov
 from tests.recorded import record_of, series_of
@@ -30,49 +33,49 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> History:
 
 
 def test_a_pool_that_never_queued_has_an_upper_bound_alone(tmp_path: Path) -> None:
-    """No point: what is known is how many ran at once, so at least that capacity; the truth is below the bound."""
+    """There is no point: the capacity is at least the most concurrent jobs; the true wait is below the bound."""
     work = work_of(Scenario(servers=8, load=0.5, spread=1.0, mean=HOUR, days=14), 1)
-    told = history_of(tmp_path, work, 64, 14, nodes=[(FIRST, 64)]).plan(factor=0.5, target_wait="1h")
-    assert told["mean_seconds"].isna().all()
-    assert (told["mean_low_seconds"] == 0).all()
-    half, today = told["mean_high_seconds"]
+    plan = history_of(tmp_path, work, 64, 14, nodes=[(FIRST, 64)]).plan(factor=0.5, target_wait="1h")
+    assert plan["mean_seconds"].isna().all()
+    assert (plan["mean_low_seconds"] == 0).all()
+    half, today = plan["mean_high_seconds"]
     assert today <= STEP
     assert wait_of(work, 32, backfill=False)[0] <= half
     assert half < 7 * DAY
-    assert told["method"].eq("upper bound").all()
-    assert told["needed"].isna().all()
-    assert told["needed_high"].iloc[0] < 64
-    assert told["note"].str.contains("only the most that jobs would have waited").all()
+    assert plan["method"].eq("upper bound").all()
+    assert plan["needed"].isna().all()
+    assert plan["needed_high"].iloc[0] < 64
+    assert plan["note"].str.contains("only upper bounds of the waits are known").all()
 
 
 def test_a_pool_that_is_always_saturated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its queue grows to the end: today's wait is a model's, and said so; with enough capacity it is nearly none."""
+    """Its queue grows to the end: today's wait is a model's, and noted; with enough capacity it is nearly zero."""
     of = Scenario(servers=8, load=1.3, spread=1.0, mean=HOUR, days=21)
     work = work_of(of, 5)
-    told = waits(history_of(tmp_path, work, 8, 21, nodes=[(FIRST, 8)]).plan(add=6)).round()
+    plan = waits(history_of(tmp_path, work, 8, 21, nodes=[(FIRST, 8)]).plan(add=6)).round()
     for servers in (8, 14):
         truth = wait_of(work, servers, backfill=False)[0]
-        assert told.loc[servers].iloc[1] <= truth <= told.loc[servers].iloc[2]
+        assert plan.loc[servers].iloc[1] <= truth <= plan.loc[servers].iloc[2]
     again = history_of(tmp_path / "again", work, 8, 21)
     row = again.plan(factor=1).iloc[0]
     assert "jobs still waited at the end" in row["note"]
-    # What is still to come is a doubt of its own.
+    # The waiting that is still to come widens the interval.
     monkeypatch.setattr("analysis.capacity.ensemble.TO_COME", 0.0)
     assert again.plan(factor=1)["mean_high_seconds"].iloc[0] < row["mean_high_seconds"]
 
 
 def test_a_week_of_data_is_answered_about_that_week(tmp_path: Path) -> None:
-    """Its jobs are what the answer is about; the truth is inside."""
+    """The answer is about the jobs of that week; the true wait is inside."""
     work = markov(6, 4, 0.85, HOUR, 7)
     row = history_of(tmp_path, work, 4, 7, nodes=[(FIRST, 4)]).plan(add=1).iloc[-1]
     assert row["mean_low_seconds"] <= wait_of(work, 5, backfill=False)[0] <= row["mean_high_seconds"]
 
 
 def test_nodes_that_changed_in_the_middle(tmp_path: Path) -> None:
-    """Half of the time 8, then 12: today's is 12 for all of the time, and said so; the truth is inside."""
+    """8 nodes, then 12: a plan assumes 12 for the whole time, and says so; the true wait is inside."""
     work = markov(8, 8, 0.95, HOUR, 28)
     first, then = starts_of(work, 8, backfill=False), 14 * DAY
-    # Until the change as with 8; from then on whoever waits or comes, with 12 of which 8 are busy.
+    # Until the change jobs start as with 8; from then on with 12, of which 8 are busy.
     before = first < then
     early = type(work)(*(getattr(work, name)[before] for name in ("came", "size", "run", "urgent")))
     running = first[before] + early.run > then
@@ -87,34 +90,36 @@ def test_nodes_that_changed_in_the_middle(tmp_path: Path) -> None:
     starts[~before] = starts_of(late, 12, backfill=False)[running.sum() :] + then
     series = counts_of(work, starts, 28)
     nodes = [(FIRST, 8), (FIRST + timedelta(days=14), 12)]
-    told = History(record_of(tmp_path, {POOL: {"train": series}}, {POOL: nodes})).plan(add=0).iloc[0]
-    assert 12 == told["capacity"]
-    assert "nodes changed in between" in told["note"]
-    assert told["mean_low_seconds"] <= wait_of(work, 12, backfill=False)[0] <= told["mean_high_seconds"]
+    plan = History(record_of(tmp_path, {POOL: {"train": series}}, {POOL: nodes})).plan(add=0).iloc[0]
+    assert 12 == plan["capacity"]
+    assert "the number of nodes changed" in plan["note"]
+    assert plan["mean_low_seconds"] <= wait_of(work, 12, backfill=False)[0] <= plan["mean_high_seconds"]
     unknown = History(record_of(tmp_path / "unknown", {POOL: {"train": series}})).plan(add=0)["note"].iloc[0]
-    assert "capacity or sizes changed" in unknown
+    assert "capacity or job sizes changed" in unknown
 
 
-def test_who_waits_while_nothing_runs_waits_for_something_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Jobs that are held are no want of capacity: the upper bound keeps their waiting, and the note tells of it."""
+def test_jobs_that_wait_while_nothing_runs_do_not_lack_capacity(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Jobs that wait while nothing runs do not lack capacity: the upper bound keeps their wait; the reason says so."""
     work = markov(9, 8, 0.8, HOUR, 28)
     starts = starts_of(work, 8, backfill=False)
     held = np.arange(len(starts)) % 200 == 0
     starts = np.where(held, np.maximum(starts, work.came + 2 * DAY), starts)
-    # Of these nothing else runs meanwhile: the pool is empty for the last third of the record.
+    # Nothing else runs meanwhile: the pool is empty for the last third of the record.
     quiet = type(work)(*(getattr(work, name)[work.came < 18 * DAY] for name in ("came", "size", "run", "urgent")))
     starts = starts[work.came < 18 * DAY]
     starts[-40:] = np.maximum(starts[-40:], 27 * DAY)
     history = History(record_of(tmp_path, {POOL: {"train": counts_of(quiet, starts, 29)}}))
-    told = history.plan(factor=3)
-    row = told.iloc[-1]
+    plan = history.plan(factor=3)
+    row = plan.iloc[-1]
     assert "weak" == row["confidence"]
-    assert "more capacity may not end it" in row["reason"]
+    assert "more capacity may not shorten it" in row["reason"]
     share = float(row["reason"].partition("% of all waiting")[0].rpartition(" ")[2]) / 100
     assert share > 0.3
-    assert row["mean_high_seconds"] > 0.95 * share * told["mean_seconds"].iloc[0]
-    # Were all of it for want of capacity, more would end more.
-    monkeypatch.setattr("analysis.capacity.explanation.HELD", 2.0)
+    assert row["mean_high_seconds"] > 0.95 * share * plan["mean_seconds"].iloc[0]
+    # Were all of it for want of capacity, more capacity would shorten it more.
+    monkeypatch.setattr("analysis.capacity.explanation.OTHER", 2.0)
     without = history.plan(factor=3).iloc[-1]
     assert without["mean_seconds"] < row["mean_seconds"]
 
@@ -133,55 +138,57 @@ def test_types_of_a_pool_share_its_capacity(tmp_path: Path) -> None:
     history = History(record_of(tmp_path, {POOL: parts}, {POOL: [(FIRST, 8)]}))
     row = history.plan(add=1).iloc[-1]
     assert row["mean_low_seconds"] <= wait_of(work, 9, backfill=False)[0] <= row["mean_high_seconds"]
-    for ask in (history.plan, history.forecast, history.load):
-        with pytest.raises(RequestRefused, match="share its capacity"):
-            ask(type="train")  # type: ignore[call-arg]  # no such keyword: that is tested
+    for method in (history.plan, history.forecast, history.load):
+        with pytest.raises(TypeError, match="'type'"):
+            method(type="train")  # type: ignore[call-arg]  # no such keyword: that is tested
+    with pytest.raises(RequestRefused, match="share its capacity"):
+        ask_plan(Request(type="train"), scenario.Scenario())
 
 
 @pytest.mark.parametrize(
-    ("wish", "said"),
+    ("options", "message"),
     [
         ({"capacity": 0}, "capacity cannot be 0"),
         ({"capacity": -3}, "capacity cannot be -3"),
         ({"factor": float("nan")}, "factor cannot be nan"),
         ({"demand": 0}, "demand cannot be 0"),
         ({"add": -16}, "nothing would be left"),
-        ({"add": 1, "factor": 2}, "add and factor both say the capacity"),
+        ({"add": 1, "factor": 2}, "add and factor cannot be given together"),
         ({"quantile": "p50"}, "quantile cannot be 'p50'"),
         ({"target_wait": "soon"}, "'soon' is not a duration"),
         ({"price_per_node_hour": -1}, "price_per_node_hour cannot be -1"),
     ],
 )
-def test_a_wish_that_makes_no_sense_is_refused(wish: dict[str, object], said: str, busy: History) -> None:
-    """With what is wrong and what to give instead."""
-    with pytest.raises(RequestRefused, match=said):
-        busy.plan(**wish)  # type: ignore[arg-type]  # values of wrong kinds are tested
+def test_a_scenario_that_makes_no_sense_is_refused(options: dict[str, object], message: str, busy: History) -> None:
+    """The message says what is wrong, and what to give instead."""
+    with pytest.raises(RequestRefused, match=message):
+        busy.plan(**options)  # type: ignore[arg-type]  # values of wrong kinds are tested
 
 
 def test_pools_of_which_little_is_known(tmp_path: Path) -> None:
-    """No jobs at all, and a single slot: no number, and a note that says why."""
+    """Without jobs, and with a single slot: no figure, and a note that says why."""
     work = markov(1, 4, 0.5, HOUR, 1)
     nobody = type(work)(*(getattr(work, name)[:0] for name in ("came", "size", "run", "urgent")))
-    told = History(record_of(tmp_path, {POOL: {"train": counts_of(nobody, np.empty(0), 7)}})).plan()
-    assert ["no arrivals"] == told["note"].tolist()
-    assert told["mean_seconds"].isna().all()
+    plan = History(record_of(tmp_path, {POOL: {"train": counts_of(nobody, np.empty(0), 7)}})).plan()
+    assert ["no arrivals"] == plan["note"].tolist()
+    assert plan["mean_seconds"].isna().all()
     once = counts_of(work, work.came, 1, step=int(2 * DAY))
-    told = History(record_of(tmp_path / "once", {POOL: {"train": once}})).plan()
-    assert ["fewer than two slots with known counts"] == told["note"].tolist()
+    plan = History(record_of(tmp_path / "once", {POOL: {"train": once}})).plan()
+    assert ["fewer than two slots with known counts"] == plan["note"].tolist()
 
 
-def test_what_was_counted_of_nodes(tmp_path: Path) -> None:
-    """Nodes that can be used where that is told, else those that were ordered; before the first telling as then."""
+def test_nodes_and_cards_by_week(tmp_path: Path) -> None:
+    """Nodes and cards are means by week; before the first description the pool is taken to have been as then."""
     nodes = [(datetime(2026, 1, 6), 4), (datetime(2026, 1, 12), 6)]
     history = history_of(tmp_path, markov(1, 4, 0.9, HOUR, 14), 4, 14, nodes=nodes)
-    told = history.load(every="1w", flavors={"f": 8})
-    assert [4, 6] == told["nodes"].tolist()[:2]
-    assert [32, 48] == told["cards"].tolist()[:2]
+    weeks = history.load(every="1w", flavors={"f": 8})
+    assert [4, 6] == weeks["nodes"].tolist()[:2]
+    assert [32, 48] == weeks["cards"].tolist()[:2]
     assert history.load(every="1w")["cards"].isna().all()
 
 
 def test_a_type_that_is_listed_late_was_there_before() -> None:
-    """Half of the jobs are of a type that the first third of the answers lacks: it counts from when both are known."""
+    """Half of the jobs are of a type that the first third of the answers lacks: counts begin when both are known."""
     work = markov(10, 8, 0.9, HOUR, 28)
     starts = starts_of(work, 8, backfill=False)
     train = np.random.default_rng(2).random(len(starts)) < 0.5
@@ -197,6 +204,6 @@ def test_a_type_that_is_listed_late_was_there_before() -> None:
     parts["infer"] = series_of(
         infer.slots[late:], {name: count[late:] for name, count in infer.counts.items() if name != "total"}
     )
-    told = counted([flows_of(each, "queue+pending") for each in parts.values()], "queue+pending")
-    assert infer.slots[late] == told.slots[0]
-    assert {8} == set(told.busy[told.queue > 0])
+    plan = occupancy_of([flows_of(each, "queue+pending") for each in parts.values()], "queue+pending")
+    assert infer.slots[late] == plan.slots[0]
+    assert {8} == set(plan.busy[plan.queue > 0])

@@ -1,4 +1,4 @@
-"""How sure plans are: what is refused below the floor, what jobs do that no replica does, and verdicts that follow."""
+"""How sure plans are: the floor, jobs that behave as in no replica, and the verdicts that follow."""
 
 from dataclasses import replace
 from datetime import UTC, timedelta
@@ -9,7 +9,10 @@ import pandas as pd
 import pytest
 
 from analysis import History
-from analysis.capacity.patience import give_ups
+from analysis.capacity.floor import lacking
+from analysis.capacity.occupancy import Occupancy
+from analysis.capacity.patience import give_ups_of
+from analysis.text.language import rendered
 from tests.planned import FIRST, POOL, history_of, markov
 from tests.recorded import MONDAY, observed, record_of, series_of
 from tests.schedulers import OUTCOMES, Stays, stays_of
@@ -17,7 +20,7 @@ from tests.simulated import DAY, HOUR, STEP, Floats, Scenario, Work, fifo, wait_
 
 
 def recorded(folder: Path, work: Work, stays: Stays, servers: int, days: int, *, by_type: bool = False) -> History:
-    """Record what a scheduler made of some jobs; `by_type` parts the urgent from the others."""
+    """Record the stays of some jobs; `by_type` makes the urgent ones a type of their own."""
     slots = MONDAY + np.arange(0, days * int(DAY) + 1, STEP)
     outcomes, urgent = np.array(OUTCOMES)[stays.outcome], work.urgent[stays.job]
     types = {"notebook": urgent == 0, "train": urgent == 1} if by_type else {"train": urgent >= 0}
@@ -36,36 +39,46 @@ def inside(row: pd.Series, truth: float, name: str = "mean") -> bool:
 
 @pytest.mark.parametrize("minutes", [20, 60, 180])
 def test_too_short_a_record_has_lower_bounds_alone(minutes: int, tmp_path: Path) -> None:
-    """A queue still waits at its end: no upper bound, no point, no use, nothing sure, and how much more it takes."""
+    """Jobs still wait at its end: no upper bound, no point, no utilisation, and the reason says what it needs."""
     work = markov(2, 8, 1.3, HOUR, 2)
     since = FIRST.replace(tzinfo=UTC) + timedelta(hours=20)
     history = history_of(tmp_path, work, 8, 2, nodes=[(FIRST, 8)])
-    told = history.plan(target_wait="5m", since=since, until=since + timedelta(minutes=minutes))
-    assert told["mean_high_seconds"].isna().all()
-    assert told[["mean_seconds", "utilisation", "utilisation_high", "needed", "needed_high"]].isna().all(axis=None)
-    assert (told["confidence"] == "none").all()
-    assert told["reason"].str.contains("too little was seen").all()
-    assert told["reason"].str.contains("days more are needed").all()
-    assert "within" not in set(told["verdict"])
+    plan = history.plan(target_wait="5m", since=since, until=since + timedelta(minutes=minutes))
+    assert plan["mean_high_seconds"].isna().all()
+    assert plan[["mean_seconds", "utilisation", "utilisation_high", "needed", "needed_high"]].isna().all(axis=None)
+    assert (plan["confidence"] == "none").all()
+    assert plan["reason"].str.contains("not enough data").all()
+    assert plan["reason"].str.contains("needs about .* more days").all()
+    assert "within" not in set(plan["verdict"])
     started = fifo(work.came, work.run, 8)
     mine = (work.came > 20 * HOUR) & (work.came <= 20 * HOUR + minutes * 60)
     truth = float((started - work.came)[mine].mean())
-    today = told[np.isclose(told["factor"], 1)].iloc[0]
+    today = plan[np.isclose(plan["factor"], 1)].iloc[0]
     assert today["mean_low_seconds"] <= truth
-    assert (told.loc[told["factor"] > 1, "mean_low_seconds"] == 0).all()
+    assert (plan.loc[plan["factor"] > 1, "mean_low_seconds"] == 0).all()
 
 
-def test_a_short_record_without_anybody_left_tells_what_was_seen(tmp_path: Path) -> None:
+def test_a_need_of_more_than_a_year_has_no_number_of_days() -> None:
+    """One job ended in two weeks, fifty are needed."""
+    none = np.zeros(1, np.int64)
+    slots, queue = np.array([0, 14 * int(DAY)]), np.zeros(2, np.int64)
+    reason = rendered(lacking(Occupancy(slots, queue, np.array([1, 0]), none, none, none), 1.0))
+    assert (
+        reason == "not enough data: only 1 jobs ended, at least 50 are needed; needs more than a year of further polls"
+    )
+
+
+def test_a_short_record_that_ends_without_a_queue_has_the_observed_waits(tmp_path: Path) -> None:
     """Three hours of a pool that keeps up: today's waits are those of `waits`, and no longer with more capacity."""
     history = history_of(tmp_path, markov(3, 16, 0.5, HOUR, 1), 16, 1, nodes=[(FIRST, 16)])
     until = FIRST.replace(tzinfo=UTC) + timedelta(hours=3)
     seen = history.waits(every="all", by="pool", until=until).iloc[0]
-    told = history.plan(until=until, target_wait="1h")
-    today, more, fewer = (told[np.sign(told["factor"].round(9) - 1) == side] for side in (0, 1, -1))
+    plan = history.plan(until=until, target_wait="1h")
+    today, more, fewer = (plan[np.sign(plan["factor"].round(9) - 1) == side] for side in (0, 1, -1))
     assert today["mean_high_seconds"].iloc[0] == pytest.approx(seen["mean_high_seconds"])
     assert more["mean_high_seconds"].to_numpy() == pytest.approx(seen["mean_high_seconds"])
     assert fewer["mean_high_seconds"].isna().all()
-    assert (told["confidence"] == "none").all()
+    assert (plan["confidence"] == "none").all()
 
 
 def patient(n: int, kind: str, mean: float) -> Floats:
@@ -79,21 +92,21 @@ def patient(n: int, kind: str, mean: float) -> Floats:
 @pytest.mark.parametrize("kind", ["exponential", "fixed"])
 @pytest.mark.parametrize("other", [6, 10])
 def test_jobs_that_give_up_do_so_with_another_capacity_too(kind: str, other: int, tmp_path: Path) -> None:
-    """More give up with less: the truth is in the interval and near the point, and the note tells of them."""
+    """More jobs give up with less capacity: the true wait is inside and near the point, and the note counts them."""
     work = markov(1, 8, 1.15, HOUR, 21)
     patience = patient(len(work.came), kind, HOUR)
     history = recorded(tmp_path, work, stays_of(work, 8, patience=patience), 8, 21)
-    told = history.plan(capacity=other)
-    row = told[told["capacity"] == other].iloc[0]
+    plan = history.plan(capacity=other)
+    row = plan[plan["capacity"] == other].iloc[0]
     truth = float(stays_of(work, other, patience=patience).mean_and_ninth[0])
     assert inside(row, truth)
-    # Where all are alike who leaves first is the oldest: that is one of several things that replicas assume.
+    # Where all have the same patience, the oldest gives up first: one of several things that replicas assume.
     assert abs(row["mean_seconds"] - truth) <= (0.35 if kind == "exponential" else 0.8) * max(truth, STEP)
     assert "gave up in the queue" in row["note"]
 
 
 def test_jobs_that_are_terminated_while_they_run_did_not_give_up(tmp_path: Path) -> None:
-    """One in five is stopped by its user at a random time of its run: nobody gave up, the truth is inside."""
+    """One job in five is stopped at a random time of its run: none gave up, and the true wait is inside."""
     work = markov(4, 8, 0.9, HOUR, 28)
     random = np.random.default_rng(5)
     stopped = random.random(len(work.came)) < 0.2
@@ -109,54 +122,54 @@ def test_jobs_that_are_terminated_while_they_run_did_not_give_up(tmp_path: Path)
 
 
 def test_chance_makes_nobody_give_up() -> None:
-    """Of forty pools whose jobs are terminated while they run alone, hardly one is said to have jobs that give up."""
+    """Of forty pools whose jobs are terminated only while they run, at most one is found to have jobs that give up."""
     slots = np.arange(0, 28 * int(DAY) + 1, STEP)
     day = 1 + np.sin(slots[1:] / DAY * 2 * np.pi)
-    said = 0
+    message = 0
     for seed in range(40):
         random = np.random.default_rng(seed)
         ran, waited = 8 * STEP * np.minimum(day + 0.3, 1.0), STEP * random.poisson(3 * day)
-        hazard, gave_up = give_ups(random.poisson(ran * 1e-5), waited.astype(float), ran, slots)
-        assert (hazard == 0) == (gave_up.sum() == 0)
-        said += int(gave_up.any())
-    assert said <= 1
+        rate, gave_up = give_ups_of(random.poisson(ran * 1e-5), waited.astype(float), ran, slots)
+        assert (rate == 0) == (gave_up.sum() == 0)
+        message += int(gave_up.any())
+    assert message <= 1
 
 
-def test_jobs_that_were_not_seen_to_run_are_no_capacity(tmp_path: Path) -> None:
-    """Bursts that end between two polls, nodes not known: so few at once may wait for hours, and nothing is sure."""
+def test_jobs_that_were_not_observed_to_run_do_not_show_capacity(tmp_path: Path) -> None:
+    """In bursts that end between two polls few jobs are observed to run: with that capacity they may wait for hours."""
     came = np.sort(np.concatenate([np.full(200, day * DAY + 10 * HOUR + 10) for day in range(14)]))
     run = np.full(len(came), 60.0)
     slots = MONDAY + np.arange(0, 14 * int(DAY) + 1, STEP)
     series = observed(slots, MONDAY + came, MONDAY + came, MONDAY + came + run)
-    told = History(record_of(tmp_path, {POOL: {"train": series}})).plan(target_wait="15m")
-    assert (told["unit"] == "jobs at once").all()
-    for _number, row in told.iterrows():
+    plan = History(record_of(tmp_path, {POOL: {"train": series}})).plan(target_wait="15m")
+    assert (plan["unit"] == "concurrent jobs").all()
+    for _number, row in plan.iterrows():
         truth = float((fifo(came, run, int(row["capacity"])) - came).mean())
         assert row["mean_high_seconds"] >= truth
         assert row["verdict"] != "within" or truth <= 900
 
 
-def test_jobs_as_large_as_the_pool_are_told_from_jobs_that_are_held(tmp_path: Path) -> None:
-    """They wait until all is free, and the others behind them: a few more nodes end most of it, and the plan knows."""
+def test_jobs_as_large_as_the_pool_explain_why_others_wait(tmp_path: Path) -> None:
+    """They wait until the pool is empty, and others behind them: a few more nodes shorten that, as the plan says."""
     of = Scenario(servers=16, load=0.45, spread=1.0, mean=HOUR, days=28)
     work = work_of(of, 4)
     large = np.random.default_rng(2).random(len(work.came)) < 0.02
     work = replace(work, size=np.where(large, 16, work.size))
     row = history_of(tmp_path, work, 16, 28, nodes=[(FIRST, 16)]).plan(capacity=20).iloc[-1]
     assert inside(row, float(wait_of(work, 20, backfill=False)[0]))
-    assert "while little ran" not in row["reason"]
+    assert "while few jobs ran" not in row["reason"]
 
 
 def test_jobs_that_came_back_to_the_queue_make_a_plan_weak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Urgent ones take the nodes of others: the interval is wider for it, and the reason says why."""
+    """Urgent jobs pre-empt others: the interval is wider for it, and the reason says why."""
     random = np.random.default_rng(7)
     work = markov(6, 8, 0.9, 2 * HOUR, 28)
     work = replace(work, urgent=(random.random(len(work.came)) < 0.7).astype(np.int64))
     history = recorded(tmp_path, work, stays_of(work, 8, requeue="resume"), 8, 28, by_type=True)
-    told = history.plan(target_wait="15m", capacity=10)
-    assert (told.loc[told["factor"] > 1, "confidence"] == "weak").all()
-    row = told.iloc[-1]
-    assert "came back to the queue" in row["reason"]
+    plan = history.plan(target_wait="15m", capacity=10)
+    assert (plan.loc[plan["factor"] > 1, "confidence"] == "weak").all()
+    row = plan.iloc[-1]
+    assert "returned to the queue" in row["reason"]
     assert row["verdict"] in ("may be over", "cannot be judged")
     assert inside(row, float(stays_of(work, 10, requeue="resume").mean_and_ninth[0]))
     monkeypatch.setattr("analysis.capacity.ensemble.RETURNS", (0.0, 0.0))
@@ -165,29 +178,29 @@ def test_jobs_that_came_back_to_the_queue_make_a_plan_weak(tmp_path: Path, monke
     assert row["mean_high_seconds"] > without["mean_high_seconds"]
 
 
-def test_no_use_is_above_all_of_it(tmp_path: Path) -> None:
-    """With less capacity than the load takes all of it is in use, and never more."""
-    told = history_of(tmp_path, markov(8, 8, 0.95, HOUR, 28), 8, 28, nodes=[(FIRST, 8)]).plan()
-    assert told["utilisation"].iloc[0] == 1.0
-    assert (told["utilisation"] <= 1).all()
-    assert told["utilisation"].iloc[-1] < 0.8
+def test_no_utilisation_is_above_one(tmp_path: Path) -> None:
+    """With less capacity than the load the utilisation is 1, and never more."""
+    plan = history_of(tmp_path, markov(8, 8, 0.95, HOUR, 28), 8, 28, nodes=[(FIRST, 8)]).plan()
+    assert plan["utilisation"].iloc[0] == 1.0
+    assert (plan["utilisation"] <= 1).all()
+    assert plan["utilisation"].iloc[-1] < 0.8
 
 
-def test_what_was_seen_is_sure_however_unlike_the_counts_are(tmp_path: Path) -> None:
-    """Held jobs make replicas unlike: today's waits stay good, and more capacity within what today's are."""
+def test_observed_waits_are_sure_however_far_the_replicas_are(tmp_path: Path) -> None:
+    """Jobs that start late without a reason are in no replica: today's waits stay sure, also as bounds with more."""
     work = markov(9, 8, 0.8, HOUR, 28)
     started = fifo(work.came, work.run, 8)
     started = np.where(np.arange(len(started)) % 100 == 0, np.maximum(started, work.came + 2 * HOUR), started)
     slots = MONDAY + np.arange(0, 29 * int(DAY) + 1, STEP)
     series = observed(slots, MONDAY + work.came, MONDAY + started, MONDAY + started + work.run)
-    told = History(record_of(tmp_path, {POOL: {"train": series}}, {POOL: [(FIRST, 8)]})).plan(target_wait="12h")
-    more = told[told["factor"] >= 1]
+    plan = History(record_of(tmp_path, {POOL: {"train": series}}, {POOL: [(FIRST, 8)]})).plan(target_wait="12h")
+    more = plan[plan["factor"] >= 1]
     assert (more["verdict"] == "within").all()
     assert (more["confidence"] == "good").all()
 
 
-def test_a_plan_is_held_against_what_happened(tmp_path: Path) -> None:
-    """Eight nodes for four weeks, then ten: a plan from before told the waits that were seen with ten."""
+def test_a_check_compares_a_plan_with_what_happened(tmp_path: Path) -> None:
+    """Eight nodes, then ten: a plan from before the change predicts the waits that were observed with ten."""
     work = markov(5, 8, 0.93, HOUR, 56)
     stays = stays_of(work, 8, capacity=[(28 * DAY, 10)])
     slots = MONDAY + np.arange(0, 56 * int(DAY) + 1, STEP)
@@ -202,22 +215,22 @@ def test_a_plan_is_held_against_what_happened(tmp_path: Path) -> None:
     assert row["mean_low_seconds"] <= row["seen_mean_seconds"] <= row["mean_high_seconds"]
     assert row["demand"] == pytest.approx(1, abs=0.1)
     none = History(record_of(tmp_path / "none", {POOL: {"train": series}}, {POOL: [(FIRST, 8)]})).check().iloc[0]
-    assert "no change of nodes was seen" in none["reason"]
+    assert "there is no change of the number of nodes" in none["reason"]
 
 
 def test_large_jobs_that_never_queued_would_not_run_on_less(tmp_path: Path) -> None:
-    """One job of sixteen servers at a time: with fewer nothing is bounded, and none are to spare."""
+    """One job of sixteen servers at a time: with fewer servers there is no upper bound, and all sixteen are needed."""
     came = np.arange(80) * 12 * HOUR / 2
     work = Work(came, np.full(80, 16), np.full(80, 3 * HOUR), np.zeros(80, np.int64))
-    told = history_of(tmp_path, work, 16, 20, nodes=[(FIRST, 16)]).plan(target_wait="1h")
-    fewer = told[told["factor"] < 1]
+    plan = history_of(tmp_path, work, 16, 20, nodes=[(FIRST, 16)]).plan(target_wait="1h")
+    fewer = plan[plan["factor"] < 1]
     assert fewer["mean_high_seconds"].isna().all()
     assert not set(fewer["verdict"]) & {"within", "over"}
-    assert told["needed_high"].iloc[0] >= 16
+    assert plan["needed_high"].iloc[0] >= 16
 
 
-def test_nothing_seen_bounds_another_demand(tmp_path: Path) -> None:
-    """Two of eight servers and a quarter of the jobs: not today's waits; nor six servers with six times the jobs."""
+def test_observed_waits_do_not_bound_those_of_another_demand(tmp_path: Path) -> None:
+    """Two of eight servers with a quarter of the jobs have other waits; so have six with six times the jobs."""
     busy = history_of(tmp_path, markov(2, 8, 0.85, HOUR, 28), 8, 28, nodes=[(FIRST, 8)])
     row = busy.plan(factor=0.25, demand=0.25).iloc[0]
     assert row["mean_high_seconds"] > 1.2 * row["mean_low_seconds"]
@@ -229,8 +242,8 @@ def test_nothing_seen_bounds_another_demand(tmp_path: Path) -> None:
     assert np.isnan([same["mean_seconds"], same["mean_high_seconds"]]).all()
 
 
-def test_what_is_needed_is_as_sure_as_the_model_whatever_is_asked_beside(tmp_path: Path) -> None:
-    """Today's waits were seen; what the target takes was not, though it may be today's capacity."""
+def test_the_needed_capacity_is_as_sure_as_the_model(tmp_path: Path) -> None:
+    """Today's waits were observed; the capacity that the target needs was not, even where it is today's."""
     random = np.random.default_rng(7)
     work = markov(6, 8, 0.8, 2 * HOUR, 28)
     work = replace(work, urgent=(random.random(len(work.came)) < 0.7).astype(np.int64))
@@ -238,37 +251,37 @@ def test_what_is_needed_is_as_sure_as_the_model_whatever_is_asked_beside(tmp_pat
     for capacity in (None, 16.0):
         row = history.plan(target_wait="2h", capacity=capacity).iloc[0]
         assert "weak" == row["needed_confidence"]
-        assert "came back to the queue" in row["needed_reason"]
+        assert "returned to the queue" in row["needed_reason"]
 
 
-@pytest.mark.parametrize(("hours", "said"), [(8, "run times long, of"), (6 * 24, "")])
-def test_a_record_is_long_by_how_long_jobs_run(hours: int, said: str, tmp_path: Path) -> None:
-    """Hundreds of jobs of two hours end within eight: only the beginning of the long ones was seen."""
+@pytest.mark.parametrize(("hours", "message"), [(8, "mean run times long, at least"), (6 * 24, "")])
+def test_the_length_of_a_record_counts_in_run_times(hours: int, message: str, tmp_path: Path) -> None:
+    """Hundreds of jobs of two hours end within eight hours, but of the long ones only the beginning was observed."""
     until = FIRST.replace(tzinfo=UTC) + timedelta(days=1, hours=hours)
     since = FIRST.replace(tzinfo=UTC) + timedelta(days=1)
     work = markov(4, 64, 0.9, 2 * HOUR, 8)
     row = history_of(tmp_path, work, 64, 8, nodes=[(FIRST, 64)]).plan(add=0, since=since, until=until).iloc[0]
-    assert (said in row["reason"]) if said else row["confidence"] != "none"
+    assert (message in row["reason"]) if message else row["confidence"] != "none"
 
 
-def test_below_the_floor_no_point_is_carried_to_another_capacity(tmp_path: Path) -> None:
-    """Ten hours: what was seen is said of today alone."""
+def test_below_the_floor_another_capacity_has_no_point(tmp_path: Path) -> None:
+    """With ten hours of record only today's capacity has points."""
     until = FIRST.replace(tzinfo=UTC) + timedelta(hours=10)
-    told = history_of(tmp_path, markov(2, 4, 0.8, HOUR, 1), 4, 1, nodes=[(FIRST, 4)]).plan(until=until)
-    assert told.loc[told["factor"] != 1, "mean_seconds"].isna().all()
+    plan = history_of(tmp_path, markov(2, 4, 0.8, HOUR, 1), 4, 1, nodes=[(FIRST, 4)]).plan(until=until)
+    assert plan.loc[plan["factor"] != 1, "mean_seconds"].isna().all()
 
 
-def test_a_check_passes_over_gaps_and_what_is_no_change(tmp_path: Path) -> None:
-    """Rows of the same nodes are no change; a change in a gap is told as little, not as an error."""
+def test_a_check_ignores_rows_without_a_change(tmp_path: Path) -> None:
+    """Rows with the same nodes are no change; a change inside a gap has no plan, and is no error."""
     work = markov(5, 8, 0.8, HOUR, 40)
     stays = stays_of(work, 8, capacity=[(20 * DAY, 10)])
     slots = MONDAY + np.arange(0, 40 * int(DAY) + 1, STEP)
     series = observed(slots, MONDAY + stays.came, MONDAY + stays.left, MONDAY + stays.ended)
     nodes = [(FIRST + timedelta(days=day), number) for day, number in ((0, 8), (19.9, 8), (20, 10))]
-    told = History(record_of(tmp_path, {POOL: {"train": series}}, {POOL: nodes})).check()
-    assert [(8, 10)] == list(zip(told["nodes_before"], told["capacity"], strict=True))
+    checks = History(record_of(tmp_path, {POOL: {"train": series}}, {POOL: nodes})).check()
+    assert [(8, 10)] == list(zip(checks["nodes_before"], checks["capacity"], strict=True))
     gap = (slots < MONDAY + 9.5 * DAY) | (slots > MONDAY + 13.5 * DAY)
     left = series_of(slots[gap], {name: count[gap] for name, count in series.counts.items() if name != "total"})
     nodes = [(FIRST + timedelta(days=day), number) for day, number in ((0, 8), (10, 10), (13, 12))]
-    told = History(record_of(tmp_path / "gap", {POOL: {"train": left}}, {POOL: nodes})).check()
-    assert "none" in set(told["confidence"])
+    checks = History(record_of(tmp_path / "gap", {POOL: {"train": left}}, {POOL: nodes})).check()
+    assert "none" in set(checks["confidence"])

@@ -49,7 +49,7 @@ def test_a_plan_answers_first_by_the_targets_of_the_configuration(database: Path
     assert "to start within 60 min" in hour.splitlines()[0]
     roomy = poolscope(folder, "plan", "--db", str(database), "--pool", "a pool*").stdout.splitlines()[0]
     assert "needs at most" in roomy
-    assert "jobs at once" in roomy
+    assert "concurrent jobs" in roomy
     without = poolscope(folder, "plan", "--db", str(database), "--add", "1", "--format", "csv").stdout
     assert without.startswith("project,pool")
 
@@ -80,9 +80,9 @@ def test_pools_of_one_flavor_are_weighed_against_each_other(tmp_path: Path) -> N
     assert gives > 0
     assert f"lacking: short {lacks:.0f}; to spare: ample {gives:.0f}" in last
     assert ("nothing to buy" in last) == (lacks <= gives)
-    # Who is not sure of its own target gives none.
-    unsure = told.assign(needed_confidence=told["needed_confidence"].mask(told["pool"] == "ample", "weak"))
-    assert "to spare: none" in list(answers(unsure))[-1]
+    # A pool with weak confidence in its own need gives none.
+    uncertain = told.assign(needed_confidence=told["needed_confidence"].mask(told["pool"] == "ample", "weak"))
+    assert "to spare: none" in list(answers(uncertain))[-1]
 
 
 def test_a_forecast_says_first_until_when_capacity_suffices(database: Path, folder: Path) -> None:
@@ -95,9 +95,9 @@ def test_a_forecast_says_first_until_when_capacity_suffices(database: Path, fold
     lines = poolscope(folder, "forecast", "--db", str(database)).stdout.splitlines()
     said = next(line for line in lines if line.startswith("busy:"))
     assert f"from {short['may_pass_from']:%Y-%m-%d} on today's capacity" in said
-    assert f"an order now comes too late: it was due by {short['order_by']:%Y-%m-%d}" in said
+    assert f"the last date to order in time was {short['order_by']:%Y-%m-%d}" in said
     # Of so short a record few forecasts could be judged.
-    assert "not sure: only 2 forecasts could be judged" in said
+    assert "weak confidence: the backtest has only 2 forecasts" in said
     roomy = next(line for line in lines if line.startswith("a pool"))
     assert "suffices for at least" in roomy
 
@@ -107,7 +107,7 @@ def test_a_reason_that_is_a_note_too_is_said_once(database: Path, folder: Path) 
     done = poolscope(folder, "forecast", "--db", str(database), "--since", "7d", "--target-wait", "30m")
     notes = [line for line in done.stdout.splitlines() if line.startswith(("1: ", "2: "))]
     assert notes
-    assert all(1 == line.count("a forecast so far ahead takes 4") for line in notes)
+    assert all(1 == line.count("a forecast with this horizon needs 4") for line in notes)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_reason_that_is_a_note_too_is_said_once(database: Path, folder: Path) 
     [
         ('wait = "soon"', "targets.wait"),
         ('quantile = "p50"', "mean or p90"),
-        ("price_per_node_hour = -1", "a price above 0"),
+        ("price_per_node_hour = -1", "the price of one node for one hour, a number above 0"),
         ("spare_nodes = 1.5", "a whole number"),
         ('waits = "15m"', "the nearest known key is 'wait'"),
     ],
@@ -131,6 +131,6 @@ def test_targets_that_make_no_sense_are_refused(database: Path, folder: Path, va
 
 def test_targets_of_python_are_checked_too(database: Path) -> None:
     """What is no target is named, with the pattern that it is of."""
-    for targets, said in (({"*": {"wait": "soon"}}, "'soon'"), ({"b*": {"cost": 1}}, "there is no 'cost'")):
+    for targets, said in (({"*": {"wait": "soon"}}, "'soon'"), ({"b*": {"cost": 1}}, "there is no setting 'cost'")):
         with pytest.raises(RequestRefused, match=said):
             History(database).plan(targets=targets)

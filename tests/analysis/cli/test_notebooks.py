@@ -117,7 +117,7 @@ def test_they_are_copied_and_never_written_over(tmp_path: Path) -> None:
     again = poolscope(tmp_path, "notebooks", "--dir", "mine", "--no-open")
     assert 0 == again.returncode
     assert "mine" == changed.read_text()
-    assert "stays as it is" in again.stdout
+    assert "exists and is not overwritten" in again.stdout
     (tmp_path / "file").touch()
     refused = poolscope(tmp_path, "notebooks", "--dir", "file/inside", "--no-open")
     assert 0 != refused.returncode
@@ -145,10 +145,10 @@ def test_a_frame_in_words(tmp_path: Path) -> None:
     history = History(record_of(tmp_path, {("p", "a"): {"train": queue(1, days=8, step=1800)}}))
     waits = history.waits(every="1d")
     told = readable(waits)
-    assert ["pool", "type", "from", "jobs", "mean wait", "9 of 10 within", "seen", "note"] == list(told.columns)
+    assert ["pool", "type", "from", "arrivals", "mean wait", "P90 wait", "coverage", "note"] == list(told.columns)
     assert len(waits) == len(told)
     assert told["mean wait"].str.contains("min|-").all()
     assert told["from"].tolist()[1:3] == readable(waits.iloc[1:3])["from"].tolist()
-    assert {"share of jobs", "waited at most", "seen"} <= set(readable(history.distribution(every="all")).columns)
+    assert {"share of jobs", "wait at most", "coverage"} <= set(readable(history.distribution(every="all")).columns)
     with pytest.raises(RequestRefused, match="only a frame that a method of History returned"):
         readable(history.counts())

@@ -1,10 +1,10 @@
 """What the estimates' commands take, refuse, and say in every form."""
 
+import inspect
 import json
 import re
 import subprocess
 import sys
-from dataclasses import fields
 from pathlib import Path
 
 import duckdb
@@ -12,8 +12,7 @@ import pandas as pd
 import pytest
 
 from analysis import History
-from analysis.cli import estimates
-from analysis.query.request import Options, Request
+from analysis.cli import capacity, estimates
 from analysis.text.terminal import table
 from tests.plain import RECORD, fill, rows_of
 from tests.polling import configure, environment, poolscope
@@ -57,13 +56,19 @@ def test_every_form_says_the_same(folder: Path) -> None:
     (folder / "f").unlink()
 
 
+def rows_of_table(shown: str) -> list[str]:
+    """Return the lines below the rule of a table; the notes below these are prose."""
+    lines = shown.splitlines()
+    rule = next(place for place, line in enumerate(lines) if not line.strip("- "))
+    return [line for line in lines[rule + 1 :] if not re.match(r"\d+: ", line)]
+
+
 @pytest.mark.parametrize("command", ["waits", "failures", "flows", "coverage"])
 def test_a_table_fits_a_terminal(folder: Path, command: str) -> None:
     """At most a hundred columns, a line a window; short waits are not said finer than the poll interval."""
     shown = poolscope(folder, command, "--every", "1w").stdout
-    lines = [line for line in shown.splitlines() if line[:1].isalnum() or line.startswith("=")]
     assert max(map(len, shown.splitlines())) <= 100
-    assert 5 == len([line for line in lines if line[1:2] != ":"])
+    assert 4 == len(rows_of_table(shown))
     if command == "waits":
         assert "under 5 min" in shown
 
@@ -82,24 +87,19 @@ def test_names_give_way_to_figures(tmp_path: Path) -> None:
             assert 0 == poolscope(tmp_path, "import", file.name, "--project", name + project).returncode
     history = History(tmp_path / "data" / "poolscope.duckdb")
     for name_, more in (("waits", {}), ("waits", {"slo": "10m"}), ("failures", {}), ("flows", {}), ("coverage", {})):
-        shown = table(getattr(history, name_)(every="1h", **more)).splitlines()
-        # What is said below the table is prose.
-        rows = [line for line in shown if not re.match(r"\d+: ", line)]
+        rows = rows_of_table(table(getattr(history, name_)(every="1h", **more)))
         assert max(map(len, rows)) <= 100
-        assert 2 + 2 * 24 == len(rows)
+        assert 2 * 24 == len(rows)
 
 
-def test_options_keywords_and_questions_have_one_list() -> None:
-    """What the commands take is what the methods take, and what a request knows."""
-    asked = {field.name for field in fields(Request)}
-    assert asked == set(Options.__annotations__)
-    for command in (estimates.waits, estimates.failures, estimates.flows, estimates.coverage):
-        assert asked | {"db", "format_", "output"} == {option.name for option in command.params}
-    # Trends are made of days, or of hours.
-    for command in (estimates.trend, estimates.changes, estimates.profile, estimates.compare):
-        against = {"against"} if command is estimates.compare else set()
-        taken = (asked - {"every"}) | against | {"db", "format_", "output"}
-        assert taken == {option.name for option in command.params}
+@pytest.mark.parametrize(
+    "name", ["waits", "failures", "flows", "coverage", "trend", "changes", "profile", "compare", "load", "forecast"]
+)
+def test_the_options_of_a_command_are_the_parameters_of_its_method(name: str) -> None:
+    """Besides those of its output; what the configuration gives is no option."""
+    command = getattr(capacity if name in ("load", "forecast") else estimates, name)
+    parameters = set(inspect.signature(getattr(History, name)).parameters) - {"self", "flavors", "targets"}
+    assert parameters | {"db", "format_", "output"} == {option.name for option in command.params}
 
 
 @pytest.mark.parametrize(
@@ -110,9 +110,9 @@ def test_options_keywords_and_questions_have_one_list() -> None:
         (("--slo", "soon"), 2, "such as 5m"),
         (("--order", "a=lifo"), 2, "unknown, fifo, backfill"),
         (("--since", "never"), 2, "2026-01-31"),
-        (("--since", "2026-01-08", "--until", "2026-01-07"), 2, "ends"),
-        (("--since", "2030-01-01"), 2, "no series is selected"),
-        (("--pool", "nobody"), 2, "no series is selected"),
+        (("--since", "2026-01-08", "--until", "2026-01-07"), 2, "is not after since"),
+        (("--since", "2030-01-01"), 2, "no series matches"),
+        (("--pool", "nobody"), 2, "no series matches"),
         (("--format", "parquet"), 2, "--output"),
         (("--output", "missing/file.csv"), 2, "missing/file.csv"),
         (("--db", "missing.duckdb"), 5, "missing.duckdb does not exist"),

@@ -12,26 +12,23 @@ import pandas as pd
 import pytest
 
 from analysis import History, readable
-from analysis.capacity.forecast import FORECAST
-from analysis.capacity.load import LOAD
-from analysis.capacity.plan import PLAN
 from analysis.cli import capacity
 from analysis.cli.output import write
+from analysis.schemas import SCHEMAS
+from analysis.schemas.shared import LABELS
 from collector.cli import Context
 from tests.planned import FIRST, counts_of, markov
 from tests.polling import configure, poolscope
 from tests.recorded import record_of
 from tests.simulated import HOUR, starts_of
 
-LABELS: Final = ("project", "pool", "pool_name", "type", "window_start", "window_end", "interval_seconds")
-COMMANDS: Final[dict[str, tuple[tuple[str, ...], dict[str, Any], tuple[str, ...]]]] = {
-    "load": (("--every", "1w"), {"every": "1w", "flavors": {"f": 8}}, LOAD),
+COMMANDS: Final[dict[str, tuple[tuple[str, ...], dict[str, Any]]]] = {
+    "load": (("--every", "1w"), {"every": "1w", "flavors": {"f": 8}}),
     "plan": (
         ("--target-wait", "15m", "--quantile", "p90", "--price-per-node-hour", "3"),
         {"target_wait": "15m", "quantile": "p90", "price_per_node_hour": 3.0},
-        PLAN,
     ),
-    "forecast": (("--horizon", "1w"), {"horizon": "1w"}, FORECAST),
+    "forecast": (("--horizon", "1w"), {"horizon": "1w"}),
 }
 DAYS: Final = 36
 
@@ -58,16 +55,16 @@ def test_a_command_answers_as_the_method_does(
     database: Path, folder: Path, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A table of at most a hundred columns; JSON, CSV and Parquet have the rows and columns of the frame."""
-    words, options, columns = COMMANDS[command]
+    words, options = COMMANDS[command]
     frame = getattr(History(database), command)(**options)
-    assert [*LABELS, *columns] == list(frame.columns)
+    assert [*LABELS.names, *SCHEMAS[command].names] == list(frame.columns)
     context = Context({}, config_file=folder / "poolscope.toml")
     told = []
     for form in ("table", "json"):
         call = [*words, "--db", str(database), "--format", form]
         getattr(capacity, command).main(call, standalone_mode=False, obj=context)
         told.append(capsys.readouterr())
-    assert ["", ""] == [each.err for each in told]
+    assert ["", ""] == [output.err for output in told]
     # The answer of a plan comes first, in sentences.
     table_ = told[0].out.rpartition("\n\n")[2]
     assert max(len(line) for line in table_.splitlines() if line[1:2] != ":") <= 100
@@ -85,16 +82,16 @@ def test_a_command_answers_as_the_method_does(
 
 
 def test_what_a_terminal_shows_of_a_plan(database: Path, folder: Path) -> None:
-    """Capacity with its unit, a star where it is extrapolated, waits with intervals, costs, and who reaches it."""
+    """Capacity with its unit, a star where it is extrapolated, waits with intervals, costs, and verdicts."""
     told = readable(History(database).plan(target_wait="15m", price_per_node_hour=3.0))
-    assert {"capacity", "mean wait", "in use", "a month", "target"} <= set(told.columns)
-    assert {"mean wait", "9 of 10 within"} <= set(readable(History(database).plan(pool="busy", add=1)).columns)
+    assert {"capacity", "mean wait", "utilisation", "cost a month", "verdict"} <= set(told.columns)
+    assert {"mean wait", "P90 wait"} <= set(readable(History(database).plan(pool="busy", add=1)).columns)
     busy = told[told["pool"] == "busy"]
     assert "8 nodes" in busy["capacity"].tolist()
     assert "7 nodes*" in busy["capacity"].tolist()
-    assert {"over", "within"} <= set(busy["target"])
+    assert {"over", "within"} <= set(busy["verdict"])
     roomy = told[told["pool"] != "busy"]
-    assert roomy["capacity"].str.contains("jobs at once").all()
+    assert roomy["capacity"].str.contains("concurrent jobs").all()
     assert roomy["mean wait"].str.startswith("at most").all()
     shown = poolscope(folder, "plan", "--db", str(database), "--pool", "busy", "--add", "-1", "--target-wait", "15m")
     assert shown.stdout.startswith("busy needs 9 nodes")
@@ -104,7 +101,7 @@ def test_what_a_terminal_shows_of_a_plan(database: Path, folder: Path) -> None:
 def test_a_plan_can_be_checked(database: Path, folder: Path) -> None:
     """Of a pool whose nodes never changed that is said, a row a pool."""
     shown = poolscope(folder, "plan", "--check", "--db", str(database)).stdout
-    assert "no change of nodes was seen with a day before and after it" in shown
+    assert "there is no change of the number of nodes with a day of record before and after it" in shown
     assert "nodes are not known" in shown
 
 
@@ -122,16 +119,16 @@ def test_capacity_of_configured_flavors_is_told_in_cards(database: Path, folder:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("plan", "--capacity", "0"), "capacity cannot be 0: with nothing nothing runs"),
-        (("plan", "--add", "1", "--factor", "2"), "give one of them"),
+        (("plan", "--capacity", "0"), "capacity cannot be 0: give a number above zero"),
+        (("plan", "--add", "1", "--factor", "2"), "give only one of them"),
         (("plan", "--add", "-8", "--pool", "busy"), "nothing would be left"),
         (("plan", "--add", "two"), "is not a valid float"),
         (("plan", "--type", "train"), "No such option"),
-        (("plan", "--check", "--add", "1"), "add cannot be said beside it"),
+        (("plan", "--check", "--add", "1"), "--add cannot be used with --check"),
         (("forecast", "--horizon", "soon"), "horizon cannot be 'soon'"),
-        (("forecast", "--every", "3h"), "a forecast is by 1h, 1d or 1w"),
+        (("forecast", "--every", "3h"), "take one of 1h, 1d, 1w"),
         (("load", "--by", "type"), "take pool or all"),
-        (("plan", "--pool", "nobody"), "no series is selected"),
+        (("plan", "--pool", "nobody"), "no series matches"),
     ],
 )
 def test_what_makes_no_sense_is_refused(database: Path, words: tuple[str, ...], said: str) -> None:

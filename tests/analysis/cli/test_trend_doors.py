@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -13,16 +13,21 @@ from analysis import History
 from analysis.cli import estimates
 from analysis.errors import RequestRefused
 from analysis.record.series import Series
-from analysis.trends.conclusions import CHANGES, COMPARE, TREND
-from analysis.trends.profile import PROFILE
+from analysis.schemas import SCHEMAS
+from analysis.schemas.shared import LABELS
 from collector.cli import Context
 from tests.recorded import MONDAY, observed, record_of, series_of
 
 DAY: Final = 86_400
 DAYS: Final = 70
 CHANGED: Final = 42
-LABELS: Final = ("project", "pool", "pool_name", "type", "window_start", "window_end", "interval_seconds")
-COMMANDS: Final = {"trend": TREND, "changes": CHANGES, "compare": COMPARE, "profile": PROFILE}
+COMMANDS: Final[dict[str, dict[str, Any]]] = {
+    "trend": {"slo": "15m"},
+    "changes": {"slo": "15m"},
+    "compare": {"slo": "15m"},
+    "profile": {},
+}
+"""Each with its limit on waits, if it takes one."""
 
 
 def jobs(seed: int, days: int = DAYS, changed: int = CHANGED) -> Series:
@@ -52,10 +57,10 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_columns_are_fixed(database: Path) -> None:
     """Each frame has the labels and its own columns, in the order that is documented; several give the same frames."""
     history = History(database)
-    several = history.several(list(COMMANDS), slo="15m")
-    for name, columns in COMMANDS.items():
-        frame = getattr(history, name)(slo="15m")
-        assert [*LABELS, *columns] == list(frame.columns)
+    several = history.several([*COMMANDS], slo="15m")
+    for name, limit in COMMANDS.items():
+        frame = getattr(history, name)(**limit)
+        assert [*LABELS.names, *SCHEMAS[name].names] == list(frame.columns)
         if name != "compare":
             pd.testing.assert_frame_equal(frame, several[name])
     # Over the whole record more is known of what went on before the period.
@@ -138,7 +143,7 @@ def test_too_little_is_refused_with_a_reason(database: Path) -> None:
     assert history.trend(since="8d")[["level_low", "level_high", "slope_low", "slope_high"]].isna().all(axis=None)
     week = history.compare(since="7d")
     assert week["difference_low"].isna().all()
-    assert week["note"].str.contains("effective batches of ten|too few").all()
+    assert week["note"].str.contains("not enough data: needs").all()
     for against in ("x", "2026-03-01..", "2026-03-01..2026-02-01"):
         with pytest.raises(RequestRefused):
             history.compare(against)
@@ -152,7 +157,7 @@ def test_a_queue_that_never_empties_leaves_its_waits_open(tmp_path: Path) -> Non
     wait = rows.set_index("measure").to_dict("index")["wait"]
     assert wait["level"] == pytest.approx(1500)
     assert np.isnan(wait["level_high"])
-    assert "no bound" in wait["note"]
+    assert "no upper bound" in wait["note"]
     assert "not shown" == wait["direction"]
     assert (rows["level_low"] >= 0).all()
 
@@ -197,7 +202,7 @@ def test_hours_whose_jobs_still_wait_are_left_out_of_a_week(database: Path) -> N
     waiting = counts[(counts["pool"] == "changes") & (counts["Queue"] > 3)]["slot"].iloc[-1]
     week = History(database).profile(pool="changes", until=waiting)
     assert week["wait_high_seconds"].notna().all()
-    assert week["note"].str.contains(r"last hours whose waits are left out since their jobs may still wait: \d+").all()
+    assert week["note"].str.contains(r"last hours left out, their jobs may still wait: \d+").all()
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -205,12 +210,13 @@ def test_a_command_answers_as_the_method_does(database: Path, command: str, caps
     """A table of at most a hundred columns; JSON has the rows of the frame, and a parquet file all columns."""
     told = []
     for form in ("table", "json"):
-        call = ["--db", str(database), "--slo", "15m", "--format", form]
+        limit = [word for name, value in COMMANDS[command].items() for word in (f"--{name}", value)]
+        call = ["--db", str(database), *limit, "--format", form]
         getattr(estimates, command).main(call, standalone_mode=False, obj=Context({}))
         told.append(capsys.readouterr())
-    assert ["", ""] == [each.err for each in told]
+    assert ["", ""] == [output.err for output in told]
     assert max(len(line) for line in told[0].out.splitlines() if line[1:2] != ":") <= 100
     rows = json.loads(told[1].out)
-    frame = getattr(History(database), command)(slo="15m")
+    frame = getattr(History(database), command)(**COMMANDS[command])
     assert [*frame.columns] == [*rows[0]]
     assert len(frame) == len(rows)

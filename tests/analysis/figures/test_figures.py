@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle, StepPatch
 
 from analysis import History, figures
-from analysis.figures import capacity, estimates, sheets
-from analysis.figures.axes import day, edges
+from analysis.figures import MODULES, sheets
+from analysis.figures.axes import day, edges, without_estimate
 from analysis.text.language import speaking
 from tests.recorded import record_of
 from tests.reported import HOSTILE, queue
@@ -47,7 +47,7 @@ def axes() -> Axes:
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> History:
-    """Record three weeks of a pool; its poller stood still for three days."""
+    """Record three weeks of a pool; it was not polled for three days."""
     series = queue(1, days=21, changed=10)
     first, last = (series.slots[0] + at * 86_400 for at in GAP)
     kept = (series.slots <= first) | (series.slots > last)
@@ -60,33 +60,35 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
 
 
 def line(axes: Axes, label: str) -> tuple[np.ndarray, np.ndarray]:
-    (found,) = (each for each in axes.lines if each.get_label() == label)
-    return np.asarray(found.get_xdata(), float), np.asarray(found.get_ydata(), float)
+    (drawn_line,) = (line_ for line_ in axes.lines if line_.get_label() == label)
+    return np.asarray(drawn_line.get_xdata(), float), np.asarray(drawn_line.get_ydata(), float)
 
 
 def drawn(axes: Axes) -> list[str]:
-    """Return what its labels say once it is drawn."""
+    """Return the labels of the ticks once the figure is drawn."""
     axes.figure.canvas.draw()
     return [label.get_text() for label in (*axes.get_xticklabels(), *axes.get_yticklabels())]
 
 
-def test_no_line_crosses_a_gap_and_no_zero_stands_for_it(history: History, axes: Axes) -> None:
-    """The days of which nothing was seen have no queue, and the strip below is hatched there."""
+def test_no_line_crosses_a_gap_and_no_zero_replaces_it(history: History, axes: Axes) -> None:
+    """Days without observations have no queue, and the strip below is hatched there."""
     frame = history.flows(every="1d", since="2026-01-06")
     figures.queue(frame, axes)
-    steps = {each.get_label(): np.asarray(each.get_data()[0]) for each in axes.patches if isinstance(each, StepPatch)}
-    unseen = frame["coverage"].to_numpy() == 0
-    assert 2 <= unseen.sum() <= 3
+    steps = {
+        artist.get_label(): np.asarray(artist.get_data()[0]) for artist in axes.patches if isinstance(artist, StepPatch)
+    }
+    unobserved = frame["coverage"].to_numpy() == 0
+    assert 2 <= unobserved.sum() <= 3
     for values in steps.values():
-        assert np.isnan(values[unseen]).all()
-        assert not np.isnan(values[~unseen]).any()
-    (hatched,) = (each for each in axes.findobj(Rectangle) if each.get_gid() == "coverage" and each.get_hatch())
-    assert unseen.sum() == pytest.approx(hatched.get_width())
+        assert np.isnan(values[unobserved]).all()
+        assert not np.isnan(values[~unobserved]).any()
+    (hatched,) = (artist for artist in axes.findobj(Rectangle) if artist.get_gid() == "coverage" and artist.get_hatch())
+    assert unobserved.sum() == pytest.approx(hatched.get_width())
     assert "jobs" == axes.get_ylabel()
 
 
 def test_waits_keep_their_bounds_and_their_gaps(axes: Axes) -> None:
-    """A line only between days that are known and next to each other, a bar a day from bound to bound."""
+    """Lines join known consecutive days only, and each day has a bar from bound to bound."""
     frame = days(600.0, 1200.0, None, 900.0)
     figures.waits(frame, axes, limit=900)
     at, waits = line(axes, "mean wait")
@@ -102,7 +104,7 @@ def test_waits_keep_their_bounds_and_their_gaps(axes: Axes) -> None:
 
 
 def test_a_wait_without_upper_bound_is_open(axes: Axes) -> None:
-    """It goes to the top, dotted and with an arrow, and is no bar."""
+    """A dotted line with an arrow goes to the top, and there is no bar."""
     frame = days(600.0, 1200.0)
     frame.loc[1, "mean_high_seconds"] = np.nan
     figures.waits(frame, axes)
@@ -114,26 +116,26 @@ def test_a_wait_without_upper_bound_is_open(axes: Axes) -> None:
 
 
 def test_a_day_between_gaps_is_a_dot(axes: Axes) -> None:
-    """Of many days in a line those have a dot that no line reaches; of few all."""
+    """In a long line only days without known neighbours have a dot; in a short one all have."""
     figures.waits(days(*[60.0] * 20, None, 60.0, None, 60.0), axes)
-    (mean,) = (each for each in axes.lines if each.get_label() == "mean wait")
+    (mean,) = (artist for artist in axes.lines if artist.get_label() == "mean wait")
     assert [21, 23] == mean.get_markevery()
 
 
 @pytest.mark.parametrize(
-    ("longest", "told"),
+    ("longest", "label"),
     [(80, "40 s"), (1500, "10 min"), (12_600, "2 h"), (900_000, "2 d")],
 )
-def test_durations_are_said_as_people_do(longest: float, told: str, axes: Axes) -> None:
-    """In the unit of their size, from zero on."""
+def test_durations_have_the_unit_of_their_size(longest: float, label: str, axes: Axes) -> None:
+    """From zero on, in seconds, minutes, hours or days."""
     figures.waits(days(longest / 2, longest / 2), axes)
     labels = drawn(axes)
-    assert told in labels
+    assert label in labels
     assert "0" in labels
 
 
 def test_a_day_begins_at_midnight_of_its_zone(axes: Axes) -> None:
-    """Where clocks go forward the day is one of 23 hours, and its label stands at its own midnight."""
+    """Where clocks go forward the day has 23 hours, and its label stands at its own midnight."""
     frame = days(60.0, 60.0, 60.0, 60.0, start="2026-03-27")
     figures.waits(frame, axes)
     lengths = np.diff(edges(frame)) * 24
@@ -146,20 +148,20 @@ def test_a_day_begins_at_midnight_of_its_zone(axes: Axes) -> None:
 
 
 def test_curves_hold_the_queue_between_them(history: History, axes: Axes) -> None:
-    """Who had come less who had left is who waits, at the end of every window that was seen."""
+    """Cumulative arrivals less departures are the queue length at the end of every observed window."""
     frame = history.flows(every="6h")
     figures.curves(frame, axes)
-    (_at, came), (_at2, left) = line(axes, "had come"), line(axes, "had left the queue")
-    known = ~np.isnan(came)
-    assert frame["queue_end"].to_numpy()[known] == pytest.approx((came - left)[known])
-    assert (np.diff(left) >= 0).all()
+    (_at, arrivals), (_at2, departures) = line(axes, "arrivals"), line(axes, "departures")
+    known = ~np.isnan(arrivals)
+    assert frame["queue_end"].to_numpy()[known] == pytest.approx((arrivals - departures)[known])
+    assert (np.diff(departures) >= 0).all()
 
 
-def test_a_distribution_is_a_band_that_holds_every_order(history: History, axes: Axes) -> None:
-    """Between two shares the band goes from the smaller one's least to the larger one's most; the point is in it."""
+def test_a_distribution_is_a_band_over_every_discipline(history: History, axes: Axes) -> None:
+    """Between two shares the band goes from the lower bound of the smaller to the upper bound of the larger one."""
     frame = history.distribution(every="all", since="2026-01-16")
     figures.distribution(frame, axes, limit=900)
-    (band,) = (each for each in axes.collections if isinstance(each, FillBetweenPolyCollection))
+    (band,) = (artist for artist in axes.collections if isinstance(artist, FillBetweenPolyCollection))
     corners = np.asarray(band.get_paths()[0].vertices)
     for (low, share), high in zip(
         frame[["wait_low_seconds", "share"]].to_numpy()[:-1], frame["wait_high_seconds"][1:], strict=True
@@ -167,14 +169,14 @@ def test_a_distribution_is_a_band_that_holds_every_order(history: History, axes:
         assert any(np.allclose(corner, (low, share)) for corner in corners)
         assert any(np.allclose(corner, (high, share)) for corner in corners)
     ((waits, shares),) = (
-        line(axes, str(each.get_label())) for each in axes.lines if str(each.get_label()).startswith("order")
+        line(axes, str(artist.get_label())) for artist in axes.lines if str(artist.get_label()).startswith("assumed")
     )
     assert frame["share"].tolist() == shares.tolist()
     assert (waits >= frame["wait_low_seconds"]).all()
 
 
 def test_a_week_leaves_unknown_hours_open(axes: Axes) -> None:
-    """168 cells with the waits where they belong; hours of which nothing is known are masked, hatched behind."""
+    """There are 168 cells, each with its wait; unknown hours are masked, with hatching behind."""
     frame = pd.DataFrame({"weekday": np.repeat(range(1, 8), 24), "hour": np.tile(range(24), 7)})
     frame["wait_seconds"] = np.where(frame["hour"] == 3, np.nan, frame["weekday"] * 60.0)
     frame["window_start"] = pd.Timestamp("2026-01-05", tz=ZONE)
@@ -191,7 +193,7 @@ def test_a_week_leaves_unknown_hours_open(axes: Axes) -> None:
 
 
 def test_outcomes_stand_on_each_other(history: History, axes: Axes) -> None:
-    """The bars of a window are as high as what ended in it, and told apart by more than colour."""
+    """The bars of a window are as high as the jobs that ended in it, and differ in more than colour."""
     frame = history.flows(every="1w")
     figures.outcomes(frame, axes)
     heights = np.array([[bar.get_height() for bar in bars] for bars in axes.containers])
@@ -203,16 +205,16 @@ def test_failures_have_their_intervals(history: History, axes: Axes) -> None:
     """The interval of each week around its rate, in per cent."""
     frame = history.failures(every="1w")
     figures.failures(frame, axes)
-    _at, rates = line(axes, "failed")
+    _at, rates = line(axes, "failure rate")
     assert frame["failure_rate"].to_numpy() == pytest.approx(rates, nan_ok=True)
-    _at, bounds = line(axes, "95 % interval")
+    _at, bounds = line(axes, "95% interval")
     assert frame["failure_rate_low"].tolist() == pytest.approx(bounds[::3].tolist(), nan_ok=True)
     assert frame["failure_rate_high"].tolist() == pytest.approx(bounds[1::3].tolist(), nan_ok=True)
     assert any(label.endswith("%") for label in drawn(axes))
 
 
 def test_changes_are_marked_with_their_dates_and_levels(axes: Axes) -> None:
-    """A line at the date, a band over its interval, the level on either side."""
+    """A line at the date, a band over its interval, and the level on either side."""
     figures.waits(days(*[60.0] * 10), axes)
     at = pd.Timestamp("2026-03-31", tz=ZONE)
     none = pd.DataFrame(
@@ -226,12 +228,14 @@ def test_changes_are_marked_with_their_dates_and_levels(axes: Axes) -> None:
     assert before == len(axes.lines)
     figures.changes(one, axes)
     assert day(at) == axes.lines[-1].get_xdata()[0]  # type: ignore[index]  # an array
-    levels = [tuple(each.get_segments()[0][:, 1]) for each in axes.collections[-2:] if isinstance(each, LineCollection)]
+    levels = [
+        tuple(artist.get_segments()[0][:, 1]) for artist in axes.collections[-2:] if isinstance(artist, LineCollection)
+    ]
     assert [(40.0, 40.0), (80.0, 80.0)] == levels
 
 
 def test_pools_share_their_axes() -> None:
-    """One panel a pool on one scale, named as it is called."""
+    """One panel a pool, with its name, on one scale."""
     first = days(60.0, 120.0)
     first.loc[1, "mean_high_seconds"] = np.nan
     frame = pd.concat([first, days(6000.0, 1200.0).assign(pool="b", pool_name=HOSTILE[1])])
@@ -240,15 +244,39 @@ def test_pools_share_their_axes() -> None:
         panels = [axes for axes in figure.axes if axes.get_title(loc="left")]
         assert ["a", "**bold** [link…de` $x$ & # _"] == [axes.get_title(loc="left") for axes in panels]
         assert 1 == len({axes.get_ylim() for axes in panels})
-        # What is open goes to the top of the scale that all have.
+        # A wait without an upper bound goes to the top of the common scale.
         _at, tops = line(panels[0], "no upper bound")
         assert [panels[0].get_ylim()[1]] == tops.tolist()
         assert panels[0].get_ylim()[1] >= 12_000
         figure.canvas.draw()
 
 
+def test_pools_share_their_time() -> None:
+    """All panels show the time of all pools, also where one was observed for a part of it alone."""
+    frame = pd.concat([days(60.0, 120.0, 60.0, 60.0), days(60.0, start="2026-03-30").assign(pool="b")])
+    with sheets.styled():
+        figure = figures.pools(frame, Figure(layout="constrained"))
+    whole = edges(days(1.0, 1.0, 1.0, 1.0))
+    assert [(whole[0], whole[-1])] * 2 == [axes.get_xlim() for axes in figure.axes]
+
+
+def test_a_reason_stays_in_its_panel() -> None:
+    """A long reason in a narrow panel is broken into lines that fit, in English and in Chinese."""
+    reasons = {
+        "en": "not enough data: most of the waiting of the jobs that arrived is still to come",
+        "zh": "数据不足" * 11,
+    }
+    for language, reason in reasons.items():
+        with speaking(language), sheets.styled():
+            figure = Figure(figsize=(sheets.WIDTH, 2))
+            panel = figure.subplots(1, 3)[1]
+            without_estimate(panel, reason)
+            figure.canvas.draw()
+            assert panel.texts[0].get_window_extent().width < 1.2 * panel.get_window_extent().width
+
+
 def test_coverage_has_a_row_a_pool(axes: Axes) -> None:
-    """What was not seen is hatched, what was is the darker the more of it was; days seen alike are one bar."""
+    """Hatched where it is zero, the darker the higher; consecutive days of equal coverage are one bar."""
     frame = pd.concat([days(1.0, None), days(1.0, 1.0).assign(pool="b")])
     figures.coverage(frame, axes)
     bars = [patch for bars in axes.containers for patch in bars]
@@ -258,7 +286,7 @@ def test_coverage_has_a_row_a_pool(axes: Axes) -> None:
 
 
 def test_in_svg_text_stays_text_and_colours_have_names() -> None:
-    """Names in any script are readable, no colour is of a machine's own, and the bytes are the same each time."""
+    """Names in any script are text, colours have the names of the page, and the bytes are the same each time."""
     frame = pd.concat([days(60.0, 120.0).assign(pool=str(place), pool_name=name) for place, name in enumerate(HOSTILE)])
 
     def svg() -> str:
@@ -278,7 +306,7 @@ def test_in_svg_text_stays_text_and_colours_have_names() -> None:
     assert "font-family" not in text
 
 
-def test_what_draws_leaves_matplotlib_as_it_was() -> None:
+def test_drawing_restores_the_settings_of_matplotlib() -> None:
     """No setting is changed, and no figure of pyplot is made."""
     import matplotlib as mpl  # noqa: PLC0415 - the settings are looked at, not used
     import matplotlib.pyplot as plt  # noqa: PLC0415 - likewise
@@ -291,19 +319,18 @@ def test_what_draws_leaves_matplotlib_as_it_was() -> None:
 
 
 def test_figures_read_compute_and_save_nothing() -> None:
-    """Neither their module nor that of axes imports a reader, an estimate, pyplot or a path."""
-    for module in (estimates, capacity, sheets):
-        source = Path(module.__file__ or "").read_text(encoding="utf-8")
+    """No module of figures imports a reader, an estimator, pyplot or a path."""
+    allowed = {"arrays", "calendar", "estimate", "notes", "figures.axes", "text.language", "text.units"}
+    allowed |= {"figures.by_pool", "figures.queueing"}
+    for module in (*MODULES, "axes", "sheets"):
+        source = (Path(sheets.__file__ or "").parent / f"{module}.py").read_text(encoding="utf-8")
         assert "pyplot" not in source
-    for module in (estimates, capacity):
-        source = Path(module.__file__ or "").read_text(encoding="utf-8")
-        assert {"analysis.figures.axes", "analysis.text.language", "analysis.text.units", "analysis.windows"} == set(
-            re.findall(r"^from (analysis[.\w]*)", source, re.MULTILINE)
-        ) - {"analysis.figures.capacity", "analysis.notes"}
+        imported = set(re.findall(r"^from analysis\.([.\w]*)", source, re.MULTILINE))
+        assert module == "sheets" or imported <= allowed, module
 
 
-def test_a_font_that_came_later_is_found(tmp_path: Path) -> None:
-    """Where matplotlib looked for fonts before one with Chinese was installed, it is found all the same."""
+def test_a_font_that_was_installed_later_is_found(tmp_path: Path) -> None:
+    """A font with Chinese is found although matplotlib listed the fonts before it was installed."""
     if not sheets.shows_chinese():
         pytest.skip("there is no font with Chinese: apt-get install fonts-noto-cjk")
     code = (

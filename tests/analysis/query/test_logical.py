@@ -32,7 +32,7 @@ def test_a_sum_is_of_the_parents_alone(tmp_path: Path, by: str) -> None:
     history = recorded(tmp_path, {"a": "Dedicate", "b": "Dedicate", "c": "Logical"})
     summed, parents = history.waits(by=by), history.waits(by=by, pool=["a", "b"])
     pd.testing.assert_frame_equal(parents[FIGURES], summed[FIGURES])
-    assert summed["note"].str.contains("the sum lacks logical pools").all()
+    assert summed["note"].str.contains("the sum leaves out logical pools").all()
     assert summed["note"].str.contains("too: c").all()
     assert not parents["note"].str.contains("logical").any()
     assert {"a", "b", "c"} == set(history.waits()["pool"])

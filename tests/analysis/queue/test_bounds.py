@@ -15,13 +15,12 @@ from typing import Final
 import numpy as np
 import pytest
 
-from analysis.arrays import Ints
 from analysis.queue.conservation import flows_of
-from analysis.queue.discipline import Waiting
-from analysis.queue.matching import UNBOUNDED
+from analysis.queue.discipline import Waiting, waiting_of
+from analysis.queue.matching import UNBOUNDED, Events
 from analysis.queue.mean_bounds import longest_total, shortest_total
-from analysis.queue.quantile_bounds import most_over, most_within, quantile_bounds
-from analysis.queue.waits import QUANTILES
+from analysis.queue.quantile_bounds import Cohort, most_over, most_within, quantile_bounds
+from analysis.schemas.queue import QUANTILES
 from tests.estimated import estimate
 from tests.recorded import series_of
 
@@ -43,10 +42,10 @@ class Case:
     waiting: int
 
     @property
-    def parts(self) -> tuple[Ints, Ints, Ints, Ints]:
-        """Begins, ends, arrivals and departures as the passes take them."""
+    def events(self) -> Events:
+        """The events as the passes take them."""
         slots = np.array(self.slots)
-        return slots[:-1], slots[1:], np.array(self.arrivals), np.array(self.departures)
+        return Events(slots[:-1], slots[1:], np.array(self.arrivals), np.array(self.departures))
 
     @property
     def windows(self) -> Iterator[tuple[int, int]]:
@@ -142,8 +141,8 @@ def test_totals_are_the_extremes_of_all_that_can_have_happened(seed: int) -> Non
         least, most = (
             pick(sum(each[side] for each in waits) for waits in every) for side, pick in ((0, min), (1, max))
         )
-        assert least == shortest_total(*case.parts, window, (0, 0))
-        assert most == said(longest_total(*case.parts, case.waiting, window, (0, 0)))
+        assert least == shortest_total(case.events, window, (0, 0))
+        assert most == said(longest_total(case.events, case.waiting, window, (0, 0)))
 
 
 @pytest.mark.parametrize("seed", range(CASES))
@@ -157,8 +156,8 @@ def test_numbers_within_and_over_a_limit_are_the_largest_that_can_have_been(seed
                 max(sum(each[0] <= limit for each in waits) for waits in every),
                 max(sum(each[1] > limit for each in waits) for waits in every),
             )
-            assert within == most_within(*case.parts, window, limit)
-            assert over == most_over(*case.parts, case.waiting, window, limit)
+            assert within == most_within(case.events, window, limit)
+            assert over == most_over(case.events, case.waiting, window, limit)
 
 
 @pytest.mark.parametrize("seed", range(CASES))
@@ -169,18 +168,18 @@ def test_quantiles_are_the_extremes_of_all_that_can_have_happened(seed: int) -> 
     for window in case.windows:
         every = [waits for waits in outcomes(case, *window) if waits]
         if every:
-            low, high = quantile_bounds(first, last, *case.parts, waiting, window, 0, SHARES, 1)
+            low, high = quantile_bounds(case.events, Cohort(first, last, waiting, *window), 0, SHARES, 1)
             for number, share in enumerate(SHARES):
                 assert min(quantile([each[0] for each in w], share) for w in every) == low[number]
                 assert max(quantile([each[1] for each in w], share) for w in every) == said(high[number])
 
 
-def waiting_of(case: Case) -> Waiting:
+def waiting_in(case: Case) -> Waiting:
     """Return the case as counts tell it, with all who ended kept."""
     queue = case.waiting + np.cumsum([0, *case.arrivals]) - np.cumsum([0, *case.departures])
     # Whoever leaves the queue ends at once: every one is counted.
     ended = np.cumsum([0, *case.departures])
-    return Waiting(flows_of(series_of(case.slots, {"Queue": queue, "Completed": ended}), "queue"), "unknown")
+    return waiting_of(flows_of(series_of(case.slots, {"Queue": queue, "Completed": ended}), "queue"), "unknown")
 
 
 def bounds_of(waits: Sequence[float | None]) -> tuple[float, float]:
@@ -197,7 +196,7 @@ def test_estimates_from_slot_to_slot_are_sharp(seed: int) -> None:
         every = [waits for waits in outcomes(case, start, end) if waits]
         if not every:
             continue
-        found = estimate([waiting_of(case)], start, end, 3)
+        found = estimate([waiting_in(case)], start, end, 3)
         jobs = len(every[0])
         assert (jobs, jobs) == (found.arrivals_low, found.arrivals_high)
         low, high = zip(*((sum(e[0] for e in w) / jobs, sum(e[1] for e in w) / jobs) for w in every), strict=True)
@@ -217,7 +216,7 @@ def test_estimates_from_slot_to_slot_are_sharp(seed: int) -> None:
 def test_estimates_of_windows_that_cut_slots_hold(seed: int) -> None:
     """Whoever came in a slot that a window cuts may be of it or not: the bounds hold for each such cohort."""
     case = case_of(seed)
-    waiting = waiting_of(case)
+    waiting = waiting_in(case)
     last = case.slots[-1]
     for start, end in itertools.combinations(range(0, last + 1, max(1, last // 5)), 2):
         found = estimate([waiting], start, end, 3)
@@ -246,7 +245,7 @@ def test_estimates_of_two_series_together_are_sharp(seed: int) -> None:
     every = [[*one, *other] for one, other in pairs if one or other]
     if not every:
         return
-    found = estimate([waiting_of(case) for case in cases], start, end, None)
+    found = estimate([waiting_in(case) for case in cases], start, end, None)
     for number in QUANTILES:
         low, high = zip(*(tuple(quantile([e[i] for e in w], number / 100) for i in (0, 1)) for w in every), strict=True)
         assert (min(low), max(high)) == bounds_of(found.quantiles[number])

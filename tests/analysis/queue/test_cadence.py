@@ -8,7 +8,7 @@ import pytest
 
 from analysis import History
 from analysis.arrays import Ints
-from analysis.windows import DAY
+from analysis.calendar import DAY
 from collector.cli import poolscope
 from tests.recorded import KEPT, MONDAY, observed
 from tests.simulated import fifo
@@ -62,7 +62,7 @@ def test_the_retention_is_found_across_both(tmp_path: Path, intervals: list[int]
     """Also one that is longer than each of them; arrivals are then known as closely as with one interval."""
     history, came = imported(tmp_path, two(*intervals), days * DAY)
     flows = history.flows(every="1d").set_index("window_start")
-    assert {f"rolling {days}d"} == set(flows["history"])
+    assert {f"rolling {days}d"} == set(flows["retention"])
     later = flows.iloc[days + 1 : 2 * DAYS]
     assert len(later) == 2 * DAYS - days - 1
     assert (later["arrivals_low"].to_numpy() <= came.to_numpy()[days + 1 :]).all()
@@ -101,7 +101,7 @@ def test_the_retention_is_found_between_the_hours(tmp_path: Path, every: int, pa
     """Polls at minutes that are no multiples of how far they are apart."""
     slots = np.arange(MONDAY + past, MONDAY + 2 * DAYS * DAY, every)
     history, _ = imported(tmp_path, [slots], 3 * DAY, "--interval", interval)
-    assert {"rolling 3d"} == set(history.flows(every="all")["history"])
+    assert {"rolling 3d"} == set(history.flows(every="all")["retention"])
 
 
 def test_polls_that_are_lost_at_random_change_no_interval(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import pytest
 from analysis.arrays import Floats, Ints
 from analysis.queue.censoring import share_out
 from analysis.queue.conservation import flows_of
-from analysis.queue.discipline import Waiting
-from tests.estimated import Estimate, estimate
+from analysis.queue.discipline import waiting_of
+from tests.estimated import Waited, estimate
 from tests.recorded import observed
 
 STEP = 300
@@ -20,14 +20,14 @@ def shared(waits: list[float], ended: list[bool], horizon: float = 100.0) -> lis
     return list(zip(*(values.tolist() for values in made), strict=True))
 
 
-def counted(came: Floats, started: Floats, slots: Ints) -> Estimate:
+def counted(came: Floats, started: Floats, slots: Ints) -> Waited:
     """Tell of all that came, each of which ran for an hour."""
     ended: Floats = started + HOUR
-    waiting = Waiting(flows_of(observed(slots, came, started, ended), "queue"), "fifo")
+    waiting = waiting_of(flows_of(observed(slots, came, started, ended), "queue"), "fifo")
     return estimate([waiting], 0, int(slots[-1]), 4 * HOUR)
 
 
-def of_hours(still: int, wait: float = HOUR, jobs: int = 100, until: float = 200 * HOUR) -> Estimate:
+def of_hours(still: int, wait: float = HOUR, jobs: int = 100, until: float = 200 * HOUR) -> Waited:
     """Let one job an hour come, each of which waits as long but the last ones, which wait on, and tell of all."""
     came: Floats = np.arange(jobs, dtype=np.float64) * HOUR + 10
     started: Floats = came + wait

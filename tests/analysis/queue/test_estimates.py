@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.queue.waits import LIMITED
+from analysis.schemas.queue import LIMITED
 from analysis.stats.proportions import difference, jeffreys
 from tests.plain import fill, rows_of
 from tests.polling import poolscope
@@ -14,11 +14,11 @@ WAITS = (
     "project,pool,pool_name,type,window_start,window_end,interval_seconds,queue,arrivals,arrivals_low,arrivals_high,"
     "mean_seconds,mean_low_seconds,mean_high_seconds,p50_seconds,p50_low_seconds,p50_high_seconds,"
     "p90_seconds,p90_low_seconds,p90_high_seconds,p95_seconds,p95_low_seconds,p95_high_seconds,"
-    "p99_seconds,p99_low_seconds,p99_high_seconds,order,coverage,history,method,note"
+    "p99_seconds,p99_low_seconds,p99_high_seconds,order,coverage,retention,method,note"
 )
 FAILURES = (
     "project,pool,pool_name,type,window_start,window_end,interval_seconds,finished,finished_low,finished_high,failed,"
-    "failure_rate,failure_rate_low,failure_rate_high,failure_rate_of_ran,overdispersion,coverage,history,method,note"
+    "failure_rate,failure_rate_low,failure_rate_high,failure_rate_of_ran,overdispersion,coverage,retention,method,note"
 )
 
 
@@ -34,10 +34,10 @@ def test_waits_that_are_plain(folder: Path) -> None:
     """168 jobs a week; those of `a` wait 25 minutes, give or take a slot, the others less than a slot."""
     found = {row["pool"]: row for row in rows_of(poolscope(folder, "waits", "--format", "csv", "--slo", "19m"))[::2]}
     one, other = found["a"], found["'=cmd"]
-    assert WAITS.split(",") == [name for name in one if name not in LIMITED]
+    assert WAITS.split(",") == [name for name in one if name not in {column.name for column in LIMITED}]
     for row in (one, other):
         assert ("168.0", "168.0", "168.0") == tuple(row[name] for name in ("arrivals", "arrivals_low", "arrivals_high"))
-        assert ("kept", "1.0") == (row["history"], row["coverage"])
+        assert ("kept", "1.0") == (row["retention"], row["coverage"])
         assert ("2026-01-05T00:00:00Z", "2026-01-12T00:00:00Z") == (row["window_start"], row["window_end"])
     for name in ("mean", "p50", "p99"):
         assert (1200.0, 1800.0) == (float(one[f"{name}_low_seconds"]), float(one[f"{name}_high_seconds"]))

@@ -9,14 +9,16 @@ import pytest
 
 from analysis import History
 from analysis.arrays import Bools, Floats, Ints
+from analysis.notes import NOTHING
 from analysis.queue.floor import without_points
-from analysis.windows import Columns
+from analysis.schemas.schema import Columns
+from analysis.text.language import rendered
 from tests.recorded import MONDAY, observed, record_of
 
 DAY = 86_400
 WEEK = 7 * DAY
 STEP = 300
-NOTE = "less than half of it was observed: bounds alone"
+NOTE = "coverage below 50%: bounds only"
 LENGTHS = ["queue_mean", "queue_max", "running_mean", "running_max"]
 WAITS = ["mean_seconds", "p50_seconds", "p90_seconds", "p99_seconds", "over_slo"]
 
@@ -87,13 +89,13 @@ def test_the_newest_window_is_judged_by_what_there_is_of_it(tmp_path: Path) -> N
     slots: Ints = np.arange(0, WEEK + 2 * DAY + 1, STEP)
     newest = seen_in(tmp_path, np.ones(len(slots), np.bool_), slots).waits(every="1w").iloc[-1]
     assert 1800 == pytest.approx(newest["mean_seconds"], abs=STEP)
-    assert (1.0, "the record ends in it") == (newest["coverage"], newest["note"].split("; ")[-1])
+    assert (1.0, "the record ends in this window") == (newest["coverage"], newest["note"].split("; ")[-1])
 
 
 def floored(values: dict[str, float], coverage: list[float]) -> Columns:
     """Return windows of the same values, once those of which too little was observed have no points."""
     columns: Columns = {name: np.full(len(coverage), value) for name, value in values.items()}
-    return without_points(columns | {"note": ""}, np.array(coverage))
+    return without_points(columns | {"note": NOTHING}, np.array(coverage))
 
 
 def known(columns: Columns, name: str) -> list[bool]:
@@ -107,7 +109,7 @@ def test_what_conservation_carries_keeps_its_point(high: float, kept: bool) -> N
     found = floored(values, [0.4, 0.5])
     assert [kept, True] == known(found, "arrivals")
     assert [False, True] == known(found, "mean_seconds")
-    assert [NOTE, ""] == np.asarray(found["note"]).tolist()
+    assert [NOTE, ""] == [rendered(cell) for cell in np.asarray(found["note"])]
 
 
 def test_no_zero_without_any_slot() -> None:

@@ -8,8 +8,9 @@ from numpy.typing import ArrayLike
 
 from analysis.arrays import Ints
 from analysis.queue.conservation import Flows, flows_of
-from analysis.queue.discipline import Waiting
-from analysis.queue.failures import Ending
+from analysis.queue.discipline import waiting_of
+from analysis.queue.failures import ending_of
+from analysis.text.language import rendered
 from tests.estimated import estimate, failures_of
 from tests.recorded import observed, series_of
 
@@ -26,7 +27,7 @@ def made(queue: str = "queue", unnamed: ArrayLike = 0, **counts: ArrayLike) -> F
 
 def bounds(flows: Flows) -> list[tuple[int, int]]:
     """Return between which numbers arrivals lie, since the first slot."""
-    return list(zip(flows.came_low.tolist(), flows.came_high.tolist(), strict=True))
+    return list(zip(flows.arrived.low.tolist(), flows.arrived.high.tolist(), strict=True))
 
 
 def jobs(seed: int, days: float, every: float, lasts: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -44,7 +45,7 @@ def truth(times: np.ndarray, slots: Ints) -> Ints:
 def test_kept_counts_tell_all() -> None:
     """Two jobs come, one at a time; each waits for a slot, runs for one and completes."""
     flows = made(Queue=[0, 1, 1, 0, 0], Running=[0, 0, 1, 1, 0], Completed=[7, 7, 7, 8, 9])
-    assert "kept" == flows.classes.history
+    assert "kept" == rendered(flows.classes.described)
     assert [1, 1, 0, 0] == flows.arrivals.tolist()
     assert [0, 1, 1, 0] == flows.departures.tolist()
     assert [0, 0, 1, 1] == flows.ended["Completed"].point.tolist()
@@ -61,7 +62,7 @@ def test_who_gives_up_leaves_the_queue_and_ends() -> None:
 def test_a_deletion_is_no_end_and_no_arrival() -> None:
     """Two of forty records are deleted at once: kept nonetheless, and the note says what was taken as deleted."""
     flows = made(Queue=[1, 0, 0, 0], Running=[0, 1, 1, 0], Completed=[40, 40, 38, 39])
-    assert ("kept", ("Completed: 2 taken as deleted",)) == (flows.classes.history, flows.notes)
+    assert ("kept", "Completed: 2 jobs taken as deleted") == (rendered(flows.classes.described), rendered(flows.notes))
     assert [0, 0, 0] == flows.arrivals.tolist()
     assert [0, 0, 1] == flows.ended["Completed"].point.tolist()
 
@@ -70,13 +71,13 @@ def test_a_deletion_can_hide_an_end() -> None:
     """Completed falls by one while a job that ran is gone: two were deleted and one ended; the bounds hold that."""
     flows = made(Running=[2, 1, 0], Completed=[40, 41, 40])
     assert bounds(flows)[-1][0] <= 0 <= bounds(flows)[-1][1]
-    assert flows.ended["Completed"].since_low[-1] <= 2 <= flows.ended["Completed"].since_high[-1]
+    assert flows.ended["Completed"].since.low[-1] <= 2 <= flows.ended["Completed"].since.high[-1]
 
 
 def test_a_notebook_that_restarts_is_no_arrival() -> None:
     """It ends, runs again under the same record, and ends again: two ends of one job that came once."""
     flows = made(Queue=[1, 0, 0, 0, 0, 0], Running=[0, 1, 0, 1, 1, 0], Terminated=[5, 5, 6, 5, 5, 6])
-    assert "kept" == flows.classes.history
+    assert "kept" == rendered(flows.classes.described)
     assert 0 == flows.arrivals.sum()
     assert 2 == flows.ended["Terminated"].point.sum()
 
@@ -101,7 +102,7 @@ def test_a_gap_carries_what_came_and_left_across() -> None:
     slots = np.array([0, 300, 3900, 4200])
     flows = flows_of(series_of(slots, {"Completed": [0, 0, 3, 3]}), "queue")
     assert [0, 3, 0] == flows.arrivals.tolist()
-    found = estimate([Waiting(flows, "unknown")], 0, 4200, None)
+    found = estimate([waiting_of(flows, "unknown")], 0, 4200, None)
     assert (0, 3600) == found.mean[1:]
 
 
@@ -110,7 +111,7 @@ def test_a_status_without_a_name_is_not_waiting() -> None:
     flows = made(Queue=[1, 0, 0], unnamed=[0, 1, 1])
     assert [0, 0] == flows.arrivals.tolist()
     assert [1, 0] == flows.departures.tolist()
-    assert "silent" == flows.classes.history
+    assert "silent" == rendered(flows.classes.described)
 
 
 def test_each_named_wait_counts_its_own_statuses() -> None:
@@ -125,7 +126,7 @@ def test_each_named_wait_counts_its_own_statuses() -> None:
 def test_silent_is_zero() -> None:
     """Nothing counted, and nothing that vanishes: no job ends."""
     flows = made(Queue=[1, 2, 1, 1], Running=[0, 0, 1, 1], Completed=[0, 0, 0, 0])
-    assert "silent" == flows.classes.history
+    assert "silent" == rendered(flows.classes.described)
     assert [1, 0, 0] == flows.arrivals.tolist()
     assert 0 == sum(int(each.point.sum()) for each in flows.ended.values())
 
@@ -133,9 +134,9 @@ def test_silent_is_zero() -> None:
 def test_absent_gives_the_fewest_that_explain() -> None:
     """Jobs run and vanish uncounted: five rises are five arrivals at least, and there is no upper bound."""
     flows = made(Running=[0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0], Completed=[0] * 11)
-    assert ("absent", False) == (flows.classes.history, flows.bounded)
+    assert ("absent", False) == (rendered(flows.classes.described), flows.bounded)
     assert 5 == flows.arrivals.sum()
-    found = estimate([Waiting(flows, "unknown")], 0, 10 * STEP, None)
+    found = estimate([waiting_of(flows, "unknown")], 0, 10 * STEP, None)
     assert (5, None) == (found.arrivals_low, found.arrivals_high)
 
 
@@ -147,7 +148,7 @@ def test_absent_bounds_hold_for_who_came_unseen() -> None:
     # What went on before tells that nothing is kept.
     flows = made(Queue=[0] * 11 + queue, Running=[0, 1] * 5 + [0] * 9)
     start = 11 * STEP
-    found = estimate([Waiting(flows, "unknown")], start + STEP, start + 6 * STEP, 1000)
+    found = estimate([waiting_of(flows, "unknown")], start + STEP, start + 6 * STEP, 1000)
     assert (1 + 2, 0) == (flows.arrivals[11:].sum() + 1, flows.arrivals[12])
     assert found.quantiles[99][2] is not None
     assert 1900 - 400 <= found.quantiles[99][2]
@@ -158,9 +159,9 @@ def test_a_deletion_long_ago_widens_nothing_now() -> None:
     """Where counts are kept each interval tells of itself: doubt about the first hour is none about the second."""
     completed = [40, 39, 38, *range(38, 50)]
     flows = made(Completed=completed)
-    found = estimate([Waiting(flows, "unknown")], 3 * STEP, 14 * STEP, None)
+    found = estimate([waiting_of(flows, "unknown")], 3 * STEP, 14 * STEP, None)
     assert (11, 11, 11) == (found.arrivals, found.arrivals_low, found.arrivals_high)
-    ended = failures_of([Ending(flows)], 3 * STEP, 14 * STEP)
+    ended = failures_of([ending_of(flows)], 3 * STEP, 14 * STEP)
     assert (11, 11, 11) == (ended.finished, ended.finished_low, ended.finished_high)
 
 
@@ -170,7 +171,7 @@ def test_purged_counts_tell_all_but_the_purge() -> None:
     ends[24::25] = 0
     completed = np.concatenate([np.arange(25)] * 4 + [[0]])
     flows = made(Completed=completed)
-    assert ("purged", True) == (flows.classes.history, flows.bounded)
+    assert ("purged", True) == (rendered(flows.classes.described), flows.bounded)
     assert ends.tolist() == flows.arrivals.tolist()
     assert [(0, 0), (24, 25), (48, 50), (96, 100)] == [bounds(flows)[slot] for slot in (0, 25, 50, 100)]
 
@@ -181,10 +182,10 @@ def test_capped_counts_give_no_upper_bound(outcomes: str) -> None:
     ended = [(outcomes * 30)[: at // 2][-5:] for at in range(61)]
     completed, failed = ([each.count(letter) for each in ended] for letter in "CF")
     flows = made(Running=[0, 1] * 30 + [0], Completed=completed, Failed=failed)
-    assert ("capped", False) == (flows.classes.history, flows.bounded)
-    assert any("ceiling" in note for note in flows.notes)
+    assert ("capped", False) == (rendered(flows.classes.described), flows.bounded)
+    assert "ceiling" in rendered(flows.notes)
     assert 30 == flows.arrivals.sum()
-    assert failures_of([Ending(flows)], 0, 60 * STEP).finished is None
+    assert failures_of([ending_of(flows)], 0, 60 * STEP).finished is None
 
 
 @pytest.mark.parametrize(("days", "every", "span"), [(0.5, 1800, 6), (7, 3600, 30), (30, 7200, 75)])
@@ -198,11 +199,11 @@ def test_a_retention_is_found(days: float, every: float, span: int, gaps: int) -
     came, started, ended = jobs(3, span, every, 2 * HOUR)
     flows = flows_of(observed(slots, came, started, ended, retention=days * DAY), "queue")
     assert (days * DAY, "rolling") == (flows.classes.retention, flows.classes.name)
-    assert (flows.came_low <= truth(came, slots)).all()
-    assert (truth(came, slots) <= flows.came_high).all()
+    assert (flows.arrived.low <= truth(came, slots)).all()
+    assert (truth(came, slots) <= flows.arrived.high).all()
     found = flows.ended["Completed"]
-    assert (found.since_low <= truth(ended, slots)).all()
-    assert (truth(ended, slots) <= found.since_high).all()
+    assert (found.since.low <= truth(ended, slots)).all()
+    assert (truth(ended, slots) <= found.since.high).all()
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -222,9 +223,9 @@ def test_a_rolling_history_that_is_cut_in_the_middle_is_pinned_as_far_as_it_can_
     counted = observed(slots, came, started, ended, retention=2 * DAY)
     found = flows_of(counted, "queue").ended["Completed"]
     known = truth(ended, slots)
-    assert (found.since_low <= known).all()
-    assert (known <= found.since_high).all()
-    assert 0 < (found.since_high - found.since_low).max() < counted.counts["Completed"][0] / 2
+    assert (found.since.low <= known).all()
+    assert (known <= found.since.high).all()
+    assert 0 < (found.since.high - found.since.low).max() < counted.counts["Completed"][0] / 2
 
 
 def test_a_rolling_history_from_its_beginning_is_known_in_full() -> None:
@@ -232,7 +233,7 @@ def test_a_rolling_history_from_its_beginning_is_known_in_full() -> None:
     slots = np.arange(0, 10 * DAY + 1, STEP)
     came, started, ended = (times - times[0] + 1 for times in jobs(5, 10, 600, 0))
     found = flows_of(observed(slots, came, started, ended, retention=2 * DAY), "queue").ended["Completed"]
-    assert np.array_equal(found.since_low, found.since_high)
+    assert np.array_equal(found.since.low, found.since.high)
     assert np.array_equal(np.diff(truth(ended, slots)), found.point)
 
 
@@ -240,5 +241,5 @@ def test_ends_of_an_unknown_retention_are_said_to_be_the_least() -> None:
     """Finished jobs go as often as they come, at odd times: no retention explains it, arrivals have no upper bound."""
     changes = np.random.default_rng(3).choice([-2, 2], 400)
     flows = made(Queue=np.zeros(400), Completed=100 + np.cumsum(changes))
-    assert ("rolling, retention unknown", False) == (flows.classes.history, flows.bounded)
-    assert any("at least" in note for note in flows.notes)
+    assert ("rolling, retention unknown", False) == (rendered(flows.classes.described), flows.bounded)
+    assert "lower bounds" in rendered(flows.notes)

@@ -15,10 +15,10 @@ from analysis import History
 from analysis.arrays import Ints
 from analysis.queue.conservation import flows_of
 from analysis.queue.counters import classify
-from analysis.queue.discipline import Waiting
-from analysis.queue.waits import QUANTILES
+from analysis.queue.discipline import waiting_of
 from analysis.record.series import Series
-from tests.estimated import Bounds, Estimate, estimate, load
+from analysis.schemas.queue import QUANTILES
+from tests.estimated import Bounds, Waited, estimate, totals_of
 from tests.recorded import KEPT, MONDAY, observed, record_of
 
 DAY: Final = 86_400
@@ -65,15 +65,15 @@ def windows(seed: int, slots: Ints) -> Iterator[tuple[int, int]]:
     yield first, last
 
 
-def waits(series: Series, start: int, end: int) -> Estimate:
-    return estimate([Waiting(flows_of(series, "queue"), "unknown")], start, end, 1800)
+def waits(series: Series, start: int, end: int) -> Waited:
+    return estimate([waiting_of(flows_of(series, "queue"), "unknown")], start, end, 1800)
 
 
 def flow(series: Series, start: int, end: int) -> SimpleNamespace:
-    return load([flows_of(series, "queue")], start, end)
+    return totals_of([flows_of(series, "queue")], start, end)
 
 
-def figures(found: Estimate) -> list[Bounds]:
+def figures(found: Waited) -> list[Bounds]:
     """Return all that has bounds."""
     arrivals = (found.arrivals, found.arrivals_low, found.arrivals_high)
     return [arrivals, found.mean, found.over, *found.quantiles.values()]
@@ -143,8 +143,8 @@ def test_slower_time_makes_longer_waits(seed: int) -> None:
 @SEEDS
 def test_two_of_a_kind_wait_as_one_does(seed: int) -> None:
     """Two pools to which the same happens have twice the jobs, and the waits of each."""
-    waiting = Waiting(flows_of(drawn(seed), "queue"), "unknown")
-    for start, end in windows(seed, waiting.slots):
+    waiting = waiting_of(flows_of(drawn(seed), "queue"), "unknown")
+    for start, end in windows(seed, waiting.arrived.slots):
         one, both = (estimate([waiting] * number, start, end, 1800) for number in (1, 2))
         assert 2 * one.arrivals == pytest.approx(both.arrivals)
         assert one.quantiles == both.quantiles
@@ -188,7 +188,7 @@ def test_more_slots_never_widen_bounds(seed: int, retention: int) -> None:
     draw = np.random.default_rng(seed)
     some = np.flatnonzero(draw.random(len(series.slots)) < 0.97)
     for fewer in (part(series, some), part(series, slice(200, None)), part(series, slice(None, -200))):
-        assert classify(series).history == classify(fewer).history
+        assert classify(series).described == classify(fewer).described
         for start, end in windows(seed, fewer.slots):
             fine, coarse = figures(waits(series, start, end)), figures(waits(fewer, start, end))
             for within, around in zip(fine, coarse, strict=True):

@@ -119,7 +119,7 @@ def test_a_blank_answer_leaves_the_retention_known(tmp_path: Path) -> None:
     dirty = history(tmp_path / "dirty", emptied(clean, [AT, 2500, 3000]))
     assert {"fell": 3} == odd(dirty)
     expected, found = (of.waits(**OPTIONS) for of in (history(tmp_path / "clean", clean), dirty))
-    assert ["rolling 7d"] == found["history"].unique().tolist()
+    assert ["rolling 7d"] == found["retention"].unique().tolist()
     for name in ("arrivals", "mean{}_seconds", "p90{}_seconds", "over_slo{}"):
         point, low, high = (name.format(side) if "{" in name else name + side for side in ("", "_low", "_high"))
         assert (found[low] <= expected[low]).all()
@@ -195,7 +195,7 @@ def test_a_renamed_type_goes_on(tmp_path: Path, by: str) -> None:
     whole, renamed = history(tmp_path / "whole", {"Training": series}), history(tmp_path / "renamed", parts)
     same(whole, renamed, by)
     (note,) = set(renamed.coverage(every="all", by=by)["note"])
-    assert f"called train until {datetime.fromtimestamp(MONDAY + STEP * AT, UTC):%Y-%m-%d %H:%MZ}" == note
+    assert f"the type was called train until {datetime.fromtimestamp(MONDAY + STEP * AT, UTC):%Y-%m-%d %H:%MZ}" == note
 
 
 def test_a_type_that_begins_beside_another_is_new(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ import pytest
 
 from analysis.arrays import Floats
 from analysis.queue.conservation import flows_of
-from analysis.queue.discipline import Waiting
-from analysis.queue.waits import QUANTILES
-from tests.estimated import Estimate, estimate
+from analysis.queue.discipline import Waiting, waiting_of
+from analysis.schemas.queue import QUANTILES
+from tests.estimated import Waited, estimate
 from tests.recorded import KEPT, observed
 
 DAY: Final = 86_400
@@ -35,7 +35,7 @@ class Jobs:
         """Return what counts at every step tell of them."""
         slots = np.arange(0, until + 1, step)
         counted = observed(slots, self.came, self.started, self.ended, retention=retention)
-        return Waiting(flows_of(counted, "queue"), order)
+        return waiting_of(flows_of(counted, "queue"), order)
 
     def waits(self, start: float, end: float) -> Floats:
         """Return how long those waited that came in a window, the shortest first."""
@@ -101,8 +101,8 @@ def hold(bounds: tuple[float | None, float | None, float | None], value: float) 
     return low is not None and low <= value + 1e-6 and (high is None or value <= high + 1e-6)
 
 
-def weeks(jobs: Jobs, waiting: Waiting) -> Iterator[tuple[Estimate, Floats]]:
-    """Estimate each of four weeks, beside the true waits."""
+def weeks(jobs: Jobs, waiting: Waiting) -> Iterator[tuple[Waited, Floats]]:
+    """Yield the estimates of each of four weeks, beside the true waits."""
     for start in range(0, 4 * WEEK, WEEK):
         yield estimate([waiting], start, start + WEEK, 1800), jobs.waits(start, start + WEEK)
 

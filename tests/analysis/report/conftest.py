@@ -1,4 +1,4 @@
-"""Reports of these tests draw in this process: other tests keep the other cores busy."""
+"""These tests draw pictures in their own process: other tests use the other cores."""
 
 from collections.abc import Iterator
 

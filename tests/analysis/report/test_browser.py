@@ -1,4 +1,4 @@
-"""The demo's report in a real browser: sorting, filtering, printing, dark mode, keyboard, and what axe says of it."""
+"""The demo's report in a real browser: sorting, filtering, printing, dark mode, keyboard, and the rules of axe."""
 
 import shutil
 import socket
@@ -45,18 +45,18 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(params=["en", "zh"])
 def page(request: pytest.FixtureRequest, browser: Browser, reports: dict[str, Path]) -> Iterator[Page]:
-    """Open a report; at the end nothing was asked for but the file, and nothing complained."""
+    """Open a report; at the end the file is the only request, and the console is empty."""
     context = browser.new_context(viewport=WIDE)  # type: ignore[arg-type]  # a size
     context.set_default_timeout(GUARD_SECONDS * 1000)
     opened = context.new_page()
-    asked, told = [], []
-    opened.on("request", lambda each: asked.append(each.url))
-    opened.on("console", lambda each: told.append(each.text))
-    opened.on("pageerror", lambda each: told.append(str(each)))
+    requests, messages = [], []
+    opened.on("request", lambda request: requests.append(request.url))
+    opened.on("console", lambda message: messages.append(message.text))
+    opened.on("pageerror", lambda error: messages.append(str(error)))
     opened.goto(reports[request.param].as_uri())
     yield opened
-    assert [reports[request.param].as_uri()] == asked
-    assert [] == told
+    assert [reports[request.param].as_uri()] == requests
+    assert [] == messages
     context.close()
 
 
@@ -71,7 +71,7 @@ def jobs(page: Page) -> list[int]:
 
 
 def test_pools_are_sorted_by_any_column(page: Page) -> None:
-    """A click sorts by number, not by text; another turns it round; screen readers are told; keys do the same."""
+    """A click sorts by number, not by text, another in reverse; screen readers learn the order; keys do the same."""
     button = page.locator("table.sortable thead button").nth(1)
     heading = page.locator("table.sortable thead th").nth(1)
     before = jobs(page)
@@ -88,7 +88,7 @@ def test_pools_are_sorted_by_any_column(page: Page) -> None:
 
 
 def test_pools_are_filtered_by_name(page: Page) -> None:
-    """What is typed leaves the rows that hold it, and says how many; emptied, all are there."""
+    """Rows without the typed text are hidden, and the rest are counted; an empty filter shows all."""
     every = first_cells(page)
     page.locator(".filter input").fill("VISION")
     assert ["Vision research"] == first_cells(page)
@@ -97,8 +97,8 @@ def test_pools_are_filtered_by_name(page: Page) -> None:
     assert every == first_cells(page)
 
 
-def test_without_a_script_all_is_there(browser: Browser, reports: dict[str, Path], page: Page) -> None:
-    """The same rows and sections, no button that does nothing."""
+def test_without_a_script_the_page_has_the_same_content(browser: Browser, reports: dict[str, Path], page: Page) -> None:
+    """The same sections and pictures, and no button, which would do nothing."""
     context = browser.new_context(java_script_enabled=False)
     context.set_default_timeout(GUARD_SECONDS * 1000)
     plain = context.new_page()
@@ -110,20 +110,20 @@ def test_without_a_script_all_is_there(browser: Browser, reports: dict[str, Path
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_has_nothing_serious_to_say(page: Page, scheme: str) -> None:
+def test_axe_finds_no_violation(page: Page, scheme: str) -> None:
     """Headings, names, contrast and keyboard, in both colour schemes; all rules, not only the serious ones."""
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of two words
     for details in page.locator("details").all():
-        details.evaluate("each => each.open = true")
-    found = Axe().run(page).response["violations"]
-    assert [] == [(each["id"], [node["html"] for node in each["nodes"][:3]]) for each in found]
+        details.evaluate("element => element.open = true")
+    violations = Axe().run(page).response["violations"]
+    assert [] == [(rule["id"], [node["html"] for node in rule["nodes"][:3]]) for rule in violations]
 
 
 def test_dark_mode_turns_pictures_too(page: Page) -> None:
     """Page and pictures take the colours of the scheme: light on dark, dark on light."""
 
-    def brightness(selector: str, what: str) -> float:
-        color = page.locator(selector).first.evaluate(f"each => getComputedStyle(each).{what}")
+    def brightness(selector: str, style: str) -> float:
+        color = page.locator(selector).first.evaluate(f"element => getComputedStyle(element).{style}")
         return sum(float(part) for part in color[color.index("(") + 1 : -1].split(",")[:3]) / 3
 
     page.emulate_media(color_scheme="light")
@@ -135,7 +135,7 @@ def test_dark_mode_turns_pictures_too(page: Page) -> None:
 
 
 def test_it_is_readable_on_a_telephone(page: Page) -> None:
-    """At 390 pixels the page does not scroll sideways; wide tables do so by themselves, by keys too."""
+    """At 390 pixels the page does not scroll sideways; wide tables scroll by themselves, by keys too."""
     page.set_viewport_size(NARROW)  # type: ignore[arg-type]  # a size
     assert 390 == page.evaluate("document.documentElement.scrollWidth")
     regions = page.locator(".scroll")
@@ -150,15 +150,15 @@ def test_print_is_black_on_white_and_whole(page: Page) -> None:
     assert not page.locator("nav").is_visible()
     page.set_viewport_size({"width": 688, "height": 1000})  # A4 without its margins, 96 dots an inch
     assert page.evaluate("document.documentElement.scrollWidth") <= 688
-    widest = page.evaluate("Math.max(...[...document.querySelectorAll('table')].map(each => each.scrollWidth))")
+    widest = page.evaluate("Math.max(...[...document.querySelectorAll('table')].map(table => table.scrollWidth))")
     assert widest <= 688
     assert page.pdf(format="A4", prefer_css_page_size=True).startswith(b"%PDF")
 
 
 def test_keys_reach_everything_in_order(page: Page) -> None:
-    """First the way past the links, then the links, and it shows where one is."""
+    """First the link that skips the others, then the page; the focus is visible."""
     page.keyboard.press("Tab")
-    assert page.locator(".skip").evaluate("each => each === document.activeElement")
+    assert page.locator(".skip").evaluate("element => element === document.activeElement")
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     inside = page.evaluate("document.activeElement.closest('main') !== null")
@@ -166,9 +166,9 @@ def test_keys_reach_everything_in_order(page: Page) -> None:
     assert "none" != page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
 
 
-def test_a_page_asks_nobody_for_anything(browser: Browser, reports: dict[str, Path]) -> None:
-    """Served from a server on loopback it asks for the page alone: no icon is wanted, no font, no picture."""
-    asked: list[bytes] = []
+def test_a_page_loads_nothing_else(browser: Browser, reports: dict[str, Path]) -> None:
+    """From a server on loopback the browser requests the page alone: no icon, font or picture."""
+    requests: list[bytes] = []
     page = reports["en"].read_bytes()
 
     def serve(listening: socket.socket) -> None:
@@ -178,7 +178,7 @@ def test_a_page_asks_nobody_for_anything(browser: Browser, reports: dict[str, Pa
             except OSError:
                 return
             with client:
-                asked.append(client.recv(65536).partition(b" HTTP")[0])
+                requests.append(client.recv(65536).partition(b" HTTP")[0])
                 client.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n" + page)
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -191,4 +191,4 @@ def test_a_page_asks_nobody_for_anything(browser: Browser, reports: dict[str, Pa
         context.close()
         listening.shutdown(socket.SHUT_RDWR)
     thread.join()
-    assert {b"GET /report.html"} == {each for each in asked if each and b"favicon" not in each}
+    assert {b"GET /report.html"} == {request for request in requests if request and b"favicon" not in request}

@@ -1,4 +1,4 @@
-"""Verdicts on a limit: over, may be over, within, cannot be judged; in frames, tables, reports and exit codes alike."""
+"""Verdicts on a limit: over, may be over, within, cannot be judged; the same in frames, tables, reports, exit codes."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,14 +10,17 @@ import pytest
 
 from analysis import History
 from analysis.errors import RequestRefused
-from analysis.query import questions
+from analysis.query.kinds import KINDS
+from analysis.query.question import Question
 from analysis.query.request import Request
+from analysis.queue.observation import Observation
+from analysis.queue.waits import Waits
 from analysis.record.database import Record
 from analysis.record.series import Series
 from analysis.report.gather import gather
 from analysis.report.summary import summary
+from analysis.schemas.schema import Columns
 from analysis.text.terminal import table
-from analysis.windows import Columns, Windows
 from tests.recorded import MONDAY, observed, record_of
 from tests.reported import content, empty_record, only, write
 from tests.simulated import fifo
@@ -56,23 +59,23 @@ def verdict_of(folder: Path, series: Series, **options: str) -> pd.Series:
         ([60.0, 1700.0] * 12 + [60.0] * 100, "may be over"),
     ],
 )
-def test_a_window_that_was_seen_is_judged(tmp_path: Path, waits: list[float], verdict: str) -> None:
-    """By the bounds over every order of service; then there is no reason, and no instant to wait for."""
+def test_an_observed_window_is_judged(tmp_path: Path, waits: list[float], verdict: str) -> None:
+    """By the bounds over every service discipline; then there is no reason, and no instant to wait for."""
     row = verdict_of(tmp_path, jobs(waits, 300))
     assert (verdict, "", True) == (row["verdict"], row["reason"], pd.isna(row["judged_from"]))
 
 
 def test_a_share_is_taken_as_a_part_or_per_cent(tmp_path: Path) -> None:
-    """The same share of jobs is over one and within another; what is no share is refused."""
+    """The same share of jobs is over one and within another; a text that is not a share is refused."""
     series = jobs(TOGETHER, 300)
     assert "over" == verdict_of(tmp_path / "a", series, share="30%")["verdict"]
     assert "within" == verdict_of(tmp_path / "b", series, share="1")["verdict"]
-    with pytest.raises(RequestRefused, match=r"no share: take 10% or 0\.1"):
+    with pytest.raises(RequestRefused, match=r"share cannot be .many.: give a part of 1"):
         verdict_of(tmp_path / "c", series, share="many")
 
 
 def test_twelve_minutes_of_a_busy_pool_cannot_be_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Everybody waits still: table, report and exit code say so, who waits, and from when on it is known."""
+    """All jobs still wait: table, report and exit code say so, how many wait, and from when on they can be judged."""
     database = record_of(tmp_path / "record", {("p", "a"): {"train": jobs([7200.0] * 12, 12)}})
     frame = History(database).waits(every="all", slo="15m")
     assert [UNJUDGED] == frame["verdict"].tolist()
@@ -82,18 +85,18 @@ def test_twelve_minutes_of_a_busy_pool_cannot_be_judged(tmp_path: Path, capsys: 
     words = ("--slo", "15m", "--format", "md,json", "--fail-above", "10%")
     assert 10 == write(database, tmp_path / "out", *words)
     assert "cannot be judged: a · train: 12 of 12 jobs still waited at the end" in capsys.readouterr().err
-    said = only(tmp_path / "out", "md")
-    assert "1 of 1 series cannot be judged by the limit" in said
-    assert "it can be judged from 2026-01-05 00:27 on" in said
-    assert "12 jobs wait in a · train" in said
-    assert "Whether anything became worse cannot be judged" in said
-    assert "In no series" not in said
-    assert "Nothing is sure" not in said
+    page = only(tmp_path / "out", "md")
+    assert "1 of 1 series cannot be judged by the limit" in page
+    assert "it can be judged from 2026-01-05 00:27 on" in page
+    assert "12 jobs wait in a · train" in page
+    assert "Whether any series became worse cannot be judged" in page
+    assert "In no series" not in page
+    assert "Nothing is sure" not in page
     assert UNJUDGED == content(tmp_path / "out")["series"][0]["whole"]["verdict"]
 
 
-def test_polls_that_go_on_tell(tmp_path: Path) -> None:
-    """At the instant that was named the same jobs are judged."""
+def test_further_polls_judge_the_window(tmp_path: Path) -> None:
+    """At the instant that was given the same jobs are judged."""
     series = jobs([7200.0] * 12, 27)
     row = verdict_of(tmp_path, series, until="2026-01-05T00:12")
     assert UNJUDGED == row["verdict"]
@@ -103,7 +106,7 @@ def test_polls_that_go_on_tell(tmp_path: Path) -> None:
 
 
 def test_a_series_that_is_over_counts_before_one_that_cannot_be_judged(tmp_path: Path) -> None:
-    """Exit 9; within alone it is 0, and a sentence about all series is about those that were judged."""
+    """Exit 9; it is 0 where all are within, and a sentence about all series stands only where all are judged."""
     over, short, fine = jobs(TOGETHER, 300), jobs([7200.0] * 12, 12), jobs([60.0] * 60, 300)
     words = ("--slo", "15m", "--format", "md", "--fail-above", "10%")
     records = {
@@ -119,15 +122,15 @@ def test_a_series_that_is_over_counts_before_one_that_cannot_be_judged(tmp_path:
     assert "In no series did more than 10%" in only(tmp_path / "fine/out", "md")
 
 
-def test_half_of_a_window_has_to_be_seen(tmp_path: Path) -> None:
-    """A day of which an hour was seen cannot be judged, and no later poll can change that."""
+def test_half_of_a_window_has_to_be_observed(tmp_path: Path) -> None:
+    """A day with one observed hour cannot be judged, and no later poll can change that."""
     whole = jobs([60.0] * 1400, 1440)
     slots = np.r_[MONDAY + np.arange(0, 3600, 300), MONDAY + DAY]
     came = MONDAY + 30 + 60 * np.arange(1400, dtype=np.float64)
     series = observed(slots, came, came + 60, came + 3660)
     assert "within" == verdict_of(tmp_path / "a", whole)["verdict"]
     row = verdict_of(tmp_path / "b", series)
-    assert (UNJUDGED, "less than half of it was observed") == (row["verdict"], row["reason"])
+    assert (UNJUDGED, "coverage below 50%") == (row["verdict"], row["reason"])
     assert pd.isna(row["judged_from"])
 
 
@@ -135,14 +138,14 @@ WORDS = ("--slo", "15m", "--format", "md", "--fail-above", "10%")
 
 
 def judged(database: Path) -> tuple[int, str]:
-    """Write a report with a limit; return the exit code and what matters in it."""
+    """Write a report with a limit; return the exit code and the findings."""
     out = database.parent / "out"
     code = write(database, out, *WORDS)
-    return code, only(out, "md").partition("## What matters")[2].partition("##")[0]
+    return code, only(out, "md").partition("## Findings")[2].partition("##")[0]
 
 
 def ask_in_vain(database: Path, pool: str, outcome: str = "timeout") -> None:
-    """Let another pool be asked whenever the first one was; an answer that it has no jobs is the outcome ok."""
+    """Add a pool that was polled whenever the first one was; with outcome ok it answers that it has no jobs."""
     with duckdb.connect(str(database)) as connection:
         connection.execute(
             "INSERT INTO scrapes BY NAME SELECT DISTINCT ON (slot) * REPLACE (? AS pool, ? AS outcome, 0 AS total)"
@@ -152,7 +155,7 @@ def ask_in_vain(database: Path, pool: str, outcome: str = "timeout") -> None:
 
 
 def test_a_pool_without_jobs_is_within(tmp_path: Path) -> None:
-    """Whether it lists a type that has none, or nothing at all: where nobody came nobody waited too long."""
+    """With a type without jobs, or with no type: without arrivals no job waited too long."""
     database = record_of(tmp_path, {("p", "a"): {"train": jobs([], 300)}})
     assert "within" == History(database).waits(every="all", slo="15m")["verdict"].iloc[0]
     ask_in_vain(database, "empty", "ok")
@@ -162,18 +165,18 @@ def test_a_pool_without_jobs_is_within(tmp_path: Path) -> None:
 
 
 def test_a_pool_that_never_answers_cannot_be_judged(tmp_path: Path) -> None:
-    """It is no series: the one that was judged is told of beside it."""
+    """It has no series; the page names it beside the series that was judged."""
     database = record_of(tmp_path, {("p", "a"): {"train": jobs([60.0] * 60, 300)}})
     ask_in_vain(database, "dead")
     code, matters = judged(database)
     assert 10 == code
-    assert "Nothing can be judged of dead: nothing was observed." in matters
+    assert "Cannot be judged: dead: nothing was observed." in matters
     assert "In 1 of 1 series no more than 10% of the jobs waited longer than 15 min." in matters
     assert "In no series" not in matters
 
 
-def test_one_empty_answer_of_many_attempts_is_no_empty_pool(tmp_path: Path) -> None:
-    """Less than half of it was observed, as of any series."""
+def test_one_empty_answer_of_many_attempts_does_not_make_an_empty_pool(tmp_path: Path) -> None:
+    """Less than half of it was observed, the same as for a series."""
     database = record_of(tmp_path, {("p", "a"): {"train": jobs([60.0] * 60, 300)}})
     ask_in_vain(database, "dark")
     with duckdb.connect(str(database)) as connection:
@@ -183,20 +186,20 @@ def test_one_empty_answer_of_many_attempts_is_no_empty_pool(tmp_path: Path) -> N
         )
     code, matters = judged(database)
     assert 10 == code
-    assert "Nothing can be judged of dark: less than half of it was observed." in matters
+    assert "Cannot be judged: dark: coverage below 50%." in matters
 
 
 @pytest.mark.parametrize("failed", [0, 9])
 def test_a_record_without_answers_cannot_be_judged(
     tmp_path: Path, failed: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whether its pools were asked in vain or nothing was asked at all."""
+    """Whether all polls of its pools failed, or nothing was polled."""
     assert 10 == judged(empty_record(tmp_path, failed=failed))[0]
     assert f"cannot be judged: {'a' if failed else 'the record'}: nothing was observed" in capsys.readouterr().err
 
 
 def test_a_project_whose_pools_were_never_listed_cannot_be_judged(tmp_path: Path) -> None:
-    """No pool of it was ever asked, so that no attempt tells of it."""
+    """None of its pools was ever polled, so that there is no attempt."""
     database = record_of(tmp_path, {("p", "a"): {"train": jobs([60.0] * 60, 300)}})
     with duckdb.connect(str(database)) as connection:
         connection.execute(
@@ -205,11 +208,11 @@ def test_a_project_whose_pools_were_never_listed_cannot_be_judged(tmp_path: Path
         )
     code, matters = judged(database)
     assert 10 == code
-    assert "Nothing can be judged of hidden: its pools could not be listed." in matters
+    assert "Cannot be judged: hidden: the pools of this project could not be listed." in matters
 
 
-def test_what_may_be_over_is_not_said_to_be_within(tmp_path: Path) -> None:
-    """One series is within, of the other the upper bound alone is above: each is told as what it is."""
+def test_may_be_over_is_not_within(tmp_path: Path) -> None:
+    """One series is within, and only the upper bound of the other is above: the page counts each as what it is."""
     mixed = [60.0, 1700.0] * 6 + [60.0] * 120
     series = {"train": jobs([60.0] * 60, 300), "infer": jobs(mixed, 300)}
     database = record_of(tmp_path, {("p", "a"): series})
@@ -219,19 +222,20 @@ def test_what_may_be_over_is_not_said_to_be_within(tmp_path: Path) -> None:
     code, matters = judged(database)
     assert 0 == code
     assert "In 1 of 2 series no more than 10% of the jobs waited longer than 15 min." in matters
-    assert "In 1 of 2 series it may be more than 10%, in another order of service." in matters
+    may_be_over = "In 1 of 2 series, with another service discipline, more than 10% of the jobs may have waited longer"
+    assert f"{may_be_over} than 15 min." in matters
     assert "In no series" not in matters
 
 
 @pytest.mark.parametrize(
     ("measure", "sentence"),
     [
-        ("arrivals", "Whether anything became worse cannot be judged."),
-        ("wait", "Nothing is sure to have become worse."),
+        ("arrivals", "Whether any series became worse cannot be judged."),
+        ("wait", "No series is shown to have become worse."),
     ],
 )
-def test_worse_is_said_of_waits_that_are_known(tmp_path: Path, measure: str, sentence: str) -> None:
-    """Of a series of which arrivals alone can be compared nothing is said to be no worse."""
+def test_worse_is_judged_by_known_waits(tmp_path: Path, measure: str, sentence: str) -> None:
+    """Where only arrivals can be compared, the page does not say that nothing became worse."""
     database = record_of(tmp_path, {("p", "a"): {"train": jobs([60.0] * 60, 300)}})
     report = gather(Record(database), Request(since="30d", slo="15m"))
     compare = report.series["compare"]
@@ -241,23 +245,23 @@ def test_worse_is_said_of_waits_that_are_known(tmp_path: Path, measure: str, sen
 
 
 def test_pools_whose_estimate_fails_leave_the_series_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A part of the report could not be made: that is what the exit code says."""
+    """A part of the report could not be made, and the exit code says so."""
     database = record_of(tmp_path, {("p", "a"): {"train": jobs([60.0] * 60, 300)}})
-    waits = questions.KINDS["waits"]
+    waits = KINDS["waits"]
 
-    def of_series(question: questions.Question, windows: Windows) -> Columns:
+    def of_series(question: Question, observation: Observation, result: Waits | None) -> Columns:
         if question.request.by == "pool":
             raise ZeroDivisionError("made to fail")
-        return waits.conclude(question, windows)
+        return waits.conclude(question, observation, result)
 
-    monkeypatch.setitem(questions.KINDS, "waits", replace(waits, conclude=of_series))
+    monkeypatch.setitem(KINDS, "waits", replace(waits, conclude=of_series))
     assert 8 == judged(database)[0]
 
 
-def test_an_estimate_that_fails_judges_nobody(
+def test_an_estimate_that_fails_judges_no_series(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The report holds the rest, and its exit code says that the limit was not judged."""
+    """The report has the rest, and its exit code says that the limit was not judged."""
     database = record_of(tmp_path, {("p", "a"): {"train": jobs([60.0] * 60, 300)}})
 
     def judge(*_args: object) -> None:
@@ -269,8 +273,8 @@ def test_an_estimate_that_fails_judges_nobody(
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_what_is_judged_is_true(tmp_path: Path, seed: int) -> None:
-    """Wherever the record is cut: over means that more waited too long, within that no more did."""
+def test_verdicts_are_true(tmp_path: Path, seed: int) -> None:
+    """Wherever the record ends: over means that more jobs than allowed waited too long, within that no more did."""
     draw = np.random.default_rng(seed)
     came = np.sort(draw.uniform(0, 3 * DAY, 180)) + MONDAY
     lasts = draw.exponential(draw.uniform(1500, 2500), len(came))

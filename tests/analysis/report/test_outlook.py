@@ -8,11 +8,13 @@ import pandas as pd
 import pytest
 
 from analysis import History
+from analysis.figures.draw import draw
 from analysis.query.request import Request
 from analysis.record.database import Record
 from analysis.report import capacity
-from analysis.report.gather import Report, gather
-from analysis.text.language import speaking
+from analysis.report.gather import Failure, Report, gather
+from analysis.report.render import pages
+from analysis.text.language import _, speaking
 from tests.planned import FIRST, counts_of, markov
 from tests.recorded import record_of
 from tests.reported import content, only, write
@@ -52,23 +54,23 @@ def test_its_figures_are_those_of_the_methods(database: Path, made: Path) -> Non
         for name, frame in (("plan", plan), ("forecast", forecast)):
             part = frame[frame["pool"] == pool["pool"]]
             for column in ("p90_high_seconds", "needed_high") if name == "plan" else ("arrivals", "growth_low"):
-                told = [float("nan") if each is None else each for each in pool[name][column]]
-                assert part[column].tolist() == pytest.approx(told, nan_ok=True)
+                values = [float("nan") if value is None else value for value in pool[name][column]]
+                assert part[column].tolist() == pytest.approx(values, nan_ok=True)
 
 
-def test_a_page_says_what_the_target_takes(made: Path) -> None:
+def test_a_page_says_what_is_needed_for_the_target(made: Path) -> None:
     """A section in the contents, three tables, the capacity that is needed, notes with their pools, one picture."""
     page = only(made, "html")
     assert '<li><a href="#capacity">Capacity</a></li>' in page
     section = page.partition('<h2 id="capacity">')[2].partition("<section")[0]
     captions = re.findall(r"<caption>(.*?)</caption>", section)
     assert 3 == len(captions)
-    assert "what 9 of 10 waited at most" in captions[1]
+    assert "P90 wait" in captions[1]
     assert re.search(r"7\*: \d", section)
     assert re.search(r'<th scope="row"[^>]*>busy</th><td>\d+ \(\d+-\d+\)</td>', section)
     assert re.search(r"at most under|at most \d", section)
-    assert "The target is that nine in ten jobs wait at most 15 min." in section
-    assert "nodes are not known: capacity is in jobs at once (roomy)" in section
+    assert "The target is a P90 wait of at most 15 min." in section
+    assert "nodes are not known: capacity is in concurrent jobs (roomy)" in section
     assert 1 == section.count("<svg")
     text = only(made, "md")
     assert "## Capacity" in text
@@ -85,23 +87,25 @@ def test_without_a_limit_it_is_about_the_mean(database: Path) -> None:
     report = gathered(database)
     with speaking("zh"):
         section = capacity.outlook(report, pictured=True)
+        caption = _("Capacity and mean wait; capacity in nodes, or in concurrent jobs where nodes are unknown")
+        needed = _("needed for the target")
     assert section is not None
-    assert section.tables[1].caption.endswith("与平均等待")
-    assert "目标需要" not in section.tables[1].headings
+    assert caption == section.tables[1].caption
+    assert needed not in section.tables[1].headings
     assert 1 == len(section.pictures)
 
 
-def test_of_some_types_there_is_none(database: Path) -> None:
-    """The types of a pool share its capacity: a report about some of them says nothing of it."""
+def test_a_report_about_some_types_has_no_section(database: Path) -> None:
+    """The types of a pool share its capacity: a report about some of them has no estimate of it."""
     report = gathered(database, type="train")
     assert {"load", "plan", "forecast"}.isdisjoint(report.pools)
     assert capacity.outlook(report, pictured=True) is None
 
 
-def test_what_fails_is_told_in_its_place(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A table that cannot be made: its section says so, and so does the report."""
+def test_a_section_that_fails_says_so_in_its_place(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a table fails, its section and all pages say so."""
 
-    def fail(_report: object, _frame: pd.DataFrame) -> None:
+    def fail(_frame: pd.DataFrame) -> None:
         raise ValueError("made to fail")
 
     monkeypatch.setattr(capacity, "_plan", fail)
@@ -109,4 +113,5 @@ def test_what_fails_is_told_in_its_place(database: Path, monkeypatch: pytest.Mon
     section = capacity.outlook(report, pictured=True)
     assert section is not None
     assert "ValueError: made to fail" == section.failed
-    assert [("Capacity", "ValueError: made to fail")] == [(each.section, each.message) for each in report.failed]
+    result = pages(report, ["json"], "en", "", draw)
+    assert [Failure("Capacity", "ValueError: made to fail")] == result.failed

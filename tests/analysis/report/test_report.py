@@ -1,4 +1,4 @@
-"""`poolscope report`: what it says, that it is the same each time, and what becomes of odd records and odd calls."""
+"""`poolscope report`: its content, the same bytes each time, odd records and odd calls."""
 
 import json
 import os
@@ -14,8 +14,8 @@ import pytest
 
 from analysis import History
 from analysis.cli.report import report
-from analysis.figures import estimates
-from analysis.report import render, tables
+from analysis.figures import queueing
+from analysis.report import json_schema, render, tables
 from analysis.text.units import isolated
 from collector.cli import Context
 from tests.polling import configure, poolscope
@@ -44,13 +44,17 @@ def made(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_what_matters_is_what_changed(made: Path) -> None:
-    """The pool that got worse is sure to wait longer and to fail more, in a sentence with its interval; no other is."""
-    found = content(made)["findings"]
-    sure = {(each["pool"], each["type"], each["kind"], each["measure"]) for each in found if each["sure"]}
+def test_the_pool_that_changed_is_a_finding(made: Path) -> None:
+    """The pool that became worse surely waits longer and fails more, in a sentence with its interval; no other does."""
+    findings = content(made)["findings"]
+    sure = {
+        (finding["pool"], finding["type"], finding["kind"], finding["measure"])
+        for finding in findings
+        if finding["sure"]
+    }
     assert {("worse", "train", "waits", "wait"), ("worse", "train", "failures", "failures")} <= sure
     assert {"worse"} == {pool for pool, _type, kind, _measure in sure if kind != "limit"}
-    failing = next(each for each in found if each["measure"] == "failures" and each["sure"])
+    failing = next(finding for finding in findings if finding["measure"] == "failures" and finding["sure"])
     assert failing["difference_low"] < 0.4 < failing["difference_high"]
     for page in (only(made, "html"), only(made, "md")):
         assert re.search(
@@ -63,41 +67,46 @@ def test_findings_agree_with_the_estimates(database: Path, made: Path) -> None:
     asked = {"since": "35d", "slo": "15m", "zone": "Asia/Shanghai"}
     compared = History(database).compare(**asked).set_index(["pool", "type", "measure"])
     waits = History(database).waits(every="all", **asked).set_index(["pool", "type"])
-    for each in content(made)["findings"]:
-        if each["kind"] == "limit":
-            row = waits.loc[each["pool"], each["type"]]
-            assert row["over_slo"] == pytest.approx(each["value"])
-            assert each["sure"] == (row["over_slo_low"] > 0.1)
-        elif each["kind"] != "changed":
-            row = compared.loc[(each["pool"], each["type"], each["measure"])]  # type: ignore[index]  # three levels
-            assert row["value"] == pytest.approx(each["value"])
-            low = np.nan if each["difference_low"] is None else each["difference_low"]
+    for finding in content(made)["findings"]:
+        if finding["kind"] == "limit":
+            row = waits.loc[finding["pool"], finding["type"]]
+            assert row["over_slo"] == pytest.approx(finding["value"])
+            assert finding["sure"] == (row["over_slo_low"] > 0.1)
+        elif finding["kind"] != "changed":
+            row = compared.loc[(finding["pool"], finding["type"], finding["measure"])]  # type: ignore[index]  # three levels
+            assert row["value"] == pytest.approx(finding["value"])
+            low = np.nan if finding["difference_low"] is None else finding["difference_low"]
             assert row["difference_low"] == pytest.approx(low, nan_ok=True)
 
 
 def test_every_series_has_its_section_with_bounds_and_coverage(made: Path) -> None:
-    """A heading a series in order, each figure with its bounds and what was seen, and the class of the series."""
+    """A heading a series in order, each figure with its bounds and coverage, and the method of the series."""
     page = only(made, "html")
     assert ["same · notebook", "same · train", "worse · train"] == re.findall(r'<h2 id="series-\d+">([^<]*)<', page)
     rows = re.findall(r'<th scope="row">mean wait</th><td>([^<]+)</td><td>([^<]+)</td><td>(\d+%)</td>', page)
     assert 3 == len(rows)
     assert all("min" in value and "-" in bounds for value, bounds, _seen in rows)
     assert 3 == page.count("<td>conservation</td>")
-    assert "How finished jobs are kept" in page
+    assert "Retention of finished jobs, assumed service discipline and method" in page
 
 
 def test_the_json_is_as_its_schema_says(made: Path) -> None:
-    """The schema is one, holds the report, and allows nothing that it does not name."""
-    schema = json.loads((Path(render.TEMPLATES) / "report.schema.json").read_text())
+    """The file is the schema made from the questions' columns; it holds the report and allows no other field."""
+    text = (Path(render.TEMPLATES) / "report.schema.json").read_text(encoding="utf-8")
+    assert json_schema.text() == text
+    schema = json.loads(text)
     jsonschema.Draft202012Validator.check_schema(schema)
-    said = content(made)
-    jsonschema.validate(said, schema)
+    values = content(made)
+    jsonschema.validate(values, schema)
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(said | {"more": 1}, schema)
+        jsonschema.validate(values | {"more": 1}, schema)
+    values["series"][0]["whole"]["more"] = 1
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(values, schema)
 
 
 def test_the_same_data_makes_the_same_bytes(database: Path, made: Path, tmp_path: Path) -> None:
-    """Once more, in another process and another folder: page, Markdown, its pictures, JSON."""
+    """Page, Markdown, its pictures and JSON, made again in another process and another folder."""
     configure(tmp_path, "http://127.0.0.1:9")
     done = poolscope(
         tmp_path,
@@ -124,7 +133,7 @@ def test_the_same_data_makes_the_same_bytes(database: Path, made: Path, tmp_path
 
 
 def test_markdown_has_its_pictures_beside_it(made: Path) -> None:
-    """Every picture that is referred to is there, is PNG, and no other is; a second time leaves it so."""
+    """Every picture that the page refers to is there and is PNG, and there is no other."""
     named = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", only(made, "md"))
     there = {str(file.relative_to(made)) for file in made.rglob("*.png")}
     assert set(named) == there
@@ -132,7 +141,7 @@ def test_markdown_has_its_pictures_beside_it(made: Path) -> None:
 
 
 def test_a_page_needs_nothing_else(made: Path) -> None:
-    """No link leads out of it, nothing is fetched, and no name of an identifier is there twice."""
+    """No link leads out of it, nothing is fetched, and no identifier occurs twice."""
     page = only(made, "html")
     assert [] == re.findall(r"(?:src|href)=\"(?!#|data:)[^\"]*\"|url\((?!#|data:)", page)
     names = re.findall(r'\bid="([^"]+)"', page)
@@ -142,7 +151,7 @@ def test_a_page_needs_nothing_else(made: Path) -> None:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_hostile_names_are_text(language: str, tmp_path: Path) -> None:
-    """HTML, Markdown, Chinese, right-to-left, two hundred characters: as they are, everywhere."""
+    """HTML, Markdown, Chinese, right-to-left, two hundred characters: shown as they are, everywhere."""
     short = queue(4, days=4, step=3600)
     database = record_of(tmp_path, {("p", f"pool-{place}"): {"train": short} for place in range(len(HOSTILE))})
     name_pools(database, {f"pool-{place}": name for place, name in enumerate(HOSTILE)})
@@ -164,7 +173,7 @@ def test_hostile_names_are_text(language: str, tmp_path: Path) -> None:
 def test_a_section_that_fails_says_so_and_the_rest_appears(
     database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A table of one series and the pictures of all waits fail: their places say so, the exit code is 8."""
+    """A table of one series and a picture of all series fail: their places say so, and the exit code is 8."""
     facts = tables.facts
 
     def failing(report: object, of: dict[str, pd.DataFrame]) -> tables.Table:
@@ -176,46 +185,46 @@ def test_a_section_that_fails_says_so_and_the_rest_appears(
         raise ArithmeticError("no picture")
 
     monkeypatch.setattr("analysis.report.sections.facts", failing)
-    monkeypatch.setattr(estimates, "week", draw)
+    monkeypatch.setattr(queueing, "week", draw)
     assert 8 == write(database, tmp_path, *PERIOD)
     page = only(tmp_path, "html")
     assert "This section could not be made: ValueError: made to fail" in page
     assert 2 == page.count("This picture could not be drawn.")
     assert 2 == page.count("<caption>In this period</caption>")
-    told = capsys.readouterr().err
-    assert "same · notebook: ValueError: made to fail" in told
-    assert "ArithmeticError: no picture" in told
+    errors = capsys.readouterr().err
+    assert "same · notebook: ValueError: made to fail" in errors
+    assert "ArithmeticError: no picture" in errors
 
 
 def test_an_estimate_that_fails_takes_no_other_with_it(
     database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where trends cannot be had the report is made of what can, and says what is missing."""
+    """Without trends the report has everything else, and says what is missing."""
 
     def conclude(*_args: object, **_options: object) -> None:
         raise ZeroDivisionError("made to fail")
 
     monkeypatch.setattr("analysis.trends.conclusions.trend", conclude)
     assert 8 == write(database, tmp_path, *PERIOD, "--format", "json")
-    said = content(tmp_path)
-    assert [{"section": "trend", "message": "ZeroDivisionError: made to fail"}] == said["failed"]
-    assert all("trend" not in series and "compare" in series and "whole" in series for series in said["series"])
+    values = content(tmp_path)
+    assert [{"section": "trend", "message": "ZeroDivisionError: made to fail"}] == values["failed"]
+    assert all("trend" not in series and "compare" in series and "whole" in series for series in values["series"])
 
 
 def test_above_the_share_allowed_is_an_exit_code(
     database: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With 9 and the series' names where more waited too long, with 0 where not; a limit is needed."""
+    """Exit 9 with the series' names where more jobs waited too long, else 0; a limit is needed."""
     words = (*PERIOD, "--format", "json", "--fail-above")
     assert 9 == write(database, tmp_path, *words, "5%")
-    assert "above the share allowed: worse train" in capsys.readouterr().err
+    assert "above the allowed share: worse train" in capsys.readouterr().err
     assert 0 == write(database, tmp_path, *words, "0.99")
     assert 2 == write(database, tmp_path, "--fail-above", "5%")
     assert 2 == write(database, tmp_path, *words, "many")
 
 
-def test_keep_removes_older_ones_of_its_own_alone(database: Path, tmp_path: Path) -> None:
-    """Two days stay with their pictures; what others put there stays, whatever its name and ending."""
+def test_keep_removes_only_older_reports(database: Path, tmp_path: Path) -> None:
+    """Two days stay with their pictures; files of others stay, whatever their names and endings."""
     words = ("--since", "2026-01-18", "--pool", "same", "--type", "train", "--format", "md,json", "--until")
     for until in ("2026-01-20", "2026-01-21", "2026-01-22"):
         assert 0 == write(database, tmp_path, *words, until)
@@ -230,8 +239,8 @@ def test_keep_removes_older_ones_of_its_own_alone(database: Path, tmp_path: Path
     assert ["mine.png"] == [file.name for file in (tmp_path / "poolscope-2026-01-20.en").iterdir()]
 
 
-def test_nobody_reads_half_a_report(database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While a new one is written the old one is there as it was; where it cannot be, nothing of the new one is."""
+def test_no_reader_finds_half_a_report(database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a new report is written the old one is unchanged; where writing fails, there is nothing of the new one."""
     assert 0 == write(database, tmp_path, "--since", "3d", "--format", "json")
     before = only(tmp_path, "json")
 
@@ -246,7 +255,7 @@ def test_nobody_reads_half_a_report(database: Path, tmp_path: Path, monkeypatch:
 
 @pytest.mark.parametrize("failed", [0, 12])
 def test_a_record_of_nothing(failed: int, tmp_path: Path) -> None:
-    """An empty database and one of failures alone: a report that says so, with the causes."""
+    """For an empty database, or one of failures alone, the report says so, with the causes."""
     database = empty_record(tmp_path, failed=failed)
     assert 0 == write(database, tmp_path / "out", "--format", "html,md,json", "--slo", "15m")
     assert [f"poolscope-empty.en.{form}" for form in ("html", "json", "md")] == sorted(
@@ -259,7 +268,7 @@ def test_a_record_of_nothing(failed: int, tmp_path: Path) -> None:
 
 
 def test_a_period_of_gaps_alone(tmp_path: Path) -> None:
-    """Attempts that failed throughout, after a record of better times: said, with the causes, and no figure."""
+    """Where all attempts of the period failed, the report says so, with the causes and without figures."""
     database = record_of(tmp_path, {("p", "a"): {"train": queue(5, days=2)}})
     (tmp_path / "more").mkdir()
     worse = empty_record(tmp_path / "more", failed=12)
@@ -277,7 +286,7 @@ def test_a_period_of_gaps_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("hours", [0, 1])
 def test_an_hour_of_data(hours: int, tmp_path: Path) -> None:
-    """One slot, or one hour: what was seen is told, intervals are refused with their reason, nothing fails."""
+    """One slot, or one hour: figures are shown, intervals are refused with the reason, and nothing fails."""
     series = queue(6, days=1)
     database = record_of(tmp_path, {("p", "a"): {"train": series}})
     with duckdb.connect(str(database)) as connection:
@@ -293,25 +302,41 @@ def test_an_hour_of_data(hours: int, tmp_path: Path) -> None:
     )
 
 
-def test_a_pool_that_went_is_told(tmp_path: Path) -> None:
-    """A pool that was seen in the first week alone: when it was seen last stands in the table of collecting."""
+def test_a_pool_that_was_removed_has_a_last_answer(tmp_path: Path) -> None:
+    """For a pool that was observed in the first week alone, the table of collection has the last good answer."""
     gone = queue(8, days=7, step=1800)
     database = record_of(
         tmp_path, {("p", "gone"): {"train": gone}, ("p", "here"): {"train": queue(9, days=20, step=1800)}}
     )
     assert 0 == write(database, tmp_path / "out", "--format", "html")
     row = re.search(
-        r'<th scope="row">gone</th>(.*?)</tr>.*', only(tmp_path / "out", "html").partition("What collecting met")[2]
+        r'<th scope="row">gone</th>(.*?)</tr>.*',
+        only(tmp_path / "out", "html").partition("Collection: answers and failures by pool")[2],
     )
     assert row is not None
     assert "2026-01-12 00:00" in row[1]
 
 
-def test_many_pools_are_all_told_of_and_some_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every series has its section and its row; pictures are of so many as a page can hold, which it says."""
+def test_a_pool_that_was_observed_before_the_period_alone_has_no_row(tmp_path: Path) -> None:
+    """It has a forecast, which looks at the whole record, and no figures of the period."""
+    gone = queue(8, days=7, step=1800)
+    database = record_of(
+        tmp_path, {("p", "gone"): {"train": gone}, ("p", "here"): {"train": queue(9, days=20, step=1800)}}
+    )
+    assert 0 == write(database, tmp_path / "out", "--since", "7d", "--format", "html,json")
+    overview = only(tmp_path / "out", "html").partition('<table class="sortable">')[2].partition("</table>")[0]
+    assert "here" in overview
+    assert "gone" not in overview
+    assert {"here": True, "gone": False} == {
+        pool["pool"]: "whole" in pool for pool in content(tmp_path / "out")["pools"]
+    }
+
+
+def test_all_pools_have_sections_and_some_have_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every series has its section and its row; the most important have pictures, and the page says how many."""
     monkeypatch.setattr("analysis.report.sections.PICTURED", 3)
     for module in ("sections", "summary"):
-        monkeypatch.setattr(f"analysis.report.{module}.TOLD", 5)
+        monkeypatch.setattr(f"analysis.report.{module}.SHOWN", 5)
     series = queue(7, days=3, step=3600, load=0.9)
     database = record_of(tmp_path, {("p", f"pool-{place:02}"): {"train": series} for place in range(7)})
     assert 0 == write(database, tmp_path / "out", "--slo", "15m", "--format", "html,json")
@@ -321,54 +346,54 @@ def test_many_pools_are_all_told_of_and_some_are_drawn(tmp_path: Path, monkeypat
     assert 7 == len(content(tmp_path / "out")["findings"])
     assert 7 == len(re.findall(r'<h2 id="series-\d+">', page))
     assert 3 == page.count("<figcaption>Queue, waits")
-    assert "Pictures are of the 3 series that matter most" in page
+    assert "Pictures show the 3 most important series" in page
     assert 7 == len(content(tmp_path / "out")["series"])
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "told"),
+    ("words", "code", "message"),
     [
         (("--format", "pdf"), 2, "take html, md, json"),
         (("--lang", "de"), 2, "take en, zh"),
-        (("--since", "soon"), 2, "is no instant"),
+        (("--since", "soon"), 2, "is not a date or time"),
         (("--compare", "last"), 2, "take previous, or START..END"),
-        (("--pool", "none*"), 2, "no series is selected"),
+        (("--pool", "none*"), 2, "no series matches"),
         (("--zone", "Mars/Olympus"), 2, "there is no zone"),
         (("--keep", "0"), 2, "0 is not in the range"),
         (("--db", "missing.duckdb"), 5, "does not exist"),
     ],
 )
-def test_odd_calls_are_refused(words: tuple[str, ...], code: int, told: str, database: Path, tmp_path: Path) -> None:
-    """What, where, the mend; and nothing is written."""
+def test_odd_calls_are_refused(words: tuple[str, ...], code: int, message: str, database: Path, tmp_path: Path) -> None:
+    """The message says what is wrong and what to do; nothing is written."""
     with pytest.raises(click.ClickException) as refused:
         report.main(
             ["--db", str(database), "--out", str(tmp_path / "reports"), *words], standalone_mode=False, obj=Context({})
         )
     assert code == refused.value.exit_code
-    assert told in refused.value.format_message()
+    assert message in refused.value.format_message()
     assert not (tmp_path / "reports").exists()
 
 
-def test_the_period_before_is_left_out_where_there_is_none(database: Path, tmp_path: Path) -> None:
-    """A period that begins with the record: nothing is compared, and that is said."""
+def test_a_period_without_one_before_is_not_compared(database: Path, tmp_path: Path) -> None:
+    """For a period that begins with the record the page says that there is nothing to compare with."""
     assert 0 == write(database, tmp_path, "--since", "70d", "--format", "html,json")
-    assert "of which nothing is known." in only(tmp_path, "html")
-    assert all(each["kind"] in ("limit", "changed") for each in content(tmp_path)["findings"])
+    assert "for which there is no estimate." in only(tmp_path, "html")
+    assert all(finding["kind"] in ("limit", "changed") for finding in content(tmp_path)["findings"])
 
 
 def test_times_are_those_of_the_zone(made: Path) -> None:
     """The day of the file, the period and the windows are the zone's."""
-    said = content(made)["period"]
-    assert ["2026-02-09T08:00:00+08:00", "2026-03-16T08:00:00+08:00"] == [said["start"], said["end"]]
+    period = content(made)["period"]
+    assert ["2026-02-09T08:00:00+08:00", "2026-03-16T08:00:00+08:00"] == [period["start"], period["end"]]
     starts = content(made)["series"][0]["windows"]["window_start"]
     assert all(start.endswith("T00:00:00+08:00") for start in starts[1:])
-    assert MONDAY + CHANGED * DAY == pd.Timestamp(said["start"]).timestamp()
+    assert MONDAY + CHANGED * DAY == pd.Timestamp(period["start"]).timestamp()
 
 
-def test_boxes_in_the_place_of_chinese_are_told(
+def test_boxes_instead_of_chinese_are_reported(
     database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Where no font has it the PNG pictures are as they can be, and what to install is said; HTML needs none."""
+    """Without a font the PNG pictures have boxes, and the command says what to install; HTML needs none."""
     monkeypatch.setattr("analysis.figures.sheets.shows_chinese", lambda: False)
     words = ("--since", "5d", "--pool", "same", "--type", "train", "--lang", "zh", "--format")
     assert 0 == write(database, tmp_path, *words, "md")

@@ -36,7 +36,7 @@ def test_a_constant_has_no_slope_and_no_width() -> None:
     fit = slope_of(days_of(np.full(QUARTER, 0.1)))
     assert (0.0, 0.0) == fit.interval(1)
     assert (0.1, 0.1) == pytest.approx(fit.interval(0))
-    assert () == changes_of(days_of(np.full(QUARTER, 0.1))).found
+    assert () == changes_of(days_of(np.full(QUARTER, 0.1))).changes
     low, high = slope_of(days_of(np.full(QUARTER, 0.1), doubt=1.0)).interval(1)
     # At worst the first half is as low as it can be and the second as high.
     middle = np.abs(np.arange(QUARTER) - QUARTER // 2)
@@ -58,7 +58,7 @@ def test_scales_and_shifts_carry_over(seed: int) -> None:
     assert slope_of(few).values[1] == pytest.approx(2 * slope_of(slow).values[1])
     stepped = days_of(values + 9 * (np.arange(QUARTER) >= 60))
     for here, there in zip(
-        changes_of(stepped).found, changes_of(replace(stepped, numbers=stepped.numbers + 7)).found, strict=True
+        changes_of(stepped).changes, changes_of(replace(stepped, numbers=stepped.numbers + 7)).changes, strict=True
     ):
         assert (here.day + 7, here.earliest + 7, here.latest + 7) == (there.day, there.earliest, there.latest)
 
@@ -81,7 +81,7 @@ def test_a_step_is_found_on_its_day(seed: int) -> None:
     """Waits that quadruple: one change, with a date near, and a size whose interval holds what it was."""
     draw = np.random.default_rng(seed)
     values = alike(draw, QUARTER, 0.2) * np.where(np.arange(QUARTER) < 50, 1.0, 4.0)
-    (change,) = changes_of(days_of(values)).found
+    (change,) = changes_of(days_of(values)).changes
     assert change.earliest <= change.day <= change.latest <= change.earliest + 14
     assert abs(change.day - 50) <= 3
     low, high = change.fit.interval(1)
@@ -92,7 +92,7 @@ def test_two_steps_are_two_changes() -> None:
     """Up and down again: each is found, in the order of time."""
     numbers = np.arange(QUARTER)
     values = np.random.default_rng(1).gamma(20, 1 / 20, QUARTER) * np.where((numbers >= 30) & (numbers < 60), 3.0, 1.0)
-    first, second = changes_of(days_of(values)).found
+    first, second = changes_of(days_of(values)).changes
     assert (30, 60) == (first.day, second.day)
     assert first.fit.values[1] > 0 > second.fit.values[1]
 
@@ -102,7 +102,7 @@ def test_what_remains_beside_a_change_is_cut_again() -> None:
     numbers = np.arange(160)
     levels = np.array([1, 1.6, 40, 64])[numbers // 40]
     values = np.random.default_rng(2).gamma(60, 1 / 60, 160) * levels
-    assert [40, 80, 120] == [change.day for change in changes_of(days_of(values)).found]
+    assert [40, 80, 120] == [change.day for change in changes_of(days_of(values)).changes]
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.6])
@@ -112,7 +112,7 @@ def test_chance_is_rarely_taken_for_a_trend_or_a_change(correlation: float) -> N
     claims = 0
     for _ in range(200):
         days = days_of(alike(draw, QUARTER, correlation))
-        claims += direction(*slope_of(days).interval(1, 0.99)) in ("up", "down") or bool(changes_of(days).found)
+        claims += direction(*slope_of(days).interval(1, 0.99)) in ("up", "down") or bool(changes_of(days).changes)
     assert claims <= binom.ppf(0.99, 200, 0.05)
 
 
@@ -122,7 +122,7 @@ def test_dates_hold_as_often_as_they_say() -> None:
     held = []
     for _ in range(100):
         values = draw.gamma(4, 1 / 4, QUARTER) * np.where(np.arange(QUARTER) < 45, 1.0, 2.2)
-        found = changes_of(days_of(values)).found
+        found = changes_of(days_of(values)).changes
         held += [each.earliest <= 45 <= each.latest for each in found[:1]]
     assert len(held) >= 90
     assert sum(held) >= binom.ppf(0.01, len(held), 0.95)
@@ -147,7 +147,7 @@ def test_too_little_is_refused() -> None:
     fit = slope_of(days_of(walk))
     assert np.isnan(fit.interval(0)).all()
     assert fit.more_days > 10
-    assert () == changes_of(days_of(walk[:13])).found
+    assert () == changes_of(days_of(walk[:13])).changes
     assert changes_of(days_of(walk[:13])).batches < FEWEST
     unlike = difference_of(days_of(walk), np.arange(40) >= 35)
     assert np.isnan(unlike.interval(1)).all()

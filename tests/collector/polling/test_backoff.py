@@ -56,6 +56,6 @@ def test_doctor_ends_the_pause_of_a_credential_that_is_accepted_again(tmp_path: 
         assert 1 == poolscope(tmp_path, "collect").returncode
         assert 1 == server.requests[f"/v2/{PROJECT_ID}/pools"]
         assert '"credentials_refused", "profile": "default"' in poolscope(tmp_path, "status").stderr
-        assert "used again" in poolscope(tmp_path, "doctor").stdout
+        assert "polls use it again" in poolscope(tmp_path, "doctor").stdout
         assert 0 == poolscope(tmp_path, "collect").returncode
     assert {} == json.loads((tmp_path / "data/spool/refused.json").read_text())

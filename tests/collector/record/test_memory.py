@@ -66,7 +66,7 @@ def test_too_little_memory_is_named_and_nothing_is_lost(folder: Path, monkeypatc
     waiting = spool.waiting(spooled)
     with monkeypatch.context() as little:
         little.setattr(database, "memory_settings", lambda: {"memory_limit": "8MB", "temp_directory": ""})
-        with pytest.raises(RecordUnreadable, match="raise its limit"), reading(record, spooled, CLOCK.pause):
+        with pytest.raises(RecordUnreadable, match="raise its memory limit"), reading(record, spooled, CLOCK.pause):
             pass
         assert set() == read_known(record, spooled, SLOT, timedelta(hours=1)).sampled
         result = asyncio.run(drain(record, spooled, CLOCK, 0.0))
@@ -95,7 +95,7 @@ os._exit(0)
     assert record.with_name("record.duckdb.wal").exists()
     with monkeypatch.context() as little:
         little.setattr(database, "memory_settings", lambda: {"memory_limit": "8MB", "temp_directory": ""})
-        with pytest.raises(RecordUnreadable, match="raise its limit") as refused:
+        with pytest.raises(RecordUnreadable, match="raise its memory limit") as refused:
             database.connect(record, read_only=False)
     assert "move it away" not in str(refused.value)
     with database.connect(record, read_only=False) as whole:

@@ -61,7 +61,10 @@ def test_status_and_doctor_name_an_unknown_status_and_when_it_was_first_seen(tmp
         findings = look_at_record(record, Config(), end.replace(tzinfo=UTC), scheduled=None)
         (unknown,) = [finding for finding in findings if finding.what == "statuses"]
     assert "warning" == unknown.severity
-    assert "p a: jobs are in statuses that no document names: Queuing (first seen 2026-01-09 12:00Z)" == unknown.told
+    assert (
+        "p a: jobs have statuses that the API's documents do not name: Queuing (since 2026-01-09 12:00Z)"
+        == unknown.told
+    )
 
 
 @pytest.mark.parametrize("question", ["waits", "failures", "flows", "coverage"])
@@ -119,4 +122,4 @@ def test_jobs_that_stay_in_an_unknown_status_leave_only_lower_bounds(tmp_path: P
     last = after.iloc[-2:]
     assert last[["mean_seconds", "mean_high_seconds", "arrivals", "arrivals_high"]].isna().all(axis=None)
     assert [0.0, 0.0] == last["arrivals_low"].tolist()
-    assert last["note"].str.contains("lower bounds alone").all()
+    assert last["note"].str.contains("lower bounds only").all()

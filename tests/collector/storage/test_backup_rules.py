@@ -127,7 +127,7 @@ def test_a_second_backup_leaves_the_first_alone(folder: Path) -> None:
         finally:
             first.send_signal(signal.SIGCONT)
         assert first.stderr is not None
-        assert b"was filled by another program meanwhile" in first.stderr.read()
+        assert b"was filled by another program during the backup" in first.stderr.read()
     assert InputRefused.exit_code == first.returncode
     assert [] == list(folder.glob(".kept.*"))
     restore_from(folder, kept)

@@ -1,4 +1,4 @@
-"""Windows of time: (start, end], in the clock of a zone."""
+"""Windows on the clock of a zone: hours, days, weeks and months, (start, end]."""
 
 import itertools
 from datetime import date, datetime
@@ -6,12 +6,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from analysis.calendar import first_instant, windows_between, zone_of
 from analysis.errors import RequestRefused
-from analysis.windows import first_instant, windows, zone_of
 
 
 def at(year: int, month: int, day: int, hour: int = 0, minute: int = 0, zone: str = "UTC") -> int:
     return int(datetime(year, month, day, hour, minute, tzinfo=ZoneInfo(zone)).timestamp())
+
+
+def windows(first: int, last: int, every: str, zone: ZoneInfo) -> list[tuple[int, int]]:
+    return list(windows_between(first, last, every, zone))
 
 
 def hours(first: int, last: int, every: str, zone: str) -> list[float]:

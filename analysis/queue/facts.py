@@ -1,0 +1,57 @@
+"""The facts of one series: its flows, and what estimates derive from them; each is computed if a question needs it."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeVar, cast
+
+from analysis.arrays import Ints
+from analysis.queue.conservation import Flows
+from analysis.queue.discipline import Waiting, waiting_of
+from analysis.queue.failures import Ending, ending_of
+from analysis.queue.levels import Level, level_of
+
+Fact = TypeVar("Fact")
+
+
+@dataclass(frozen=True)
+class Slots:
+    """When a series was observed."""
+
+    known: Ints
+    """The slots at which its counts are known, in seconds."""
+    odd: Mapping[str, Ints]
+    """The slots that were left out as odd, by kind, see `Series`."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The facts of one series by their type: ``facts[Flows]`` are its flows."""
+
+    by_type: Mapping[type, object]
+
+    def __getitem__(self, kind: type[Fact]) -> Fact:
+        """Return the fact of a type, which was among the `needs` of `facts_of`."""
+        return cast("Fact", self.by_type[kind])
+
+
+MAKERS: Final[Mapping[type, Callable[[Flows, str], object]]] = {
+    Flows: lambda flows, _order: flows,
+    Waiting: waiting_of,
+    Ending: lambda flows, _order: ending_of(flows),
+    Level: lambda flows, _order: level_of([flows]),
+    Slots: lambda flows, _order: Slots(flows.series.slots, flows.series.odd_slots),
+}
+
+
+def facts_of(flows: Flows, order: str, needs: Collection[type]) -> Facts:
+    """Return facts of a series.
+
+    Parameters
+    ----------
+    order
+        The assumed service discipline, one of `assumptions.ORDERS`.
+    needs
+        The types of the facts, keys of `MAKERS`. Other facts are not kept: the flows of thousands of series would not
+        fit into memory.
+    """
+    return Facts({kind: MAKERS[kind](flows, order) for kind in needs})

@@ -1,0 +1,68 @@
+"""The part of an answer that every question has: the coverage, retention and notes of a group's windows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.arrays import Bools, Floats
+from analysis.notes import Note, Notes, joined, note
+from analysis.schemas.schema import Columns
+from analysis.windows import Windows
+
+
+@dataclass(frozen=True)
+class Observation:
+    """The coverage of a group's windows, and what limits every estimate in them."""
+
+    windows: Windows
+    coverage: Floats
+    """Of each window, of 1."""
+    begins_in: Bools
+    ends_in: Bools
+    """Whether the record begins in a window, and whether it ends in it."""
+    last: int
+    """The last slot, in seconds."""
+    hidden: Bools
+    """Whether jobs were in undocumented statuses, in slots of each window."""
+    unknown_after: float
+    """The last slot with known counts, in seconds, where the record ends with jobs in such statuses; else infinite."""
+    bounded: bool
+    """Whether the counts bound arrivals from above, in each of the group's series."""
+    retention: Note
+    """How the API keeps finished jobs."""
+    queue: str
+    """The statuses that count as waiting, one of `QUEUES`."""
+    notes: Notes
+    """The notes of the series."""
+
+    @property
+    def whole(self) -> Bools:
+        """Whether each window lies wholly inside the record."""
+        return ~self.begins_in & ~self.ends_in
+
+    @property
+    def unknown(self) -> Bools:
+        """Whether each window ends after the last slot with known counts."""
+        unknown: Bools = self.windows.ends > self.unknown_after
+        return unknown
+
+
+def as_rows(observation: Observation, columns: Columns) -> Columns:
+    """Return rows, one per window: the given columns, ``note`` among them, and the columns that every answer has."""
+    begins, ends = note("the record begins in this window"), note("the record ends in this window")
+    notes = np.broadcast_to(np.asarray(columns["note"], object), len(observation.windows))
+    windows = zip(notes, observation.begins_in, observation.ends_in, strict=True)
+    return columns | {
+        "window_start": observation.windows.starts,
+        "window_end": observation.windows.ends,
+        "coverage": observation.coverage,
+        "retention": observation.retention,
+        "queue": observation.queue,
+        "note": np.array(
+            [
+                joined(own, begins if begin else None, ends if end else None, observation.notes)
+                for own, begin, end in windows
+            ],
+            object,
+        ),
+    }
