@@ -42,7 +42,7 @@ class Forecast:
 
 
 def weeks_needed(ahead: int) -> int:
-    """Return the fewest weeks of a record for a forecast `ahead` weeks ahead: some choose a method, others test it."""
+    """Return how many weeks a record needs for a forecast `ahead` weeks ahead, to choose a method and test it."""
     return FEWEST_WEEKS + 2 * ahead
 
 

@@ -36,8 +36,8 @@ class Confidence:
 def confidence_of(ensemble: Ensemble, factors: Floats, proven: Bools, high: Floats) -> Confidence:
     """Return the confidence in the waits at each capacity, with the reasons why it is not good.
 
-    It is none where the record is too short for a plan, good where the observed waits suffice or there is no doubt,
-    and weak otherwise.
+    It is none where the record is too short for a plan, good where the observed waits alone prove the result
+    or no reason for doubt is known, and weak otherwise.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def _doubts(ensemble: Ensemble) -> Iterator[Note]:
     if explanation.whole:
         yield note("some jobs may need the whole pool: their number is a guess")
     if ensemble.returns:
-        yield note("jobs returned to the queue, as with pre-emption: the replay has no pre-emption")
+        yield note("jobs returned to the queue, as with pre-emption, which replicas do not have")
     if explanation.other_share >= OTHER:
         yield note(
             "{share:.0%} of all waiting was while few jobs ran: more capacity may not shorten it",

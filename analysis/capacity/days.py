@@ -43,7 +43,7 @@ class Days:
         return weekdays
 
     def start(self, number: int) -> int:
-        """Return when the day `number` days after the first day begins, in seconds since 1970."""
+        """Return the start of a day in the zone, in seconds since 1970; the first day has number 0."""
         return first_instant(self.day(number), self.zone)
 
     def sums(self) -> Floats:

@@ -110,7 +110,7 @@ def _weighed(
 
 
 def _other_share(occupancy: Occupancy, changes: CapacityChanges | None, slack: float) -> float:
-    """Return the share of all waiting while at most `slack` times the usual number of jobs was busy.
+    """Return the share of all waiting time in which at most `slack` times the usual number of jobs ran.
 
     Times at which the pool had no capacity do not count.
     """

@@ -191,7 +191,7 @@ def _notes_of_quiet_days(days: Days) -> Notes:
         first, last = str(days.day(quiet.start)), str(days.day(quiet.end - 1))
         notes.append(
             note(
-                "few jobs from {first} to the end: the usual number is forecast, but fewer may come",
+                "few jobs from {first} to the end of the record: the usual number is forecast, but fewer may arrive",
                 first=first,
             )
             if quiet.end == len(days)

@@ -240,7 +240,7 @@ def _impatient(first: int, last: int, gave_up: Bools, random: np.random.Generato
 
 @numba.njit(cache=True, nogil=True)
 def _ending(head: int, tail: int, pairing: Pairing, random: np.random.Generator) -> int:
-    """Return the index of the running job that ends."""
+    """Return which running job ends next, as an index from `head` to `tail`: the oldest, the newest or any."""
     chance = random.random()
     if chance < pairing.oldest:
         return head

@@ -256,7 +256,7 @@ def _confidence(ended: Floats, servers: Servers) -> tuple[NDArray[Any], NDArray[
             else None
         )
         at_least = note(
-            "the pool may run more concurrent jobs: servers and idle shares are lower bounds, if jobs have one size"
+            "the pool may be able to run more: servers and idle shares are lower bounds, if all jobs have one size"
         )
         words.append(NONE if few else WEAK if unknown else GOOD)
         reasons.append(joined(few, at_least if unknown else None))

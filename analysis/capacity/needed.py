@@ -38,9 +38,9 @@ class Needed:
 
 
 def needed(ensemble: Ensemble, scenario: Scenario, today: float) -> Needed:
-    """Return the smallest capacity that reaches the target, in whole steps from today's capacity.
+    """Return the smallest capacity that reaches the target: today's, plus or minus whole nodes or servers.
 
-    Its point, lower and upper bound are the capacities with which point, lower and upper bound of the wait reach it.
+    The point is the smallest capacity at which the point of the wait is within the target; likewise the two bounds.
     """
     effects: dict[int, Estimate] = {}
 

@@ -134,7 +134,7 @@ def _events(group: Sequence[Flows], events: Sequence[Ints], slots: Ints) -> Ints
 
 
 def _give_ups(group: Sequence[Flows], slots: Ints, queue: Ints, busy: Ints) -> tuple[float, Ints]:
-    """Return the give-ups per second of waiting, and the give-ups in each interval: zero where ends do not show."""
+    """Return the give-ups per second that a job waits, and those in each interval; both zero where no ends are kept."""
     kept = [flows for flows in group if flows.ended]
     terminated = _events(kept, [flows.ended["Terminated"].point for flows in kept], slots)
     waiting_seconds, busy_seconds = ((jobs[1:] + jobs[:-1]) / 2 * np.diff(slots) for jobs in (queue, busy))

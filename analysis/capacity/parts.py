@@ -32,7 +32,10 @@ class Parts:
         return sums
 
     def events(self, numbers: Ints) -> Floats:
-        """Return the number of events in each part, from the number in each interval, gaps too: m x `PARTS`."""
+        """Return the number of events in each part of m windows: m x `PARTS`.
+
+        The events of an interval are spread evenly over it.
+        """
         events: Floats = np.diff(flowed_until(self.slots, numbers, self.edges))
         return events
 

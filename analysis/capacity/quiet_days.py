@@ -71,7 +71,7 @@ def _median(values: Floats) -> float:
 
 
 def is_quiet(rows: Sequence[QuietDays], n: int) -> Bools:
-    """Return whether each of n days is a quiet day."""
+    """Return for each of the first n days of a record whether it lies in one of the stretches of quiet days."""
     quiet = np.zeros(n, bool)
     for row in rows:
         quiet[row.start : row.end] = True

@@ -154,7 +154,10 @@ class Replica:
         return self._waits[key]
 
     def waited(self, capacity: int) -> float:
-        """Return the total wait until the record's end, in job-seconds; the capacity changes as the record's did."""
+        """Return the total wait until the record's end, in job-seconds, with that capacity at its end.
+
+        Before, the capacity is the same multiple of it as the observed capacity was of its own last value.
+        """
         return float(self._waits_with(capacity, changing=True)[2])
 
     def _capacity_for(self, waited_seconds: float, near: int) -> float:
@@ -183,7 +186,7 @@ class Replica:
         return float(self.widths[self.kinds].mean()) if len(self.kinds) else 1.0
 
     def most_busy(self) -> int:
-        """Return the largest capacity, in units of the widths, that the jobs would use if none of them waited."""
+        """Return the most capacity that the jobs would use at one time if none waited, in units of `widths`."""
         width = self.widths[self.kinds]
         changes = np.concatenate([self.jobs.arrivals, self.jobs.arrivals + self.jobs.runs])
         # At one instant jobs that end release their capacity first.
@@ -195,7 +198,7 @@ class Replica:
         return replace(self, jobs=scaled.jobs, kinds=self.kinds[scaled.originals])
 
     def calibrated(self, occupancy: Occupancy, waited_seconds: float) -> "CalibratedReplica":
-        """Return the replica calibrated to a pool's counts: the capacity causes a total wait of `waited_seconds`."""
+        """Return the replica with the capacity at which its jobs wait `waited_seconds` job-seconds in total."""
         busy = occupancy.busy[occupancy.queue > 0].mean()
         capacity = self._capacity_for(waited_seconds, int(busy * self.mean_width) + 1)
         away = statistics_of(*self._counts(capacity, occupancy.slots)) - statistics_of(occupancy.queue, occupancy.busy)
@@ -245,10 +248,10 @@ def _with_whole(replica: Replica, waited_seconds: float) -> Replica:
 
 
 def longest(occupancy: Occupancy, *, alike: bool) -> Iterator[Replica]:
-    """Yield replicas of a pool without a queue, whose jobs run for as long as they can have.
+    """Yield replicas of a pool without a queue: each job runs for the longest time that agrees with the counts.
 
-    A job that arrived and ended between two polls was not observed to run: the observed capacity need not be enough for
-    it. If `alike`, all jobs have one size.
+    A job that arrived and ended between two polls is in no count of running jobs, so that it may need more
+    capacity than was observed. If `alike`, all jobs have one size.
     """
     jobs_by_pairing = {pairing: rebuild(occupancy, pairing, SEED, longest=True) for pairing in PAIRINGS}
     yield from _of_sizes(jobs_by_pairing, SIZES[:1] if alike else SIZES, float(occupancy.slots[-1]), None)

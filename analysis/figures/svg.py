@@ -10,14 +10,14 @@ IDENTIFIER: Final = re.compile(r'(url\(#|xlink:href="#)([^")]+)')
 
 
 def slim(text: str, name: str, colors: Mapping[str, str]) -> str:
-    """Return matplotlib's SVG without the parts that a page does not need; its text stays text.
+    """Return matplotlib's SVG without the parts that a page does not need; text stays text, and is not drawn as paths.
 
     Parameters
     ----------
     name
         The beginning of all identifiers.
     colors
-        Colours by name; each colour becomes ``var(--name)``, which the page sets.
+        Colours by their names in the page: a colour becomes ``var(--NAME)``, which the page defines.
     """
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)

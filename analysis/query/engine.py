@@ -46,7 +46,7 @@ def answers(record: Record, questions: Sequence[Question]) -> list[pd.DataFrame]
     Parameters
     ----------
     questions
-        Questions with the same fields `ALIKE`; each has its own span of time and its own windows.
+        They agree in the fields that `ALIKE` lists; each has its own span of time and its own windows.
 
     Raises
     ------

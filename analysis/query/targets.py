@@ -51,7 +51,7 @@ def targets_of(targets: Targets) -> dict[str, dict[str, Any]]:
         for name, value in values.items():
             if name not in READERS:
                 raise RequestRefused(
-                    f"targets of {pattern!r}: there is no setting {name!r}: take one of {', '.join(READERS)}"
+                    f"targets of {pattern!r}: {name!r} is not a setting: take one of {', '.join(READERS)}"
                 )
             try:
                 read.setdefault(pattern, {})[name] = READERS[name](value)

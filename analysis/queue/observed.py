@@ -16,7 +16,7 @@ NO_SLOTS: Final[Ints] = np.empty(0, np.int64)
 
 
 def observed(group: Sequence[Slots], windows: Windows) -> Columns:
-    """Return the slots in each window, summed over a group's series, and the longest gap of any series, in seconds."""
+    """Return the observed slots in each window, over all series of a group, and the longest gap in seconds."""
     columns: Columns = {"slots": np.sum([windows.slots(slots.known) for slots in group], axis=0)}
     for kind in ODD:
         columns[f"odd_slots_{kind}"] = np.sum([windows.slots(_odd(slots, kind)) for slots in group], axis=0)

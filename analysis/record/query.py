@@ -77,7 +77,7 @@ def pool_groups(connection: OpenRecord, selection: Selection) -> list[list[Selec
 
 
 def _nodes(discovered: Sequence[tuple[datetime, list[dict[str, Any]]]]) -> tuple[tuple[int, dict[str, int]], ...]:
-    """Return each slot from which nodes are known, in seconds since 1970, with the number of nodes by flavor.
+    """Return the number of nodes by flavor, each with the slot from which on it holds, in seconds since 1970.
 
     The number is that of available nodes; where discovery did not state it, that of ordered nodes.
     """

@@ -62,7 +62,7 @@ class Report:
 
     @property
     def interval(self) -> float:
-        """The longest poll interval in seconds; 0 where there are no waits."""
+        """The longest poll interval of the series, in seconds; 0 where the report has no table of waits."""
         return float(self.series["whole"]["interval_seconds"].max()) if "whole" in self.series else 0.0
 
     @property

@@ -79,7 +79,7 @@ def rhythm(days: Days) -> Floats:
 
 
 def correlation_of(residuals: Floats) -> float:
-    """Return the correlation of consecutive residuals, whatever days are missing between them, in [0, 0.97].
+    """Return the correlation r of each residual with the next one, even if days between them are missing; in [0, 0.97].
 
     The residuals of n days from a line underestimate r by (2 + 4 r) / n, which is corrected: Kendall, Biometrika 41
     (1954), 403; Marriott and Pope, Biometrika 41 (1954), 390.

@@ -85,9 +85,9 @@ def interval_of(row: pd.Series, name: str, times: float = 1.0, *, signed: bool =
     name
         The column of the value.
     times
-        The factor of all numbers: slopes are per day in the frame, and shown for `MONTH` days.
+        All numbers are multiplied by it: a slope per day by `MONTH` is one per month.
     signed
-        As for `figure`.
+        Whether the value is a difference, which has a sign.
     """
     point, low, high = (value * times for value in figures_of(row, name))
     if math.isnan(point):
@@ -127,7 +127,7 @@ def _numbers(measure: str, values: Sequence[float], interval: float, *, signed: 
 
 
 def judged(row: pd.Series) -> str:
-    """Return the text of the share over the limit with its bounds and the verdict: 12% (9-15%) may be over."""
+    """Return the text of the share of jobs over the limit, its bounds and verdict: 12% (9-15%) may be over."""
     share, bounds = share_parts(row, "over_slo")
     # In a frame joined from several answers some rows may have no verdict.
     verdict = _word(row.get("verdict"))
@@ -268,7 +268,7 @@ def _word(value: object) -> str:
 
 
 def _whole(value: float) -> str:
-    """Return the text of a count; an estimated count need not be whole."""
+    """Return the text of a count, rounded to a whole number: an estimate of one may have decimals."""
     return number(value) if float(value).is_integer() else rounded(value)
 
 

@@ -22,7 +22,11 @@ from collector.errors import ConfigError
 
 
 @click.command("schedule")
-@click.option("--install", is_flag=True, help="Put the line into your crontab; it replaces an earlier one.")
+@click.option(
+    "--install",
+    is_flag=True,
+    help="Put the line into your crontab, in place of the line of an earlier --install; other lines stay.",
+)
 @click.option("--remove", is_flag=True, help="Remove the line from your crontab.")
 @click.option(
     "--report",

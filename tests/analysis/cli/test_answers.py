@@ -131,6 +131,6 @@ def test_targets_that_make_no_sense_are_refused(database: Path, folder: Path, va
 
 def test_targets_of_python_are_checked_too(database: Path) -> None:
     """What is no target is named, with the pattern that it is of."""
-    for targets, said in (({"*": {"wait": "soon"}}, "'soon'"), ({"b*": {"cost": 1}}, "there is no setting 'cost'")):
+    for targets, said in (({"*": {"wait": "soon"}}, "'soon'"), ({"b*": {"cost": 1}}, "'cost' is not a setting")):
         with pytest.raises(RequestRefused, match=said):
             History(database).plan(targets=targets)
