@@ -40,6 +40,7 @@ IMPORTERS = {
         "collector/storage/opening.py",
         "collector/record/schema.py",
         "collector/storage/imports.py",
+        "collector/storage/publish.py",
         "collector/storage/import_files.py",
         "collector/storage/exports.py",
         "collector/sandbox/traces.py",

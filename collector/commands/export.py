@@ -1,5 +1,6 @@
-"""``poolscope export``: writes snapshot rows to Parquet or CSV."""
+"""``poolscope export``: writes snapshot rows to a file, or the whole record to a dataset."""
 
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -11,10 +12,17 @@ from collector.record.reading import reading
 from collector.record.selection import Selection
 from collector.record.slots import naive, parse_instant
 from collector.storage.exports import export
+from collector.storage.publish import publish
 
 
 @click.command("export")
-@click.option("--output", type=click.Path(path_type=Path), required=True, help="The file to write, .parquet or .csv.")
+@click.option("--output", type=click.Path(path_type=Path), help="The file to write, .parquet or .csv.")
+@click.option(
+    "--dataset",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="The folder to write all tables to, as Parquet files with a manifest; months that did not change stay.",
+)
 @click.option(
     "--since",
     metavar="INSTANT",
@@ -30,15 +38,19 @@ from collector.storage.exports import export
 @click.pass_obj
 def command(
     context: Context,
-    output: Path,
+    output: Path | None,
+    dataset: Path | None,
     since: str | None,
     until: str | None,
     projects: tuple[str, ...],
     pools: tuple[str, ...],
 ) -> None:
-    """Write the snapshot rows to a file.
+    """Write the snapshot rows to a file, or the whole record to a dataset.
 
     Includes rows that are still in the spool. import can read the file again, with the same rows as a result.
+
+    --dataset FOLDER writes what changed since the last export to that folder. Others can read it meanwhile, see
+    data/README.md. Files that the new manifest does not name are removed after six hours.
     """
     now = context.clock.now()
 
@@ -49,11 +61,40 @@ def command(
             raise click.BadParameter(str(error), param_hint=option) from None
 
     selection = Selection(instant("--since", since), instant("--until", until), projects, pools)
-    rows = _export(context, selection, output)
-    say("exported", f"{output}: {rows:,} rows", file=str(output), rows=rows)
+    if output is not None and dataset is None:
+        rows = _export(context, selection, output)
+        say("exported", f"{output}: {rows:,} rows", file=str(output), rows=rows)
+    elif dataset is not None and output is None:
+        if selection != Selection():
+            raise click.UsageError("--dataset takes the whole record: leave --since, --until, --project and --pool out")
+        _publish(context, dataset, now)
+    else:
+        raise click.UsageError("give either --output FILE or --dataset FOLDER")
 
 
 def _export(context: Context, selection: Selection, output: Path) -> int:
     paths = context.config().paths
     with reading(paths.database, paths.spool, context.clock.pause) as record:
         return export(record, selection, output)
+
+
+def _publish(context: Context, folder: Path, now: datetime) -> None:
+    # A path has one slash where an address has two.
+    if re.match(r"\w\w+:/", str(folder)):
+        raise click.BadParameter(f"{folder} is not a folder: object stores are not supported", param_hint="--dataset")
+    paths = context.config().paths
+    with reading(paths.database, paths.spool, context.clock.pause) as record:
+        published = publish(record, folder, now)
+    manifest = published.manifest
+    rows = sum(manifest.rows.values())
+    say(
+        "published",
+        f"{folder}: {rows:,} rows up to {manifest.last_slot} in {len(manifest.files):,} files, {published.written:,} of"
+        f" them new; {published.removed:,} old files removed",
+        folder=str(folder),
+        rows=manifest.rows,
+        last_slot=manifest.last_slot,
+        files=len(manifest.files),
+        written=published.written,
+        removed=published.removed,
+    )

@@ -74,6 +74,15 @@ COLUMNS: Final[dict[str, dict[str, str]]] = {
 }
 """Name and type of every column of every table, in order, in the newest schema version."""
 TABLES: Final = tuple(COLUMNS)
+# Rows sorted by series take a tenth of the space of rows in order of arrival; by month, a slot is found quickly.
+ORDER: Final = {
+    "polls": "slot, run, project",
+    "discoveries": "slot, run, project, workspace, page",
+    "scrapes": "project, pool, slot, run",
+    "snapshots": "project, pool, type, slot",
+    "pools": "project, pool, run",
+}
+"""The order of rows in a compacted database and in a dataset: the key of each table."""
 SINCE: Final = {"pools": 2}
 """The schema version that introduced a table; 1 for tables that are not listed here."""
 COLUMNS_SINCE: Final = {("polls", "discovered"): 2}

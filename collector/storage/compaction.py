@@ -18,7 +18,7 @@ import duckdb
 
 from collector.clock import Clock
 from collector.errors import RecordNotWritten, RecordUnreadable
-from collector.record.columns import TABLES
+from collector.record.columns import ORDER, TABLES
 from collector.record.database import ATTACHED, Record, attach, checked_version, in_memory
 from collector.record.files import clear_unfinished, replacing
 from collector.record.paths import quoted
@@ -26,14 +26,6 @@ from collector.record.schema import MIGRATIONS
 from collector.record.slots import naive
 from collector.storage.lock import holding
 
-# Rows sorted by series take a tenth of the space of rows in order of arrival; by month, a slot is found quickly.
-ORDER: Final = {
-    "polls": "slot, run, project",
-    "discoveries": "slot, run, project, workspace, page",
-    "scrapes": "project, pool, slot, run",
-    "snapshots": "project, pool, type, slot",
-    "pools": "project, pool, run",
-}
 # Everything in the file but Poolscope's tables, which alone are copied: kind and name.
 ADDED: Final = """
     SELECT DISTINCT kind || ' ' || CASE WHEN place IN ('main', name) THEN name ELSE place || '.' || name END FROM (

@@ -1,0 +1,212 @@
+"""The dataset: all tables as Parquet files in a folder, and the manifest, which alone says which files belong to it.
+
+    manifest.json
+    TABLE/project=PROJECT/month=YYYY-MM/CONTENT.parquet
+
+A file has the rows of a table, project and month, in the order of `columns.ORDER`, and is never changed. Its name is a
+hash of its rows, so that other rows make another file. A manifest is replaced as a whole and names complete files only:
+who has read one can read its files, whatever is published meanwhile.
+"""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from collector.errors import RecordUnreadable
+from collector.record.columns import COLUMNS, TABLES, columns_at
+from collector.record.paths import pattern_of
+from collector.record.schema import MIGRATIONS
+
+MANIFEST: Final = "manifest.json"
+FORMAT: Final = "poolscope dataset"
+VERSION: Final = 1
+OTHER_JOBS: Final = "other_jobs"
+"""The column of snapshots with the sum of `other_statuses`, which no table has."""
+NONE: Final = "__HIVE_DEFAULT_PARTITION__"
+"""The folder's value where project or slot is NULL, as in Hive and Spark."""
+LONGEST_NAME: Final = 200
+"""Bytes of a project in the name of its folder; file systems take 255."""
+_PATH: Final = re.compile(
+    rf"({'|'.join(TABLES)})/project=[A-Za-z0-9_.%~-]+/month=(\d{{4}}-\d{{2}}|{NONE})/[0-9a-f]{{16}}\.parquet"
+)
+_FIX: Final = "copy the dataset again, or publish it again to a new folder (poolscope export --dataset)"
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A file of a dataset; times are UTC in ISO 8601."""
+
+    path: str
+    """Relative to the folder, with ``/``."""
+    table: str
+    project: str | None
+    rows: int
+    first_slot: str | None
+    last_slot: str | None
+    pools: list[str]
+    """The ids of the pools that have rows, sorted; empty for tables without pools."""
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The content of a dataset."""
+
+    format: str
+    version: int
+    schema: int
+    """The schema version of the tables, see `schema.MIGRATIONS`."""
+    poolscope: str
+    published_at: str
+    last_slot: str | None
+    """The last slot of any scrape."""
+    files: list[DataFile]
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """The number of rows, by table."""
+        return {
+            table: sum(file.rows for file in self.files if file.table == table) for table in columns_at(self.schema)
+        }
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset whose files were checked."""
+
+    folder: Path
+    manifest: Manifest
+
+    def rows_of(self, table: str) -> str:
+        """Return the SQL for the rows of a table, with the columns that it had in the dataset's schema version."""
+        columns = columns_at(self.manifest.schema)[table]
+        paths = [pattern_of(self.folder / file.path) for file in self.manifest.files if file.table == table]
+        if not paths:
+            nothing = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items())
+            return f"(SELECT {nothing} WHERE false)"
+        listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+        names = ", ".join(
+            f'"{name}"::JSON::{kind} AS "{name}"' if kind.startswith("MAP") else f'"{name}"'
+            for name, kind in columns.items()
+        )
+        return f"(SELECT {names} FROM read_parquet([{listed}], hive_partitioning = false))"
+
+
+def stored_columns(table: str) -> dict[str, str]:
+    """Return the SQL for each column that the files of a table have, by name.
+
+    A MAP becomes JSON text and the sum of its values: Spark is slow with columns of type MAP.
+    """
+    stored = {}
+    for name, kind in COLUMNS[table].items():
+        if kind.startswith("MAP"):
+            stored[OTHER_JOBS] = f'list_sum(map_values("{name}"))::BIGINT'
+            stored[name] = f'to_json("{name}")::VARCHAR'
+        else:
+            stored[name] = f'"{name}"'
+    return stored
+
+
+def folder_of(table: str, project: str | None, month: str | None) -> str:
+    """Return the folder of a table's rows of a project and month, relative to the dataset's folder.
+
+    Two projects never have the same folder, unless the file system does not tell capitals apart: then their files have
+    different names all the same.
+    """
+    if project is None:
+        named = NONE
+    else:
+        named = quote(project, safe="").replace("~", "%7E")
+        if len(named) > LONGEST_NAME:
+            named = f"{named[:120]}~{hashlib.sha256(project.encode()).hexdigest()[:32]}"
+    return f"{table}/project={named or '%'}/month={month or NONE}"
+
+
+def open_dataset(folder: Path) -> Dataset:
+    """Return a dataset, after checking that each file has the size and the checksum that the manifest says.
+
+    Raises
+    ------
+    RecordUnreadable
+        When the folder is not a dataset, a newer Poolscope wrote it, or a file is missing, damaged or half-copied; the
+        message names the file.
+    """
+    manifest = read_manifest(folder)
+    for file in manifest.files:
+        path = folder / file.path
+        try:
+            state = path.stat()
+            if state.st_size != file.bytes:
+                raise RecordUnreadable(f"{path} has {state.st_size:,} bytes instead of {file.bytes:,}: {_FIX}")
+            sha256 = _sha256(path, state.st_size, state.st_mtime_ns, state.st_ino)
+        except FileNotFoundError:
+            raise RecordUnreadable(f"{path} is missing: {_FIX}") from None
+        except OSError as error:
+            raise RecordUnreadable(f"{path} cannot be read ({error.strerror}): check its permissions") from None
+        if sha256 != file.sha256:
+            raise RecordUnreadable(f"{path} has changed since it was published: {_FIX}")
+    return Dataset(folder, manifest)
+
+
+# A process that reads a dataset many times, such as a notebook, reads its unchanged files once to check them.
+@lru_cache(maxsize=1 << 16)
+def _sha256(path: Path, _size: int, _changed: int, _inode: int) -> str:
+    return sha256_of(path)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's content, as hexadecimal text."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Return the manifest of a dataset; its files are not looked at.
+
+    Raises
+    ------
+    RecordUnreadable
+        When there is none, or it is damaged, of another program, or from a newer Poolscope.
+    """
+    path = folder / MANIFEST
+    try:
+        fields: Any = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecordUnreadable(
+            f"{folder} has no {MANIFEST}, so it is not a complete dataset: name a database file, or a folder that"
+            " poolscope export --dataset wrote"
+        ) from None
+    except OSError as error:
+        raise RecordUnreadable(f"{path} cannot be read ({error.strerror}): check its permissions") from None
+    except (ValueError, RecursionError) as error:
+        raise RecordUnreadable(f"{path} is damaged ({str(error)[:100]}): {_FIX}") from None
+    if not isinstance(fields, dict) or fields.get("format") != FORMAT:
+        raise RecordUnreadable(
+            f"{path} is not that of a dataset of Poolscope: name a folder that poolscope export --dataset wrote; make a"
+            " database from a backup of an older Poolscope with poolscope restore"
+        )
+    version, schema = fields.get("version"), fields.get("schema")
+    if type(version) is not int or type(schema) is not int or min(version, schema) < 1:
+        raise RecordUnreadable(f"{path} is damaged (no version): {_FIX}")
+    if version > VERSION or schema > len(MIGRATIONS):
+        raise RecordUnreadable(f"{path} was written by a newer Poolscope: upgrade Poolscope")
+    try:
+        manifest = Manifest(**fields | {"files": [_data_file(file) for file in fields["files"]]})
+    except (ValueError, TypeError, KeyError) as error:
+        raise RecordUnreadable(f"{path} is damaged ({str(error)[:100]}): {_FIX}") from None
+    return manifest
+
+
+def _data_file(fields: dict[str, Any]) -> DataFile:
+    """Return an entry of the manifest; raise TypeError or ValueError where it is none."""
+    file = DataFile(**fields)
+    match = _PATH.fullmatch(file.path)
+    if match is None or match[1] != file.table or type(file.rows) is not int or type(file.bytes) is not int:
+        raise ValueError(f"{str(file.path)[:60]} cannot be one of its files")
+    return file

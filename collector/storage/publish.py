@@ -1,0 +1,224 @@
+"""Writing a dataset: only the months that changed, under new names, and the manifest last.
+
+Whenever a process is killed, the folder is the former dataset or the new one, see `record.dataset`.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from collector import __version__
+from collector.errors import InputRefused, RecordNotWritten
+from collector.record.columns import ORDER, TABLES
+from collector.record.database import Record
+from collector.record.dataset import (
+    FORMAT,
+    MANIFEST,
+    VERSION,
+    DataFile,
+    Manifest,
+    folder_of,
+    read_manifest,
+    sha256_of,
+    stored_columns,
+)
+from collector.record.files import UNFINISHED, clear_unfinished, make_folder, remove, replacing, unfinished, write
+from collector.record.paths import quoted
+from collector.record.schema import MIGRATIONS
+from collector.record.slots import naive
+from collector.storage.lock import holding
+
+GRACE: Final = timedelta(hours=6)
+"""How long a file stays after a manifest stopped naming it: a reader of the former manifest may take that long."""
+LOCK: Final = ".publishing.lock"
+_SORTING: Final = "sorting"
+_WRITTEN: Final = "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, USE_TMP_FILE false"
+
+
+@dataclass(frozen=True)
+class Published:
+    """The result: the manifest, how many files were written, and how many old ones were removed."""
+
+    manifest: Manifest
+    written: int
+    removed: int
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The rows of a table of a project and month; `first` and `last` are slots, `month` begins the month."""
+
+    table: str
+    project: str | None
+    month: datetime | None
+    rows: int
+    first: datetime | None
+    last: datetime | None
+    pools: list[str]
+    content: int
+    """A hash of the rows, whatever their order."""
+
+    @property
+    def path(self) -> str:
+        folder = folder_of(self.table, self.project, None if self.month is None else f"{self.month:%Y-%m}")
+        return f"{folder}/{self.content % 2**64:016x}.parquet"
+
+
+def publish(record: Record, folder: Path, now: datetime) -> Published:
+    """Bring a dataset up to date with an open record; where nothing is new, no file changes.
+
+    Parameters
+    ----------
+    folder
+        A dataset, or a new or empty folder.
+    now
+        Becomes the time of publication. Files that are not in the manifest for longer than `GRACE` are removed.
+
+    Raises
+    ------
+    InputRefused
+        When the folder has other files, or the record has no rows.
+    RecordUnreadable
+        When the manifest there is damaged, or from a newer Poolscope.
+    LockHeld
+        When another process publishes to the folder.
+    RecordNotWritten
+        When a file cannot be written: the former dataset is still there.
+    """
+    _refuse_other(folder)
+    try:
+        make_folder(folder)
+        with holding(folder / LOCK, f"publishing to {folder}"):
+            clear_unfinished(folder / MANIFEST)
+            clear_unfinished(folder / _SORTING)
+            record.execute(f"SET temp_directory = {quoted(unfinished(folder / _SORTING))}")
+            former = read_manifest(folder) if (folder / MANIFEST).exists() else None
+            # Files of another schema version are written anew.
+            reusable = former if former is not None and former.schema == len(MIGRATIONS) else None
+            there = {} if reusable is None else _complete(folder, reusable)
+            manifest = write_files(record, folder, now, there)
+            if not manifest.files:
+                raise InputRefused(f"the record has no rows, so {folder} was not changed: check [paths]")
+            if reusable is not None and reusable.files == manifest.files:
+                manifest = reusable
+            else:
+                _touch([] if former is None else former.files, manifest, folder, now)
+                write_manifest(folder, manifest)
+            removed = _remove_unnamed(folder, manifest, now)
+    except (OSError, duckdb.Error) as error:
+        raise RecordNotWritten(
+            f"{folder} was not published and is as before ({str(error)[:300]}): check the folder and the disk"
+        ) from None
+    return Published(manifest, len({file.path for file in manifest.files} - there.keys()), removed)
+
+
+def _refuse_other(folder: Path) -> None:
+    """Refuse a folder with files that are not of a dataset."""
+    if folder.exists() and not folder.is_dir():
+        raise InputRefused(f"{folder} is a file: name a folder for the dataset")
+    if folder.is_dir() and not (folder / MANIFEST).exists():
+        # A killed process may have left files without a manifest.
+        others = [path.name for path in folder.iterdir() if path.name not in TABLES and not path.name.startswith(".")]
+        if others:
+            raise InputRefused(f"{folder} has other files ({min(others)}) and no {MANIFEST}: name a new folder")
+
+
+def _complete(folder: Path, manifest: Manifest) -> dict[str, DataFile]:
+    """Return the files of a manifest that are there in their full size, by path."""
+    complete = {}
+    for file in manifest.files:
+        with suppress(OSError):
+            if (folder / file.path).stat().st_size == file.bytes:
+                complete[file.path] = file
+    return complete
+
+
+def _touch(former: list[DataFile], manifest: Manifest, folder: Path, now: datetime) -> None:
+    """Let the grace period of the files begin that the manifest no longer names."""
+    for path in {file.path for file in former} - {file.path for file in manifest.files}:
+        with suppress(FileNotFoundError):
+            os.utime(folder / path, (now.timestamp(), now.timestamp()))
+
+
+def write_files(record: Record, folder: Path, now: datetime, there: Mapping[str, DataFile]) -> Manifest:
+    """Write the files of all tables but those that are `there` (by path), and return the manifest.
+
+    Raises
+    ------
+    OSError, duckdb.Error
+        When a file cannot be written.
+    """
+    parts = [part for table in TABLES for part in _parts(record, table)]
+    files = [there.get(part.path) or _write_part(record, folder, part) for part in parts]
+    last_slot = max((file.last_slot for file in files if file.table == "scrapes" and file.last_slot), default=None)
+    published_at = f"{naive(now).isoformat()}Z"
+    return Manifest(FORMAT, VERSION, len(MIGRATIONS), __version__, published_at, last_slot, files)
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Replace the manifest; all its files must be durable.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written: the former manifest is still there.
+    """
+    write(folder / MANIFEST, (json.dumps(asdict(manifest), ensure_ascii=False, indent=1) + "\n").encode())
+
+
+def _parts(record: Record, table: str) -> Iterator[_Part]:
+    columns = stored_columns(table)
+    pools = "coalesce(list(DISTINCT pool ORDER BY pool) FILTER (pool IS NOT NULL), [])" if "pool" in columns else "[]"
+    for row in record.execute(
+        f"""SELECT project, date_trunc('month', slot) AS month, count(*), min(slot), max(slot), {pools},
+            sum(hash({", ".join(columns.values())})::HUGEINT)
+        FROM {table} GROUP BY project, month ORDER BY project, month"""
+    ).fetchall():
+        yield _Part(table, *row)
+
+
+def _write_part(record: Record, folder: Path, part: _Part) -> DataFile:
+    path = folder / part.path
+    make_folder(path.parent)
+    names = ", ".join(f'{value} AS "{name}"' for name, value in stored_columns(part.table).items())
+    # A span, not the month of each slot: DuckDB then skips the other months.
+    where = f"project IS NOT DISTINCT FROM $1 AND {'slot IS NULL' if part.first is None else 'slot BETWEEN $2 AND $3'}"
+    values = [part.project] if part.first is None else [part.project, part.first, part.last]
+    with replacing(path) as beside:
+        written = record.execute(
+            f"COPY (SELECT {names} FROM {part.table} WHERE {where} ORDER BY {ORDER[part.table]})"
+            f" TO {quoted(beside)} ({_WRITTEN})",
+            values,
+        ).fetchall()[0][0]
+        if written != part.rows:
+            raise RecordNotWritten(f"{path} got {written:,} of {part.rows:,} rows: please report this")
+        size, sha256 = beside.stat().st_size, sha256_of(beside)
+    first, last = (None if slot is None else f"{slot.isoformat()}Z" for slot in (part.first, part.last))
+    return DataFile(part.path, part.table, part.project, part.rows, first, last, part.pools, size, sha256)
+
+
+def _remove_unnamed(folder: Path, manifest: Manifest, now: datetime) -> int:
+    """Remove what no manifest has named for longer than the grace period, and return the number of files."""
+    named = {file.path for file in manifest.files}
+    removed = 0
+    for table in TABLES:
+        for path in (folder / table).glob("project=*/month=*/*"):
+            if path.relative_to(folder).as_posix() in named:
+                continue
+            # Only under the lock, so that no process writes an unfinished file now.
+            left_over = path.name.endswith(UNFINISHED)
+            if left_over or (path.suffix == ".parquet" and path.stat().st_mtime < (now - GRACE).timestamp()):
+                remove(path)
+                removed += 1
+        for place in (*(folder / table).glob("project=*/month=*"), *(folder / table).glob("project=*")):
+            # Where it is not empty, it stays.
+            with suppress(OSError):
+                place.rmdir()
+    return removed
