@@ -32,6 +32,7 @@ IMPORTERS = {
     "duckdb": {
         "collector/storage/backups.py",
         "collector/record/database.py",
+        "collector/record/dataset.py",
         "collector/record/header.py",
         "collector/record/memory.py",
         "collector/storage/compaction.py",
@@ -40,6 +41,7 @@ IMPORTERS = {
         "collector/storage/opening.py",
         "collector/record/schema.py",
         "collector/storage/imports.py",
+        "collector/storage/import_dataset.py",
         "collector/storage/publish.py",
         "collector/storage/import_files.py",
         "collector/storage/exports.py",

@@ -1,4 +1,4 @@
-"""``poolscope backup``: writes the whole record to a folder of Parquet files."""
+"""``poolscope backup``: writes the whole record to a new dataset, a folder of Parquet files."""
 
 import asyncio
 from pathlib import Path
@@ -7,9 +7,9 @@ import click
 
 from collector.cli import Context
 from collector.console import say, warn
+from collector.record.dataset import Manifest
 from collector.record.reading import reading
-from collector.record.slots import naive
-from collector.storage.backups import Manifest, back_up
+from collector.storage.backups import back_up
 from collector.storage.drain import drain
 from collector.storage.lock import writing
 
@@ -22,8 +22,9 @@ WAIT_SECONDS = 5.0
 def command(context: Context, folder: Path) -> None:
     """Write all tables to Parquet files.
 
-    DIR must be empty, or must not exist yet. The spool is taken into the database first. The backup has a manifest of
-    rows and checksums. restore makes a database from it; other tools can read the Parquet files too.
+    DIR must be empty, or must not exist yet. The spool is taken into the database first. The backup is a dataset, as
+    export --dataset writes it, with a manifest of rows and checksums. restore makes a database from it; other tools can
+    read it too.
     """
     manifest = _back_up(context, folder)
     rows = sum(manifest.rows.values())
@@ -39,4 +40,4 @@ def _back_up(context: Context, folder: Path) -> Manifest:
         warn("set_aside", f"{path} is damaged, was set aside, and is not in the backup", file=str(path))
     # Without the lock, so that polls can write to the spool meanwhile.
     with reading(paths.database, paths.spool, clock.pause) as record:
-        return back_up(record, folder, naive(clock.now()))
+        return back_up(record, folder, clock.now())

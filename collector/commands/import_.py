@@ -1,8 +1,11 @@
-"""``poolscope import``: adds snapshots from files to the record."""
+"""``poolscope import``: adds snapshots from files, or all rows of a dataset, to the record."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -13,7 +16,8 @@ from collector.record.database import Record, connect
 from collector.record.durations import parse_duration, say_duration
 from collector.record.memory import memory_allowed
 from collector.record.slots import naive
-from collector.storage import import_files, imports
+from collector.storage import import_dataset, import_files, imports
+from collector.storage.backups import verify
 from collector.storage.drain import drain
 from collector.storage.lock import writing_in_turn
 from collector.storage.opening import open_for_writing
@@ -23,6 +27,7 @@ WAIT_SECONDS = 5.0
 POLL_SECONDS = 60.0
 # DuckDB puts what does not fit into this memory on disk.
 MEMORY = 200_000_000
+_Result = TypeVar("_Result")
 
 
 def _read_interval(_context: click.Context, _option: click.Parameter, text: str | None) -> timedelta | None:
@@ -49,16 +54,27 @@ def _read_interval(_context: click.Context, _option: click.Parameter, text: str 
 )
 @click.pass_obj
 def command(context: Context, files: tuple[Path, ...], project: str | None, interval: timedelta | None) -> None:
-    """Add snapshots from files to the record.
+    """Add snapshots from files, or all rows of a dataset, to the record.
 
-    Each FILE is Parquet or CSV. Either all files are imported, or none.
+    Each FILE is Parquet or CSV, or one folder that export --dataset or backup wrote. Either all files are imported, or
+    none.
 
     Columns: slot (UTC), pool and type are required; total, the nine statuses and project are optional; any other column
     is a status under its own name. Rows that the record already has are not changed, so that importing a file twice
     adds nothing.
+
+    A dataset adds the rows of all tables. If record and dataset have an answer of the same pool and slot, the earlier
+    one counts.
     """
     if project is not None and not project:
         raise click.BadParameter("must not be empty", param_hint="--project")
+    if import_dataset.is_dataset(list(files)):
+        if project is not None or interval is not None:
+            raise click.UsageError("a dataset has its projects and intervals: leave --project and --interval out")
+        added = _import_dataset(context, files[0])
+        total = sum(added.values())
+        say("imported", f"{files[0]}: {total:,} new rows", files=[str(files[0])], rows=total, tables=added)
+        return
     for file in files:
         if not file.is_file():
             raise InputRefused(f"{file}: there is no such file")
@@ -91,7 +107,10 @@ def _import(
             for number in numbers:
                 import_files.read(record, files, number, project)
             intervals = imports.check(record, files, interval)
-        return asyncio.run(_write(context, scratch)), intervals
+        imported = asyncio.run(
+            _write(context, lambda record: imports.write(record, scratch, naive(context.clock.now())))
+        )
+        return imported, intervals
 
 
 def _limit(record: Record) -> None:
@@ -99,7 +118,16 @@ def _limit(record: Record) -> None:
     record.execute(f"SET memory_limit = '{min(MEMORY, memory_allowed() or MEMORY)}B'")
 
 
-async def _write(context: Context, scratch: Path) -> imports.Imported:
+def _import_dataset(context: Context, folder: Path) -> dict[str, int]:
+    backup = verify(folder)
+    with imports.scratch_beside(context.config().paths.database) as scratch:
+        with connect(scratch, read_only=False) as checked:
+            _limit(checked)
+            import_dataset.check(checked, backup)
+        return asyncio.run(_write(context, partial(import_dataset.write, backup=backup)))
+
+
+async def _write(context: Context, write: Callable[[Record], _Result]) -> _Result:
     paths, clock = context.config().paths, context.clock
     async with writing_in_turn(paths.database, clock, POLL_SECONDS):
         # The spool is part of the record: its rows must be in the database before they are compared.
@@ -113,4 +141,4 @@ async def _write(context: Context, scratch: Path) -> imports.Imported:
         drained.require_all(paths.database, "nothing was imported; try again")
         with await open_for_writing(paths.database, clock, WAIT_SECONDS) as record:
             _limit(record)
-            return imports.write(record, scratch, naive(clock.now()))
+            return write(record)

@@ -100,8 +100,9 @@ def _read_instant(before: str, now: datetime) -> datetime:
 def _old_rows(context: Context, instant: datetime, backup: Path | None) -> OldRows:
     """Return what to delete, after checking that the backup has each row; without the lock, so that polls go on."""
     paths = context.config().paths
-    if backup is not None:
-        make_durable(backup, verify(backup))
+    checked = None if backup is None else verify(backup)
+    if checked is not None:
+        make_durable(checked)
     with reading(paths.database, paths.spool, context.clock.pause) as record:
         first, last, newest = slots_of(record, instant)
         if newest is not None and instant > newest:
@@ -110,7 +111,7 @@ def _old_rows(context: Context, instant: datetime, backup: Path | None) -> OldRo
                 " Nothing was deleted, because this would delete all rows: give an earlier time",
                 param_hint="--before",
             )
-        missing = 0 if backup is None else lacking(record, instant, backup)
+        missing = 0 if checked is None else lacking(record, instant, checked)
         if missing:
             raise InputRefused(f"{backup} lacks {missing:,} of the rows, so nothing was deleted: make a new backup")
         return OldRows(old_rows(record, instant), first, last)

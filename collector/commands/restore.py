@@ -14,13 +14,13 @@ from collector.storage.lock import writing
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.pass_obj
 def command(context: Context, folder: Path) -> None:
-    """Make a database from a backup.
+    """Make a database from a backup or another dataset.
 
     Checks the rows and checksums of DIR against its manifest first. Refuses if there is a database already. Backups of
     older versions are converted.
     """
     database = context.config().paths.database
     with writing(database):
-        manifest = restore(folder, database)
-    rows = sum(manifest.rows.values())
-    say("restored", f"{database}: {rows:,} rows from {manifest.made_at}", database=str(database), rows=manifest.rows)
+        backup = restore(folder, database)
+    rows = sum(backup.rows.values())
+    say("restored", f"{database}: {rows:,} rows from {backup.made_at}", database=str(database), rows=backup.rows)

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from collector.errors import RecordUnreadable
 from collector.record.columns import COLUMNS, TABLES, columns_at
-from collector.record.paths import pattern_of
+from collector.record.paths import quoted_pattern
 from collector.record.schema import MIGRATIONS
 
 MANIFEST: Final = "manifest.json"
@@ -86,16 +86,15 @@ class Dataset:
     def rows_of(self, table: str) -> str:
         """Return the SQL for the rows of a table, with the columns that it had in the dataset's schema version."""
         columns = columns_at(self.manifest.schema)[table]
-        paths = [pattern_of(self.folder / file.path) for file in self.manifest.files if file.table == table]
+        paths = [quoted_pattern(self.folder / file.path) for file in self.manifest.files if file.table == table]
         if not paths:
             nothing = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items())
             return f"(SELECT {nothing} WHERE false)"
-        listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
         names = ", ".join(
             f'"{name}"::JSON::{kind} AS "{name}"' if kind.startswith("MAP") else f'"{name}"'
             for name, kind in columns.items()
         )
-        return f"(SELECT {names} FROM read_parquet([{listed}], hive_partitioning = false))"
+        return f"(SELECT {names} FROM read_parquet([{', '.join(paths)}], hive_partitioning = false))"
 
 
 def stored_columns(table: str) -> dict[str, str]:

@@ -30,6 +30,17 @@ def pattern_of(path: Path) -> str:
     return "".join(f"[{letter}]" if letter in MAGIC else letter for letter in text)
 
 
+def quoted_pattern(path: Path) -> str:
+    """Return `pattern_of` a path as an SQL text, for views, which take no parameters.
+
+    Raises
+    ------
+    InputRefused
+        When there is no such pattern.
+    """
+    return "'" + pattern_of(path).replace("'", "''") + "'"
+
+
 def database_at(path: Path) -> str:
     """Return the path of a database for DuckDB.
 

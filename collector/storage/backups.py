@@ -1,41 +1,44 @@
-"""Backup, restore and prune: all tables as Parquet files, with a manifest of their row counts and checksums."""
+"""Backup, restore and prune: a backup is a dataset that is written whole, see `record.dataset`."""
 
 import errno
-import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 
 from collector import __version__
-from collector.errors import InputRefused, RecordNotWritten
-from collector.record.columns import SINCE, TABLES, columns_at
+from collector.errors import InputRefused, RecordNotWritten, RecordUnreadable
+from collector.record.columns import TABLES, columns_at
 from collector.record.database import Record, connect
+from collector.record.dataset import MANIFEST, Manifest, open_dataset
 from collector.record.files import clear_unfinished, make_folder, replacing, sync
-from collector.record.paths import pattern_of, quoted
-from collector.record.schema import MIGRATIONS, migrate
+from collector.record.paths import quoted_pattern
+from collector.record.schema import migrate
+from collector.storage.former_backups import is_former, verify_former
 from collector.storage.held_folder import clear_abandoned, made_and_held
+from collector.storage.publish import write_files, write_manifest
 from collector.storage.row_rules import refuse_wrong_rows
 
-MANIFEST: Final = "manifest.json"
-PARQUET: Final = "read_parquet(${}, hive_partitioning = false)"
 # Later rows need the descriptions of pools, which are few: they are never pruned.
 PRUNED: Final = tuple(table for table in TABLES if table != "pools")
 
 
 @dataclass(frozen=True)
-class Manifest:
-    """The content of a backup: number of rows and SHA-256 of the file, by table."""
+class Backup:
+    """A backup whose files were checked: a dataset, or a backup of a former version."""
 
-    poolscope: str
+    folder: Path
     schema: int
+    """The schema version of its tables."""
     made_at: str
     rows: dict[str, int]
-    sha256: dict[str, str]
+    """The number of rows, by table."""
+    relations: dict[str, str]
+    """The SQL for the rows, by table."""
+    files: list[Path]
 
 
 def back_up(record: Record, folder: Path, now: datetime) -> Manifest:
@@ -56,14 +59,8 @@ def back_up(record: Record, folder: Path, now: datetime) -> Manifest:
         make_folder(folder.parent)
         clear_abandoned(folder)
         with replacing(folder) as beside, made_and_held(beside):
-            rows = {}
-            for table in TABLES:
-                file = quoted(beside / f"{table}.parquet")
-                record.execute(f"COPY (FROM {table} ORDER BY ALL) TO {file} (FORMAT parquet, COMPRESSION zstd)")
-                rows[table] = int(record.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
-            sums = {table: _sha256(beside / f"{table}.parquet") for table in TABLES}
-            manifest = Manifest(__version__, len(MIGRATIONS), f"{now.isoformat()}Z", rows, sums)
-            (beside / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2), encoding="utf-8")
+            manifest = write_files(record, beside, now, {})
+            write_manifest(beside, manifest)
     except (OSError, duckdb.Error) as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             raise InputRefused(
@@ -73,43 +70,32 @@ def back_up(record: Record, folder: Path, now: datetime) -> Manifest:
     return manifest
 
 
-def verify(folder: Path) -> Manifest:
-    """Check every file of a backup, and return its manifest.
+def verify(folder: Path) -> Backup:
+    """Check every file of a backup, and return it.
 
     Raises
     ------
     InputRefused
         When a file is missing or changed, or the backup is from a newer Poolscope.
     """
+    if is_former(folder):
+        former = verify_former(folder)
+        files = {table: folder / f"{table}.parquet" for table in former.rows}
+        relations = {
+            table: f"read_parquet({quoted_pattern(file)}, hive_partitioning = false)" for table, file in files.items()
+        }
+        return Backup(folder, former.schema, former.made_at, former.rows, relations, list(files.values()))
     try:
-        fields: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        manifest = Manifest(**fields)
-        if (
-            not isinstance(manifest.rows, dict)
-            or not all(type(rows) is int for rows in manifest.rows.values())
-            or not isinstance(manifest.sha256, dict)
-            or type(manifest.schema) is not int
-            or manifest.schema < 1
-        ):
-            raise ValueError("its manifest is damaged")
-        # The names become part of SQL: only names of our own tables are allowed.
-        tables = [table for table in TABLES if table in manifest.rows]
-        if len(tables) < len(manifest.rows):
-            raise ValueError(f"unknown tables: {', '.join(sorted(manifest.rows.keys() - set(tables)))}")
-        if missing := {table for table in TABLES if SINCE.get(table, 1) <= manifest.schema} - set(tables):
-            raise ValueError(f"tables are missing: {', '.join(sorted(missing))}")
-        sums = {table: _sha256(folder / f"{table}.parquet") for table in tables}
-    except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise InputRefused(f"{folder} is not a complete backup ({error}): name another backup") from None
-    if manifest.schema > len(MIGRATIONS):
-        raise InputRefused(f"{folder} was made by a newer Poolscope ({manifest.poolscope}): upgrade Poolscope")
-    for table in tables:
-        if sums[table] != manifest.sha256.get(table):
-            raise InputRefused(f"{folder / table}.parquet has changed since the backup was made: use another backup")
-    return manifest
+        dataset = open_dataset(folder)
+    except RecordUnreadable as refusal:
+        raise InputRefused(f"{folder} is not a complete backup: {refusal}") from None
+    manifest = dataset.manifest
+    relations = {table: dataset.rows_of(table) for table in manifest.rows}
+    paths = [folder / file.path for file in manifest.files]
+    return Backup(folder, manifest.schema, manifest.published_at, manifest.rows, relations, paths)
 
 
-def restore(folder: Path, database: Path) -> Manifest:
+def restore(folder: Path, database: Path) -> Backup:
     """Make a database from a backup; whatever happens, the database is complete or does not exist.
 
     Raises
@@ -119,21 +105,21 @@ def restore(folder: Path, database: Path) -> Manifest:
     RecordNotWritten
         When the database cannot be written.
     """
-    manifest = verify(folder)
+    backup = verify(folder)
     if database.exists():
         raise InputRefused(f"{database} exists: move it away, or name another database in [paths]")
     try:
         make_folder(database.parent)
         clear_unfinished(database)
         with replacing(database) as beside, connect(beside, read_only=False) as connection:
-            migrate(connection, 0, __version__, manifest.schema)
-            for table, rows in manifest.rows.items():
-                file = folder / f"{table}.parquet"
-                connection.execute(f"INSERT INTO {table} BY NAME FROM {PARQUET.format(1)}", [pattern_of(file)])
+            migrate(connection, 0, __version__, backup.schema)
+            for table, rows in backup.rows.items():
+                connection.execute(f"INSERT INTO {table} BY NAME FROM {backup.relations[table]}")
+                place = folder / table
                 if connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0] != rows:
-                    raise InputRefused(f"{file} does not have {rows:,} rows: use another backup")
-                refuse_wrong_rows(connection, table, columns_at(manifest.schema)[table], file)
-            migrate(connection, manifest.schema, __version__)
+                    raise InputRefused(f"{place} does not have {rows:,} rows: use another backup")
+                refuse_wrong_rows(connection, table, columns_at(backup.schema)[table], place)
+            migrate(connection, backup.schema, __version__)
             connection.execute("CHECKPOINT")
     except (OSError, duckdb.OperationalError) as error:
         raise RecordNotWritten(f"{database} was not restored ({str(error)[:300]})") from None
@@ -141,18 +127,18 @@ def restore(folder: Path, database: Path) -> Manifest:
         raise InputRefused(
             f"{folder} is not a backup of Poolscope's tables ({str(error)[:300]}): name another backup"
         ) from None
-    return manifest
+    return backup
 
 
-def lacking(record: Record, before: datetime, folder: Path) -> int:
+def lacking(record: Record, before: datetime, backup: Backup) -> int:
     """Return how many rows with slots before an instant (naive UTC) a verified backup does not have."""
     missing = 0
     for table in PRUNED:
         columns = ", ".join(f'"{row[0]}"' for row in record.execute(f"DESCRIBE {table}").fetchall())
         # A backup of an older Poolscope lacks columns: the migrated rows have NULL there.
         query = f"""SELECT count(*) FROM (SELECT {columns} FROM {table} WHERE slot < $1 EXCEPT ALL
-            SELECT {columns} FROM (FROM {table} WHERE false UNION ALL BY NAME FROM {PARQUET.format(2)}))"""
-        missing += int(record.execute(query, [before, pattern_of(folder / f"{table}.parquet")]).fetchall()[0][0])
+            SELECT {columns} FROM (FROM {table} WHERE false UNION ALL BY NAME FROM {backup.relations[table]}))"""
+        missing += int(record.execute(query, [before]).fetchall()[0][0])
     return missing
 
 
@@ -210,7 +196,7 @@ def prune(record: Record, before: datetime, in_backup: Mapping[str, int] | None 
     return rows
 
 
-def make_durable(folder: Path, manifest: Manifest) -> None:
+def make_durable(backup: Backup) -> None:
     """Make the files of a backup, which may just have been copied, survive a crash of the machine.
 
     Raises
@@ -218,13 +204,9 @@ def make_durable(folder: Path, manifest: Manifest) -> None:
     RecordNotWritten
         When they cannot be synced.
     """
+    folders = {parent for file in backup.files for parent in file.parents if parent.is_relative_to(backup.folder)}
     try:
-        for path in (*(folder / f"{table}.parquet" for table in manifest.rows), folder / MANIFEST, folder):
+        for path in (*backup.files, backup.folder / MANIFEST, *folders, backup.folder):
             sync(path)
     except OSError as error:
-        raise RecordNotWritten(f"{folder} cannot be made durable ({error}): nothing was deleted") from None
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+        raise RecordNotWritten(f"{backup.folder} cannot be made durable ({error}): nothing was deleted") from None

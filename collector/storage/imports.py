@@ -188,6 +188,18 @@ def write(record: Record, scratch: Path, now: datetime) -> Imported:
         raise RecordNotWritten(
             f"nothing was imported, the database could not be written ({str(error)[:300]}): check the disk"
         ) from None
+    checkpoint(record)
+    return imported
+
+
+def checkpoint(record: Record) -> None:
+    """Write what a transaction left in the log to the database file.
+
+    Raises
+    ------
+    RecordNotWritten
+        When it cannot be written.
+    """
     try:
         record.execute("CHECKPOINT")
     except duckdb.Error as error:
@@ -195,7 +207,6 @@ def write(record: Record, scratch: Path, now: datetime) -> Imported:
             f"the imported rows are only in the database's log, its file could not be written ({str(error)[:300]}):"
             " free space on the disk and import again; no row is imported twice"
         ) from None
-    return imported
 
 
 def _write(record: Record, now: datetime) -> Imported:

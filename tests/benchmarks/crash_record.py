@@ -16,8 +16,8 @@ from collector.clock import SystemClock
 from collector.errors import InputRefused
 from collector.record.columns import TABLES
 from collector.record.database import Record
+from collector.record.dataset import open_dataset
 from collector.record.files import UNFINISHED
-from collector.record.paths import quoted
 from collector.record.reading import reading
 from collector.storage.backups import verify
 from tests.benchmarks.completeness import PROJECT, Kind, faults_of
@@ -226,7 +226,7 @@ def opened(backup: Path) -> Iterator[Record]:
     """Open a backup as a record."""
     with duckdb.connect() as record:
         for table in TABLES:
-            record.execute(f"CREATE VIEW {table} AS FROM read_parquet({quoted(backup / f'{table}.parquet')})")
+            record.execute(f"CREATE VIEW {table} AS FROM {open_dataset(backup).rows_of(table)}")
         yield record
 
 

@@ -1,5 +1,6 @@
 """`poolscope backup`, `restore` and `prune`: every row is restored, and only rows that a backup has are deleted."""
 
+import hashlib
 import json
 import os
 import pty
@@ -18,7 +19,7 @@ from collector.cli import Context
 from collector.clock import SimulatedClock
 from collector.commands.prune import command as prune
 from collector.errors import InputRefused
-from collector.record.columns import TABLES
+from collector.record.columns import TABLES, columns_at
 from collector.record.schema import MIGRATIONS
 from collector.storage.lock import writing
 from tests.collector.storage.test_compact import RECORD, content, fill
@@ -26,14 +27,14 @@ from tests.polling import START, configure, environment, poolscope, rows
 
 # All slots that `fill` makes, except the last.
 BUT_THE_LAST_SLOT = ("--before", "2026-02-08T23:59")
-# Stops when the tables are in their files, as soon as the first is read for its checksum.
+# Stops when the first file is written, as soon as it is read for its checksum.
 STOPPING_BACKUP = """
 import os, runpy, signal, sys
 
 opened = []
 
 def stop(event, arguments):
-    if "open" == event and str(arguments[0]).endswith(".unfinished/polls.parquet") and not opened:
+    if "open" == event and ".unfinished/polls/" in str(arguments[0]) and not opened:
         opened.append(arguments)
         os.kill(os.getpid(), signal.SIGSTOP)
 
@@ -78,7 +79,7 @@ def test_a_backup_may_be_made_in_the_current_folder(folder: Path) -> None:
 def test_an_incomplete_backup_is_refused(folder: Path, harm: str) -> None:
     """Exit 6 for a file that is cut or missing, a missing manifest, or a newer version; no database is made."""
     assert 0 == poolscope(folder, "backup", "kept").returncode
-    manifest, file = folder / "kept/manifest.json", folder / "kept/snapshots.parquet"
+    manifest, file = folder / "kept/manifest.json", next((folder / "kept/snapshots").rglob("*.parquet"))
     if harm == "cut":
         file.write_bytes(file.read_bytes()[:-1])
     elif harm == "missing":
@@ -94,18 +95,39 @@ def test_an_incomplete_backup_is_refused(folder: Path, harm: str) -> None:
     assert not (folder / RECORD).exists()
 
 
+def former_backup(folder: Path, schema: int = len(MIGRATIONS)) -> Path:
+    """Write a backup of the folder's record as Poolscope 0.1 did: a file a table, and their rows and checksums."""
+    kept = folder / "kept"
+    kept.mkdir()
+    counts, sums = {}, {}
+    for table, columns in columns_at(schema).items():
+        file = kept / f"{table}.parquet"
+        names = ", ".join(f'"{name}"' for name in columns)
+        with duckdb.connect(folder / RECORD, read_only=True) as connection:
+            connection.execute(f"COPY (SELECT {names} FROM {table} ORDER BY ALL) TO '{file}' (COMPRESSION zstd)")
+            counts[table] = connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]
+        sums[table] = hashlib.sha256(file.read_bytes()).hexdigest()
+    values = {"poolscope": "0.1.0", "schema": schema, "made_at": "2026-01-01T00:00:00Z", "rows": counts, "sha256": sums}
+    (kept / "manifest.json").write_text(json.dumps(values, indent=2))
+    return kept
+
+
+def test_a_backup_of_the_former_format_restores_every_row(folder: Path) -> None:
+    """It is still read, also to prune."""
+    before = content(folder)
+    former_backup(folder)
+    (folder / RECORD).rename(folder / "away.duckdb")
+    done = poolscope(folder, "restore", "kept")
+    assert 0 == done.returncode, done.stderr
+    after = content(folder)
+    assert {table: before[table] for table in TABLES} == {table: after[table] for table in TABLES}
+    done = poolscope(folder, "prune", *BUT_THE_LAST_SLOT, "--backup", "kept")
+    assert 0 == done.returncode, done.stderr
+
+
 def test_a_backup_of_the_first_version_is_brought_up_to_date(folder: Path) -> None:
     """Its tables are made in that version, filled and migrated; prune recognises its rows."""
-    assert 0 == poolscope(folder, "backup", "kept").returncode
-    manifest, polls = folder / "kept/manifest.json", folder / "kept/polls.parquet"
-    values = json.loads(manifest.read_text()) | {"schema": 1}
-    del values["rows"]["pools"], values["sha256"]["pools"]
-    with duckdb.connect() as connection:
-        connection.execute(f"COPY (SELECT * EXCLUDE (discovered) FROM '{polls}') TO '{polls}.old' (FORMAT parquet)")
-    Path(f"{polls}.old").rename(polls)
-    sums = subprocess.run(["sha256sum", str(polls)], capture_output=True, text=True, check=True)
-    values["sha256"]["polls"] = sums.stdout.split()[0]
-    manifest.write_text(json.dumps(values))
+    former_backup(folder, schema=1)
     (folder / RECORD).rename(folder / "away.duckdb")
     assert 0 == poolscope(folder, "restore", "kept").returncode
     assert [(0,)] == rows(folder / RECORD, "SELECT count(discovered) + (SELECT count(*) FROM pools) FROM polls")
@@ -113,13 +135,57 @@ def test_a_backup_of_the_first_version_is_brought_up_to_date(folder: Path) -> No
     assert 0 == done.returncode, done.stderr
 
 
+@pytest.mark.parametrize("harm", ["cut", "missing", "newer"])
+def test_an_incomplete_backup_of_the_former_format_is_refused(folder: Path, harm: str) -> None:
+    """Exit 6, and no database is made."""
+    kept = former_backup(folder)
+    manifest, file = kept / "manifest.json", kept / "snapshots.parquet"
+    if harm == "cut":
+        file.write_bytes(file.read_bytes()[:-1])
+    elif harm == "missing":
+        file.unlink()
+    else:
+        manifest.write_text(manifest.read_text().replace(f'"schema": {len(MIGRATIONS)}', '"schema": 99'))
+    (folder / RECORD).rename(folder / "away.duckdb")
+    done = poolscope(folder, "restore", "kept")
+    assert 6 == done.returncode
+    assert "kept" in done.stderr
+    assert not (folder / RECORD).exists()
+
+
+def test_a_restored_record_gives_the_same_dataset(folder: Path) -> None:
+    """Export, restore, export: the manifests differ in the time of publication alone."""
+    manifests = []
+    for name in ("first", "second"):
+        assert 0 == poolscope(folder, "export", "--dataset", name).returncode
+        manifests.append(json.loads((folder / name / "manifest.json").read_text()))
+        (folder / RECORD).unlink()
+        assert 0 == poolscope(folder, "restore", name).returncode
+    times = [manifest.pop("published_at") for manifest in manifests]
+    assert manifests[0] == manifests[1]
+    assert times[0] != times[1]
+
+
+@pytest.mark.parametrize("former", [False, True])
 @pytest.mark.parametrize(
     "change",
-    [{"rows": "all"}, {"schema": "2"}, {"rows": {}}, {"rows": {"polls": 1}}, {"rows": dict.fromkeys(TABLES, "all")}],
+    [
+        {"rows": "all"},
+        {"schema": "2"},
+        {"rows": {}},
+        {"rows": {"polls": 1}},
+        {"rows": dict.fromkeys(TABLES, "all")},
+        {"files": "all"},
+        {"files": [1]},
+        {"version": None},
+    ],
 )
-def test_a_damaged_manifest_is_refused(folder: Path, change: dict[str, object]) -> None:
+def test_a_damaged_manifest_is_refused(folder: Path, change: dict[str, object], former: bool) -> None:
     """Exit 6, without a traceback, and without an empty database that looks complete."""
-    assert 0 == poolscope(folder, "backup", "kept").returncode
+    if former:
+        former_backup(folder)
+    else:
+        assert 0 == poolscope(folder, "backup", "kept").returncode
     manifest = next((folder / "kept").glob("*.json"))
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | change))
     (folder / RECORD).unlink()

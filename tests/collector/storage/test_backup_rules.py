@@ -17,6 +17,7 @@ from collector.commands.backup import command as backup
 from collector.commands.restore import command as restore
 from collector.errors import InputRefused
 from collector.record import files, spool
+from collector.record.columns import COLUMNS, create_table
 from tests.collector.record.test_spool import RUN, SLOT, a_round
 from tests.collector.storage.test_backup import STOPPING_BACKUP
 from tests.polling import START, configure, environment, rows
@@ -48,14 +49,23 @@ def restore_from(folder: Path, kept: Path) -> None:
 
 def change(kept: Path, table: str, query: str) -> None:
     """Replace the rows of a table in a backup by a query over `old`, and correct the manifest."""
-    file = kept / f"{table}.parquet"
+    manifest = json.loads((kept / "manifest.json").read_text())
+    entry = next((entry for entry in manifest["files"] if entry["table"] == table), None)
     with duckdb.connect() as connection:
-        connection.execute(f"CREATE TABLE old AS FROM '{file}'")
+        if entry is None:
+            path = f"{table}/project=p/month=2026-01/{'0' * 16}.parquet"
+            entry = manifest["files"][0] | {"path": path, "table": table}
+            manifest["files"].append(entry)
+            (kept / path).parent.mkdir(parents=True)
+            connection.execute(create_table("old", COLUMNS[table]))
+        else:
+            old = kept / entry["path"]
+            connection.execute(f"CREATE TABLE old AS FROM read_parquet('{old}', hive_partitioning = false)")
+        file = kept / entry["path"]
         connection.sql(query).write_parquet(str(file))
         count = connection.execute(f"SELECT count(*) FROM '{file}'").fetchall()[0][0]
-    manifest = json.loads((kept / "manifest.json").read_text())
-    manifest["rows"][table] = count
-    manifest["sha256"][table] = hashlib.sha256(file.read_bytes()).hexdigest()
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    entry |= {"rows": count, "bytes": file.stat().st_size, "sha256": digest}
     (kept / "manifest.json").write_text(json.dumps(manifest))
 
 
@@ -63,7 +73,7 @@ def change(kept: Path, table: str, query: str) -> None:
     ("table", "query", "message"),
     [
         ("snapshots", 'SELECT * REPLACE (-1 AS "Queue") FROM old', "1 rows with a Queue below zero"),
-        ("snapshots", "SELECT * REPLACE (MAP {'Odd': -2} AS other_statuses) FROM old", "other_statuses below zero"),
+        ("snapshots", """SELECT * REPLACE ('{"Odd": -2}' AS other_statuses) FROM old""", "other_statuses below zero"),
         ("snapshots", "SELECT * REPLACE (NULL AS pool) FROM old", "1 rows with no pool"),
         ("snapshots", "FROM old UNION ALL FROM old", "1 rows more than once"),
         ("scrapes", "SELECT * REPLACE (TIMESTAMP 'infinity' AS slot) FROM old LIMIT 1", "a slot out of range"),
@@ -72,8 +82,12 @@ def change(kept: Path, table: str, query: str) -> None:
         ("scrapes", "SELECT * REPLACE (NULL AS outcome) FROM old", "no outcome"),
         ("scrapes", "FROM old UNION ALL FROM old", "2 rows more than once, by run, project, pool, slot"),
         ("polls", "SELECT * REPLACE (NULL AS run) FROM old", "no run"),
-        ("pools", "SELECT TIMESTAMP '2026-01-15' AS run, 'p' AS project, 'a' AS pool, run AS slot", "no listed"),
-        ("polls", "SELECT *, 1 AS more FROM old", "is not a backup of Poolscope's tables"),
+        (
+            "pools",
+            "FROM old UNION ALL BY NAME SELECT DATE '2026-01-15' AS run, 'p' AS project, 'a' AS pool, run AS slot",
+            "no listed",
+        ),
+        ("polls", "SELECT * EXCLUDE (command) FROM old", "is not a backup of Poolscope's tables"),
     ],
 )
 def test_countthat_import_would_refuse_are_refused(folder: Path, table: str, query: str, message: str) -> None:
@@ -123,7 +137,7 @@ def test_a_second_backup_leaves_the_first_alone(folder: Path) -> None:
         assert os.WIFSTOPPED(status)
         try:
             kept = back_up(folder)
-            assert 1 == len(list(folder.glob(".kept.*.unfinished/polls.parquet")))
+            assert 1 == len(list(folder.glob(".kept.*.unfinished/polls")))
         finally:
             first.send_signal(signal.SIGCONT)
         assert first.stderr is not None

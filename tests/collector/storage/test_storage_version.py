@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+from datetime import UTC
 from pathlib import Path
 
 import duckdb
@@ -44,7 +45,7 @@ def test_every_file_is_written_for_the_oldest_duckdb(tmp_path: Path) -> None:
     asyncio.run(drain(database, tmp_path / "spool", CLOCK, 0.0))
     assert "v1.4.0+" == stored_for(database)
     with reading(database, tmp_path / "spool", CLOCK.pause) as record:
-        back_up(record, tmp_path / "kept", SLOT)
+        back_up(record, tmp_path / "kept", SLOT.replace(tzinfo=UTC))
     restore(tmp_path / "kept", tmp_path / "restored.duckdb")
     assert "v1.4.0+" == stored_for(tmp_path / "restored.duckdb")
     newer = tmp_path / "newer.duckdb"
