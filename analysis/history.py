@@ -32,9 +32,11 @@ class History:
     Parameters
     ----------
     database
-        The DuckDB file. It is open only while it is read, so that the collector can write.
+        The DuckDB file, which is open only while it is read, so that the collector can write; or the folder of a
+        dataset, see ``data/README.md``.
     spool
-        The folder of polls that are not yet in the database; ``spool`` beside the database by default.
+        The folder of polls that are not yet in the database; ``spool`` beside the database by default. A dataset has
+        none.
 
     Notes
     -----
@@ -48,7 +50,12 @@ class History:
     """
 
     def __init__(self, database: Path | str, spool: Path | str | None = None) -> None:
-        self.record = Record(database, spool)
+        self._place = (database, spool)
+
+    @property
+    def record(self) -> Record:
+        """The record as it is now: of a dataset, all that one object reads is of one manifest."""
+        return Record(*self._place)
 
     def __repr__(self) -> str:
         """Return the record's file, how many pools it holds and from when to when, or why it cannot be read."""

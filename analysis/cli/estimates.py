@@ -15,7 +15,7 @@ POOLS = (
     click.option(
         "--db",
         type=click.Path(path_type=Path),
-        help="The database to read, without a spool; default: database and spool of the configuration.",
+        help="The database or dataset to read; default: database and spool of the configuration.",
     ),
     click.option(
         "--until", metavar="1d|DATE", help="Read the record up to this date, or up to this long before its last slot."

@@ -1,9 +1,10 @@
-"""Reading the record: spool and database as one, open only while rows are read."""
+"""Reading the record: spool and database as one, or a dataset, open only while rows are read."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from threading import Event
 from typing import Final
@@ -15,7 +16,7 @@ from analysis.record.series import Pool, Series
 from collector.record import RecordUnreadable
 from collector.record.database import Record as OpenRecord
 from collector.record.patterns import matches
-from collector.record.reading import reading
+from collector.record.reading import opener
 from collector.record.selection import FIRST, LAST, Selection
 from collector.record.spool import waiting
 
@@ -30,9 +31,11 @@ class Record:
     Parameters
     ----------
     database
-        The DuckDB file. It is open only while it is read.
+        The DuckDB file, which is open only while it is read; or the folder of a dataset. All that one object reads from
+        a dataset is of one manifest.
     spool
-        The folder of polls that are not yet in the database; ``spool`` beside the database by default.
+        The folder of polls that are not yet in the database; ``spool`` beside the database by default. A dataset has
+        none.
     """
 
     def __init__(self, database: Path | str, spool: Path | str | None = None) -> None:
@@ -125,8 +128,12 @@ class Record:
     def _opened(self) -> Iterator[OpenRecord]:
         if not self.database.exists() and not waiting(self.spool):
             raise RecordUnreadable(f"{self.database} does not exist: name the record with --db, or poll first")
-        with reading(self.database, self.spool, _pause) as connection:
+        with self._open() as connection:
             yield connection
+
+    @cached_property
+    def _open(self) -> Callable[[], AbstractContextManager[OpenRecord]]:
+        return opener(self.database, self.spool, _pause)
 
 
 def _seconds(instant: datetime) -> int:

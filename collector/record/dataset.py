@@ -11,11 +11,15 @@ who has read one can read its files, whatever is published meanwhile.
 import hashlib
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
+
+import duckdb
 
 from collector.errors import RecordUnreadable
 from collector.record.columns import COLUMNS, TABLES, columns_at
@@ -151,6 +155,40 @@ def open_dataset(folder: Path) -> Dataset:
         if sha256 != file.sha256:
             raise RecordUnreadable(f"{path} has changed since it was published: {_FIX}")
     return Dataset(folder, manifest)
+
+
+@contextmanager
+def refusing_loss(dataset: Dataset) -> Iterator[None]:
+    """Refuse a dataset whose files are lost or changed while they are read, after they were checked.
+
+    Raises
+    ------
+    RecordUnreadable
+        In place of DuckDB's error.
+    """
+    try:
+        yield
+    except duckdb.IOException as error:
+        raise RecordUnreadable(
+            f"{dataset.folder} cannot be read, a file was removed or changed ({str(error)[:300]}): try again"
+        ) from None
+
+
+def make_views(connection: duckdb.DuckDBPyConnection, dataset: Dataset, place: str) -> None:
+    """Make a view of each table of a dataset in a database that is attached.
+
+    Raises
+    ------
+    RecordUnreadable
+        When a file does not have the columns of its table.
+    """
+    for table in dataset.manifest.rows:
+        try:
+            connection.execute(f"CREATE VIEW {place}.main.{table} AS FROM {dataset.rows_of(table)}")
+        except duckdb.BinderException as error:
+            raise RecordUnreadable(
+                f"{dataset.folder / table} does not have the columns of that table ({str(error)[:200]}): {_FIX}"
+            ) from None
 
 
 # A process that reads a dataset many times, such as a notebook, reads its unchanged files once to check them.

@@ -1,12 +1,15 @@
 """The record as one: the tables of the database together with the rows of the spool, as if these had been drained.
 
+A dataset is read in place of both, with the same tables; `opener` is the place that chooses.
+
 The spool is read first, then the database: in the other order a drain in between would hide rows. Nothing is migrated:
 tables and columns that the database of an older Poolscope lacks are empty.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +23,7 @@ from collector.record.database import (
     refusing_damage,
     within_memory,
 )
+from collector.record.dataset import Dataset, make_views, open_dataset, refusing_loss
 from collector.record.merging import KEYS, changes, new_rows, new_snapshots, winners
 from collector.record.spool import waiting
 from collector.record.spooled import load
@@ -39,7 +43,8 @@ def reading(
     Parameters
     ----------
     database, spool_folder
-        Where the record is; a missing file or folder counts as empty.
+        Where the record is; a missing file or folder counts as empty. If the database is a folder, it is a dataset, and
+        the spool is not read.
     sleep
         Waits a number of seconds.
     wait_seconds
@@ -51,6 +56,31 @@ def reading(
         When the database cannot be read, another process still writes to it after `wait_seconds`, or a query needs
         more memory than there is.
     """
+    with opener(database, spool_folder, sleep, wait_seconds)() as record:
+        yield record
+
+
+def opener(
+    database: Path, spool_folder: Path, sleep: Callable[[float], None], wait_seconds: float = READ_WAIT_SECONDS
+) -> Callable[[], AbstractContextManager[Record]]:
+    """Return a function that opens the record as `reading` does, each time that it is called.
+
+    The same dataset is opened each time, whatever is published meanwhile; a database as it is at that time.
+
+    Raises
+    ------
+    RecordUnreadable
+        When the dataset is not complete, see `dataset.open_dataset`.
+    """
+    if database.is_dir():
+        return partial(_reading_dataset, open_dataset(database))
+    return partial(_reading_database, database, spool_folder, sleep, wait_seconds)
+
+
+@contextmanager
+def _reading_database(
+    database: Path, spool_folder: Path, sleep: Callable[[float], None], wait_seconds: float
+) -> Iterator[Record]:
     with within_memory(database), in_memory() as connection, refusing_damage(database):
         load(connection, waiting(spool_folder))
         stored_columns: dict[str, dict[str, str]] = {}
@@ -58,6 +88,16 @@ def reading(
             attach(connection, database, sleep, wait_seconds)
             stored_columns = columns_at(checked_version(connection, database, ATTACHED))
         _join(connection, stored_columns)
+        yield connection
+
+
+@contextmanager
+def _reading_dataset(dataset: Dataset) -> Iterator[Record]:
+    with within_memory(dataset.folder), in_memory() as connection, refusing_loss(dataset):
+        connection.execute(f"ATTACH ':memory:' AS {ATTACHED}")
+        make_views(connection, dataset, ATTACHED)
+        load(connection, [])
+        _join(connection, columns_at(dataset.manifest.schema))
         yield connection
 
 

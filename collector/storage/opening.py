@@ -22,6 +22,8 @@ async def open_for_writing(database: Path, clock: Clock, wait_seconds: float) ->
     RecordUnreadable, RecordNotWritten
         See `database.connect` and `schema.version_of`.
     """
+    if database.is_dir():
+        raise RecordNotWritten(f"{database} is a folder; a dataset can only be read: name a database file in [paths]")
     try:
         _create(database)
     except (OSError, duckdb.Error) as error:

@@ -29,7 +29,8 @@ from collector.record.dataset import (
     sha256_of,
     stored_columns,
 )
-from collector.record.files import UNFINISHED, clear_unfinished, make_folder, remove, replacing, unfinished, write
+from collector.record.files import UNFINISHED, clear_unfinished, make_folder, remove, replacing, write
+from collector.record.memory import memory_allowed
 from collector.record.paths import quoted
 from collector.record.schema import MIGRATIONS
 from collector.record.slots import naive
@@ -38,7 +39,9 @@ from collector.storage.lock import holding
 GRACE: Final = timedelta(hours=6)
 """How long a file stays after a manifest stopped naming it: a reader of the former manifest may take that long."""
 LOCK: Final = ".publishing.lock"
-_SORTING: Final = "sorting"
+MEMORY: Final = 512 << 20
+"""Bytes in which DuckDB sorts; it puts the rest on disk."""
+_SORTING: Final = ".sorting"
 _WRITTEN: Final = "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, USE_TMP_FILE false"
 
 
@@ -97,8 +100,6 @@ def publish(record: Record, folder: Path, now: datetime) -> Published:
         make_folder(folder)
         with holding(folder / LOCK, f"publishing to {folder}"):
             clear_unfinished(folder / MANIFEST)
-            clear_unfinished(folder / _SORTING)
-            record.execute(f"SET temp_directory = {quoted(unfinished(folder / _SORTING))}")
             former = read_manifest(folder) if (folder / MANIFEST).exists() else None
             # Files of another schema version are written anew.
             reusable = former if former is not None and former.schema == len(MIGRATIONS) else None
@@ -155,8 +156,14 @@ def write_files(record: Record, folder: Path, now: datetime, there: Mapping[str,
     OSError, duckdb.Error
         When a file cannot be written.
     """
+    sorting = folder / _SORTING
+    # A killed process may have left it.
+    remove(sorting)
+    record.execute(f"SET temp_directory = {quoted(sorting)}")
+    record.execute(f"SET memory_limit = '{min(MEMORY, memory_allowed() or MEMORY)}B'")
     parts = [part for table in TABLES for part in _parts(record, table)]
     files = [there.get(part.path) or _write_part(record, folder, part) for part in parts]
+    remove(sorting)
     last_slot = max((file.last_slot for file in files if file.table == "scrapes" and file.last_slot), default=None)
     published_at = f"{naive(now).isoformat()}Z"
     return Manifest(FORMAT, VERSION, len(MIGRATIONS), __version__, published_at, last_slot, files)

@@ -16,7 +16,10 @@ from traitlets.config import Config
 from analysis import History, readable
 from analysis.cli.notebooks import shipped
 from analysis.errors import RequestRefused
-from tests.polling import GUARD_SECONDS, poolscope
+from collector.clock import SimulatedClock
+from collector.record.reading import reading
+from collector.storage.publish import publish
+from tests.polling import GUARD_SECONDS, START, poolscope
 from tests.recorded import MONDAY, record_of, series_of
 from tests.reported import queue, small_demo
 
@@ -57,7 +60,9 @@ def test_it_runs_from_first_to_last_cell(file: Path, demo: Path) -> None:
 
 
 @pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
-@pytest.mark.parametrize("record", ["an hour", "one slot", "no queue", "nothing but a queue", "one pool", "one gap"])
+@pytest.mark.parametrize(
+    "record", ["an hour", "one slot", "no queue", "nothing but a queue", "one pool", "one gap", "a dataset"]
+)
 def test_it_runs_on_odd_records(file: Path, record: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On too little, on pools that never queue, or where nothing is told of a pool: every cell runs all the same."""
     odd = {
@@ -66,9 +71,15 @@ def test_it_runs_on_odd_records(file: Path, record: str, tmp_path: Path, monkeyp
         "no queue": lambda: {"train": queue(3, days=8, step=1800, load=0.01)},
         "nothing but a queue": lambda: {"train": series_of(MONDAY + 300 * np.arange(600), {"Queue": np.arange(600)})},
         "one pool": lambda: {"train": queue(4, days=15, step=1800)},
+        "a dataset": lambda: {"train": queue(4, days=15, step=1800)},
         "one gap": lambda: {"train": series_of([MONDAY, MONDAY + 3 * 86_400], {"Queue": [0, 4], "Completed": [0, 90]})},
     }[record]()
     database = record_of(tmp_path, {("p", "a"): odd})
+    if record == "a dataset":
+        with reading(database, tmp_path / "spool", SimulatedClock(START).pause) as opened:
+            publish(opened, tmp_path / "ds", START)
+        database.unlink()
+        database = tmp_path / "ds"
     monkeypatch.chdir(tmp_path)
     shell: Any = Shell(config=Config({"HistoryManager": {"enabled": False}}))  # type: ignore[no-untyped-call]
     try:

@@ -287,3 +287,44 @@ def test_a_newer_dataset_is_left_alone(folder: Path) -> None:
     assert 5 == done.returncode
     assert "newer Poolscope" in done.stderr
     assert before == manifest.read_text()
+
+
+# Reads the dataset again and again until its input ends, and prints the numbers of rows of each reading.
+READING = """
+import select, sys
+from pathlib import Path
+from collector.record.reading import opener
+
+print("ready", flush=True)
+while not select.select([sys.stdin], [], [], 0)[0]:
+    opened = opener(Path(sys.argv[1]), Path("none"), print)
+    counts = []
+    for table in ("snapshots", "scrapes", "snapshots"):
+        with opened() as record:
+            counts.append(record.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+    print(*counts, flush=True)
+"""
+
+
+def test_readers_go_on_while_it_is_published(folder: Path) -> None:
+    """No reader fails, and all that a reading gives is of one manifest."""
+    manifests = [publish(folder).manifest]
+    with subprocess.Popen(
+        [sys.executable, "-c", READING, str(folder / "ds")],
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as reader:
+        assert reader.stdout is not None
+        reader.stdout.readline()
+        for day in range(10, 18):
+            change(folder, LATER.replace("02-20", f"02-{day}"))
+            change(folder, f"INSERT INTO scrapes (run, slot) SELECT * FROM (VALUES ('2026-02-{day}', '2026-02-{day}'))")
+            manifests.append(publish(folder, timedelta(hours=day) * 12).manifest)
+        out, _ = reader.communicate("\n")
+    assert 0 == reader.returncode
+    readings = {tuple(map(int, line.split())) for line in out.splitlines()}
+    published = {(m.rows["snapshots"], m.rows["scrapes"], m.rows["snapshots"]) for m in manifests}
+    assert len(readings) > 1
+    assert readings <= published
