@@ -123,12 +123,12 @@ def folder_of(table: str, project: str | None, month: str | None) -> str:
     different names all the same.
     """
     if project is None:
-        named = NONE
+        name = NONE
     else:
-        named = quote(project, safe="").replace("~", "%7E")
-        if len(named) > LONGEST_NAME:
-            named = f"{named[:120]}~{hashlib.sha256(project.encode()).hexdigest()[:32]}"
-    return f"{table}/project={named or '%'}/month={month or NONE}"
+        name = quote(project, safe="").replace("~", "%7E") or "%"
+        if len(name) > LONGEST_NAME:
+            name = f"{name[:120]}~{hashlib.sha256(project.encode()).hexdigest()[:32]}"
+    return f"{table}/project={name}/month={month or NONE}"
 
 
 def open_dataset(folder: Path) -> Dataset:
@@ -174,8 +174,8 @@ def refusing_loss(dataset: Dataset) -> Iterator[None]:
         ) from None
 
 
-def make_views(connection: duckdb.DuckDBPyConnection, dataset: Dataset, place: str) -> None:
-    """Make a view of each table of a dataset in a database that is attached.
+def make_views(connection: duckdb.DuckDBPyConnection, dataset: Dataset, database: str) -> None:
+    """Make a view of each table of a dataset in an attached database, by its name.
 
     Raises
     ------
@@ -184,7 +184,7 @@ def make_views(connection: duckdb.DuckDBPyConnection, dataset: Dataset, place: s
     """
     for table in dataset.manifest.rows:
         try:
-            connection.execute(f"CREATE VIEW {place}.main.{table} AS FROM {dataset.rows_of(table)}")
+            connection.execute(f"CREATE VIEW {database}.main.{table} AS FROM {dataset.rows_of(table)}")
         except duckdb.BinderException as error:
             raise RecordUnreadable(
                 f"{dataset.folder / table} does not have the columns of that table ({str(error)[:200]}): {_FIX}"

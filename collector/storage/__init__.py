@@ -1,1 +1,1 @@
-"""Writing the database: drain of the spool, compaction, backup and restore, import and export, and the lock."""
+"""Writing the database and datasets: drain of the spool, compaction, backup, restore, import, export, and the lock."""

@@ -95,16 +95,16 @@ def publish(record: Record, folder: Path, now: datetime) -> Published:
     RecordNotWritten
         When a file cannot be written: the former dataset is still there.
     """
-    _refuse_other(folder)
     try:
+        _refuse_other(folder)
         make_folder(folder)
         with holding(folder / LOCK, f"publishing to {folder}"):
             clear_unfinished(folder / MANIFEST)
             former = read_manifest(folder) if (folder / MANIFEST).exists() else None
             # Files of another schema version are written anew.
             reusable = former if former is not None and former.schema == len(MIGRATIONS) else None
-            there = {} if reusable is None else _complete(folder, reusable)
-            manifest = write_files(record, folder, now, there)
+            existing = {} if reusable is None else _complete(folder, reusable)
+            manifest = write_files(record, folder, now, existing)
             if not manifest.files:
                 raise InputRefused(f"the record has no rows, so {folder} was not changed: check [paths]")
             if reusable is not None and reusable.files == manifest.files:
@@ -117,7 +117,7 @@ def publish(record: Record, folder: Path, now: datetime) -> Published:
         raise RecordNotWritten(
             f"{folder} was not published and is as before ({str(error)[:300]}): check the folder and the disk"
         ) from None
-    return Published(manifest, len({file.path for file in manifest.files} - there.keys()), removed)
+    return Published(manifest, len({file.path for file in manifest.files} - existing.keys()), removed)
 
 
 def _refuse_other(folder: Path) -> None:
@@ -148,8 +148,8 @@ def _touch(former: list[DataFile], manifest: Manifest, folder: Path, now: dateti
             os.utime(folder / path, (now.timestamp(), now.timestamp()))
 
 
-def write_files(record: Record, folder: Path, now: datetime, there: Mapping[str, DataFile]) -> Manifest:
-    """Write the files of all tables but those that are `there` (by path), and return the manifest.
+def write_files(record: Record, folder: Path, now: datetime, existing: Mapping[str, DataFile]) -> Manifest:
+    """Write the files of all tables but those that exist, by path, and return the manifest.
 
     Raises
     ------
@@ -159,10 +159,15 @@ def write_files(record: Record, folder: Path, now: datetime, there: Mapping[str,
     sorting = folder / _SORTING
     # A killed process may have left it.
     remove(sorting)
-    record.execute(f"SET temp_directory = {quoted(sorting)}")
-    record.execute(f"SET memory_limit = '{min(MEMORY, memory_allowed() or MEMORY)}B'")
+    for setting in (
+        f"SET temp_directory = {quoted(sorting)}",
+        f"SET memory_limit = '{min(MEMORY, memory_allowed() or MEMORY)}B'",
+    ):
+        # DuckDB refuses where the rows of a large spool already take more memory, or are on disk.
+        with suppress(duckdb.Error):
+            record.execute(setting)
     parts = [part for table in TABLES for part in _parts(record, table)]
-    files = [there.get(part.path) or _write_part(record, folder, part) for part in parts]
+    files = [existing.get(part.path) or _write_part(record, folder, part) for part in parts]
     remove(sorting)
     last_slot = max((file.last_slot for file in files if file.table == "scrapes" and file.last_slot), default=None)
     published_at = f"{naive(now).isoformat()}Z"

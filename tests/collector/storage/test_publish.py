@@ -18,10 +18,12 @@ from collector.errors import InputRefused
 from collector.record import spool
 from collector.record.columns import ORDER, TABLES
 from collector.record.dataset import Dataset, folder_of, open_dataset
+from collector.record.reading import reading
 from collector.record.schema import migrate
 from collector.storage.lock import holding
 from collector.storage.publish import GRACE, LOCK
 from tests.collector.record.test_spool import RUN, SLOT, a_round
+from tests.collector.storage.test_backup_rules import change as change_file
 from tests.collector.storage.test_compact import RECORD, fill
 from tests.polling import START, configure, environment, poolscope, rows
 
@@ -275,6 +277,24 @@ def test_options_that_do_not_go_together_are_refused(folder: Path, words: tuple[
     """Exit 2, and nothing is written."""
     assert 2 == poolscope(folder, "export", *words).returncode
     assert {"data", "poolscope.toml"} == {path.name for path in folder.iterdir()}
+
+
+def test_a_dataset_of_an_older_schema_is_read_and_replaced(folder: Path) -> None:
+    """What that version lacked is NULL; the next export writes all files anew."""
+    first = publish(folder)
+    path = folder / "ds/manifest.json"
+    change_file(folder / "ds", "polls", "SELECT * EXCLUDE (discovered) FROM old")
+    older = json.loads(path.read_text()) | {"schema": 1}
+    older["files"] = [
+        file for file in older["files"] if file["table"] not in ("pools", "polls") or file is older["files"][0]
+    ]
+    path.write_text(json.dumps(older))
+    with reading(folder / "ds", folder / "none", SimulatedClock(START).pause) as record:
+        assert [(0,)] == record.execute("SELECT count(*) FROM pools").fetchall()
+        (polled,) = record.execute("SELECT count(*), count(discovered) FROM polls").fetchall()
+    assert polled[0] > polled[1] == 0
+    assert first.manifest.files == publish(folder).manifest.files
+    assert stored(folder) == content(open_dataset(folder / "ds"))
 
 
 def test_a_newer_dataset_is_left_alone(folder: Path) -> None:
