@@ -82,6 +82,21 @@ def test_a_record_may_be_in_a_folder_of_any_name(tmp_path: Path, name: str, deco
     assert [("a",), ("right",)] == rows(record_file, "SELECT DISTINCT pool FROM snapshots ORDER BY pool")
 
 
+@pytest.mark.parametrize(("name", "decoy"), NAMES.items(), ids=NAMES)
+def test_a_dataset_may_be_in_a_folder_of_any_name(tmp_path: Path, name: str, decoy: str) -> None:
+    """Export writes that folder and reading reads it, beside one that the name would match as a pattern."""
+    for folder, pool in ((tmp_path / decoy, "wrong"), (tmp_path / name, "right")):
+        record = tmp_path / f"record-of-{pool}"
+        record.mkdir()
+        configure(record, "http://127.0.0.1:9")
+        (record / "given.csv").write_text(CSV.format(pool))
+        call(record, import_, str(record / "given.csv"))
+        call(record, export, "--dataset", str(folder))
+    with reading(tmp_path / name, tmp_path / "none", SimulatedClock(START).pause) as opened:
+        assert [("right",)] == opened.execute("SELECT DISTINCT pool FROM snapshots").fetchall()
+    assert {decoy, name, "record-of-wrong", "record-of-right"} == {path.name for path in tmp_path.iterdir()}
+
+
 @pytest.mark.parametrize("name", ["a?c", "back\\slash"])
 def test_a_database_that_duckdb_would_look_for_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
     """The poll stays in the spool, and no file is made at the other place."""
