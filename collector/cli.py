@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import click
 
@@ -209,7 +209,17 @@ def main() -> NoReturn:
         code = INTERRUPTED
     # Ctrl-C during the exit would change the exit code.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for stream in (sys.stdout, sys.stderr):
+        _discard_unwritten(stream)
     sys.exit(code)
+
+
+def _discard_unwritten(stream: TextIO) -> None:
+    """Discard what a stream could not write, such as to a log on a full disk: Python would exit with 120 for it."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _run() -> int:

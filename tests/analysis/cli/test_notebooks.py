@@ -128,7 +128,7 @@ def test_they_are_copied_and_never_written_over(tmp_path: Path) -> None:
     again = poolscope(tmp_path, "notebooks", "--dir", "mine", "--no-open")
     assert 0 == again.returncode
     assert "mine" == changed.read_text()
-    assert "exists and is not overwritten" in again.stdout
+    assert "exists and was not overwritten" in again.stdout
     (tmp_path / "file").touch()
     refused = poolscope(tmp_path, "notebooks", "--dir", "file/inside", "--no-open")
     assert 0 != refused.returncode
