@@ -67,7 +67,7 @@ def command(
     elif dataset is not None and output is None:
         if selection != Selection():
             raise click.UsageError("--dataset takes the whole record: leave --since, --until, --project and --pool out")
-        _publish(context, dataset, now)
+        _publish(context, dataset)
     else:
         raise click.UsageError("give either --output FILE or --dataset FOLDER")
 
@@ -78,13 +78,12 @@ def _export(context: Context, selection: Selection, output: Path) -> int:
         return export(record, selection, output)
 
 
-def _publish(context: Context, folder: Path, now: datetime) -> None:
+def _publish(context: Context, folder: Path) -> None:
     # A path has one slash where an address has two.
     if re.match(r"\w\w+:/", str(folder)):
         raise click.BadParameter(f"{folder} is not a folder: object stores are not supported", param_hint="--dataset")
     paths = context.config().paths
-    with reading(paths.database, paths.spool, context.clock.pause) as record:
-        published = publish(record, folder, now)
+    published = publish(reading(paths.database, paths.spool, context.clock.pause), folder, context.clock.now)
     manifest = published.manifest
     rows = sum(manifest.rows.values())
     say(

@@ -35,9 +35,11 @@ NONE: Final = "__HIVE_DEFAULT_PARTITION__"
 """The folder's value where project or slot is NULL, as in Hive and Spark."""
 LONGEST_NAME: Final = 200
 """Bytes of a project in the name of its folder; file systems take 255."""
-_PATH: Final = re.compile(
-    rf"({'|'.join(TABLES)})/project=[A-Za-z0-9_.%~-]+/month=(\d{{4}}-\d{{2}}|{NONE})/[0-9a-f]{{16}}\.parquet"
+OWN_NAME: Final = re.compile(r"[0-9a-f]{16}\.parquet")
+PATH: Final = re.compile(
+    rf"({'|'.join(TABLES)})/project=[A-Za-z0-9_.%~-]+/month=(\d{{4}}-\d{{2}}|{NONE})/{OWN_NAME.pattern}"
 )
+"""The name of a file of a dataset, and its path relative to the folder."""
 _FIX: Final = "copy the dataset again, or publish it again to a new folder (poolscope export --dataset)"
 
 
@@ -168,7 +170,7 @@ def refusing_loss(dataset: Dataset) -> Iterator[None]:
     """
     try:
         yield
-    except duckdb.IOException as error:
+    except (duckdb.IOException, duckdb.InvalidInputException) as error:
         raise RecordUnreadable(
             f"{dataset.folder} cannot be read, a file was removed or changed ({str(error)[:300]}): try again"
         ) from None
@@ -243,7 +245,7 @@ def read_manifest(folder: Path) -> Manifest:
 def _data_file(fields: dict[str, Any]) -> DataFile:
     """Return an entry of the manifest; raise TypeError or ValueError where it is none."""
     file = DataFile(**fields)
-    match = _PATH.fullmatch(file.path)
+    match = PATH.fullmatch(file.path)
     if match is None or match[1] != file.table or type(file.rows) is not int or type(file.bytes) is not int:
         raise ValueError(f"{str(file.path)[:60]} cannot be one of its files")
     return file

@@ -3,10 +3,12 @@
 Whenever a process is killed, the folder is the former dataset or the new one, see `record.dataset`.
 """
 
+import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,6 +23,8 @@ from collector.record.database import Record
 from collector.record.dataset import (
     FORMAT,
     MANIFEST,
+    OWN_NAME,
+    PATH,
     VERSION,
     DataFile,
     Manifest,
@@ -71,23 +75,27 @@ class _Part:
     @property
     def path(self) -> str:
         folder = folder_of(self.table, self.project, None if self.month is None else f"{self.month:%Y-%m}")
-        return f"{folder}/{self.content % 2**64:016x}.parquet"
+        # Another schema or DuckDB writes other bytes for the same rows: they are another file.
+        writer = f"{self.content} {len(MIGRATIONS)} {duckdb.__version__}"
+        return f"{folder}/{hashlib.sha256(writer.encode()).hexdigest()[:16]}.parquet"
 
 
-def publish(record: Record, folder: Path, now: datetime) -> Published:
-    """Bring a dataset up to date with an open record; where nothing is new, no file changes.
+def publish(opening: AbstractContextManager[Record], folder: Path, clock: Callable[[], datetime]) -> Published:
+    """Bring a dataset up to date with a record; where nothing is new, no file changes.
 
     Parameters
     ----------
+    opening
+        Opens the record, once no other process publishes to the folder: what it has published is not undone.
     folder
         A dataset, or a new or empty folder.
-    now
-        Becomes the time of publication. Files that are not in the manifest for longer than `GRACE` are removed.
+    clock
+        Returns the current time. Files that are not in the manifest for longer than `GRACE` are removed.
 
     Raises
     ------
     InputRefused
-        When the folder has other files, or the record has no rows.
+        When the folder has other files or rows that the record lacks, or the record has no rows.
     RecordUnreadable
         When the manifest there is damaged, or from a newer Poolscope.
     LockHeld
@@ -104,15 +112,21 @@ def publish(record: Record, folder: Path, now: datetime) -> Published:
             # Files of another schema version are written anew.
             reusable = former if former is not None and former.schema == len(MIGRATIONS) else None
             existing = {} if reusable is None else _complete(folder, reusable)
-            manifest = write_files(record, folder, now, existing)
+            with opening as record:
+                manifest = write_files(record, folder, clock(), existing)
             if not manifest.files:
                 raise InputRefused(f"the record has no rows, so {folder} was not changed: check [paths]")
+            if former is not None:
+                _refuse_loss(former, manifest, folder)
             if reusable is not None and reusable.files == manifest.files:
                 manifest = reusable
             else:
-                _touch([] if former is None else former.files, manifest, folder, now)
+                _touch([] if former is None else former.files, manifest, folder, clock())
                 write_manifest(folder, manifest)
-            removed = _remove_unnamed(folder, manifest, now)
+            removed = 0
+            # The dataset is complete without it; the next export removes what is left.
+            with suppress(OSError):
+                removed = _remove_unnamed(folder, manifest, clock())
     except (OSError, duckdb.Error) as error:
         raise RecordNotWritten(
             f"{folder} was not published and is as before ({str(error)[:300]}): check the folder and the disk"
@@ -129,6 +143,24 @@ def _refuse_other(folder: Path) -> None:
         others = [path.name for path in folder.iterdir() if path.name not in TABLES and not path.name.startswith(".")]
         if others:
             raise InputRefused(f"{folder} has other files ({min(others)}) and no {MANIFEST}: name a new folder")
+
+
+def _refuse_loss(former: Manifest, manifest: Manifest, folder: Path) -> None:
+    """Refuse to replace a dataset that has rows which the record lacks: nobody else may have them."""
+    rows, new_rows = _rows_by_month(former), _rows_by_month(manifest)
+    if lost := sorted(month for month, number in rows.items() if new_rows[month] < number):
+        raise InputRefused(
+            f"{folder} has rows of {lost[0]} that the record lacks, so it was not changed: it is a backup, the dataset"
+            " of another record, or has pruned rows; name a new folder"
+        )
+
+
+def _rows_by_month(manifest: Manifest) -> Counter[str]:
+    """Return the number of rows, by the folder of a table, project and month."""
+    rows: Counter[str] = Counter()
+    for file in manifest.files:
+        rows[file.path.rpartition("/")[0]] += file.rows
+    return rows
 
 
 def _complete(folder: Path, manifest: Manifest) -> dict[str, DataFile]:
@@ -218,15 +250,18 @@ def _write_part(record: Record, folder: Path, part: _Part) -> DataFile:
 
 def _remove_unnamed(folder: Path, manifest: Manifest, now: datetime) -> int:
     """Remove what no manifest has named for longer than the grace period, and return the number of files."""
-    named = {file.path for file in manifest.files}
+    # Where a file system does not tell capitals apart, two projects may share a folder.
+    named = {file.path.casefold() for file in manifest.files}
     removed = 0
     for table in TABLES:
         for path in (folder / table).glob("project=*/month=*/*"):
-            if path.relative_to(folder).as_posix() in named:
+            relative = path.relative_to(folder).as_posix()
+            if relative.casefold() in named or not path.is_file():
                 continue
-            # Only under the lock, so that no process writes an unfinished file now.
-            left_over = path.name.endswith(UNFINISHED)
-            if left_over or (path.suffix == ".parquet" and path.stat().st_mtime < (now - GRACE).timestamp()):
+            # Only under the lock, so that no process writes an unfinished file now; what others put there stays.
+            left_over = path.name.endswith(UNFINISHED) and OWN_NAME.search(path.name) is not None
+            old = PATH.fullmatch(relative) is not None and path.stat().st_mtime < (now - GRACE).timestamp()
+            if left_over or old:
                 remove(path)
                 removed += 1
         for place in (*(folder / table).glob("project=*/month=*"), *(folder / table).glob("project=*")):

@@ -76,8 +76,8 @@ def test_it_runs_on_odd_records(file: Path, record: str, tmp_path: Path, monkeyp
     }[record]()
     database = record_of(tmp_path, {("p", "a"): odd})
     if record == "a dataset":
-        with reading(database, tmp_path / "spool", SimulatedClock(START).pause) as opened:
-            publish(opened, tmp_path / "ds", START)
+        clock = SimulatedClock(START)
+        publish(reading(database, tmp_path / "spool", clock.pause), tmp_path / "ds", clock.now)
         database.unlink()
         database = tmp_path / "ds"
     monkeypatch.chdir(tmp_path)

@@ -163,13 +163,25 @@ def test_only_changed_months_are_written(folder: Path) -> None:
     assert second == open_dataset(folder / "ds")
 
 
-def test_deleted_months_leave_the_dataset(folder: Path) -> None:
-    """The dataset is the record: after a prune its folders go with the grace period."""
-    publish(folder)
+def test_rows_that_the_record_lacks_are_never_lost(folder: Path) -> None:
+    """After a prune, or with another record, the dataset may have the only copy: it stays as it is."""
+    before = publish(folder)
     change(folder, "DELETE FROM snapshots WHERE slot < '2026-02-01'")
-    assert stored(folder) == content(publish(folder))
-    publish(folder, GRACE + timedelta(seconds=1))
-    assert ["month=2026-02"] == [path.name for path in (folder / "ds/snapshots/project=p").iterdir()]
+    for later in (timedelta(), GRACE + timedelta(seconds=1)):
+        with pytest.raises(InputRefused, match="rows of snapshots/project=p/month=2026-01 that the record lacks"):
+            publish(folder, later)
+        assert before == open_dataset(folder / "ds")
+
+
+def test_files_of_others_stay(folder: Path) -> None:
+    """What is not named as a file of a dataset is, however old, nobody's to remove."""
+    other = folder / "ds/snapshots/project=A/month=2026-01/part-0000.parquet"
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b"rows")
+    os.utime(other, (0, 0))
+    publish(folder)
+    publish(folder, timedelta(days=30))
+    assert b"rows" == other.read_bytes()
 
 
 def test_rows_of_the_spool_are_in_it(folder: Path) -> None:
@@ -341,7 +353,7 @@ def test_readers_go_on_while_it_is_published(folder: Path) -> None:
         for day in range(10, 18):
             change(folder, LATER.replace("02-20", f"02-{day}"))
             change(folder, f"INSERT INTO scrapes (run, slot) SELECT * FROM (VALUES ('2026-02-{day}', '2026-02-{day}'))")
-            manifests.append(publish(folder, timedelta(hours=day) * 12).manifest)
+            manifests.append(publish(folder, timedelta(minutes=30) * (day - 9)).manifest)
         out, _ = reader.communicate("\n")
     assert 0 == reader.returncode
     readings = {tuple(map(int, line.split())) for line in out.splitlines()}
