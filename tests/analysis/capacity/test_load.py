@@ -106,7 +106,7 @@ def test_a_pool_without_a_queue_had_room_for_all_jobs(tmp_path: Path) -> None:
     assert np.isnan(row["idle"])
     assert row["idle_low"] == pytest.approx(1 - row["running_mean"] / row["servers_most"])
     assert "weak" == row["confidence"]
-    assert "may run more concurrent jobs" in row["reason"]
+    assert "may be able to run more" in row["reason"]
     assert 0 == row["queued_hours"] == row["unmet_job_hours"]
 
 
@@ -156,7 +156,7 @@ def test_a_sum_is_as_sure_as_its_least_sure_pool(tmp_path: Path) -> None:
     row = History(record_of(tmp_path, pools)).load(by="all").iloc[0]
     assert np.isnan(row["servers"])
     assert "weak" == row["confidence"]
-    assert "may run more concurrent jobs" in row["reason"]
+    assert "may be able to run more" in row["reason"]
 
 
 def test_a_change_of_nodes_is_noted(tmp_path: Path) -> None:
