@@ -108,7 +108,7 @@ def _alike(past: Past) -> Outlook:
 
 
 def _weeks(past: Past) -> Outlook:
-    """Return weighted quantiles of the sums of earlier weeks, see `weekly`."""
+    """Return weighted quantiles of the arrivals of earlier weeks, in jobs; `weekly` sums these up."""
     return _quantiles(weekly(past.weeks[..., 0])[None], past.weights)
 
 

@@ -30,7 +30,7 @@ def losses(expected: Outlook, truth: Floats) -> Floats:
 
 
 def distances_in_roots(expected: Outlook) -> tuple[Floats, Floats, Floats]:
-    """Return the square roots of the points, and the distances from these roots to the roots of lower and upper bounds.
+    """Return the square roots of the forecast jobs, and how far the roots of the bounds lie below and above them.
 
     Square roots of counts have the same variance whatever their mean is. A bound is taken half a job outside the whole
     number.

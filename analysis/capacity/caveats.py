@@ -60,7 +60,10 @@ def confidence_of(ensemble: Ensemble, factors: Floats, proven: Bools, high: Floa
 
 
 def _doubts_at(ensemble: Ensemble, beyond: bool, unbounded: bool) -> Iterator[Note]:
-    """Yield the reasons for doubt in the waits at one capacity."""
+    """Yield the reasons to doubt the waits at one capacity.
+
+    `beyond`: its load is higher than every observed one; `unbounded`: the mean wait has no upper bound.
+    """
     if ensemble.queued and unbounded:
         yield note("jobs may be too large for this capacity: such jobs would never run")
     if not ensemble.queued and ensemble.concurrent_jobs is None and beyond:
@@ -92,7 +95,7 @@ def _doubts(ensemble: Ensemble) -> Iterator[Note]:
 
 
 def notes_of(ensemble: Ensemble, nodes: Nodes | None) -> Notes:
-    """Return notes on what a plan assumes and leaves out, apart from its confidence."""
+    """Return the notes on what a plan assumes and leaves out; those on its confidence are not among them."""
     return joined(*_notes(ensemble), *_notes_of_nodes(ensemble, nodes))
 
 

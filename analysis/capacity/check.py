@@ -82,7 +82,7 @@ def check(series: Sequence[Facts], queue: str) -> Columns:
 
 
 def _changes(nodes: Nodes, first: int, last: int) -> Iterator[Change]:
-    """Yield the changes of nodes that can be checked, between two instants in seconds since 1970."""
+    """Yield the changes of the number of nodes that have a day before and after them, in seconds since 1970."""
     edges = np.clip(np.append(nodes.changes, np.inf), first, last).astype(np.int64)
     for number, (before, after) in enumerate(pairwise(nodes.nodes.tolist())):
         spans = Windows(edges[number : number + 2], edges[number + 1 : number + 3])
@@ -108,7 +108,7 @@ def _arrivals_a_day(occupancy: Occupancy) -> float:
 
 
 def _columns(checks: Sequence[Check]) -> Columns:
-    """Return the columns of the schema of checks."""
+    """Return the checks as columns, as the schema of `History.check` names them."""
     columns: Columns = {
         "changed_at": np.array([check.change.changed_at for check in checks], float),
         "nodes_before": np.array([check.change.before for check in checks]),

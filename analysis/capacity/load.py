@@ -232,7 +232,7 @@ def _offered(
 
 
 def _running_by_time(occupancy: Occupancy, parts: Parts, busy: Floats, zone: ZoneInfo) -> dict[str, Floats]:
-    """Return the mean number of running jobs in each window: at all times, in its nights and on its weekends."""
+    """Return the mean running jobs of each window: over all of it, over its nights, and over its weekends."""
     local = pd.to_datetime(occupancy.slots[1:], unit="s", utc=True).tz_convert(zone)
     hour, day = local.hour.to_numpy(), local.day_of_week.to_numpy()
     times: dict[str, Bools] = {

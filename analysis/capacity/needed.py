@@ -40,7 +40,7 @@ class Needed:
 def needed(ensemble: Ensemble, scenario: Scenario, today: float) -> Needed:
     """Return the smallest capacity that reaches the target: today's, plus or minus whole nodes or servers.
 
-    The point is the smallest capacity at which the point of the wait is within the target; likewise the two bounds.
+    Its point estimate is where the point estimate of the wait is within the target; its bounds go by those of the wait.
     """
     effects: dict[int, Estimate] = {}
 

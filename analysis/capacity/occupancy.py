@@ -49,7 +49,7 @@ class Occupancy:
 
     @property
     def ends(self) -> Ints:
-        """Jobs that released their capacity, in each interval: n - 1."""
+        """Jobs that released their capacity, in each of the n - 1 intervals between n slots."""
         since = np.concatenate([[0], np.cumsum(self.starts)]) - (self.busy - self.busy[0])
         # A job that runs again without having waited looks like a job that had not ended.
         rising: Ints = np.diff(np.maximum.accumulate(np.maximum(since, 0)))

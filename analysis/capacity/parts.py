@@ -26,7 +26,7 @@ class Parts:
     """n - 1: the length of each interval; zero where it is a gap."""
 
     def sums(self, rate: Floats | Ints | Bools) -> Floats:
-        """Return the sum over each part of a rate per second in each interval, gaps left out: m x `PARTS`."""
+        """Return what a rate per second of each interval sums up to in each part, without gaps: m x `PARTS`."""
         until = np.concatenate([[0.0], np.cumsum(self.seconds * rate)])
         sums: Floats = np.diff(np.interp(self.edges, self.slots, until))
         return sums

@@ -66,7 +66,7 @@ class Scenario:
         return self.target is not None or any("wait" in settings for settings in self.targets.values())
 
     def for_pool(self, pool: str, name: str | None) -> "Scenario":
-        """Return the scenario of one pool, by its id and name: its `targets` fill in the fields that are not set."""
+        """Return the scenario of one pool: fields that are not set come from the `targets` that fit its id or name."""
         settings: dict[str, Any] = {}
         for pattern, values in self.targets.items():
             if matches((pattern,), pool, name):

@@ -195,7 +195,7 @@ def legend(axes: Axes, columns: int = 4) -> None:
 
 
 def dots(values: Floats) -> dict[str, Any]:
-    """Return the style of a line's dots: at each point of a short line, at points without neighbours of a long line."""
+    """Return the style of a line's dots: on a short line at every point, on a long one at points without neighbours."""
     known = np.isfinite(np.concatenate([[np.nan], values, [np.nan]]))
     alone = known[1:-1] & ~known[:-2] & ~known[2:]
     dotted = np.ones(len(values), np.bool_) if len(values) <= FEW else alone

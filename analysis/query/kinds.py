@@ -60,7 +60,7 @@ def _waits(question: Question, series: Sequence[Facts], windows: Windows) -> Wai
 
 
 def _judged(question: Question, observation: Observation, result: Waits | None) -> Columns:
-    """Return one row per window with waits; with a limit, also a verdict on the values that `floor` left."""
+    """Return one row per window with waits; with a limit, also a verdict by the values that `floor` did not remove."""
     rows, limit = _rows(observation, None if result is None else result.columns()), question.request.limit
     if limit is None:
         return rows

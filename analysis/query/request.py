@@ -112,7 +112,7 @@ class Request:
         return Selection(since, until, *map(_patterns, (self.project, self.pool, self.type)))
 
     def periods(self, against: str, last: datetime) -> tuple[Windows, "Request"]:
-        """Return the period and the period that it is compared with, and a request for the time from first to last.
+        """Return the period and the one that it is compared with, and a request for the time that both span.
 
         Parameters
         ----------
@@ -141,7 +141,7 @@ class Request:
         return selection.since or last, selection.until or last
 
     def _instant(self, value: Instant, last: datetime | None) -> datetime | None:
-        """Return a date, a time, or a duration back from the last slot as naive UTC; None where it is not known."""
+        """Return a date, a time, or a duration back from the last slot as naive UTC; None without value or slot."""
         if value is None:
             return None
         if isinstance(value, timedelta) or (isinstance(value, str) and DURATION.fullmatch(value)):

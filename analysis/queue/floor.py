@@ -82,7 +82,7 @@ def without_points(columns: Columns, coverage: Floats) -> Columns:
 
 
 def bounds_alone(columns: Columns, hidden: Bools, unknown: Bools) -> Columns:
-    """Keep only the bounds of windows in which jobs were in undocumented statuses.
+    """Remove the points of windows in which jobs were in undocumented statuses; other windows stay as they are.
 
     Parameters
     ----------

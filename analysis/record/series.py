@@ -77,7 +77,7 @@ class Series:
         return known & ~np.isin(self.slots, self.hidden)
 
     def within(self, since: int, until: int) -> "Series":
-        """Return the series between two instants, both included, in seconds."""
+        """Return the slots of the series from one instant to another, both included, in seconds since 1970."""
         span = slice(*np.searchsorted(self.slots, [since, until + 1]))
         return self.at(span)
 
@@ -91,7 +91,7 @@ class Series:
         return replace(known, doubt=with_odd.rises(known.slots), odd_slots=self.odd_by_kind())
 
     def in_runs(self, runs: Iterable[Run]) -> Bools:
-        """Return whether each slot lies in any of the runs."""
+        """Return for each slot whether it lies in one of these stretches of odd slots."""
         inside = np.zeros(len(self.slots), np.bool_)
         for run in runs:
             inside |= (self.slots >= run.first) & (self.slots <= run.last)
@@ -107,7 +107,7 @@ class Series:
         return slots
 
     def rises(self, known: Ints) -> dict[str, Ints]:
-        """Return `doubt` for a series of the known slots alone, by the uncertain odd slots between them."""
+        """Return by how many jobs each count rose in the uncertain odd slots before each known slot, see `doubt`."""
         uncertain = self.in_runs(run for run in self.odd if not run.certain)
         # The steps to a slot in doubt, and the step from the last slot in doubt.
         steps = np.flatnonzero(uncertain[1:] | uncertain[:-1]) + 1

@@ -34,7 +34,7 @@ def idle(row: pd.Series) -> str:
 
 
 def in_use(row: pd.Series) -> str:
-    """Return the text of the share of the capacity that runs jobs on average; an upper bound after ≤."""
+    """Return the text of the share of the capacity that runs jobs on average; ≤ 80% where only a bound is known."""
     share, most = row["utilisation"], row["utilisation_high"]
     return percent(share) if pd.notna(share) or pd.isna(most) else f"≤{percent(most)}"
 

@@ -39,7 +39,7 @@ SMALL: Final = 0.05
 
 
 def unit_of(seconds: float, most: float = 0.0) -> Unit:
-    """Return the unit that suits a duration and, in the same cell, its upper bound, both in seconds."""
+    """Return the unit in which a cell shows a duration and its upper bound; both are given in seconds."""
     shortest = next((place for place, unit in enumerate(UNITS) if seconds < unit.until), len(UNITS) - 1)
     unit = UNITS[shortest]
     for longer in UNITS[shortest + 1 :]:

@@ -221,7 +221,7 @@ def _refusal(row: Row) -> Notes:
 
 
 def _level(name: str, days: Days, fit: Fit) -> tuple[float, float]:
-    """Return the interval of a level, which is never below zero.
+    """Return the two ends of the interval of a level, in the unit of the measure; the lower one is at least zero.
 
     The interval of a share is at least as wide as Jeffreys' interval for the effective number of its jobs.
     """

@@ -113,7 +113,9 @@ def _old_rows(context: Context, instant: datetime, backup: Path | None) -> OldRo
             )
         missing = 0 if checked is None else lacking(record, instant, checked)
         if missing:
-            raise InputRefused(f"{backup} lacks {missing:,} of the rows, so nothing was deleted: make a new backup")
+            raise InputRefused(
+                f"{backup} lacks {missing:,} of the rows to delete, so nothing was deleted: make a new backup"
+            )
         return OldRows(old_rows(record, instant), first, last)
 
 

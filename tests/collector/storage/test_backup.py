@@ -225,7 +225,7 @@ def test_only_rows_that_a_backup_has_are_pruned(folder: Path) -> None:
         )
     lacking = poolscope(folder, "prune", *BUT_THE_LAST_SLOT, "--backup", "old")
     assert 6 == lacking.returncode
-    assert "lacks 1 of the rows" in lacking.stderr
+    assert "lacks 1 of the rows to delete" in lacking.stderr
     assert before["snapshots"] == content(folder)["snapshots"]
     assert 0 == poolscope(folder, "backup", "new").returncode
     assert 0 == poolscope(folder, "prune", "--before", "2026-01-20", "--backup", "new").returncode
