@@ -10,7 +10,7 @@ from analysis.arrays import Ints
 from analysis.capacity.patience import give_ups_of
 from analysis.queue.assumptions import QUEUES
 from analysis.queue.conservation import Flows
-from analysis.queue.levels import GAP, level_of
+from analysis.queue.job_counts import GAP, job_count_of
 from analysis.windows import flowed_until
 
 FEWEST_OF_TYPE: Final = 50
@@ -101,7 +101,7 @@ class Occupancy:
 def occupancy_of(group: Sequence[Flows], queue: str) -> Occupancy:
     """Return the counts of a pool, summed over its series; `queue` is one of `QUEUES`."""
     statuses = [status for status in BUSY if status not in QUEUES[queue]]
-    waiting, busy = level_of(group), level_of(group, *statuses).jobs
+    waiting, busy = job_count_of(group), job_count_of(group, *statuses).jobs
     slots = waiting.slots
     # A queue never grows by more than its arrivals.
     arrivals = np.maximum(_events(group, [flows.arrivals for flows in group], slots), np.diff(waiting.jobs))

@@ -8,7 +8,7 @@ from scipy.special import stdtrit
 from analysis.arrays import Bools, Floats, Ints, ratio
 from analysis.capacity.occupancy import Occupancy
 from analysis.estimate import Estimate
-from analysis.queue.levels import GAP
+from analysis.queue.job_counts import GAP
 from analysis.queue.totals import PARTS
 from analysis.stats.batches import FEWEST, LEVEL, correlation_of
 from analysis.windows import Windows, flowed_until

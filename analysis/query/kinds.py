@@ -17,7 +17,7 @@ from analysis.queue.discipline import Waiting
 from analysis.queue.facts import Facts, Slots
 from analysis.queue.failures import Ending
 from analysis.queue.floor import bounds_alone, without_points
-from analysis.queue.levels import Level
+from analysis.queue.job_counts import JobCount
 from analysis.queue.observation import Observation, as_rows
 from analysis.queue.waits import Waits
 from analysis.schemas.queue import SHARES
@@ -118,7 +118,7 @@ def _compared(question: Question, observation: Observation, days: Daily | None) 
 
 
 def _hours(_question: Question, series: Sequence[Facts], windows: Windows) -> Hours:
-    return hours_of([facts[Waiting] for facts in series], [facts[Level] for facts in series], windows)
+    return hours_of([facts[Waiting] for facts in series], [facts[JobCount] for facts in series], windows)
 
 
 def _load(question: Question, series: Sequence[Facts], windows: Windows) -> Columns:
@@ -154,7 +154,7 @@ KINDS: Final[dict[str, Kind[Any]]] = {
     "changes": Kind((Waiting, Ending), _days, lambda _, observation, days: conclusions.changes(observation, days)),
     "compare": Kind((Waiting, Ending), _days, _compared),
     "profile": Kind(
-        (Waiting, Level), _hours, lambda asked, observation, hours: profile(observation, hours, asked.request.tz)
+        (Waiting, JobCount), _hours, lambda asked, observation, hours: profile(observation, hours, asked.request.tz)
     ),
     "load": Kind((Flows,), _load, _covered),
     "plan": Kind((Waiting, Flows), _plan, lambda _, *curve: plan.as_curve(*curve)),

@@ -1,6 +1,6 @@
 """The waits of the cohort of each window, the jobs that arrived in it, over the series of a group, in compiled passes.
 
-The events and batches of the series lie one after the other, each series between two offsets; see `matching`.
+The events and stays of the series lie one after the other, each series between two offsets; see `matching`.
 """
 
 import math
@@ -11,7 +11,7 @@ import numpy as np
 
 from analysis.arrays import Floats, Ints
 from analysis.queue.censoring import MOST_CENSORED, share_out
-from analysis.queue.matching import UNBOUNDED, Batches, Events, part_of
+from analysis.queue.matching import UNBOUNDED, Events, Stays, part_of
 from analysis.queue.mean_bounds import longest_total, shortest_total
 from analysis.queue.quantile_bounds import Cohort, count_of, quantile_bounds
 
@@ -22,7 +22,7 @@ class Group(NamedTuple):
     offsets: Ints
     """The events of series s are those from ``offsets[s]`` to ``offsets[s + 1]``."""
     batch_offsets: Ints
-    """The same for batches."""
+    """The same for stays."""
     waiting: Ints
     """Jobs that wait as each event begins."""
     unseen: Floats
@@ -46,8 +46,8 @@ class Asked(NamedTuple):
 
 
 @numba.njit(cache=True, nogil=True)
-def _chosen(group: Group, events: Events, batches: Batches, start: int, end: int) -> Ints:
-    """Return 2 x series: the index of the first batch that can have arrived in a window, and the one after the last."""
+def _chosen(group: Group, events: Events, stays: Stays, start: int, end: int) -> Ints:
+    """Return 2 x series: the index of the first stay that can have arrived in a window, and the one after the last."""
     offsets = group.offsets
     chosen = np.empty((2, len(offsets) - 1), np.int64)
     for series in range(len(offsets) - 1):
@@ -55,17 +55,15 @@ def _chosen(group: Group, events: Events, batches: Batches, start: int, end: int
         first = np.searchsorted(events.ends[a:b], start, side="right")
         last = np.searchsorted(events.begins[a:b], end)
         first_batch = group.batch_offsets[series]
-        own = batches.event[first_batch : group.batch_offsets[series + 1]]
+        own = stays.event[first_batch : group.batch_offsets[series + 1]]
         chosen[0, series] = first_batch + np.searchsorted(own, first)
         chosen[1, series] = first_batch + np.searchsorted(own, last)
     return chosen
 
 
 @numba.njit(cache=True, nogil=True)
-def points(
-    group: Group, events: Events, batches: Batches, asked: Asked
-) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-    """Return statistics of the waits of each window's cohort, under the service discipline that the batches assume.
+def points(group: Group, events: Events, stays: Stays, asked: Asked) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+    """Return statistics of the waits of each window's cohort, under the service discipline that the stays assume.
 
     Returns
     -------
@@ -82,7 +80,7 @@ def points(
     quantiles = np.full((n, len(shares)), np.nan)
     for window in range(n):
         start, end = asked.starts[window], asked.ends[window]
-        chosen = _chosen(group, events, batches, start, end)
+        chosen = _chosen(group, events, stays, start, end)
         size = np.maximum(chosen[1] - chosen[0], 0).sum()
         waited, weight = np.empty(size), np.empty(size)
         filled, hidden, total = 0, 0.0, 0.0
@@ -92,19 +90,19 @@ def points(
             before, shown, waiting, spent = filled, 0.0, 0.0, 0.0
             record_end = ends[offsets[series + 1] - 1]
             ended = np.ones(max(chosen[1, series] - chosen[0, series], 0), np.bool_)
-            for batch in range(chosen[0, series], chosen[1, series]):
-                event = offsets[series] + batches.event[batch]
+            for stay in range(chosen[0, series], chosen[1, series]):
+                event = offsets[series] + stays.event[stay]
                 inside = min(ends[event], end) - max(begins[event], start)
-                waited[filled] = batches.wait[batch]
-                weight[filled] = batches.jobs[batch] * inside / (ends[event] - begins[event])
+                waited[filled] = stays.wait[stay]
+                weight[filled] = stays.jobs[stay] * inside / (ends[event] - begins[event])
                 shown += weight[filled]
-                if math.isinf(batches.wait[batch]):
+                if math.isinf(stays.wait[stay]):
                     waited[filled] = record_end - (begins[event] + ends[event]) / 2
                     ended[filled - before] = False
                     known = min(known, waited[filled])
                     waiting += weight[filled]
                 else:
-                    spent += batches.wait[batch] * weight[filled]
+                    spent += stays.wait[stay] * weight[filled]
                 filled += 1
             if waiting:
                 own = slice(before, filled)

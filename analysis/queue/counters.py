@@ -19,6 +19,7 @@ from analysis.calendar import DAY
 from analysis.notes import NOTHING, Note, Notes, joined, note, word
 from analysis.queue.retention import explains, find_retention
 from analysis.record.series import Series
+from collector.record.odd import DELETED, HANDFUL
 from collector.record.statuses import ENDED
 
 WORST_LAST: Final = (
@@ -29,12 +30,7 @@ WORST_LAST: Final = (
     word("capped"),
     word("absent"),
 )
-DELETED: Final = 0.05
-HANDFUL: Final = 3
-"""Falls are deletions up to this share of the jobs that ended, and up to this many jobs. 94.8 % of 600 simulated series
-are classed right; at shares of 0.0125 and 0.2 93.3 and 93.7 %, at 1 and 6 jobs 93.3 and 93.7 %:
-tests/benchmarks/classes.py."""
-BATCHES: Final = 0.2
+FALLS_PER_RISE: Final = 0.2
 """A purge removes the jobs that ended over many slots: at most this many falls for one rise. 94.8 % of 600 simulated
 series are classed right; 93.2 % at 0.1, 95.7 % at 0.4, 95.5 % at 0.8: tests/benchmarks/classes.py."""
 AT_CEILING: Final = 0.2
@@ -134,7 +130,7 @@ def _without_retention(count: Ints, ended: Ints, lost: Ints) -> str:
     if any(_behind_ceiling(ceiling, lost) > HANDFUL for ceiling in (count, ended)):
         return "capped"
     change = np.diff(count)
-    return "purged" if (change < 0).sum() <= BATCHES * max(1, (change > 0).sum()) else "rolling"
+    return "purged" if (change < 0).sum() <= FALLS_PER_RISE * max(1, (change > 0).sum()) else "rolling"
 
 
 def _behind_ceiling(count: Ints, lost: Ints) -> int:

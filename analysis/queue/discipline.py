@@ -14,7 +14,7 @@ from analysis.arrays import Ints
 from analysis.notes import Note, note
 from analysis.queue.assumptions import POLICIES
 from analysis.queue.conservation import Flows
-from analysis.queue.matching import Batches, Events, serve
+from analysis.queue.matching import Events, Stays, serve
 from analysis.windows import Since
 
 PASSING: Final = (0.05, 0.30)
@@ -34,7 +34,7 @@ class Waiting:
 
     events: Events
     """The intervals with changes, the first and the last too, with the most jobs that can have arrived and left."""
-    batches: Batches
+    stays: Stays
     """Arrivals matched with departures by the assumed service discipline."""
     queue_before: Ints
     queue_after: Ints
@@ -93,7 +93,7 @@ def waiting_of(flows: Flows, order: str) -> Waiting:
     marks = np.flatnonzero(np.append(telling, False) | np.append(False, telling))
     return Waiting(
         Events(begins, ends, flows.arrivals_most[telling], departures_most[telling]),
-        Batches(from_[in_order], waits[in_order], jobs[in_order]),
+        Stays(from_[in_order], waits[in_order], jobs[in_order]),
         queue_before,
         queue_after,
         Since(slots[marks], arrived.low[marks], arrived.high[marks], arrived.besides[marks], arrived.level),

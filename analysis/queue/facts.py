@@ -8,7 +8,7 @@ from analysis.arrays import Ints
 from analysis.queue.conservation import Flows
 from analysis.queue.discipline import Waiting, waiting_of
 from analysis.queue.failures import Ending, ending_of
-from analysis.queue.levels import Level, level_of
+from analysis.queue.job_counts import JobCount, job_count_of
 
 Fact = TypeVar("Fact")
 
@@ -38,7 +38,7 @@ MAKERS: Final[Mapping[type, Callable[[Flows, str], object]]] = {
     Flows: lambda flows, _order: flows,
     Waiting: waiting_of,
     Ending: lambda flows, _order: ending_of(flows),
-    Level: lambda flows, _order: level_of([flows]),
+    JobCount: lambda flows, _order: job_count_of([flows]),
     Slots: lambda flows, _order: Slots(flows.series.slots, flows.series.odd_slots),
 }
 

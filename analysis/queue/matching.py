@@ -30,7 +30,7 @@ class Events(NamedTuple):
     """The most jobs that can have arrived and left in each event."""
 
 
-class Batches(NamedTuple):
+class Stays(NamedTuple):
     """Jobs of one series, or of several one after the other, that arrived in one event and left in one."""
 
     event: Ints
@@ -67,17 +67,17 @@ def serve(arrivals: Ints, departures: Ints, waiting: int, newest_share: float) -
     Returns
     -------
     tuple
-        Three arrays with one value per batch: the event of the arrival (-1: before the first event), the event of the
+        Three arrays with one value per stay: the event of the arrival (-1: before the first event), the event of the
         departure (-1: still waiting at the end), and the number of jobs.
     """
     events = len(arrivals)
-    # A deque of batches that arrived together.
+    # A deque of stays that arrived together.
     arrived = np.empty(events + 1, np.int64)
     left = np.empty(events + 1, np.int64)
     head, tail = 0, 0
     if waiting > 0:
         arrived[0], left[0], tail = -1, waiting, 1
-    # An event ends batches, and takes parts of at most two; at the end every batch may still wait.
+    # An event ends stays, and takes parts of at most two; at the end every stay may still wait.
     size = 4 * events + 4
     from_, to, jobs = np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size, np.int64)
     matched = 0
@@ -106,7 +106,7 @@ def serve(arrivals: Ints, departures: Ints, waiting: int, newest_share: float) -
             left[head] -= n
             if left[head] == 0:
                 head += 1
-    for batch in range(head, tail):
-        from_[matched], to[matched], jobs[matched] = arrived[batch], -1, left[batch]
+    for stay in range(head, tail):
+        from_[matched], to[matched], jobs[matched] = arrived[stay], -1, left[stay]
         matched += 1
     return from_[:matched], to[:matched], jobs[:matched]

@@ -11,7 +11,7 @@ from analysis.arrays import Floats, Ints, ratio
 from analysis.estimate import Estimate
 from analysis.notes import NOTHING, Note, note
 from analysis.queue.conservation import Flows
-from analysis.queue.levels import level_of
+from analysis.queue.job_counts import job_count_of
 from analysis.schemas.schema import Columns
 from analysis.stats.batches import LEVEL
 from analysis.windows import Windows, flowed_until
@@ -97,7 +97,7 @@ def totals(group: Sequence[Flows], windows: Windows) -> Totals:
     bounded = all(flows.bounded for flows in group)
     arrivals, departures, queue_end = arrivals_of(group, windows), parts.sum(axis=1), _at(group, windows, windows.ends)
     arrivals_high = np.maximum(arrived[1].astype(np.int64), np.rint(arrivals)) if bounded else unknown
-    waiting, running = level_of(group), level_of(group, "Running")
+    waiting, running = job_count_of(group), job_count_of(group, "Running")
     return Totals(
         Estimate(arrivals, arrived[0].astype(np.int64), arrivals_high),
         Estimate(departures, departed[0], departed[1] if bounded else unknown),

@@ -19,7 +19,7 @@ from analysis.queue import cohorts
 from analysis.queue.censoring import MOST_CENSORED
 from analysis.queue.cohorts import Asked, Group
 from analysis.queue.discipline import Waiting
-from analysis.queue.matching import Batches, Events
+from analysis.queue.matching import Events, Stays
 from analysis.schemas.queue import QUANTILES
 from analysis.schemas.schema import Columns
 from analysis.windows import Windows
@@ -74,9 +74,9 @@ def estimate(
     bounded = all(waiting.bounded for waiting in group)
     asked = Asked(windows.starts, windows.ends, np.array(quantiles) / 100, -1 if limit is None else limit)
     parts = [waiting.events for waiting in group]
-    events, batches = Events(*_side_by_side(parts)), Batches(*_side_by_side([waiting.batches for waiting in group]))
+    events, stays = Events(*_side_by_side(parts)), Stays(*_side_by_side([waiting.stays for waiting in group]))
     members = _group_of(group)
-    arrivals, unfinished, over, mean, points = cohorts.points(members, events, batches, asked)
+    arrivals, unfinished, over, mean, points = cohorts.points(members, events, stays, asked)
     if bounded:
         mean_bounds, bounds, over_bounds = cohorts.bounds(members, events, asked, fewest, most)
         arrivals_high = np.maximum(most, np.rint(arrivals))
@@ -122,7 +122,7 @@ def _inside(point: Floats, bounds: Floats) -> Estimate:
     return Estimate(inside, low, high)
 
 
-def _side_by_side(parts: Sequence[Events] | Sequence[Batches]) -> list[NDArray[Any]]:
+def _side_by_side(parts: Sequence[Events] | Sequence[Stays]) -> list[NDArray[Any]]:
     """Return the arrays of all series one after the other; those of a single series are not copied."""
     return [np.concatenate(arrays) if len(arrays) > 1 else arrays[0] for arrays in zip(*parts, strict=True)]
 
@@ -131,7 +131,7 @@ def _group_of(group: Sequence[Waiting]) -> Group:
     before = [waiting.queue_before for waiting in group]
     return Group(
         _offsets([len(waiting.events.ends) for waiting in group]),
-        _offsets([len(waiting.batches.event) for waiting in group]),
+        _offsets([len(waiting.stays.event) for waiting in group]),
         np.concatenate(before) if len(group) > 1 else before[0],
         np.array([waiting.unseen for waiting in group], float),
         np.array([waiting.arrived.slots[0] for waiting in group]),

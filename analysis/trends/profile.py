@@ -14,7 +14,7 @@ from analysis.notes import joined, note
 from analysis.queue import waits
 from analysis.queue.discipline import Waiting
 from analysis.queue.floor import enough
-from analysis.queue.levels import Level
+from analysis.queue.job_counts import JobCount
 from analysis.queue.observation import Observation
 from analysis.queue.waits import Waits
 from analysis.schemas.schema import Columns
@@ -31,7 +31,7 @@ class Hours:
     queue_mean: Floats
 
 
-def hours_of(waiting: Sequence[Waiting], queues: Sequence[Level], windows: Windows) -> Hours:
+def hours_of(waiting: Sequence[Waiting], queues: Sequence[JobCount], windows: Windows) -> Hours:
     """Estimate the arrivals, the mean wait and the mean queue length in each hour."""
     queue = np.sum([level.mean(windows) for level in queues], axis=0)
     return Hours(waits.estimate(waiting, windows, None, ()), queue)

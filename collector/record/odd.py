@@ -44,7 +44,9 @@ KEPT: Final = 20
 needs as many."""
 DELETED: Final = 0.05
 HANDFUL: Final = 3
-"""Finished jobs are kept where at most the share `DELETED` or `HANDFUL` jobs were deleted, as in the estimates."""
+"""Falls are deletions up to this share of the jobs that ended, and up to this many jobs. 94.8 % of 600 simulated series
+are classed right; at shares of 0.0125 and 0.2 93.3 and 93.7 %, at 1 and 6 jobs 93.3 and 93.7 %:
+tests/benchmarks/classes.py."""
 GROWN: Final = 2
 """A count of finished jobs that rises in this many slots was reset; with fewer rises it is a long odd answer."""
 GAP: Final = 1.5

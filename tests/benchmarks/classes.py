@@ -25,9 +25,9 @@ from tests.simulated import DAY, HOUR, STEP, Floats, Ints, scenario, starts_of, 
 CLASSES = ("absent", "capped", "kept", "purged", "rolling", "silent")
 SHARES_OF_ENDED = (0.8, 0.08, 0.12)
 CLASSING: tuple[tuple[Any, str, Any], ...] = (
-    *((counters, "DELETED", value) for value in (counters.DELETED, 0.0125, 0.025, 0.1, 0.2)),
+    *((counters, "DELETED", value) for value in (0.05, 0.0125, 0.025, 0.1, 0.2)),
     *((counters, "HANDFUL", value) for value in (0, 1, 2, 6, 12)),
-    *((counters, name, value) for name in ("BATCHES", "AT_CEILING") for value in (0.05, 0.1, 0.4, 0.8)),
+    *((counters, name, value) for name in ("FALLS_PER_RISE", "AT_CEILING") for value in (0.05, 0.1, 0.4, 0.8)),
     *((retention, "UNEXPLAINED", value) for value in (0.0, 0.01, 0.04, 0.08)),
     *((retention, "ECHO", value) for value in (0.06, 0.125, 0.18, 0.35, 0.5)),
     *((retention, "FEWEST_ECHOES", value) for value in (1, 2, 8, 16)),
@@ -126,7 +126,7 @@ def waited(seed: int) -> tuple[str, list[tuple[float, ...]]]:
     results: list[tuple[float, ...]] = []
     for constant in WAITING:
         with patch.object(*constant):
-            _, waits, jobs = discipline.waiting_of(flows, "unknown").batches
+            _, waits, jobs = discipline.waiting_of(flows, "unknown").stays
         known = np.where(np.isfinite(waits), waits, np.nan)[None]
         point = np.nan_to_num(weighted_quantiles(known, jobs.astype(float), (0.9,))[0, 0])
         results.append((float(abs(np.log2((point + STEP) / (truth + STEP)))),))

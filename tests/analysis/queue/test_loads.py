@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 
 from analysis.queue.conservation import Flows, flows_of
 from analysis.queue.discipline import waiting_of
-from analysis.queue.levels import level_of
+from analysis.queue.job_counts import job_count_of
 from analysis.windows import Windows
 from tests.estimated import estimate, totals_of
 from tests.recorded import series_of
@@ -57,7 +57,7 @@ def test_a_mean_queue_leaves_gaps_out() -> None:
     """Four wait until half past, then nobody looks for a day, and a hundred do: of that hour four are known to wait."""
     slots = np.concatenate([np.arange(7) * STEP, np.arange(7) * STEP + 24 * HOUR])
     queue = np.repeat([4, 100], 7)
-    queued = level_of([flows_of(series_of(slots, {"Queue": queue, "Completed": np.zeros(14)}), "queue")])
+    queued = job_count_of([flows_of(series_of(slots, {"Queue": queue, "Completed": np.zeros(14)}), "queue")])
     hours = Windows(np.array([0, 1, 24]) * HOUR, np.array([1, 2, 25]) * HOUR)
     assert [4.0, 100.0] == queued.mean(hours)[[0, 2]].tolist()
     assert np.isnan(queued.mean(hours)[1])

@@ -15,7 +15,7 @@ GAP: Final = 1.5
 
 
 @dataclass(frozen=True)
-class Level:
+class JobCount:
     """The number of jobs in some state at each of n slots."""
 
     slots: Ints
@@ -44,16 +44,16 @@ class Level:
         return most
 
 
-def _level(slots: Ints, jobs: Ints) -> Level:
+def _job_count(slots: Ints, jobs: Ints) -> JobCount:
     jobs = jobs.astype(np.int64, copy=False)
     length = np.diff(slots)
     observed = length * (length <= GAP * np.median(length)) if len(length) else length
     between_slots = (jobs[1:] + jobs[:-1]) / 2
     seconds = np.concatenate([[0.0], np.cumsum(observed, dtype=float)])
-    return Level(slots, jobs, seconds, np.concatenate([[0.0], np.cumsum(between_slots * observed)]))
+    return JobCount(slots, jobs, seconds, np.concatenate([[0.0], np.cumsum(between_slots * observed)]))
 
 
-def level_of(group: Sequence[Flows], *statuses: str) -> Level:
+def job_count_of(group: Sequence[Flows], *statuses: str) -> JobCount:
     """Return the number of jobs of a group in any of some statuses, at the slots at which all its series were observed.
 
     Without a status: the number of jobs that waited. A series counts from its first slot to its last; at other slots it
@@ -66,7 +66,7 @@ def level_of(group: Sequence[Flows], *statuses: str) -> Level:
         for flows in group
     ]
     if len(group) == 1:
-        return _level(group[0].series.slots, jobs[0])
+        return _job_count(group[0].series.slots, jobs[0])
     # The slots of each series rise already: this sort is fast on them.
     slots = np.sort(np.concatenate([flows.series.slots for flows in group]), kind="stable")
     slots = slots[np.diff(slots, prepend=slots[:1] - 1) > 0]
@@ -78,4 +78,4 @@ def level_of(group: Sequence[Flows], *statuses: str) -> Level:
         missed = (slots >= own[0]) & (slots <= own[-1])
         missed[place] = False
         known &= ~missed
-    return _level(slots[known], total[known])
+    return _job_count(slots[known], total[known])
