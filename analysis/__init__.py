@@ -21,7 +21,7 @@ Where do I go to ...?
 - change estimates of capacity: `capacity.load`, `capacity.plan`, `capacity.forecast`
 - change what a caller can ask for: `query.request`, `query.question`; how it is answered: `query.kinds`,
   `query.engine`; what is returned: `history`, and its help: `schemas.documented`
-- change how an answer is shown: `text.terminal`, `text.cells`, `text.units`; as a file: `cli.output`
+- change how an answer is shown: `text.terminal`, `text.cells`, `text.measures`, `text.units`; as a file: `cli.output`
 - change a picture: `figures`; what all pictures have in common: `figures.axes`; how they become SVG and PNG:
   `figures.sheets`, `figures.svg`, `figures.draw`
 - change a report: its data: `report.gather`; the choice of findings: `report.findings`; its words: `report.sections`,

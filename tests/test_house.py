@@ -260,8 +260,8 @@ def test_time_and_environment_are_handed_in(file: Path) -> None:
 
 def test_the_search_for_uses_finds_them() -> None:
     """It finds those of the two files that may use them, so it would find others too."""
-    found = {use for file in FILES if name_of(file) in OUTSIDE_WORLD for use in uses_of_outside_world(file)}
-    assert {"collector/cli.py: os.environ", "collector/clock.py: datetime.now"} <= found
+    uses = {use for file in FILES if name_of(file) in OUTSIDE_WORLD for use in uses_of_outside_world(file)}
+    assert {"collector/cli.py: os.environ", "collector/clock.py: datetime.now"} <= uses
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ def test_the_search_for_uses_finds_them() -> None:
 )
 def test_no_file_names_a_machines_path(file: Path) -> None:
     """No absolute path of any machine stands in code, comments or examples."""
-    assert [] == [found[0] for found in MACHINE_PATH.finditer(file.read_text(encoding="utf-8"))]
+    assert [] == [match[0] for match in MACHINE_PATH.finditer(file.read_text(encoding="utf-8"))]
 
 
 def loaded(program: str, folder: Path) -> set[str]:
@@ -308,10 +308,10 @@ def blank(kind: type) -> Any:  # noqa: ANN401 - a row of any table
 )
 def test_the_spools_fields_are_the_tables_columns(table: str, kind: type) -> None:
     """A row's fields are its table's columns; a snapshot has its `run` and, for `counts`, a column a status."""
-    found = set(row_of(blank(kind)))
+    columns = set(row_of(blank(kind)))
     if kind is Snapshot:
-        found = (found - {"run"}) | set(STATUSES)
-    assert set(COLUMNS[table]) == found
+        columns = (columns - {"run"}) | set(STATUSES)
+    assert set(COLUMNS[table]) == columns
 
 
 @pytest.mark.parametrize("version", range(1, len(schema.MIGRATIONS) + 1))

@@ -115,13 +115,13 @@ def occupancy_of(group: Sequence[Flows], queue: str) -> Occupancy:
         if (jobs := flows.arrivals.sum()) >= FEWEST_OF_TYPE
     )
     returns = _events(group, [flows.returned for flows in group], slots)
-    whole = Occupancy(slots, waiting.jobs, busy, arrivals, give_ups, returns, correction, give_up_rate, type_waits)
+    occupancy = Occupancy(slots, waiting.jobs, busy, arrivals, give_ups, returns, correction, give_up_rate, type_waits)
     # If a type had jobs when it was first listed, it had unknown jobs before: the pool counts from then on.
     active = (*QUEUES[queue], *statuses)
     late = [
         int(flows.series.slots[0]) for flows in group if any(flows.series.counts[status][0] > 0 for status in active)
     ]
-    return whole.since(max(late, default=int(slots[0]) if len(slots) else 0))
+    return occupancy.since(max(late, default=int(slots[0]) if len(slots) else 0))
 
 
 def _events(group: Sequence[Flows], events: Sequence[Ints], slots: Ints) -> Ints:

@@ -80,7 +80,7 @@ def resolve(last: datetime, questions: Sequence[Question]) -> tuple[list[Questio
             raise RequestRefused(f"{name} differs between the questions of one reading: ask them one by one")
     selections = [question.request.selection(last) for question in questions]
     starts, ends = [selection.since for selection in selections], [selection.until for selection in selections]
-    whole = replace(
+    joint = replace(
         selections[0],
         since=None if None in starts else min(filter(None, starts)),
         until=None if None in ends else max(filter(None, ends)),
@@ -89,7 +89,7 @@ def resolve(last: datetime, questions: Sequence[Question]) -> tuple[list[Questio
         replace(question, request=replace(question.request, since=_aware(start), until=_aware(end)))
         for question, start, end in zip(questions, starts, ends, strict=True)
     ]
-    return resolved, whole
+    return resolved, joint
 
 
 def _aware(instant: datetime | None) -> datetime | None:
@@ -106,7 +106,7 @@ def part(questions: Sequence[Question], series: Sequence[Series]) -> list[Column
     """
     request = questions[0].request
     needs = {fact for question in questions for fact in needs_of(question)}
-    members = [member_of(whole, request, needs) for whole in series]
+    members = [member_of(one, request, needs) for one in series]
     return rows_of(questions, label_of(series[0], request), members)
 
 
@@ -181,10 +181,10 @@ def _stacked(parts: Sequence[Columns], column: Column) -> NDArray[Any]:
     """Return the values of a column in all parts, one after the other; a single value holds for all rows of a part."""
     dtype = object if column.kind in TEXTS else np.float64
     values = [np.full(np.size(np.asarray(rows["window_start"])), rows.get(column.name), dtype) for rows in parts]
-    whole = np.concatenate(values)
+    merged = np.concatenate(values)
     if column.kind is Kind.NOTE:
-        whole[:] = [joined(cell if isinstance(cell, Note | Notes) else None) for cell in whole]
-    return whole
+        merged[:] = [joined(cell if isinstance(cell, Note | Notes) else None) for cell in merged]
+    return merged
 
 
 def _observation(members: Sequence[Member], question: Question, left_out: Notes) -> Observation | None:

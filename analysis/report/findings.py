@@ -19,8 +19,8 @@ from analysis.notes import NOTHING, Notes
 from analysis.queue.verdict import OVER
 from analysis.stats.batches import FEWEST
 from analysis.stats.discoveries import discoveries
-from analysis.text.cells import figure
 from analysis.text.language import _
+from analysis.text.measures import figure
 from analysis.text.units import duration, isolated, percent
 
 CHANCE: Final = 0.05

@@ -165,19 +165,19 @@ def gather(
 def _about_series(request: Request, observed: timedelta) -> dict[str, Question]:
     """Return the questions about each series, by part; `observed` is the observed time of the period."""
     by_series = replace(request, by="pool,type")
-    whole = replace(by_series, every="all")
+    over_all = replace(by_series, every="all")
     fine = replace(by_series, every=_fine(observed))
     weekly = replace(by_series, every="1w") if observed >= timedelta(days=WEEKS) else by_series
     return {
-        "whole": ask("waits", whole),
+        "whole": ask("waits", over_all),
         "windows": ask("waits", by_series),
         "fine": ask("flows", fine),
-        "distribution": ask("distribution", whole),
-        "failures": ask("failures", whole),
+        "distribution": ask("distribution", over_all),
+        "failures": ask("failures", over_all),
         "ends": ask("failures", weekly),
-        "flows": ask("flows", whole),
+        "flows": ask("flows", over_all),
         "outcomes": ask("flows", weekly),
-        "coverage": ask("coverage", whole),
+        "coverage": ask("coverage", over_all),
         "trend": ask("trend", by_series),
         "changes": ask("changes", by_series),
         "profile": ask("profile", by_series),
@@ -187,18 +187,18 @@ def _about_series(request: Request, observed: timedelta) -> dict[str, Question]:
 def _about_pools(request: Request, scenario: Scenario, flavors: Mapping[str, int]) -> dict[str, Question]:
     """Return the questions about each pool, by part."""
     by_pool = replace(request, by="pool")
-    whole = replace(by_pool, every="all")
+    over_all = replace(by_pool, every="all")
     asked = {
-        "whole": ask("waits", whole),
+        "whole": ask("waits", over_all),
         "windows": ask("waits", by_pool),
-        "failures": ask("failures", whole),
-        "flows": ask("flows", whole),
-        "coverage": ask("coverage", whole),
+        "failures": ask("failures", over_all),
+        "flows": ask("flows", over_all),
+        "coverage": ask("coverage", over_all),
         "seen": ask("coverage", by_pool),
     }
     if not request.type:
         # The types of a pool share its capacity.
-        asked["load"] = ask_load(whole, flavors)
+        asked["load"] = ask_load(over_all, flavors)
         asked["plan"] = ask_plan(by_pool, scenario)
     return asked
 

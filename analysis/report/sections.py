@@ -11,8 +11,8 @@ from analysis.report.findings import SERIES, Finding, sentence
 from analysis.report.gather import POOL, Frames, Key, Report
 from analysis.report.summary import SHOWN
 from analysis.report.tables import Table, changes, facts, limit_of, measures
-from analysis.text.cells import measure_name
 from analysis.text.language import _, listed, plural, rendered, together
+from analysis.text.measures import measure_name
 from analysis.text.units import bracketed, isolated, named, percent
 
 PICTURED: Final = 60

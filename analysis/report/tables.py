@@ -7,8 +7,9 @@ from typing import Final
 import pandas as pd
 
 from analysis.report.gather import POOL, Report
-from analysis.text.cells import MEASURES, MONTH, figure, interval_of, judged, measure_name
+from analysis.text.cells import judged
 from analysis.text.language import _, listed, rendered
+from analysis.text.measures import MEASURES, MONTH, figure, interval_of, measure_name
 from analysis.text.units import (
     bracketed,
     count_parts,

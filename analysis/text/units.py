@@ -199,8 +199,8 @@ def amount(value: float) -> str:
     >>> [amount(value) for value in (16.0, 5.995, float("nan"))]
     ['16', '6.0', '-']
     """
-    whole = np.isclose(value, np.rint(value), rtol=0, atol=1e-9)
-    return UNKNOWN if np.isnan(value) else f"{value:,.0f}" if whole else f"{value:,.1f}"
+    integral = np.isclose(value, np.rint(value), rtol=0, atol=1e-9)
+    return UNKNOWN if np.isnan(value) else f"{value:,.0f}" if integral else f"{value:,.1f}"
 
 
 def percent(value: float, digits: int = 0) -> str:

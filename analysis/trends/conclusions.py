@@ -163,15 +163,15 @@ def compare(observation: Observation, daily: Daily | None, periods: Windows) -> 
 
 def _row(observation: Observation, measure: Measure, method: Note) -> Row:
     """Return the columns that a measure has with or without a result, over all days that lie wholly in the record."""
-    whole, days = observation.whole, len(measure.days.values)
-    span = observation.windows[whole] if whole.any() else observation.windows
+    inside, days = observation.whole, len(measure.days.values)
+    span = observation.windows[inside] if inside.any() else observation.windows
     nothing = note("days with a value: {days}", days=days)
     return {
         "window_start": span.starts[0],
         "window_end": span.ends[-1],
         "measure": measure.name,
         "days": days,
-        "coverage": float(observation.coverage[whole].mean()) if whole.any() else 0.0,
+        "coverage": float(observation.coverage[inside].mean()) if inside.any() else 0.0,
         "retention": observation.retention,
         "method": method,
         "note": joined(None if days > 1 else nothing, measure.notes, observation.notes),

@@ -43,10 +43,10 @@ def profile(observation: Observation, hours: Hours | None, zone: ZoneInfo) -> Co
     When clocks go forward, the skipped hour of that day is not counted; when they go back, the repeated hour counts
     twice.
     """
-    whole = observation.whole & enough(observation.coverage)
-    n, windows = int(whole.sum()), observation.windows
+    used = observation.whole & enough(observation.coverage)
+    n, windows = int(used.sum()), observation.windows
     local = pd.to_datetime(windows.starts, unit="s", utc=True).tz_convert(zone)
-    hour = (local.day_of_week * 24 + local.hour).to_numpy()[whole]
+    hour = (local.day_of_week * 24 + local.hour).to_numpy()[used]
 
     def total(values: Floats) -> Floats:
         return np.bincount(hour, values, WEEK_HOURS).astype(float)
@@ -55,10 +55,10 @@ def profile(observation: Observation, hours: Hours | None, zone: ZoneInfo) -> Co
     arrivals, mean, queue = unknown, unknown, unknown.point
     if hours is not None:
         arrivals, mean = (
-            estimate.each(lambda values: np.asarray(values, float)[whole])
+            estimate.each(lambda values: np.asarray(values, float)[used])
             for estimate in (hours.waits.arrivals, hours.waits.mean)
         )
-        queue = hours.queue_mean[whole]
+        queue = hours.queue_mean[used]
     times = np.bincount(hour, minlength=WEEK_HOURS).astype(float)
     # Hours without arrivals have no wait and add none; a wait without upper bound leaves its hour without one.
     censored = last_open(np.isnan(mean.high), np.nan_to_num(arrivals.point) > 0)
@@ -73,7 +73,7 @@ def profile(observation: Observation, hours: Hours | None, zone: ZoneInfo) -> Co
     place = np.arange(WEEK_HOURS)
     few = note("fewer than three weeks: one unusual week may dominate")
     last = note("last hours left out, their jobs may still wait: {hours}", hours=int(censored.sum()))
-    covered = windows[whole] if whole.any() else windows
+    covered = windows[used] if used.any() else windows
     return {
         "window_start": np.full(WEEK_HOURS, float(covered.starts[0])),
         "window_end": np.full(WEEK_HOURS, float(covered.ends[-1])),
@@ -83,7 +83,7 @@ def profile(observation: Observation, hours: Hours | None, zone: ZoneInfo) -> Co
         **arrivals.each(lambda values: ratio(total(values), times)).columns("arrivals"),
         **Estimate(*waited).columns("wait_seconds"),
         "queue_mean": ratio(total(np.where(known, queue, 0.0)), total(known.astype(float))),
-        "coverage": ratio(total(observation.coverage[whole]), times),
+        "coverage": ratio(total(observation.coverage[used]), times),
         "retention": observation.retention,
         "method": note("mean of the same hour over all weeks"),
         "note": joined(few if times.min() < WEEKS else None, last if censored.any() else None, observation.notes),

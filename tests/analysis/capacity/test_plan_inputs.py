@@ -204,6 +204,6 @@ def test_a_type_that_is_listed_late_was_there_before() -> None:
     parts["infer"] = series_of(
         infer.slots[late:], {name: count[late:] for name, count in infer.counts.items() if name != "total"}
     )
-    plan = occupancy_of([flows_of(each, "queue+pending") for each in parts.values()], "queue+pending")
+    plan = occupancy_of([flows_of(series, "queue+pending") for series in parts.values()], "queue+pending")
     assert infer.slots[late] == plan.slots[0]
     assert {8} == set(plan.busy[plan.queue > 0])

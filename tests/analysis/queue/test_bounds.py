@@ -72,11 +72,11 @@ def case_of(seed: int) -> Case:
 
 def matchings(case: Case) -> set[tuple[Job, ...]]:
     """List every way in which those who left can be those who came; jobs that came together are all the same."""
-    found = set()
+    matchings = set()
 
     def go_on(event: int, waiting: tuple[int, ...], served: tuple[Job, ...]) -> None:
         if event == len(case.arrivals):
-            found.add(tuple(sorted((*served, *((came, event) for came in waiting)))))
+            matchings.add(tuple(sorted((*served, *((came, event) for came in waiting)))))
             return
         here = (*waiting, *[event] * case.arrivals[event])
         for chosen in set(itertools.combinations(here, case.departures[event])):
@@ -86,7 +86,7 @@ def matchings(case: Case) -> set[tuple[Job, ...]]:
             go_on(event + 1, tuple(rest), (*served, *((came, event) for came in chosen)))
 
     go_on(0, (-1,) * case.waiting, ())
-    return found
+    return matchings
 
 
 def extent(case: Case, job: Job, start: int, end: int) -> Extent | None:
@@ -196,20 +196,20 @@ def test_estimates_from_slot_to_slot_are_sharp(seed: int) -> None:
         every = [waits for waits in outcomes(case, start, end) if waits]
         if not every:
             continue
-        found = estimate([waiting_in(case)], start, end, 3)
+        estimates = estimate([waiting_in(case)], start, end, 3)
         jobs = len(every[0])
-        assert (jobs, jobs) == (found.arrivals_low, found.arrivals_high)
+        assert (jobs, jobs) == (estimates.arrivals_low, estimates.arrivals_high)
         low, high = zip(*((sum(e[0] for e in w) / jobs, sum(e[1] for e in w) / jobs) for w in every), strict=True)
-        assert (min(low), max(high)) == pytest.approx(bounds_of(found.mean))
+        assert (min(low), max(high)) == pytest.approx(bounds_of(estimates.mean))
         for number in QUANTILES:
             low, high = zip(
                 *(tuple(quantile([e[i] for e in w], number / 100) for i in (0, 1)) for w in every), strict=True
             )
-            assert (min(low), max(high)) == bounds_of(found.quantiles[number])
+            assert (min(low), max(high)) == bounds_of(estimates.quantiles[number])
         low, high = zip(
             *((sum(e[0] > 3 for e in w) / jobs, sum(e[1] > 3 for e in w) / jobs) for w in every), strict=True
         )
-        assert (min(low), max(high)) == pytest.approx(bounds_of(found.over))
+        assert (min(low), max(high)) == pytest.approx(bounds_of(estimates.over))
 
 
 @pytest.mark.parametrize("seed", range(CASES))
@@ -219,19 +219,19 @@ def test_estimates_of_windows_that_cut_slots_hold(seed: int) -> None:
     waiting = waiting_in(case)
     last = case.slots[-1]
     for start, end in itertools.combinations(range(0, last + 1, max(1, last // 5)), 2):
-        found = estimate([waiting], start, end, 3)
+        estimates = estimate([waiting], start, end, 3)
         for waits in cohorts(case, start, end):
-            assert found.arrivals_low <= len(waits) <= (found.arrivals_high or 0)
+            assert estimates.arrivals_low <= len(waits) <= (estimates.arrivals_high or 0)
             if not waits:
                 continue
-            low, high = bounds_of(found.mean)
+            low, high = bounds_of(estimates.mean)
             assert low <= sum(each[0] for each in waits) / len(waits) + 1e-9
             assert high >= sum(each[1] for each in waits) / len(waits) - 1e-9
             for number in QUANTILES:
-                low, high = bounds_of(found.quantiles[number])
+                low, high = bounds_of(estimates.quantiles[number])
                 assert low <= quantile([each[0] for each in waits], number / 100)
                 assert high >= quantile([each[1] for each in waits], number / 100)
-            low, high = bounds_of(found.over)
+            low, high = bounds_of(estimates.over)
             assert low <= sum(each[0] > 3 for each in waits) / len(waits) + 1e-9
             assert high >= sum(each[1] > 3 for each in waits) / len(waits) - 1e-9
 
@@ -245,7 +245,7 @@ def test_estimates_of_two_series_together_are_sharp(seed: int) -> None:
     every = [[*one, *other] for one, other in pairs if one or other]
     if not every:
         return
-    found = estimate([waiting_in(case) for case in cases], start, end, None)
+    estimates = estimate([waiting_in(case) for case in cases], start, end, None)
     for number in QUANTILES:
         low, high = zip(*(tuple(quantile([e[i] for e in w], number / 100) for i in (0, 1)) for w in every), strict=True)
-        assert (min(low), max(high)) == bounds_of(found.quantiles[number])
+        assert (min(low), max(high)) == bounds_of(estimates.quantiles[number])

@@ -102,8 +102,8 @@ def test_a_gap_carries_what_came_and_left_across() -> None:
     slots = np.array([0, 300, 3900, 4200])
     flows = flows_of(series_of(slots, {"Completed": [0, 0, 3, 3]}), "queue")
     assert [0, 3, 0] == flows.arrivals.tolist()
-    found = estimate([waiting_of(flows, "unknown")], 0, 4200, None)
-    assert (0, 3600) == found.mean[1:]
+    estimates = estimate([waiting_of(flows, "unknown")], 0, 4200, None)
+    assert (0, 3600) == estimates.mean[1:]
 
 
 def test_a_status_without_a_name_is_not_waiting() -> None:
@@ -136,8 +136,8 @@ def test_absent_gives_the_fewest_that_explain() -> None:
     flows = made(Running=[0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0], Completed=[0] * 11)
     assert ("absent", False) == (rendered(flows.classes.described), flows.bounded)
     assert 5 == flows.arrivals.sum()
-    found = estimate([waiting_of(flows, "unknown")], 0, 10 * STEP, None)
-    assert (5, None) == (found.arrivals_low, found.arrivals_high)
+    estimates = estimate([waiting_of(flows, "unknown")], 0, 10 * STEP, None)
+    assert (5, None) == (estimates.arrivals_low, estimates.arrivals_high)
 
 
 def test_absent_bounds_hold_for_who_came_unseen() -> None:
@@ -148,19 +148,19 @@ def test_absent_bounds_hold_for_who_came_unseen() -> None:
     # What went on before tells that nothing is kept.
     flows = made(Queue=[0] * 11 + queue, Running=[0, 1] * 5 + [0] * 9)
     start = 11 * STEP
-    found = estimate([waiting_of(flows, "unknown")], start + STEP, start + 6 * STEP, 1000)
+    estimates = estimate([waiting_of(flows, "unknown")], start + STEP, start + 6 * STEP, 1000)
     assert (1 + 2, 0) == (flows.arrivals[11:].sum() + 1, flows.arrivals[12])
-    assert found.quantiles[99][2] is not None
-    assert 1900 - 400 <= found.quantiles[99][2]
-    assert 1.0 == found.over[2]
+    assert estimates.quantiles[99][2] is not None
+    assert 1900 - 400 <= estimates.quantiles[99][2]
+    assert 1.0 == estimates.over[2]
 
 
 def test_a_deletion_long_ago_widens_nothing_now() -> None:
     """Where counts are kept each interval tells of itself: doubt about the first hour is none about the second."""
     completed = [40, 39, 38, *range(38, 50)]
     flows = made(Completed=completed)
-    found = estimate([waiting_of(flows, "unknown")], 3 * STEP, 14 * STEP, None)
-    assert (11, 11, 11) == (found.arrivals, found.arrivals_low, found.arrivals_high)
+    estimates = estimate([waiting_of(flows, "unknown")], 3 * STEP, 14 * STEP, None)
+    assert (11, 11, 11) == (estimates.arrivals, estimates.arrivals_low, estimates.arrivals_high)
     ended = failures_of([ending_of(flows)], 3 * STEP, 14 * STEP)
     assert (11, 11, 11) == (ended.finished, ended.finished_low, ended.finished_high)
 
@@ -201,9 +201,9 @@ def test_a_retention_is_found(days: float, every: float, span: int, gaps: int) -
     assert (days * DAY, "rolling") == (flows.classes.retention, flows.classes.name)
     assert (flows.arrived.low <= truth(came, slots)).all()
     assert (truth(came, slots) <= flows.arrived.high).all()
-    found = flows.ended["Completed"]
-    assert (found.since.low <= truth(ended, slots)).all()
-    assert (truth(ended, slots) <= found.since.high).all()
+    completed = flows.ended["Completed"]
+    assert (completed.since.low <= truth(ended, slots)).all()
+    assert (truth(ended, slots) <= completed.since.high).all()
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -221,20 +221,20 @@ def test_a_rolling_history_that_is_cut_in_the_middle_is_pinned_as_far_as_it_can_
     slots = np.arange(0, 10 * DAY + 1, STEP)
     came, started, ended = jobs(5, 10, 600, 2 * HOUR)
     counted = observed(slots, came, started, ended, retention=2 * DAY)
-    found = flows_of(counted, "queue").ended["Completed"]
+    completed = flows_of(counted, "queue").ended["Completed"]
     known = truth(ended, slots)
-    assert (found.since.low <= known).all()
-    assert (known <= found.since.high).all()
-    assert 0 < (found.since.high - found.since.low).max() < counted.counts["Completed"][0] / 2
+    assert (completed.since.low <= known).all()
+    assert (known <= completed.since.high).all()
+    assert 0 < (completed.since.high - completed.since.low).max() < counted.counts["Completed"][0] / 2
 
 
 def test_a_rolling_history_from_its_beginning_is_known_in_full() -> None:
     """Where nothing had ended before the record each end is told, in its slot."""
     slots = np.arange(0, 10 * DAY + 1, STEP)
     came, started, ended = (times - times[0] + 1 for times in jobs(5, 10, 600, 0))
-    found = flows_of(observed(slots, came, started, ended, retention=2 * DAY), "queue").ended["Completed"]
-    assert np.array_equal(found.since.low, found.since.high)
-    assert np.array_equal(np.diff(truth(ended, slots)), found.point)
+    completed = flows_of(observed(slots, came, started, ended, retention=2 * DAY), "queue").ended["Completed"]
+    assert np.array_equal(completed.since.low, completed.since.high)
+    assert np.array_equal(np.diff(truth(ended, slots)), completed.point)
 
 
 def test_ends_of_an_unknown_retention_are_said_to_be_the_least() -> None:

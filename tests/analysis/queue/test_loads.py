@@ -23,9 +23,9 @@ def made(**counts: ArrayLike) -> Flows:
 def test_a_queue_drains_at_the_rate_of_its_window() -> None:
     """One job a slot leaves and ten wait at the end: ten slots, give or take what two days' departures do not pin."""
     slots = 2 * 288 + 1
-    found = totals_of([made(Queue=np.full(slots, 10), Completed=np.arange(slots))], 0, (slots - 1) * STEP)
-    assert (slots - 1, 10, 10 * STEP) == (found.departures, found.queue_end, found.drain[0])
-    low, high = found.drain[1:]
+    totals = totals_of([made(Queue=np.full(slots, 10), Completed=np.arange(slots))], 0, (slots - 1) * STEP)
+    assert (slots - 1, 10, 10 * STEP) == (totals.departures, totals.queue_end, totals.drain[0])
+    low, high = totals.drain[1:]
     assert low is not None
     assert high is not None
     # Poisson departures would scatter by 1 / sqrt(576), twice that at 95 %.

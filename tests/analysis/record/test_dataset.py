@@ -65,9 +65,9 @@ def test_every_question_has_the_same_answer(folder: Path, question: str) -> None
 )
 def test_every_command_reads_it(folder: Path, words: tuple[str, ...]) -> None:
     """With `--db FOLDER` the output is that of the configured record."""
-    expected, found = poolscope(folder, *words), poolscope(folder, *words, "--db", "ds")
-    assert 0 == expected.returncode, expected.stderr
-    assert expected.stdout == found.stdout
+    of_file, of_dataset = poolscope(folder, *words), poolscope(folder, *words, "--db", "ds")
+    assert 0 == of_file.returncode, of_file.stderr
+    assert of_file.stdout == of_dataset.stdout
 
 
 def test_the_report_is_the_same(folder: Path) -> None:
@@ -76,8 +76,8 @@ def test_the_report_is_the_same(folder: Path) -> None:
     assert 0 == poolscope(folder, *words, "reports").returncode
     done = poolscope(folder, *words, "reports-ds", "--db", "ds")
     assert 0 == done.returncode, done.stderr
-    expected, found = (next((folder / name).glob("*.json")) for name in ("reports", "reports-ds"))
-    assert json.loads(expected.read_text()) == json.loads(found.read_text())
+    of_file, of_dataset = (next((folder / name).glob("*.json")) for name in ("reports", "reports-ds"))
+    assert json.loads(of_file.read_text()) == json.loads(of_dataset.read_text())
 
 
 def test_a_restored_record_has_the_same_answers(folder: Path, tmp_path: Path) -> None:

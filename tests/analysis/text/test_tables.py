@@ -11,8 +11,9 @@ from analysis.notes import NOTHING, joined, note
 from analysis.schemas import SCHEMAS
 from analysis.schemas.schema import Kind
 from analysis.schemas.shared import LABELS
-from analysis.text.cells import OWN, figure, interval_of, question_of
+from analysis.text.cells import OWN, question_of
 from analysis.text.language import speaking
+from analysis.text.measures import figure, interval_of
 from analysis.text.terminal import readable, table
 from analysis.text.units import share_parts, unit_of, wait_parts, with_bounds
 

@@ -122,8 +122,8 @@ def test_dates_hold_as_often_as_they_say() -> None:
     held = []
     for _ in range(100):
         values = draw.gamma(4, 1 / 4, QUARTER) * np.where(np.arange(QUARTER) < 45, 1.0, 2.2)
-        found = changes_of(days_of(values)).changes
-        held += [each.earliest <= 45 <= each.latest for each in found[:1]]
+        changes = changes_of(days_of(values)).changes
+        held += [change.earliest <= 45 <= change.latest for change in changes[:1]]
     assert len(held) >= 90
     assert sum(held) >= binom.ppf(0.01, len(held), 0.95)
 

@@ -30,8 +30,8 @@ def folder(tmp_path: Path) -> Path:
 
 def tables(folder: Path) -> dict[str, list[tuple[int, int]]]:
     """Return number of rows and checksum of each table."""
-    found = content(folder)
-    return {table: found[table] for table in TABLES}
+    sums = content(folder)
+    return {table: sums[table] for table in TABLES}
 
 
 def test_an_empty_record_gets_every_row(folder: Path) -> None:
