@@ -24,17 +24,32 @@ def check(connection: Record, backup: Backup) -> None:
     Raises
     ------
     InputRefused
-        When a row breaks a rule, or the files do not have the tables' columns.
+        When a row breaks a rule, a snapshot has no successful scrape, or the files do not have the tables' columns.
     """
     try:
         for table, relation in backup.relations.items():
             connection.execute(f"CREATE OR REPLACE TEMP VIEW {table} AS FROM {relation}")
             refuse_wrong_rows(connection, table, columns_at(backup.schema)[table], backup.folder / table)
             connection.execute(f"DROP VIEW {table}")
+        _refuse_unanswered(connection, backup)
     except duckdb.Error as error:
         raise InputRefused(
             f"{backup.folder} does not have the columns of Poolscope's tables ({str(error)[:300]}): nothing imported"
         ) from None
+
+
+def _refuse_unanswered(connection: Record, backup: Backup) -> None:
+    """Refuse snapshots of a pool and slot without a successful scrape: a merge would leave them out."""
+    rows = connection.execute(
+        f"""SELECT count(*) FROM {backup.relations["snapshots"]} ANTI JOIN (
+            SELECT project, pool, slot FROM {backup.relations["scrapes"]} WHERE outcome = 'ok'
+        ) USING (project, pool, slot)"""
+    ).fetchall()[0][0]
+    if rows:
+        raise InputRefused(
+            f"{backup.folder / 'snapshots'}: {rows:,} rows of slots without a successful scrape of their pool: it was"
+            " changed after the backup was made, use another backup"
+        )
 
 
 def write(record: Record, backup: Backup) -> dict[str, int]:

@@ -111,3 +111,13 @@ def test_columns_that_are_missing_are_named(folder: Path) -> None:
     assert "command" in done.stderr
     with duckdb.connect(folder / RECORD, read_only=True) as connection:
         assert [(201_600,)] == connection.execute("SELECT count(*) FROM snapshots").fetchall()
+
+
+def test_snapshots_without_a_scrape_are_refused(folder: Path) -> None:
+    """A merge would leave them out in silence; the message says how many rows there are."""
+    before = tables(folder)
+    change(folder / "ds", "scrapes", "SELECT * REPLACE (if(pool = 'pool-0', 'timeout', outcome) AS outcome) FROM old")
+    done = poolscope(folder, "import", "ds")
+    assert 6 == done.returncode
+    assert "rows of slots without a successful scrape of their pool" in done.stderr
+    assert before == tables(folder)
