@@ -17,9 +17,9 @@ from collector.record.dataset import MANIFEST, Manifest, open_dataset
 from collector.record.files import clear_unfinished, make_folder, replacing, sync
 from collector.record.paths import quoted_pattern
 from collector.record.schema import migrate
+from collector.storage.dataset_files import write_files, write_manifest
 from collector.storage.former_backups import is_former, verify_former
 from collector.storage.held_folder import clear_abandoned, made_and_held
-from collector.storage.publish import write_files, write_manifest
 from collector.storage.row_rules import refuse_wrong_rows
 
 # Later rows need the descriptions of pools, which are few: they are never pruned.

@@ -3,50 +3,39 @@
 Whenever a process is killed, the folder is the former dataset or the new one, see `record.dataset`.
 """
 
-import hashlib
-import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import duckdb
 
-from collector import __version__
 from collector.errors import InputRefused, RecordNotWritten
-from collector.record.columns import ORDER, TABLES
+from collector.record.columns import TABLES
 from collector.record.database import Record
 from collector.record.dataset import (
-    FORMAT,
     MANIFEST,
     OWN_NAME,
     PATH,
-    VERSION,
     DataFile,
     Manifest,
-    folder_of,
     read_manifest,
     sha256_of,
-    stored_columns,
 )
-from collector.record.files import UNFINISHED, clear_unfinished, make_folder, remove, replacing, write
-from collector.record.memory import memory_allowed
-from collector.record.paths import quoted
+from collector.record.files import UNFINISHED, clear_unfinished, make_folder, remove
+from collector.record.merging import KEYS
+from collector.record.paths import quoted_pattern
 from collector.record.schema import MIGRATIONS
-from collector.record.slots import naive
+from collector.storage.dataset_files import write_files, write_manifest
 from collector.storage.lock import holding
 
 GRACE: Final = timedelta(hours=6)
 """How long a file stays after a manifest stopped naming it: a reader of the former manifest may take that long."""
 LOCK: Final = ".publishing.lock"
-MEMORY: Final = 512 << 20
-"""Bytes in which DuckDB sorts; it puts the rest on disk."""
-_SORTING: Final = ".sorting"
-_WRITTEN: Final = "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, USE_TMP_FILE false"
 
 
 @dataclass(frozen=True)
@@ -56,28 +45,6 @@ class Published:
     manifest: Manifest
     written: int
     removed: int
-
-
-@dataclass(frozen=True)
-class _Part:
-    """The rows of a table of a project and month; `first` and `last` are slots, `month` begins the month."""
-
-    table: str
-    project: str | None
-    month: datetime | None
-    rows: int
-    first: datetime | None
-    last: datetime | None
-    pools: list[str]
-    content: int
-    """A hash of the rows, whatever their order."""
-
-    @property
-    def path(self) -> str:
-        folder = folder_of(self.table, self.project, None if self.month is None else f"{self.month:%Y-%m}")
-        # Another schema or DuckDB writes other bytes for the same rows: they are another file.
-        writer = f"{self.content} {len(MIGRATIONS)} {duckdb.__version__}"
-        return f"{folder}/{hashlib.sha256(writer.encode()).hexdigest()[:16]}.parquet"
 
 
 def publish(opening: AbstractContextManager[Record], folder: Path, clock: Callable[[], datetime]) -> Published:
@@ -109,15 +76,16 @@ def publish(opening: AbstractContextManager[Record], folder: Path, clock: Callab
         with holding(folder / LOCK, f"publishing to {folder}"):
             clear_unfinished(folder / MANIFEST)
             former = read_manifest(folder) if (folder / MANIFEST).exists() else None
+            intact = {} if former is None else _intact(folder, former)
             # Files of another schema version are written anew.
             reusable = former if former is not None and former.schema == len(MIGRATIONS) else None
-            existing = {} if reusable is None else _complete(folder, reusable)
+            existing = {} if reusable is None else intact
             with opening as record:
                 manifest = write_files(record, folder, clock(), existing)
-            if not manifest.files:
-                raise InputRefused(f"the record has no rows, so {folder} was not changed: check [paths]")
-            if former is not None:
-                _refuse_loss(former, manifest, folder)
+                if not manifest.files:
+                    raise InputRefused(f"the record has no rows, so {folder} was not changed: check [paths]")
+                if former is not None:
+                    _refuse_loss(record, former, intact, manifest, folder)
             if reusable is not None and reusable.files == manifest.files:
                 manifest = reusable
             else:
@@ -135,24 +103,50 @@ def publish(opening: AbstractContextManager[Record], folder: Path, clock: Callab
 
 
 def _refuse_other(folder: Path) -> None:
-    """Refuse a folder with files that are not of a dataset."""
+    """Refuse a folder with files that are not of a dataset, before a lock file is made in it."""
     if folder.exists() and not folder.is_dir():
         raise InputRefused(f"{folder} is a file: name a folder for the dataset")
-    if folder.is_dir() and not (folder / MANIFEST).exists():
+    if (folder / MANIFEST).exists():
+        read_manifest(folder)
+    elif folder.is_dir():
         # A killed process may have left files without a manifest.
         others = [path.name for path in folder.iterdir() if path.name not in TABLES and not path.name.startswith(".")]
         if others:
             raise InputRefused(f"{folder} has other files ({min(others)}) and no {MANIFEST}: name a new folder")
 
 
-def _refuse_loss(former: Manifest, manifest: Manifest, folder: Path) -> None:
-    """Refuse to replace a dataset that has rows which the record lacks: nobody else may have them."""
+def _refuse_loss(
+    record: Record, former: Manifest, intact: Mapping[str, DataFile], manifest: Manifest, folder: Path
+) -> None:
+    """Refuse to replace a dataset that has rows which the record lacks: nobody else may have them.
+
+    A record lacks rows where a month has fewer than in the dataset, or where one of the dataset's polls has fewer: two
+    records may have equally many rows, but not of the same polls.
+    """
     rows, new_rows = _rows_by_month(former), _rows_by_month(manifest)
-    if lost := sorted(month for month, number in rows.items() if new_rows[month] < number):
+    lost = [month for month, number in rows.items() if new_rows[month] < number]
+    paths = {file.path for file in manifest.files}
+    changed = [file for file in intact.values() if file.path not in paths]
+    lost += [file.path.rpartition("/")[0] for file in changed if file.table in KEYS and _lacks(record, folder, file)]
+    if lost:
         raise InputRefused(
-            f"{folder} has rows of {lost[0]} that the record lacks, so it was not changed: it is a backup, the dataset"
-            " of another record, or has pruned rows; name a new folder"
+            f"{folder} has rows of {min(lost)} that the record lacks, so it was not changed: it is a backup, the"
+            " dataset of another record, or has pruned rows; name a new folder"
         )
+
+
+def _lacks(record: Record, folder: Path, file: DataFile) -> bool:
+    """Return whether the record has fewer rows of a poll than a file of a dataset has."""
+    counted = "SELECT run, project, count(*) AS rows FROM {} GROUP BY ALL"
+    published = counted.format(f"read_parquet({quoted_pattern(folder / file.path)}, hive_partitioning = false)")
+    return bool(
+        record.execute(
+            f"""SELECT 1 FROM ({published}) published
+            LEFT JOIN ({counted.format(f"{file.table} WHERE project IS NOT DISTINCT FROM $1")}) stored USING (run)
+            WHERE stored.rows IS NULL OR stored.rows < published.rows LIMIT 1""",
+            [file.project],
+        ).fetchall()
+    )
 
 
 def _rows_by_month(manifest: Manifest) -> Counter[str]:
@@ -163,14 +157,14 @@ def _rows_by_month(manifest: Manifest) -> Counter[str]:
     return rows
 
 
-def _complete(folder: Path, manifest: Manifest) -> dict[str, DataFile]:
-    """Return the files of a manifest that are there in their full size, by path."""
-    complete = {}
+def _intact(folder: Path, manifest: Manifest) -> dict[str, DataFile]:
+    """Return the files of a manifest that are there and unchanged, by path: the others are written again."""
+    intact = {}
     for file in manifest.files:
         with suppress(OSError):
-            if (folder / file.path).stat().st_size == file.bytes:
-                complete[file.path] = file
-    return complete
+            if sha256_of(folder / file.path) == file.sha256:
+                intact[file.path] = file
+    return intact
 
 
 def _touch(former: list[DataFile], manifest: Manifest, folder: Path, now: datetime) -> None:
@@ -178,74 +172,6 @@ def _touch(former: list[DataFile], manifest: Manifest, folder: Path, now: dateti
     for path in {file.path for file in former} - {file.path for file in manifest.files}:
         with suppress(FileNotFoundError):
             os.utime(folder / path, (now.timestamp(), now.timestamp()))
-
-
-def write_files(record: Record, folder: Path, now: datetime, existing: Mapping[str, DataFile]) -> Manifest:
-    """Write the files of all tables but those that exist, by path, and return the manifest.
-
-    Raises
-    ------
-    OSError, duckdb.Error
-        When a file cannot be written.
-    """
-    sorting = folder / _SORTING
-    # A killed process may have left it.
-    remove(sorting)
-    for setting in (
-        f"SET temp_directory = {quoted(sorting)}",
-        f"SET memory_limit = '{min(MEMORY, memory_allowed() or MEMORY)}B'",
-    ):
-        # DuckDB refuses where the rows of a large spool already take more memory, or are on disk.
-        with suppress(duckdb.Error):
-            record.execute(setting)
-    parts = [part for table in TABLES for part in _parts(record, table)]
-    files = [existing.get(part.path) or _write_part(record, folder, part) for part in parts]
-    remove(sorting)
-    last_slot = max((file.last_slot for file in files if file.table == "scrapes" and file.last_slot), default=None)
-    published_at = f"{naive(now).isoformat()}Z"
-    return Manifest(FORMAT, VERSION, len(MIGRATIONS), __version__, published_at, last_slot, files)
-
-
-def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Replace the manifest; all its files must be durable.
-
-    Raises
-    ------
-    OSError
-        When it cannot be written: the former manifest is still there.
-    """
-    write(folder / MANIFEST, (json.dumps(asdict(manifest), ensure_ascii=False, indent=1) + "\n").encode())
-
-
-def _parts(record: Record, table: str) -> Iterator[_Part]:
-    columns = stored_columns(table)
-    pools = "coalesce(list(DISTINCT pool ORDER BY pool) FILTER (pool IS NOT NULL), [])" if "pool" in columns else "[]"
-    for row in record.execute(
-        f"""SELECT project, date_trunc('month', slot) AS month, count(*), min(slot), max(slot), {pools},
-            sum(hash({", ".join(columns.values())})::HUGEINT)
-        FROM {table} GROUP BY project, month ORDER BY project, month"""
-    ).fetchall():
-        yield _Part(table, *row)
-
-
-def _write_part(record: Record, folder: Path, part: _Part) -> DataFile:
-    path = folder / part.path
-    make_folder(path.parent)
-    names = ", ".join(f'{value} AS "{name}"' for name, value in stored_columns(part.table).items())
-    # A span, not the month of each slot: DuckDB then skips the other months.
-    where = f"project IS NOT DISTINCT FROM $1 AND {'slot IS NULL' if part.first is None else 'slot BETWEEN $2 AND $3'}"
-    values = [part.project] if part.first is None else [part.project, part.first, part.last]
-    with replacing(path) as beside:
-        written = record.execute(
-            f"COPY (SELECT {names} FROM {part.table} WHERE {where} ORDER BY {ORDER[part.table]})"
-            f" TO {quoted(beside)} ({_WRITTEN})",
-            values,
-        ).fetchall()[0][0]
-        if written != part.rows:
-            raise RecordNotWritten(f"{path} got {written:,} of {part.rows:,} rows: please report this")
-        size, sha256 = beside.stat().st_size, sha256_of(beside)
-    first, last = (None if slot is None else f"{slot.isoformat()}Z" for slot in (part.first, part.last))
-    return DataFile(part.path, part.table, part.project, part.rows, first, last, part.pools, size, sha256)
 
 
 def _remove_unnamed(folder: Path, manifest: Manifest, now: datetime) -> int:

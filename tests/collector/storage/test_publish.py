@@ -173,6 +173,17 @@ def test_rows_that_the_record_lacks_are_never_lost(folder: Path) -> None:
         assert before == open_dataset(folder / "ds")
 
 
+@pytest.mark.parametrize("table", ["polls", "scrapes", "pools"])
+def test_the_dataset_of_another_record_is_never_replaced(folder: Path, table: str) -> None:
+    """The other record has as many rows of each month, or more, but of other polls."""
+    before = publish(folder)
+    change(folder, f"UPDATE {table} SET run = run + INTERVAL 1 MICROSECOND WHERE run < '2026-01-06'")
+    change(folder, LATER)
+    with pytest.raises(InputRefused, match=f"rows of {table}/project=[pq]/month=[^ ]* that the record lacks"):
+        publish(folder)
+    assert before == open_dataset(folder / "ds")
+
+
 def test_files_of_others_stay(folder: Path) -> None:
     """What is not named as a file of a dataset is, however old, nobody's to remove."""
     other = folder / "ds/snapshots/project=A/month=2026-01/part-0000.parquet"
@@ -190,12 +201,14 @@ def test_rows_of_the_spool_are_in_it(folder: Path) -> None:
     assert {2 + count for [(count, _)] in [stored(folder)["scrapes"]]} == {publish(folder).manifest.rows["scrapes"]}
 
 
-def test_a_file_that_is_missing_or_cut_is_written_again(folder: Path) -> None:
+def test_a_file_that_is_missing_cut_or_damaged_is_written_again(folder: Path) -> None:
     """The next export repairs a dataset."""
     first = publish(folder)
-    missing, cut, *_ = [folder / "ds" / file.path for file in first.manifest.files]
+    missing, cut, damaged, *_ = [folder / "ds" / file.path for file in first.manifest.files]
     missing.unlink()
     cut.write_bytes(b"PAR1")
+    content = damaged.read_bytes()
+    damaged.write_bytes(content[:50] + bytes([content[50] ^ 1]) + content[51:])
     assert first.manifest.files == publish(folder).manifest.files
 
 
@@ -268,7 +281,10 @@ def test_a_folder_with_other_files_is_refused(folder: Path) -> None:
     for name in ("ds", "file"):
         assert 6 == poolscope(folder, "export", "--dataset", name).returncode
     assert ["notes.txt"] == [path.name for path in (folder / "ds").iterdir()]
-    (folder / "ds/notes.txt").unlink()
+    (folder / "ds/notes.txt").rename(folder / "ds/manifest.json")
+    assert 5 == poolscope(folder, "export", "--dataset", "ds").returncode
+    assert ["manifest.json"] == [path.name for path in (folder / "ds").iterdir()]
+    (folder / "ds/manifest.json").unlink()
     first = publish(folder)
     (folder / RECORD).unlink()
     with pytest.raises(InputRefused, match="has no rows"):
