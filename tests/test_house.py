@@ -41,6 +41,7 @@ IMPORTERS = {
         "collector/storage/opening.py",
         "collector/record/schema.py",
         "collector/storage/imports.py",
+        "collector/storage/dataset_files.py",
         "collector/storage/import_dataset.py",
         "collector/storage/publish.py",
         "collector/storage/import_files.py",

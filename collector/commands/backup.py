@@ -12,8 +12,7 @@ from collector.record.reading import reading
 from collector.storage.backups import back_up
 from collector.storage.drain import drain
 from collector.storage.lock import writing
-
-WAIT_SECONDS = 5.0
+from collector.storage.opening import WAIT_SECONDS
 
 
 @click.command("backup")

@@ -6,8 +6,7 @@ from collector.cli import Context
 from collector.console import say
 from collector.errors import InputRefused
 from collector.storage.compaction import compact
-
-WAIT_SECONDS = 5.0
+from collector.storage.opening import WAIT_SECONDS
 
 
 @click.command("compact")

@@ -40,8 +40,8 @@ def command(context: Context, json_: bool) -> int:
         click.echo(as_json([asdict(finding) for finding in findings], indent=2))
     else:
         for finding in findings:
-            fix = f"\n         fix: {finding.mend}" if finding.mend else ""
-            say("finding", f"{MARKS[finding.severity]}  {finding.what}: {finding.told}{fix}", **asdict(finding))
+            fix = f"\n         fix: {finding.fix}" if finding.fix else ""
+            say("finding", f"{MARKS[finding.severity]}  {finding.what}: {finding.message}{fix}", **asdict(finding))
     return EXIT_CODES[worst(findings)]
 
 

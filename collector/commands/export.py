@@ -15,11 +15,19 @@ from collector.storage.exports import export
 from collector.storage.publish import publish
 
 
+def _read_folder(_context: click.Context, _option: click.Parameter, text: str | None) -> Path | None:
+    if text == "":
+        raise click.BadParameter("must not be empty")
+    if text is not None and re.match(r"\w\w+://", text):
+        raise click.BadParameter(f"{text} is not a folder: object stores are not supported")
+    return None if text is None else Path(text)
+
+
 @click.command("export")
 @click.option("--output", type=click.Path(path_type=Path), help="The file to write, .parquet or .csv.")
 @click.option(
     "--dataset",
-    type=click.Path(path_type=Path),
+    callback=_read_folder,
     metavar="FOLDER",
     help="The folder to write all tables to, as Parquet files with a manifest; months that did not change stay.",
 )
@@ -50,7 +58,8 @@ def command(
     Includes rows that are still in the spool. import can read the file again, with the same rows as a result.
 
     --dataset FOLDER writes what changed since the last export to that folder. Others can read it meanwhile, see
-    data/README.md. Files that the new manifest does not name are removed after six hours.
+    data/README.md. Files that the manifest no longer names are removed by
+    the first export after six hours. After prune, name a new folder: an export never removes rows from a dataset.
     """
     now = context.clock.now()
 
@@ -79,9 +88,6 @@ def _export(context: Context, selection: Selection, output: Path) -> int:
 
 
 def _publish(context: Context, folder: Path) -> None:
-    # A path has one slash where an address has two.
-    if re.match(r"\w\w+:/", str(folder)):
-        raise click.BadParameter(f"{folder} is not a folder: object stores are not supported", param_hint="--dataset")
     paths = context.config().paths
     published = publish(reading(paths.database, paths.spool, context.clock.pause), folder, context.clock.now)
     manifest = published.manifest

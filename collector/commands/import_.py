@@ -14,17 +14,14 @@ from collector.console import progress, say, warn
 from collector.errors import InputRefused
 from collector.record.database import Record, connect
 from collector.record.durations import parse_duration, say_duration
-from collector.record.memory import memory_allowed
+from collector.record.memory import limit_memory
 from collector.record.slots import naive
 from collector.storage import import_dataset, import_files, imports
 from collector.storage.backups import verify
 from collector.storage.drain import drain
-from collector.storage.lock import writing_in_turn
-from collector.storage.opening import open_for_writing
+from collector.storage.lock import POLL_SECONDS, writing_in_turn
+from collector.storage.opening import WAIT_SECONDS, open_for_writing
 
-WAIT_SECONDS = 5.0
-# How long to wait for a running poll, which ends within three quarters of its interval (a minute by default).
-POLL_SECONDS = 60.0
 # DuckDB puts what does not fit into this memory on disk.
 MEMORY = 200_000_000
 _Result = TypeVar("_Result")
@@ -71,9 +68,17 @@ def command(context: Context, files: tuple[Path, ...], project: str | None, inte
     if import_dataset.is_dataset(list(files)):
         if project is not None or interval is not None:
             raise click.UsageError("a dataset has its projects and intervals: leave --project and --interval out")
-        added = _import_dataset(context, files[0])
-        total = sum(added.values())
-        say("imported", f"{files[0]}: {total:,} new rows", files=[str(files[0])], rows=total, tables=added)
+        merged = _import_dataset(context, files[0])
+        rows, replaced = sum(merged.added.values()), merged.replaced
+        text = f"; {replaced:,} rows of snapshots were replaced by those of an earlier answer" if replaced else ""
+        say(
+            "imported",
+            f"{files[0]}: {rows:,} new rows{text}",
+            files=[str(files[0])],
+            rows=rows,
+            tables=merged.added,
+            replaced=replaced,
+        )
         return
     for file in files:
         if not file.is_file():
@@ -103,7 +108,7 @@ def _import(
     with imports.scratch_beside(context.config().paths.database) as scratch:
         # On disk and without the lock, so that polls go on while any number of rows is read and checked.
         with connect(scratch, read_only=False) as record, progress(range(len(files)), "import") as numbers:
-            _limit(record)
+            limit_memory(record, MEMORY)
             for number in numbers:
                 import_files.read(record, files, number, project)
             intervals = imports.check(record, files, interval)
@@ -113,16 +118,11 @@ def _import(
         return imported, intervals
 
 
-def _limit(record: Record) -> None:
-    """Limit DuckDB's memory to what an import needs, or to what the process may use."""
-    record.execute(f"SET memory_limit = '{min(MEMORY, memory_allowed() or MEMORY)}B'")
-
-
-def _import_dataset(context: Context, folder: Path) -> dict[str, int]:
+def _import_dataset(context: Context, folder: Path) -> import_dataset.Merged:
     backup = verify(folder)
     with imports.scratch_beside(context.config().paths.database) as scratch:
         with connect(scratch, read_only=False) as checked:
-            _limit(checked)
+            limit_memory(checked, MEMORY)
             import_dataset.check(checked, backup)
         return asyncio.run(_write(context, partial(import_dataset.write, backup=backup)))
 
@@ -140,5 +140,5 @@ async def _write(context: Context, write: Callable[[Record], _Result]) -> _Resul
             )
         drained.require_all(paths.database, "nothing was imported; try again")
         with await open_for_writing(paths.database, clock, WAIT_SECONDS) as record:
-            _limit(record)
+            limit_memory(record, MEMORY)
             return write(record)

@@ -17,12 +17,9 @@ from collector.record.reading import reading
 from collector.record.slots import naive, parse_instant
 from collector.storage.backups import lacking, make_durable, old_rows, prune, slots_of, verify
 from collector.storage.drain import drain
-from collector.storage.lock import writing_in_turn
-from collector.storage.opening import open_for_writing
+from collector.storage.lock import POLL_SECONDS, writing_in_turn
+from collector.storage.opening import WAIT_SECONDS, open_for_writing
 
-WAIT_SECONDS = 5.0
-# How long to wait for a running poll, which ends within three quarters of its interval (a minute by default).
-POLL_SECONDS = 60.0
 LEAST_AGE = timedelta(days=1)
 
 

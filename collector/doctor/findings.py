@@ -9,12 +9,12 @@ Severity = Literal["ok", "warning", "error"]
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one check: `told` is the message, `mend` is how to fix the problem, None where all is well."""
+    """The result of one check: `fix` says how to fix the problem, None where all is well."""
 
     what: str
     severity: Severity
-    told: str
-    mend: str | None = None
+    message: str
+    fix: str | None = None
 
 
 def worst(findings: Sequence[Finding]) -> Severity:

@@ -35,7 +35,15 @@ def look_at_record(record: Record, config: Config, now: datetime, scheduled: boo
         Whether the user's crontab has the line of this configuration; None where the crontab cannot be read.
     """
     rows, last = record.execute("SELECT count(*), max(slot) FILTER (outcome = 'ok') FROM scrapes").fetchall()[0]
-    yield Finding("database", "ok", f"{config.paths.database} has {rows:,} scrapes of pools")
+    if config.paths.database.is_dir():
+        yield Finding(
+            "database",
+            "error",
+            f"{config.paths.database} is a dataset, which can only be read: polls stay in the spool",
+            "name a database file in [paths]",
+        )
+    else:
+        yield Finding("database", "ok", f"{config.paths.database} has {rows:,} scrapes of pools")
     interval = config.collect.interval
     late = naive(slot_of(now, interval)) - last if last else None
     by_cron = {None: "", True: ", your crontab has its line", False: ", your crontab has no line for it"}[scheduled]

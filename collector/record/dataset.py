@@ -11,7 +11,7 @@ who has read one can read its files, whatever is published meanwhile.
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -144,19 +144,23 @@ def open_dataset(folder: Path) -> Dataset:
     """
     manifest = read_manifest(folder)
     for file in manifest.files:
-        path = folder / file.path
-        try:
-            state = path.stat()
-            if state.st_size != file.bytes:
-                raise RecordUnreadable(f"{path} has {state.st_size:,} bytes instead of {file.bytes:,}: {_FIX}")
-            sha256 = _sha256(path, state.st_size, state.st_mtime_ns, state.st_ino)
-        except FileNotFoundError:
-            raise RecordUnreadable(f"{path} is missing: {_FIX}") from None
-        except OSError as error:
-            raise RecordUnreadable(f"{path} cannot be read ({error.strerror}): check its permissions") from None
-        if sha256 != file.sha256:
-            raise RecordUnreadable(f"{path} has changed since it was published: {_FIX}")
+        _check(folder / file.path, file)
     return Dataset(folder, manifest)
+
+
+def _check(path: Path, file: DataFile) -> None:
+    """Refuse a file that does not have the size and the checksum that the manifest says."""
+    try:
+        state = path.stat()
+        if state.st_size != file.bytes:
+            raise RecordUnreadable(f"{path} has {state.st_size:,} bytes instead of {file.bytes:,}: {_FIX}")
+        sha256 = _sha256(path, state.st_size, state.st_mtime_ns, state.st_ino)
+    except FileNotFoundError:
+        raise RecordUnreadable(f"{path} is missing: {_FIX}") from None
+    except OSError as error:
+        raise RecordUnreadable(f"{path} cannot be read ({error.strerror}): check its permissions") from None
+    if sha256 != file.sha256:
+        raise RecordUnreadable(f"{path} has changed since it was published: {_FIX}")
 
 
 @contextmanager
@@ -166,14 +170,14 @@ def refusing_loss(dataset: Dataset) -> Iterator[None]:
     Raises
     ------
     RecordUnreadable
-        In place of DuckDB's error.
+        In place of DuckDB's error; errors with other causes, such as a full disk, stay as they are.
     """
     try:
         yield
-    except (duckdb.IOException, duckdb.InvalidInputException) as error:
-        raise RecordUnreadable(
-            f"{dataset.folder} cannot be read, a file was removed or changed ({str(error)[:300]}): try again"
-        ) from None
+    except (duckdb.IOException, duckdb.InvalidInputException):
+        for file in dataset.manifest.files:
+            _check(dataset.folder / file.path, file)
+        raise
 
 
 def make_views(connection: duckdb.DuckDBPyConnection, dataset: Dataset, database: str) -> None:
@@ -205,6 +209,11 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def last_slot_of(files: Sequence[DataFile]) -> str | None:
+    """Return the last slot of any scrape; None where there is none."""
+    return max((file.last_slot for file in files if file.table == "scrapes" and file.last_slot), default=None)
+
+
 def read_manifest(folder: Path) -> Manifest:
     """Return the manifest of a dataset; its files are not looked at.
 
@@ -218,8 +227,8 @@ def read_manifest(folder: Path) -> Manifest:
         fields: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RecordUnreadable(
-            f"{folder} has no {MANIFEST}, so it is not a complete dataset: name a database file, or a folder that"
-            " poolscope export --dataset wrote"
+            f"{folder} has no {MANIFEST}, so it is not a complete dataset: name a folder that poolscope export"
+            " --dataset or backup wrote"
         ) from None
     except OSError as error:
         raise RecordUnreadable(f"{path} cannot be read ({error.strerror}): check its permissions") from None
@@ -237,6 +246,8 @@ def read_manifest(folder: Path) -> Manifest:
         raise RecordUnreadable(f"{path} was written by a newer Poolscope: upgrade Poolscope")
     try:
         manifest = Manifest(**fields | {"files": [_data_file(file) for file in fields["files"]]})
+        if manifest.last_slot != last_slot_of(manifest.files):
+            raise ValueError("it does not name the file with the last slot")
     except (ValueError, TypeError, KeyError) as error:
         raise RecordUnreadable(f"{path} is damaged ({str(error)[:100]}): {_FIX}") from None
     return manifest

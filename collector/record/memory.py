@@ -28,6 +28,17 @@ def memory_allowed() -> int | None:
     return max(int(SHARE * (allowed - used)), LEAST)
 
 
+def limit_memory(connection: duckdb.DuckDBPyConnection, most: int) -> None:
+    """Limit a connection to so many bytes, or to what the process may use; DuckDB puts the rest on disk.
+
+    Raises
+    ------
+    duckdb.Error
+        When the connection already uses more.
+    """
+    connection.execute(f"SET memory_limit = '{min(most, memory_allowed() or most)}B'")
+
+
 def memory_settings() -> dict[str, str | int]:
     """Return DuckDB's settings under a limit of address space; empty where there is no such limit.
 

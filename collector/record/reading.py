@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from collector.errors import RecordUnreadable
 from collector.record.columns import COLUMNS, columns_at, create_table
 from collector.record.database import (
     ATTACHED,
@@ -23,7 +24,7 @@ from collector.record.database import (
     refusing_damage,
     within_memory,
 )
-from collector.record.dataset import Dataset, make_views, open_dataset, refusing_loss
+from collector.record.dataset import MANIFEST, Dataset, make_views, open_dataset, refusing_loss
 from collector.record.merging import KEYS, changes, new_rows, new_snapshots, winners
 from collector.record.spool import waiting
 from collector.record.spooled import load
@@ -72,6 +73,8 @@ def opener(
     RecordUnreadable
         When the dataset is not complete, see `dataset.open_dataset`.
     """
+    if database.name == MANIFEST:
+        raise RecordUnreadable(f"{database} is the manifest of a dataset: name its folder, {database.parent}")
     if database.is_dir():
         return partial(_reading_dataset, open_dataset(database))
     return partial(_reading_database, database, spool_folder, sleep, wait_seconds)

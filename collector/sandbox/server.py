@@ -67,11 +67,6 @@ class Sandbox:
         scheme = "https" if _over_tls(self.behaviour) else "http"
         return f"{scheme}://{HOST}:{self._server.server_address[1]}"
 
-    @property
-    def pool_ids(self) -> list[str]:
-        """The ids of the pools."""
-        return list(self._pools)
-
     def __enter__(self) -> Self:
         self._thread.start()
         return self

@@ -17,7 +17,7 @@ from collector.record.dataset import MANIFEST, Manifest, open_dataset
 from collector.record.files import clear_unfinished, make_folder, replacing, sync
 from collector.record.paths import quoted_pattern
 from collector.record.schema import migrate
-from collector.storage.dataset_files import write_files, write_manifest
+from collector.storage.dataset_files import parts_of, sorting_in, write_files, write_manifest
 from collector.storage.former_backups import is_former, verify_former
 from collector.storage.held_folder import clear_abandoned, made_and_held
 from collector.storage.row_rules import refuse_wrong_rows
@@ -59,7 +59,8 @@ def back_up(record: Record, folder: Path, now: datetime) -> Manifest:
         make_folder(folder.parent)
         clear_abandoned(folder)
         with replacing(folder) as beside, made_and_held(beside):
-            manifest = write_files(record, beside, now, {})
+            with sorting_in(record, beside):
+                manifest = write_files(record, beside, parts_of(record), now, {})
             write_manifest(beside, manifest)
     except (OSError, duckdb.Error) as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
@@ -78,6 +79,8 @@ def verify(folder: Path) -> Backup:
     InputRefused
         When a file is missing or changed, or the backup is from a newer Poolscope.
     """
+    if not folder.is_dir():
+        raise InputRefused(f"{folder}: there is no such folder")
     if is_former(folder):
         former = verify_former(folder)
         files = {table: folder / f"{table}.parquet" for table in former.rows}
@@ -88,7 +91,7 @@ def verify(folder: Path) -> Backup:
     try:
         dataset = open_dataset(folder)
     except RecordUnreadable as refusal:
-        raise InputRefused(f"{folder} is not a complete backup: {refusal}") from None
+        raise InputRefused(str(refusal)) from None
     manifest = dataset.manifest
     relations = {table: dataset.rows_of(table) for table in manifest.rows}
     paths = [folder / file.path for file in manifest.files]

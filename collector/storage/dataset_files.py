@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,9 +15,19 @@ from collector import __version__
 from collector.errors import RecordNotWritten
 from collector.record.columns import ORDER, TABLES
 from collector.record.database import Record
-from collector.record.dataset import FORMAT, MANIFEST, VERSION, DataFile, Manifest, folder_of, sha256_of, stored_columns
+from collector.record.dataset import (
+    FORMAT,
+    MANIFEST,
+    VERSION,
+    DataFile,
+    Manifest,
+    folder_of,
+    last_slot_of,
+    sha256_of,
+    stored_columns,
+)
 from collector.record.files import make_folder, remove, replacing, write
-from collector.record.memory import memory_allowed
+from collector.record.memory import limit_memory
 from collector.record.paths import quoted
 from collector.record.schema import MIGRATIONS
 from collector.record.slots import naive
@@ -29,7 +39,7 @@ _WRITTEN: Final = "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, USE_TMP
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """The rows of a table of a project and month; `first` and `last` are slots, `month` begins the month."""
 
     table: str
@@ -44,36 +54,46 @@ class _Part:
 
     @property
     def path(self) -> str:
+        """The path of the file, relative to the folder; other rows have another path."""
         folder = folder_of(self.table, self.project, None if self.month is None else f"{self.month:%Y-%m}")
         # Another schema or DuckDB writes other bytes for the same rows: they are another file.
         writer = f"{self.content} {len(MIGRATIONS)} {duckdb.__version__}"
         return f"{folder}/{hashlib.sha256(writer.encode()).hexdigest()[:16]}.parquet"
 
 
-def write_files(record: Record, folder: Path, now: datetime, existing: Mapping[str, DataFile]) -> Manifest:
-    """Write the files of all tables but those that exist, by path, and return the manifest.
+@contextmanager
+def sorting_in(record: Record, folder: Path) -> Iterator[None]:
+    """Let DuckDB sort in bounded memory, with a folder for the rest, which is removed at the end."""
+    sorting = folder / _SORTING
+    # A killed process may have left it.
+    remove(sorting)
+    # DuckDB refuses where the rows of a large spool already take more memory, or are on disk.
+    with suppress(duckdb.Error):
+        record.execute(f"SET temp_directory = {quoted(sorting)}")
+    with suppress(duckdb.Error):
+        limit_memory(record, MEMORY)
+    yield
+    remove(sorting)
+
+
+def parts_of(record: Record) -> list[Part]:
+    """Return the parts of a record, each of which becomes a file."""
+    return [part for table in TABLES for part in _parts(record, table)]
+
+
+def write_files(
+    record: Record, folder: Path, parts: Sequence[Part], now: datetime, existing: Mapping[str, DataFile]
+) -> Manifest:
+    """Write the files of parts but those that exist, by path, and return the manifest.
 
     Raises
     ------
     OSError, duckdb.Error
         When a file cannot be written.
     """
-    sorting = folder / _SORTING
-    # A killed process may have left it.
-    remove(sorting)
-    for setting in (
-        f"SET temp_directory = {quoted(sorting)}",
-        f"SET memory_limit = '{min(MEMORY, memory_allowed() or MEMORY)}B'",
-    ):
-        # DuckDB refuses where the rows of a large spool already take more memory, or are on disk.
-        with suppress(duckdb.Error):
-            record.execute(setting)
-    parts = [part for table in TABLES for part in _parts(record, table)]
     files = [existing.get(part.path) or _write_part(record, folder, part) for part in parts]
-    remove(sorting)
-    last_slot = max((file.last_slot for file in files if file.table == "scrapes" and file.last_slot), default=None)
     published_at = f"{naive(now).isoformat()}Z"
-    return Manifest(FORMAT, VERSION, len(MIGRATIONS), __version__, published_at, last_slot, files)
+    return Manifest(FORMAT, VERSION, len(MIGRATIONS), __version__, published_at, last_slot_of(files), files)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -87,7 +107,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     write(folder / MANIFEST, (json.dumps(asdict(manifest), ensure_ascii=False, indent=1) + "\n").encode())
 
 
-def _parts(record: Record, table: str) -> Iterator[_Part]:
+def _parts(record: Record, table: str) -> Iterator[Part]:
     columns = stored_columns(table)
     pools = "coalesce(list(DISTINCT pool ORDER BY pool) FILTER (pool IS NOT NULL), [])" if "pool" in columns else "[]"
     for row in record.execute(
@@ -95,10 +115,10 @@ def _parts(record: Record, table: str) -> Iterator[_Part]:
             sum(hash({", ".join(columns.values())})::HUGEINT)
         FROM {table} GROUP BY project, month ORDER BY project, month"""
     ).fetchall():
-        yield _Part(table, *row)
+        yield Part(table, *row)
 
 
-def _write_part(record: Record, folder: Path, part: _Part) -> DataFile:
+def _write_part(record: Record, folder: Path, part: Part) -> DataFile:
     path = folder / part.path
     make_folder(path.parent)
     names = ", ".join(f'{value} AS "{name}"' for name, value in stored_columns(part.table).items())

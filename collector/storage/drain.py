@@ -94,11 +94,11 @@ async def drain(database: Path, spool_folder: Path, clock: Clock, wait_seconds: 
     return drained
 
 
-def ingest(connection: Record) -> None:
+def ingest(connection: Record) -> int:
     """Insert the rows of `spooled` into the tables; rows that are stored already are dropped.
 
     Of several successes of a pool in a slot, that of the earliest run counts, in any order of arrival. All scrapes are
-    stored, snapshots only of that run.
+    stored, snapshots only of that run. Return the number of stored snapshots that were replaced.
     """
     span = connection.execute("SELECT min(slot), max(slot) FROM spooled").fetchall()[0]
     connection.execute(winners("stored.outcome = 'ok' AND stored.slot BETWEEN $1 AND $2", "scrapes"), span)
@@ -107,10 +107,11 @@ def ingest(connection: Record) -> None:
         if table == "pools":
             rows = changes(COLUMNS[table], rows, table)
         connection.execute(f"INSERT INTO {table} BY NAME {rows} ORDER BY ALL", span)
-    connection.execute(
+    replaced = connection.execute(
         "DELETE FROM snapshots USING winners w WHERE snapshots.slot BETWEEN $1 AND $2 AND snapshots.slot = w.slot"
         " AND snapshots.project = w.project AND snapshots.pool = w.pool",
         span,
-    )
+    ).fetchall()[0][0]
     # Adjacent rows of one series compress best.
     connection.execute(f"INSERT INTO snapshots BY NAME {new_snapshots(COLUMNS['snapshots'])} ORDER BY ALL")
+    return int(replaced)

@@ -4,6 +4,7 @@ A row that the record has is not added again. Where record and dataset have a su
 the earliest run counts.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -52,8 +53,16 @@ def _refuse_unanswered(connection: Record, backup: Backup) -> None:
         )
 
 
-def write(record: Record, backup: Backup) -> dict[str, int]:
-    """Add the rows of a dataset to an open database, in one transaction; return the number of new rows by table.
+@dataclass(frozen=True)
+class Merged:
+    """The result: the number of new rows by table, and of rows of snapshots that an earlier answer replaced."""
+
+    added: dict[str, int]
+    replaced: int
+
+
+def write(record: Record, backup: Backup) -> Merged:
+    """Add the rows of a dataset to an open database, in one transaction.
 
     Raises
     ------
@@ -67,21 +76,21 @@ def write(record: Record, backup: Backup) -> dict[str, int]:
             # A dataset of an older Poolscope lacks tables and columns: they are NULL.
             more = f" UNION ALL BY NAME FROM {backup.relations[table]}" if table in backup.relations else ""
             record.execute(f"CREATE OR REPLACE TEMP VIEW given_{table} AS FROM {table} WHERE false{more}")
-        for month in _months(record):
-            _take_in(record, month)
+        replaced = sum(_take_in(record, month) for month in _months(record))
         # The poll of an import has no slot.
         record.execute(
             "INSERT INTO polls SELECT given_polls.* FROM given_polls ANTI JOIN polls USING (run, project)"
             " WHERE given_polls.slot IS NULL"
         )
         added = {table: rows - before[table] for table, rows in _rows(record).items()}
+        added["snapshots"] += replaced
         record.commit()
     except duckdb.Error as error:
         raise RecordNotWritten(
             f"nothing was imported, the database could not be written ({str(error)[:300]}): check the disk"
         ) from None
     checkpoint(record)
-    return added
+    return Merged(added, replaced)
 
 
 def _months(record: Record) -> list[datetime]:
@@ -89,15 +98,15 @@ def _months(record: Record) -> list[datetime]:
     return [month for (month,) in record.execute(f"FROM ({slots}) WHERE month IS NOT NULL ORDER BY month").fetchall()]
 
 
-def _take_in(record: Record, month: datetime) -> None:
-    """Take in the rows of a month: more at a time might not fit into memory."""
+def _take_in(record: Record, month: datetime) -> int:
+    """Take in the rows of a month, see `ingest`: more at a time might not fit into memory."""
     within = f"slot >= TIMESTAMP '{month}' AND slot < TIMESTAMP '{month}' + INTERVAL 1 MONTH"
     parts = {table: f"SELECT '{table}' AS \"table\", * FROM given_{table} WHERE {within}" for table in TABLES}
     parts["snapshots"] = f"""FROM ({parts["snapshots"]}) JOIN (
         SELECT project, pool, slot, min(run) AS run FROM given_scrapes WHERE outcome = 'ok' AND {within} GROUP BY ALL
     ) USING (project, pool, slot)"""
     record.execute(f"CREATE OR REPLACE TEMP VIEW spooled AS {' UNION ALL BY NAME '.join(parts.values())}")
-    ingest(record)
+    return ingest(record)
 
 
 def _rows(record: Record) -> dict[str, int]:

@@ -107,12 +107,12 @@ def check(record: Record, files: list[Path], interval: timedelta | None) -> list
             f" {seconds} s, counted from 1970: give the right interval with --interval"
         )
     large = record.execute(
-        "SELECT min(file), min(line), sum(total) AS whole FROM items GROUP BY project, pool, slot"
-        f" HAVING whole > {LARGEST_COUNT} ORDER BY ALL LIMIT 1"
+        "SELECT min(file), min(line), sum(total) AS jobs FROM items GROUP BY project, pool, slot"
+        f" HAVING jobs > {LARGEST_COUNT} ORDER BY ALL LIMIT 1"
     ).fetchall()
     if large:
-        file, line, whole = large[0]
-        raise InputRefused(f"{where(files[file], line)}, column total: {whole} in one pool and slot {NO_COUNT}: {FIX}")
+        file, line, jobs = large[0]
+        raise InputRefused(f"{where(files[file], line)}, column total: {jobs} in one pool and slot {NO_COUNT}: {FIX}")
     return intervals
 
 

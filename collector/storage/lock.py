@@ -12,11 +12,25 @@ from collector.clock import Clock
 from collector.errors import LockHeld, RecordNotWritten
 
 LOOK_SECONDS: Final = 0.1
+POLL_SECONDS: Final = 60.0
+"""How long to wait for a running poll, which ends within three quarters of its interval (a minute by default)."""
 
 
 def lock_file(database: Path) -> Path:
     """Return the lock file of a record, which is beside its database."""
     return database.with_name(database.name + ".lock")
+
+
+def refuse_dataset(database: Path) -> None:
+    """Refuse to write to a dataset.
+
+    Raises
+    ------
+    RecordNotWritten
+        When the database is a folder.
+    """
+    if database.is_dir():
+        raise RecordNotWritten(f"{database} is a folder; a dataset can only be read: name a database file in [paths]")
 
 
 def writing(database: Path) -> AbstractContextManager[None]:
@@ -35,6 +49,7 @@ def writing(database: Path) -> AbstractContextManager[None]:
 @asynccontextmanager
 async def writing_in_turn(database: Path, clock: Clock, wait_seconds: float) -> AsyncIterator[None]:
     """Hold the lock of a record, see `writing`; wait up to `wait_seconds` for a process that holds it."""
+    refuse_dataset(database)
     until = clock.monotonic() + wait_seconds
     with ExitStack() as stack:
         while True:

@@ -1,6 +1,7 @@
 """Opening the database for writing: it is made where it is missing, waited for while in use, and migrated."""
 
 from pathlib import Path
+from typing import Final
 
 import duckdb
 
@@ -10,6 +11,10 @@ from collector.errors import RecordNotWritten
 from collector.record.database import LOCK_SECONDS, Locked, Record, checked_version, connect
 from collector.record.files import clear_unfinished, replacing
 from collector.record.schema import migrate
+from collector.storage.lock import refuse_dataset
+
+WAIT_SECONDS: Final = 5.0
+"""How long a command that a person runs waits for a program that has the database open."""
 
 
 async def open_for_writing(database: Path, clock: Clock, wait_seconds: float) -> Record:
@@ -22,8 +27,7 @@ async def open_for_writing(database: Path, clock: Clock, wait_seconds: float) ->
     RecordUnreadable, RecordNotWritten
         See `database.connect` and `schema.version_of`.
     """
-    if database.is_dir():
-        raise RecordNotWritten(f"{database} is a folder; a dataset can only be read: name a database file in [paths]")
+    refuse_dataset(database)
     try:
         _create(database)
     except (OSError, duckdb.Error) as error:

@@ -5,7 +5,7 @@ Whenever a process is killed, the folder is the former dataset or the new one, s
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,7 +30,7 @@ from collector.record.files import UNFINISHED, clear_unfinished, make_folder, re
 from collector.record.merging import KEYS
 from collector.record.paths import quoted_pattern
 from collector.record.schema import MIGRATIONS
-from collector.storage.dataset_files import write_files, write_manifest
+from collector.storage.dataset_files import Part, parts_of, sorting_in, write_files, write_manifest
 from collector.storage.lock import holding
 
 GRACE: Final = timedelta(hours=6)
@@ -80,21 +80,22 @@ def publish(opening: AbstractContextManager[Record], folder: Path, clock: Callab
             # Files of another schema version are written anew.
             reusable = former if former is not None and former.schema == len(MIGRATIONS) else None
             existing = {} if reusable is None else intact
-            with opening as record:
-                manifest = write_files(record, folder, clock(), existing)
-                if not manifest.files:
+            removed = 0
+            # The dataset is complete without it; the next export removes what is left.
+            with suppress(OSError):
+                removed = _remove_unnamed(folder, former, clock())
+            with opening as record, sorting_in(record, folder):
+                parts = parts_of(record)
+                if not parts:
                     raise InputRefused(f"the record has no rows, so {folder} was not changed: check [paths]")
                 if former is not None:
-                    _refuse_loss(record, former, intact, manifest, folder)
+                    _refuse_loss(record, former, intact, parts, folder)
+                manifest = write_files(record, folder, parts, clock(), existing)
             if reusable is not None and reusable.files == manifest.files:
                 manifest = reusable
             else:
                 _touch([] if former is None else former.files, manifest, folder, clock())
                 write_manifest(folder, manifest)
-            removed = 0
-            # The dataset is complete without it; the next export removes what is left.
-            with suppress(OSError):
-                removed = _remove_unnamed(folder, manifest, clock())
     except (OSError, duckdb.Error) as error:
         raise RecordNotWritten(
             f"{folder} was not published and is as before ({str(error)[:300]}): check the folder and the disk"
@@ -116,18 +117,19 @@ def _refuse_other(folder: Path) -> None:
 
 
 def _refuse_loss(
-    record: Record, former: Manifest, intact: Mapping[str, DataFile], manifest: Manifest, folder: Path
+    record: Record, former: Manifest, intact: Mapping[str, DataFile], parts: Sequence[Part], folder: Path
 ) -> None:
     """Refuse to replace a dataset that has rows which the record lacks: nobody else may have them.
 
     A record lacks rows where a month has fewer than in the dataset, or where one of the dataset's polls has fewer: two
-    records may have equally many rows, but not of the same polls.
+    records may have equally many rows, but not of the same polls. Snapshots follow their scrapes: an answer that comes
+    late but was asked for earlier replaces them, and may have fewer types.
     """
-    rows, new_rows = _rows_by_month(former), _rows_by_month(manifest)
+    rows, new_rows = _rows_by_month(former.files), _rows_by_month(parts)
     lost = [month for month, number in rows.items() if new_rows[month] < number]
-    paths = {file.path for file in manifest.files}
+    paths = {part.path for part in parts}
     changed = [file for file in intact.values() if file.path not in paths]
-    lost += [file.path.rpartition("/")[0] for file in changed if file.table in KEYS and _lacks(record, folder, file)]
+    lost += [_month_of(file) for file in changed if file.table in KEYS and _lacks(record, folder, file)]
     if lost:
         raise InputRefused(
             f"{folder} has rows of {min(lost)} that the record lacks, so it was not changed: it is a backup, the"
@@ -149,12 +151,17 @@ def _lacks(record: Record, folder: Path, file: DataFile) -> bool:
     )
 
 
-def _rows_by_month(manifest: Manifest) -> Counter[str]:
-    """Return the number of rows, by the folder of a table, project and month."""
+def _rows_by_month(files: Sequence[DataFile | Part]) -> Counter[str]:
+    """Return the number of rows that have a key, by the folder of a table, project and month."""
     rows: Counter[str] = Counter()
-    for file in manifest.files:
-        rows[file.path.rpartition("/")[0]] += file.rows
+    for file in files:
+        if file.table in KEYS:
+            rows[_month_of(file)] += file.rows
     return rows
+
+
+def _month_of(file: DataFile | Part) -> str:
+    return file.path.rpartition("/")[0]
 
 
 def _intact(folder: Path, manifest: Manifest) -> dict[str, DataFile]:
@@ -174,10 +181,10 @@ def _touch(former: list[DataFile], manifest: Manifest, folder: Path, now: dateti
             os.utime(folder / path, (now.timestamp(), now.timestamp()))
 
 
-def _remove_unnamed(folder: Path, manifest: Manifest, now: datetime) -> int:
+def _remove_unnamed(folder: Path, manifest: Manifest | None, now: datetime) -> int:
     """Remove what no manifest has named for longer than the grace period, and return the number of files."""
     # Where a file system does not tell capitals apart, two projects may share a folder.
-    named = {file.path.casefold() for file in manifest.files}
+    named = set() if manifest is None else {file.path.casefold() for file in manifest.files}
     removed = 0
     for table in TABLES:
         for path in (folder / table).glob("project=*/month=*/*"):

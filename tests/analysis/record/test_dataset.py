@@ -82,7 +82,7 @@ def test_the_report_is_the_same(folder: Path) -> None:
 
 def test_a_restored_record_has_the_same_answers(folder: Path, tmp_path: Path) -> None:
     """Export and restore lose neither intervals, outer totals, slots without rows, names, policies nor nodes."""
-    (tmp_path / "poolscope.toml").write_text('[paths]\ndatabase = "r.duckdb"\n')
+    (tmp_path / "poolscope.toml").write_text('[paths]\ndatabase = "r.duckdb"\n[flavors]\n"gpu.8" = 8\n')
     done = poolscope(tmp_path, "restore", str(folder / "ds"))
     assert 0 == done.returncode, done.stderr
     for question in ("counts", "attempts", "waits", "coverage", "load"):
@@ -91,6 +91,9 @@ def test_a_restored_record_has_the_same_answers(folder: Path, tmp_path: Path) ->
             for history in (History(folder / "ds"), History(tmp_path / "r.duckdb"))
         )
         pd.testing.assert_frame_equal(of_dataset, of_restored, check_exact=True)
+    pools = poolscope(tmp_path, "pools")
+    assert "pool-a" in pools.stdout, pools.stderr
+    assert poolscope(folder, "pools").stdout == pools.stdout
 
 
 def test_a_dataset_in_the_configuration_is_read(folder: Path, tmp_path: Path) -> None:
@@ -101,7 +104,9 @@ def test_a_dataset_in_the_configuration_is_read(folder: Path, tmp_path: Path) ->
     expected = json.loads(poolscope(folder, "status", "--json").stdout)
     assert [pool["pool"] for pool in expected["pools"]] == [pool["pool"] for pool in status["pools"]]
     assert expected["last_slot"] == status["last_slot"]
-    assert poolscope(folder, "pools").stdout == poolscope(tmp_path, "pools").stdout
+    pools = poolscope(folder, "pools")
+    assert "pool-a" in pools.stdout, pools.stderr
+    assert pools.stdout == poolscope(tmp_path, "pools").stdout
     done = poolscope(tmp_path, "prune", "--before", "2026-03-10", "--yes")
     assert 4 == done.returncode
     assert "can only be read" in done.stderr

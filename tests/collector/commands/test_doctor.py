@@ -50,7 +50,7 @@ def test_without_problems_each_check_is_a_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("listing", "statistics", "what", "mend"),
+    ("listing", "statistics", "what", "fix"),
     [
         (answer(401, b'{"error_code": "APIGW.0301"}', **now()), FINE, "p: listing pools", "belong together"),
         (answer(403, b'{"error_code": "PDP.0001"}', **now()), FINE, "p: listing pools", "modelarts:pool:list"),
@@ -60,7 +60,7 @@ def test_without_problems_each_check_is_a_line(tmp_path: Path) -> None:
     ],
 )
 def test_each_refused_request_says_how_to_fix_it(
-    tmp_path: Path, listing: Act, statistics: Act, what: str, mend: str
+    tmp_path: Path, listing: Act, statistics: Act, what: str, fix: str
 ) -> None:
     """Exit 2 with the request and how to fix it; a refused credential is used once."""
     scripts = {f"/v2/{PROJECT_ID}/pools": [listing], statistics_path("a"): [statistics]}
@@ -71,7 +71,7 @@ def test_each_refused_request_says_how_to_fix_it(
     assert 2 == done.returncode
     wrong = [finding for finding in findings(done) if finding["severity"] == "error"]
     assert [what] == [finding["what"] for finding in wrong]
-    assert mend in wrong[0]["mend"]
+    assert fix in wrong[0]["fix"]
     assert (1 if what == "p: listing pools" else 2) == len(signed)
 
 
@@ -86,7 +86,7 @@ def test_a_refused_key_is_used_once_for_all_its_projects(tmp_path: Path) -> None
         signed = [head for head in server.heads if "authorization:" in head.lower()]
     assert 2 == done.returncode
     assert 1 == len(signed)
-    not_asked = [finding["what"] for finding in findings(done) if "not asked" in finding["told"]]
+    not_asked = [finding["what"] for finding in findings(done) if "not asked" in finding["message"]]
     assert ["p1: endpoint", "p2: endpoint"] == not_asked
 
 
@@ -113,7 +113,7 @@ def test_a_wrong_clock_is_named(tmp_path: Path, offset: timedelta, severity: str
         done = poolscope(tmp_path, "doctor")
     clock = {finding["what"]: finding for finding in findings(done)}["p: endpoint and clock"]
     assert severity == clock["severity"]
-    assert ("behind" if offset > timedelta() else "ahead") in clock["told"]
+    assert ("behind" if offset > timedelta() else "ahead") in clock["message"]
     assert code == done.returncode
 
 
@@ -127,7 +127,7 @@ def test_a_folder_that_cannot_be_written_to_is_an_error(tmp_path: Path, paths: s
     done = poolscope(tmp_path, "doctor")
     assert 2 == done.returncode
     (wrong,) = (finding for finding in findings(done) if (finding["what"], finding["severity"]) == ("disk", "error"))
-    assert f"{tmp_path / 'taken'} cannot be written to (Not a directory)" == wrong["told"]
+    assert f"{tmp_path / 'taken'} cannot be written to (Not a directory)" == wrong["message"]
     assert before == sorted(tmp_path.rglob("*"))
 
 

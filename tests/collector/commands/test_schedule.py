@@ -49,7 +49,7 @@ def line_of(folder: Path, interval: str, offset: timedelta = timedelta()) -> str
 def schedule_finding(folder: Path, environment: dict[str, str]) -> str:
     """Return doctor's finding about the schedule, with how to fix it."""
     findings = json.loads(poolscope(folder, "doctor", "--json", **environment).stdout)
-    return " ".join(f"{finding['told']} {finding['mend']}" for finding in findings if finding["what"] == "schedule")
+    return " ".join(f"{finding['message']} {finding['fix']}" for finding in findings if finding["what"] == "schedule")
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def folder_with_content(path: Path) -> None:
 def problems(folder: Path, what: str) -> list[str]:
     """Return doctor's warnings and errors about one kind of file."""
     config = Config(paths=Paths(folder / "record.duckdb", folder / "spool"))
-    return [finding.told for finding in look_at_files(config) if finding.what == what and finding.severity != "ok"]
+    return [finding.message for finding in look_at_files(config) if finding.what == what and finding.severity != "ok"]
 
 
 @pytest.mark.parametrize("make", [pipe, link_to_nothing, folder_with_content])

@@ -63,7 +63,7 @@ def test_status_and_doctor_name_an_unknown_status_and_when_it_was_first_seen(tmp
     assert "warning" == unknown.severity
     assert (
         "p a: jobs have statuses that the API's documents do not name: Queuing (since 2026-01-09 12:00Z)"
-        == unknown.told
+        == unknown.message
     )
 
 

@@ -166,28 +166,47 @@ def test_a_restored_record_gives_the_same_dataset(folder: Path) -> None:
     assert times[0] != times[1]
 
 
-@pytest.mark.parametrize("former", [False, True])
 @pytest.mark.parametrize(
-    "change",
+    ("former", "change"),
     [
-        {"rows": "all"},
-        {"schema": "2"},
-        {"rows": {}},
-        {"rows": {"polls": 1}},
-        {"rows": dict.fromkeys(TABLES, "all")},
-        {"files": "all"},
-        {"files": [1]},
-        {"version": None},
+        (True, {"rows": "all"}),
+        (True, {"rows": {}}),
+        (True, {"rows": {"polls": 1}}),
+        (True, {"rows": dict.fromkeys(TABLES, "all")}),
+        (True, {"schema": "2"}),
+        (True, {"sha256": None}),
+        (False, {"schema": "2"}),
+        (False, {"version": None}),
+        (False, {"files": "all"}),
+        (False, {"files": [1]}),
+        (False, {"files": []}),
+        (False, {"last_slot": None}),
     ],
 )
-def test_a_damaged_manifest_is_refused(folder: Path, change: dict[str, object], former: bool) -> None:
+def test_a_damaged_manifest_is_refused(folder: Path, former: bool, change: dict[str, object]) -> None:
     """Exit 6, without a traceback, and without an empty database that looks complete."""
     if former:
         former_backup(folder)
     else:
         assert 0 == poolscope(folder, "backup", "kept").returncode
-    manifest = next((folder / "kept").glob("*.json"))
-    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | change))
+    refuse_changed(folder, json.loads((folder / "kept/manifest.json").read_text()) | change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"rows": "all"}, {"bytes": None}, {"table": "polls"}, {"path": "../x.parquet"}, {"sha256": None}, {"extra": 1}],
+)
+def test_a_damaged_entry_of_a_manifest_is_refused(folder: Path, change: dict[str, object]) -> None:
+    """As a damaged manifest is: the entry is that of a file of snapshots."""
+    assert 0 == poolscope(folder, "backup", "kept").returncode
+    manifest = json.loads((folder / "kept/manifest.json").read_text())
+    next(entry for entry in manifest["files"] if "snapshots" == entry["table"]).update(change)
+    refuse_changed(folder, manifest)
+
+
+def refuse_changed(folder: Path, manifest: dict[str, object]) -> None:
+    """Check that a backup with another manifest is refused."""
+    (folder / "kept/manifest.json").write_text(json.dumps(manifest))
     (folder / RECORD).unlink()
     done = poolscope(folder, "restore", "kept")
     assert 6 == done.returncode

@@ -84,6 +84,8 @@ def test_of_two_answers_the_earlier_run_counts(tmp_path: Path, first: int) -> No
     assert 0 == done.returncode, done.stderr
     assert tables(folders[2]) == tables(folders[first])
     assert [(4,)] == rows(folders[first] / RECORD, "SELECT total FROM snapshots")
+    event = json.loads(done.stdout)
+    assert (first, first) == (event["replaced"], event["tables"]["snapshots"])
 
 
 def test_a_dataset_that_cannot_be_used_changes_nothing(folder: Path) -> None:

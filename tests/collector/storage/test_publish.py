@@ -165,12 +165,27 @@ def test_only_changed_months_are_written(folder: Path) -> None:
 
 def test_rows_that_the_record_lacks_are_never_lost(folder: Path) -> None:
     """After a prune, or with another record, the dataset may have the only copy: it stays as it is."""
-    before = publish(folder)
-    change(folder, "DELETE FROM snapshots WHERE slot < '2026-02-01'")
+    publish(folder)
+    before = states(folder)
+    for table in ("snapshots", "scrapes"):
+        change(folder, f"DELETE FROM {table} WHERE slot < '2026-02-01'")
+    change(folder, LATER)
     for later in (timedelta(), GRACE + timedelta(seconds=1)):
-        with pytest.raises(InputRefused, match="rows of snapshots/project=p/month=2026-01 that the record lacks"):
+        with pytest.raises(InputRefused, match="rows of scrapes/project=p/month=2026-01 that the record lacks"):
             publish(folder, later)
-        assert before == open_dataset(folder / "ds")
+        assert before == states(folder)
+
+
+def test_an_earlier_answer_with_fewer_types_is_published(folder: Path) -> None:
+    """It replaces the snapshots of its slot: the month has fewer rows, and nothing is lost."""
+    publish(folder)
+    change(
+        folder,
+        """INSERT INTO scrapes (run, project, pool, slot, outcome, interval_seconds)
+        VALUES ('2026-01-05T23:59:59', 'p', 'pool-0', '2026-01-06', 'ok', 60)""",
+    )
+    change(folder, "DELETE FROM snapshots WHERE pool = 'pool-0' AND slot = '2026-01-06' AND type = 'infer'")
+    assert stored(folder) == content(publish(folder))
 
 
 @pytest.mark.parametrize("table", ["polls", "scrapes", "pools"])
@@ -299,6 +314,7 @@ def test_a_folder_with_other_files_is_refused(folder: Path) -> None:
         ("--dataset", "ds", "--output", "o.csv"),
         ("--dataset", "ds", "--since", "7d"),
         ("--dataset", "s3://bucket/ds"),
+        ("--dataset", ""),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(folder: Path, words: tuple[str, ...]) -> None:
