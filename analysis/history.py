@@ -370,10 +370,7 @@ class History:
         --------
         >>> history.profile(zone="Asia/Shanghai", by="pool")  # doctest: +SKIP
         """
-        request = Request(
-            since=since, until=until, zone=zone, project=project, pool=pool, type=type, by=by, queue=queue, order=order
-        )
-        return self._ask(questions.ask("profile", request))
+        return self._ask(questions.ask("profile", Request.of(locals())))
 
     @documented("compare")
     def compare(
@@ -537,12 +534,10 @@ class History:
         --------
         >>> history.forecast(every="1d", target_wait="15m", zone="Asia/Shanghai")  # doctest: +SKIP
         """
+        request = Request.of(locals())
         target = None if target_wait is None else seconds_of(target_wait)
         scenario = Scenario(target=target, quantile=quantile, targets=targets_of(targets or {}))
         weeks = None if horizon is None else weeks_of(horizon)
-        request = Request(
-            every=every, since=since, until=until, zone=zone, project=project, pool=pool, queue=queue, order=order
-        )
         return self._ask(questions.ask_forecast(request, scenario, weeks))
 
     def several(

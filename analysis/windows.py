@@ -70,7 +70,7 @@ class Windows:
         """Return the fewest and the most events that can have happened in each window, by the bounds at each slot."""
         slots, low, high = since.slots, since.low, since.high
         last = len(slots) - 1
-        before, after = (high, low) if since.level else (low, high)
+        before, after = (high, low) if since.independent else (low, high)
         a, b = np.searchsorted(slots, self.starts), np.searchsorted(slots, self.ends, side="right") - 1
         fewest = np.where(b > a, low[b] - before[np.minimum(a, last)], 0)
         a = np.maximum(np.searchsorted(slots, self.starts, side="right") - 1, 0)
@@ -108,7 +108,7 @@ class Since:
     high: Ints
     besides: Ints
     """n: the running sum of further events that may have happened beside odd slots; only upper bounds count them."""
-    level: bool
+    independent: bool
     """Whether the bounds at two slots are independent. Then a window has at least the lower bound at its end minus the
     upper bound at its start. Else the bounds add up interval by interval: it has the difference of lower bounds."""
 

@@ -48,7 +48,7 @@ def pass_probability(weeks: Sequence[Forecast], growth: Estimate, base_jobs: flo
     return probability
 
 
-def dates(probability: Floats, start: int, lead_seconds: float | None) -> dict[str, float]:
+def dates(probability: Floats, start: int, lead_seconds: float) -> dict[str, float]:
     """Return the dates from which today's capacity may fall short, the date to order by, and the lead time, by column.
 
     Dates are in seconds since 1970, the lead time in seconds; NaN where there is none.

@@ -71,7 +71,7 @@ def member_of(whole: Series, request: Request, needs: Collection[type]) -> Membe
     )
     notes = joined(*_of_answers(series))
     if len(series.slots) < 2:
-        return Member(*observed, "silent", Note("silent"), True, joined(TOO_SHORT, notes), None)
+        return Member(*observed, "silent", note("unknown"), True, joined(TOO_SHORT, notes), None)
     flows = flows_of(series, request.queue)
     classes = flows.classes
     facts = facts_of(flows, request.order_of(series.pool), needs)

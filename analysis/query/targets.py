@@ -28,12 +28,19 @@ def _number(least: float, *, beyond: bool = False) -> Callable[[object], float]:
     return read
 
 
+def _nodes(value: object) -> int:
+    number = _number(0)(value)
+    if not number.is_integer():
+        raise RequestRefused(f"{value!r} is not a whole number")
+    return int(number)
+
+
 READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "wait": seconds_of,
     "quantile": _quantile,
     "price_per_node_hour": _number(0, beyond=True),
     "currency": str,
-    "spare_nodes": _number(0),
+    "spare_nodes": _nodes,
     "lead_time": seconds_of,
 }
 

@@ -21,7 +21,7 @@ class Group(NamedTuple):
 
     offsets: Ints
     """The events of series s are those from ``offsets[s]`` to ``offsets[s + 1]``."""
-    batch_offsets: Ints
+    stay_offsets: Ints
     """The same for stays."""
     waiting: Ints
     """Jobs that wait as each event begins."""
@@ -54,10 +54,10 @@ def _chosen(group: Group, events: Events, stays: Stays, start: int, end: int) ->
         a, b = offsets[series], offsets[series + 1]
         first = np.searchsorted(events.ends[a:b], start, side="right")
         last = np.searchsorted(events.begins[a:b], end)
-        first_batch = group.batch_offsets[series]
-        own = stays.event[first_batch : group.batch_offsets[series + 1]]
-        chosen[0, series] = first_batch + np.searchsorted(own, first)
-        chosen[1, series] = first_batch + np.searchsorted(own, last)
+        first_stay = group.stay_offsets[series]
+        own = stays.event[first_stay : group.stay_offsets[series + 1]]
+        chosen[0, series] = first_stay + np.searchsorted(own, first)
+        chosen[1, series] = first_stay + np.searchsorted(own, last)
     return chosen
 
 

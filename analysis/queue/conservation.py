@@ -71,7 +71,7 @@ class Flows:
     def departed(self) -> Since:
         """Bounds of the jobs that left the queue since the first slot, minus the jobs that waited at that slot."""
         low, high = self.arrived.low - self.queue, self.arrived.high - self.queue
-        return Since(self.arrived.slots, low, high, self.arrived.besides, self.arrived.level)
+        return Since(self.arrived.slots, low, high, self.arrived.besides, self.arrived.independent)
 
 
 def flows_of(series: Series, queue: str) -> Flows:
@@ -93,8 +93,8 @@ def flows_of(series: Series, queue: str) -> Flows:
     grown, risen = np.diff(active), np.maximum(np.diff(waiting), 0)
     point, most = (np.sum([getattr(ends, name) for ends in ended.values()], axis=0) for name in ("point", "most"))
     restarted, restarted_most = _restarted(series, classes)
-    level = any(ends.since.level for ends in ended.values())
-    if not level:
+    independent = any(ends.since.independent for ends in ended.values())
+    if not independent:
         # The bounds of each interval stand alone. However many jobs ended, the queue grows by arrivals alone.
         back = _since_first(np.maximum(risen - grown - most, 0))
         arrivals = np.maximum(grown + point - restarted, risen)
@@ -124,7 +124,7 @@ def flows_of(series: Series, queue: str) -> Flows:
         waiting,
         arrivals,
         arrivals_most + np.diff(besides),
-        Since(series.slots, low, high, besides, level),
+        Since(series.slots, low, high, besides, independent),
         ended,
         1.0,
         joined(classes.notes, returned if back[-1] else None),
@@ -171,12 +171,12 @@ def _ended(series: Series, status: str, classes: Classes) -> Ended:
         high = np.maximum(high, low)
         until = np.clip(_monotone(np.rint(ends.point).astype(np.int64)), low, high)
         most = np.maximum(np.diff(until), high[1:] - low[:-1])
-        return Ended(np.diff(until), most, Since(slots, low, high, besides, level=True))
+        return Ended(np.diff(until), most, Since(slots, low, high, besides, independent=True))
     change = np.diff(count)
     point = np.maximum(change, 0)
     # Ends in the interval of a deletion or a purge do not show: at most as many as in the busiest other interval.
     most = np.where(change < 0, point.max(initial=0), point)
-    return Ended(point, most, Since(slots, _since_first(point), _since_first(most), besides, level=False))
+    return Ended(point, most, Since(slots, _since_first(point), _since_first(most), besides, independent=False))
 
 
 def _unkept(series: Series, classes: Classes, queue: str, waiting: Ints) -> Flows:
@@ -185,7 +185,7 @@ def _unkept(series: Series, classes: Classes, queue: str, waiting: Ints) -> Flow
     arrived = _since_first(arrivals)
     unseen = _unseen(series, queue)
     model = note("a model puts arrivals at {factor:.2f} times those that the counts show", factor=unseen)
-    since = Since(series.slots, arrived, arrived, np.zeros(len(arrived), np.int64), level=False)
+    since = Since(series.slots, arrived, arrived, np.zeros(len(arrived), np.int64), independent=False)
     notes = joined(classes.notes, model)
     return Flows(series, classes, waiting, arrivals, arrivals, since, {}, unseen, notes, np.zeros_like(arrivals))
 

@@ -96,7 +96,7 @@ def waiting_of(flows: Flows, order: str) -> Waiting:
         Stays(from_[in_order], waits[in_order], jobs[in_order]),
         queue_before,
         queue_after,
-        Since(slots[marks], arrived.low[marks], arrived.high[marks], arrived.besides[marks], arrived.level),
+        Since(slots[marks], arrived.low[marks], arrived.high[marks], arrived.besides[marks], arrived.independent),
         slots[:0] if flows.bounded else slots[flows.queue == 0],
         described,
         flows.bounded,

@@ -34,10 +34,9 @@ class Ending:
 
     kept: bool
     """Whether ends are counted for long enough to tell how jobs ended."""
-    slots: Ints
-    """n slots right before or after the end of a job, in seconds; the first and the last slot too."""
     instants: Floats
-    """The same slots as floats: np.interp would convert all of them at every call."""
+    """n slots right before or after the end of a job, in seconds; the first and the last slot too. They are floats, as
+    np.interp would convert all of them at every call."""
     until: Mapping[str, Floats]
     """By status, n: jobs that ended from the first slot until each slot; empty where ends do not show."""
     since: Mapping[str, Since]
@@ -64,7 +63,6 @@ def ending_of(flows: Flows) -> Ending:
         changes[:-1] |= moved
     return Ending(
         bool(flows.ended) and flows.bounded,
-        slots[changes],
         slots[changes].astype(float),
         {status: np.concatenate([[0.0], np.cumsum(ended.point)])[changes] for status, ended in flows.ended.items()},
         {status: _at(ended.since, changes) for status, ended in flows.ended.items()},
@@ -72,7 +70,7 @@ def ending_of(flows: Flows) -> Ending:
 
 
 def _at(since: Since, chosen: Bools) -> Since:
-    return Since(since.slots[chosen], since.low[chosen], since.high[chosen], since.besides[chosen], since.level)
+    return Since(since.slots[chosen], since.low[chosen], since.high[chosen], since.besides[chosen], since.independent)
 
 
 @dataclass(frozen=True)

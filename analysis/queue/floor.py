@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.arrays import Bools, Floats
-from analysis.estimate import Estimate
+from analysis.estimate import Estimate, columns_of
 from analysis.notes import Note, joined, note
 from analysis.schemas.schema import Columns
 
@@ -16,8 +16,8 @@ LEAST: Final = 0.5
 CARRIED: Final = 1.1
 """Counts that conservation carries across a gap keep their point if the upper bound is at most this times the lower."""
 MEASURED: Final = re.compile(r"(mean|p\d+)_seconds|over_slo|(queue|running)_(mean|max)")
-COUNTED_LOW: Final = re.compile(r"(arrivals|departures|completed|finished|failed|terminated)_low")
 CONSERVED: Final = ("arrivals", "departures", "completed", "finished", "failed", "terminated")
+COUNTED_LOW: Final = tuple(columns_of(name)[1] for name in CONSERVED)
 LAST_SEEN: Final = ("queue_start", "queue_end", "came_until", "abnormal")
 """Counts at the last slot before an instant: for a window without slots that slot lies in another window."""
 MADE_OF: Final = {
@@ -25,9 +25,7 @@ MADE_OF: Final = {
     "failure_rate_of_ran": ("failed", "completed"),
     "starts_low": ("departures", "terminated"),
     "starts_high": ("departures", "terminated"),
-    "drain_seconds": ("queue_end", "departures"),
-    "drain_low_seconds": ("queue_end", "departures"),
-    "drain_high_seconds": ("queue_end", "departures"),
+    **dict.fromkeys(columns_of("drain_seconds"), ("queue_end", "departures")),
 }
 """Columns that are computed from other columns, and have no value where one of those has none."""
 
@@ -107,7 +105,7 @@ def bounds_alone(columns: Columns, hidden: Bools, unknown: Bools) -> Columns:
         if not isinstance(known, np.ndarray) or known.dtype.kind not in "iuf":
             continue
         if "_low" in name:
-            left[name] = known if COUNTED_LOW.fullmatch(name) else np.where(unknown, 0.0, known)
+            left[name] = known if name in COUNTED_LOW else np.where(unknown, 0.0, known)
         else:
             left[name] = np.where(unknown if "_high" in name else hidden | unknown, np.nan, known)
     left["note"] = _with(columns, note("the last slots are not known: lower bounds only"), unknown)

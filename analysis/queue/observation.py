@@ -49,7 +49,10 @@ class Observation:
 
 def as_rows(observation: Observation, columns: Columns) -> Columns:
     """Return rows, one per window: the given columns, ``note`` among them, and the columns that every answer has."""
-    begins, ends = note("the record begins in this window"), note("the record ends in this window")
+    begins, ends = (
+        note("what was read of the record begins in this window"),
+        note("what was read of the record ends in this window"),
+    )
     notes = np.broadcast_to(np.asarray(columns["note"], object), len(observation.windows))
     windows = zip(notes, observation.begins_in, observation.ends_in, strict=True)
     return columns | {

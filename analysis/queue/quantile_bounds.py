@@ -41,18 +41,18 @@ def most_within(events: Events, window: tuple[int, int], limit: int) -> int:
     begins, ends, arrivals, departures = events
     first = np.searchsorted(ends, start, side="right")
     size = np.searchsorted(begins, end) - first + 1
-    batch, left = np.empty(size, np.int64), np.empty(size, np.int64)
+    arrived, left = np.empty(size, np.int64), np.empty(size, np.int64)
     head, tail, hopeful, within = 0, 0, 0, 0
     last = int(first)
     for event in range(first, len(begins)):
         last = event
         # A job that arrived too long before this event begins is late; one that arrives in the event is not.
-        while head < tail and begins[event] - min(ends[batch[head]], end) > limit:
+        while head < tail and begins[event] - min(ends[arrived[head]], end) > limit:
             hopeful -= left[head]
             head += 1
         if begins[event] < end:
             if arrivals[event] > 0:
-                batch[tail], left[tail] = event, arrivals[event]
+                arrived[tail], left[tail] = event, arrivals[event]
                 hopeful += arrivals[event]
                 tail += 1
         elif hopeful == 0:
@@ -66,7 +66,7 @@ def most_within(events: Events, window: tuple[int, int], limit: int) -> int:
             served -= n
             if left[head] == 0:
                 head += 1
-    while head < tail and ends[last] - min(ends[batch[head]], end) > limit:
+    while head < tail and ends[last] - min(ends[arrived[head]], end) > limit:
         hopeful -= left[head]
         head += 1
     return within + hopeful
@@ -81,12 +81,12 @@ def most_over(events: Events, waiting: int, window: tuple[int, int], limit: int)
     start, end = window
     begins, ends, arrivals, departures = events
     size = np.searchsorted(begins, end) - np.searchsorted(ends, start, side="right") + 1
-    batch, left = np.empty(size, np.int64), np.empty(size, np.int64)
+    arrived, left = np.empty(size, np.int64), np.empty(size, np.int64)
     head, tail, others, waits, over = 0, 0, waiting, 0, 0
     for event in range(len(begins)):
         if ends[event] > start and begins[event] < end:
             if arrivals[event] > 0:
-                batch[tail], left[tail] = event, arrivals[event]
+                arrived[tail], left[tail] = event, arrivals[event]
                 waits += arrivals[event]
                 tail += 1
         else:
@@ -94,7 +94,7 @@ def most_over(events: Events, waiting: int, window: tuple[int, int], limit: int)
                 break
             others += arrivals[event]
         # It does not matter when a job leaves that is over the limit: it counts with the other jobs.
-        while head < tail and ends[event] - max(begins[batch[head]], start) > limit:
+        while head < tail and ends[event] - max(begins[arrived[head]], start) > limit:
             over += left[head]
             others += left[head]
             waits -= left[head]

@@ -91,6 +91,8 @@ def estimate(
         values[nobody] = np.nan
     method = note("conservation") if bounded else note("fewest arrivals that explain the counts, scaled by a model")
     estimated = joined(method, note("Kaplan-Meier for jobs that still wait"))
+    methods = np.full(len(windows), joined(method), object)
+    methods[(unfinished > 0) & ~np.isnan(mean)] = estimated
     orders = {waiting.order for waiting in group}
     return Waits(
         Estimate(arrivals, fewest, arrivals_high),
@@ -100,7 +102,7 @@ def estimate(
         unfinished,
         np.sum([waiting.waiting_at(windows.ends) for waiting in group], axis=0),
         orders.pop() if len(orders) == 1 else note("mixed"),
-        np.where((unfinished > 0) & ~np.isnan(mean), estimated, joined(method)),  # type: ignore[call-overload]
+        methods,
         np.array([_notes(*window) for window in zip(nobody, unfinished, arrivals, strict=True)], object),
     )
 

@@ -93,7 +93,7 @@ def _nodes(discovered: Sequence[tuple[datetime, list[dict[str, Any]]]]) -> tuple
 def attempts(
     connection: OpenRecord, selection: Selection
 ) -> list[tuple[str, str, str | None, str, int, datetime, datetime]]:
-    """Count the attempts to poll each pool, by outcome, see `record.Record.attempts`."""
+    """Count the attempts to poll each pool, by outcome, see `database.Record.attempts`."""
     rows = connection.execute(
         f"""WITH discovered AS (SELECT project, pool, arg_max(name, run) AS name FROM pools GROUP BY ALL)
         SELECT project, pool, name, outcome, count(*), min(slot), max(slot)
@@ -109,7 +109,7 @@ def attempts(
 
 
 def unlisted(connection: OpenRecord, selection: Selection) -> list[str]:
-    """Return the projects without an attempt, see `record.Record.unlisted`."""
+    """Return the projects without an attempt, see `database.Record.unlisted`."""
     projects = connection.execute(
         f"""SELECT DISTINCT project FROM discoveries WHERE outcome <> 'ok' AND {IN_SPAN}
         AND project NOT IN (SELECT project FROM scrapes) ORDER BY project""",
@@ -227,10 +227,12 @@ def _series(pool: Pool, rows_by_type: dict[str, dict[str, Ints]], selection: Sel
         # A row is a sample only at a slot in which its pool was observed.
         if len(rows["slot"]) != len(pool.slots) or (rows["slot"] != pool.slots).any():
             observed = np.isin(rows["slot"], pool.slots, assume_unique=True)
-            rows = {name: values[observed] for name, values in rows.items()}  # noqa: PLW2901 - the rows that count
-        samples[type_] = rows
-        place = slice(None) if len(rows["slot"]) == len(pool.slots) else np.searchsorted(pool.slots, rows["slot"])
-        listed[place] += np.maximum(rows["total"], 0)
+            samples[type_] = {name: values[observed] for name, values in rows.items()}
+        else:
+            samples[type_] = rows
+        sample = samples[type_]
+        place = slice(None) if len(sample["slot"]) == len(pool.slots) else np.searchsorted(pool.slots, sample["slot"])
+        listed[place] += np.maximum(sample["total"], 0)
     for type_, rows in samples.items():
         if matches(selection.types, type_):
             counts = read_counts(pool, rows["slot"], rows, rows["other"], listed)

@@ -20,6 +20,7 @@ from analysis.query.targets import Targets, targets_of
 from analysis.record import frames
 from analysis.record.database import Record
 from analysis.report.findings import SERIES, Finding, findings
+from analysis.stats.batches import WEEKS
 from collector.record import RecordUnreadable, interrupted
 
 Result = TypeVar("Result")
@@ -29,7 +30,7 @@ Key: TypeAlias = tuple[Any, ...]
 Frames: TypeAlias = dict[str, pd.DataFrame]
 FINE: Final = {"1h": 7, "3h": 21, "6h": 60}
 """The most days that a picture's width can show, by the length of its windows."""
-WEEKS: Final = 21
+FEWEST_DAYS: Final = 7 * WEEKS
 """The fewest observed days for which outcomes and failures are shown by week."""
 
 
@@ -61,9 +62,9 @@ class Report:
     failed: Sequence[Failure]
 
     @property
-    def interval(self) -> float:
-        """The longest poll interval of the series, in seconds; 0 where the report has no table of waits."""
-        return float(self.series["whole"]["interval_seconds"].max()) if "whole" in self.series else 0.0
+    def interval(self) -> float | None:
+        """The longest poll interval of the series, in seconds; None where the report has no table of waits."""
+        return float(self.series["whole"]["interval_seconds"].max()) if "whole" in self.series else None
 
     @property
     def waits_failed(self) -> bool:
@@ -137,7 +138,7 @@ def gather(
         target=request.limit, quantile=None if request.slo is None else "p90", targets=targets_of(targets or {})
     )
     series, pools, failed = Frames(), Frames(), list[Failure]()
-    batches: list[tuple[Frames, Mapping[str, Question]]] = [
+    readings: list[tuple[Frames, Mapping[str, Question]]] = [
         (series, _about_series(request, observed)),
         # In a reading of its own: the time before the period would change the point estimates of the other answers.
         (series, {"compare": ask_comparison(both, periods)}),
@@ -146,9 +147,9 @@ def gather(
     if not request.type:
         # A forecast is made from the whole record.
         weeks = replace(request, by="pool", every="1w", since=None)
-        batches += [(pools, {"forecast": ask_forecast(weeks, scenario, None)})]
+        readings += [(pools, {"forecast": ask_forecast(weeks, scenario, None)})]
     try:
-        for answered, asked in batches:
+        for answered, asked in readings:
             frames_, failures = _answered(record, asked)
             answered.update(frames_)
             failed += failures
@@ -167,7 +168,7 @@ def _about_series(request: Request, observed: timedelta) -> dict[str, Question]:
     by_series = replace(request, by="pool,type")
     over_all = replace(by_series, every="all")
     fine = replace(by_series, every=_fine(observed))
-    weekly = replace(by_series, every="1w") if observed >= timedelta(days=WEEKS) else by_series
+    weekly = replace(by_series, every="1w") if observed >= timedelta(days=FEWEST_DAYS) else by_series
     return {
         "whole": ask("waits", over_all),
         "windows": ask("waits", by_series),

@@ -85,8 +85,9 @@ def definitions() -> list[tuple[str, str]]:
             _("Retention"),
             _(
                 "How long the API keeps finished jobs, inferred from the counts. Kept: for ever; rolling: for a fixed "
-                "time; purged: removed in batches; capped: up to a number of jobs; absent: not at all; silent: no job "
-                "ended. Where it is absent or capped, arrivals have a lower bound only, and there is no failure rate."
+                "time; purged: removed many at a time; capped: up to a number of jobs; absent: not at all; silent: no "
+                "job ended. Where it is absent or capped, arrivals have a lower bound only, and there is no failure "
+                "rate."
             ),
         ),
     ]

@@ -80,7 +80,7 @@ def schema() -> dict[str, Any]:
                 end=TEXT_OR_NULL,
                 zone=TEXT,
                 every=TEXT | {"description": "length of the windows"},
-                interval_seconds=NUMBER | {"description": "the longest poll interval"},
+                interval_seconds=NUMBER_OR_NULL | {"description": "the longest poll interval; null without waits"},
             ),
             asked=_object(
                 slo_seconds=NUMBER_OR_NULL | {"description": "limit on waits"},

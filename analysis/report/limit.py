@@ -27,8 +27,8 @@ class Unjudged:
     reason: Note | Notes
     judged_from: pd.Timestamp | None = None
     """From when on polls that continue can judge it; None where that is unknown or never."""
-    waiting: int = 0
-    """The number of jobs that wait at the end; 0 where it is unknown."""
+    waiting: int | None = None
+    """The number of jobs that wait at the end; None where it is unknown."""
 
 
 def above(report: Report) -> list[str]:
@@ -51,7 +51,7 @@ def unjudged_series(report: Report) -> list[Unjudged]:
         return []
     whole = report.series["whole"]
     series = [_series(report, row) for _place, row in whole[whole["verdict"] == UNJUDGED].iterrows()]
-    return sorted(series, key=lambda unjudged_: -unjudged_.waiting)
+    return sorted(series, key=lambda unjudged_: -(unjudged_.waiting or 0))
 
 
 def _series(report: Report, row: pd.Series) -> Unjudged:
@@ -59,7 +59,7 @@ def _series(report: Report, row: pd.Series) -> Unjudged:
     waiting = float("nan") if flows is None else flows["queue_end"].iloc[-1]
     judged_from = None if pd.isna(row["judged_from"]) else row["judged_from"]
     name = f"{named(row)} · {isolated(row['type'])}"
-    return Unjudged(name, row["reason"], judged_from, 0 if pd.isna(waiting) else int(waiting))
+    return Unjudged(name, row["reason"], judged_from, None if pd.isna(waiting) else int(waiting))
 
 
 def unjudged_pools(report: Report) -> Iterator[Unjudged]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from analysis.figures.draw import Picture
@@ -79,7 +80,7 @@ def finding_id(report: Report, finding: Finding) -> str:
 def _pictured(report: Report, keys: Sequence[Key]) -> list[Key]:
     important = {(finding.project, finding.pool, finding.type) for finding in report.findings}
     jobs = report.series["whole"].set_index(list(SERIES))["arrivals"].to_dict() if "whole" in report.series else {}
-    order = sorted(keys, key=lambda key: (key not in important, -(jobs.get(key) or 0), str(key)))
+    order = sorted(keys, key=lambda key: (key not in important, -float(np.nan_to_num(jobs.get(key, 0.0))), str(key)))
     return order[:PICTURED]
 
 

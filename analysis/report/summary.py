@@ -29,7 +29,7 @@ def period(report: Report) -> list[str]:
         return lines if report.waits_failed else [*lines, _("Nothing was observed in this period.")]
     whole = report.series["whole"]
     first = whole["window_start"].min()
-    if first > report.start + timedelta(seconds=2 * report.interval):
+    if first > report.start + timedelta(seconds=2 * float(whole["interval_seconds"].max())):
         lines.append(_("The record begins on {start}.").format(start=f"{first:%Y-%m-%d %H:%M}"))
     shortest, longest = duration(whole["interval_seconds"].min()), duration(whole["interval_seconds"].max())
     polled = _("Polled every {interval}.") if shortest == longest else _("Polled every {interval} to {longest}.")

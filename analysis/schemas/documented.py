@@ -43,13 +43,21 @@ PARAMETERS: Final = {
     "the record is long enough for",
 }
 
+OF_METHOD: Final = {
+    ("load", "by"): "what a row stands for: a pool, or all of them",
+    ("forecast", "every"): "the length of a row's period: 1w, 1d or 1h",
+}
+"""Parameters that take other values in one method, by method and parameter."""
+
 
 def documented(question: str) -> Callable[[Method], Method]:
     """Return a decorator that adds the parameters, the columns of a question's answer and the errors to a docstring."""
 
     def complete(method: Method) -> Method:
         names = [name for name in inspect.signature(method).parameters if name in PARAMETERS]
-        parameters = "\n".join(f"{name}\n{_wrapped(PARAMETERS[name])}" for name in names)
+        parameters = "\n".join(
+            f"{name}\n{_wrapped(OF_METHOD.get((question, name), PARAMETERS[name]))}" for name in names
+        )
         columns = "\n".join((LABELS.text(WIDTH), SCHEMAS[question].text(WIDTH)))
         raised = (
             "RecordUnreadable\n    There is no record, it is damaged, or a writer holds it.\nRequestRefused\n"

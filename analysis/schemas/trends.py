@@ -1,9 +1,7 @@
 """The columns of answers about trends: trend, changes, compare, profile."""
 
-from dataclasses import replace
 from typing import Final
 
-from analysis.notes import word
 from analysis.schemas.schema import Column, Kind, Schema, with_bounds
 from analysis.schemas.shared import ALWAYS, MEASURE
 
@@ -16,7 +14,6 @@ MORE_DAYS: Final = Column(
     "days",
 )
 CHANCE: Final = Column("chance", Kind.SHARE, "p-value: how probable a value as far from zero is by chance alone")
-DIRECTIONS: Final = (word("up"), word("down"), word("not shown"))
 DIRECTION: Final = Column(
     "direction", Kind.WORD, "up, down or not shown; missing: not enough data", heading="direction"
 )
@@ -70,7 +67,7 @@ CHANGES: Final = Schema(
             BY_MEASURE,
             heading="change",
         ),
-        replace(DIRECTION, heading=""),
+        Column("direction", Kind.WORD, "up or down; missing: no change, or not enough data"),
         BATCHES,
         MORE_DAYS,
         *ALWAYS,

@@ -11,7 +11,7 @@ import numpy as np
 from analysis.arrays import Bools, Floats, Ints
 
 LEVEL: Final = 0.95
-"""The level of all intervals, of 1."""
+"""The level of the intervals of waits, failures and trends, of 1; forecasts have `schemas.capacity.LEVEL`."""
 FEWEST: Final = 10.0
 """Effective batches below which no interval is given."""
 WEEKS: Final = 3

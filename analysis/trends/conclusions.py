@@ -27,7 +27,6 @@ from analysis.stats.regression import Fit, difference_of, direction, explain, sl
 from analysis.trends.daily import Daily, Measure, measures
 from analysis.windows import Windows
 
-MEASURES: Final = (word("wait"), word("over"), word("arrivals"), word("failures"))
 SHARES: Final = ("over", "failures")
 LEAST_DAYS: Final = 14
 """The fewest days whose correlation is measured: two weeks."""
@@ -37,7 +36,8 @@ METHOD: Final = note(
     "weighted least squares after removal of the weekly pattern; White errors, corrected for lag-1 autocorrelation"
 )
 CUTS: Final = note("change points of logarithms, tested by a sieve bootstrap; dates by likelihood ratio")
-NOT_SHOWN: Final = word("not shown")
+UP, DOWN, NOT_SHOWN = (word("up"), word("down"), word("not shown"))
+"""What `regression.direction` returns, marked for translation here: statistics know no texts."""
 Row = dict[str, Any]
 
 
@@ -137,7 +137,7 @@ def compare(observation: Observation, daily: Daily | None, periods: Windows) -> 
             "window_end": periods.ends[0],
             "other_start": periods.starts[1],
             "other_end": periods.ends[1],
-            "coverage": observation.coverage[later | other].mean() if (later | other).any() else 0.0,
+            "coverage": observation.coverage[later | other].mean() if (later | other).any() else np.nan,
         }
         rows.append(row)
         of_later = later[days.numbers]
@@ -171,7 +171,7 @@ def _row(observation: Observation, measure: Measure, method: Note) -> Row:
         "window_end": span.ends[-1],
         "measure": measure.name,
         "days": days,
-        "coverage": float(observation.coverage[inside].mean()) if inside.any() else 0.0,
+        "coverage": float(observation.coverage[inside].mean()) if inside.any() else np.nan,
         "retention": observation.retention,
         "method": method,
         "note": joined(None if days > 1 else nothing, measure.notes, observation.notes),

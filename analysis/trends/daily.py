@@ -9,7 +9,7 @@ import numpy as np
 from analysis.arrays import Bools, Floats, Ints, ratio
 from analysis.calendar import DAY
 from analysis.estimate import Estimate
-from analysis.notes import Notes, joined, note
+from analysis.notes import Notes, joined, note, word
 from analysis.queue import failures, waits
 from analysis.queue.discipline import Waiting
 from analysis.queue.failures import Ending
@@ -103,7 +103,7 @@ def measures(observation: Observation, daily: Daily | None) -> Iterator[Measure]
     notes = joined(left_out if unobserved else None)
     numbers = np.arange(n)
     means, over = (nothing, None) if daily is None else (daily.waits.mean, daily.waits.over)
-    for name, estimate in (("wait", means), ("over", over)):
+    for name, estimate in ((word("wait"), means), (word("over"), over)):
         if estimate is None:
             continue
         censored = last_open(np.isnan(estimate.high), observed & (arrivals.point > 0))
@@ -114,9 +114,9 @@ def measures(observation: Observation, daily: Daily | None) -> Iterator[Measure]
         yield Measure(name, days, joined(notes, open_days if censored.any() else None))
     lengths = observation.windows.seconds / DAY
     a_day = arrivals.each(lambda jobs: jobs / lengths)
-    yield Measure("arrivals", _days_of(numbers, a_day, np.ones(n), observed), notes)
+    yield Measure(word("arrivals"), _days_of(numbers, a_day, np.ones(n), observed), notes)
     rate, finished = (nothing, nothing.point) if daily is None else (daily.rate, daily.finished)
-    yield Measure("failures", _days_of(numbers, rate, finished, observed), notes)
+    yield Measure(word("failures"), _days_of(numbers, rate, finished, observed), notes)
 
 
 def last_open(without: Bools, some: Bools) -> Bools:

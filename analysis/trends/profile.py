@@ -66,9 +66,9 @@ def profile(observation: Observation, hours: Hours | None, zone: ZoneInfo) -> Co
     waited = []
     # A mean is smallest where the most jobs share the least waiting.
     for seconds, jobs in zip(mean, (weights.point, weights.high, weights.low), strict=True):
-        jobs = np.where(censored, 0.0, jobs)  # noqa: PLW2901 - those that are counted
-        spent = np.where(jobs > 0, seconds * jobs, 0.0)
-        waited.append(ratio(total(spent), total(np.nan_to_num(jobs))))
+        counted = np.where(censored, 0.0, jobs)
+        spent = np.where(counted > 0, seconds * counted, 0.0)
+        waited.append(ratio(total(spent), total(np.nan_to_num(counted))))
     known = np.isfinite(queue)
     place = np.arange(WEEK_HOURS)
     few = note("fewer than three weeks: one unusual week may dominate")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from analysis import History
+from analysis.schemas import SCHEMAS
 from tests.recorded import record_of
 from tests.reported import queue
 
@@ -44,7 +45,9 @@ def test_a_history_of_nothing_says_why(tmp_path: Path) -> None:
 
 def test_parameters_are_real() -> None:
     """Each has a type and a default, and what is unknown is refused by Python."""
-    for name, parameter in inspect.signature(History.waits).parameters.items():
-        assert name == "self" or (parameter.default is not inspect.Parameter.empty and parameter.annotation)
+    empty = inspect.Parameter.empty
+    for question in SCHEMAS:
+        _self, *parameters = inspect.signature(getattr(History, question)).parameters.values()
+        assert [] == [p.name for p in parameters if p.default is empty or p.annotation is empty], question
     with pytest.raises(TypeError, match="pol"):
         History("no.duckdb").waits(pol="a")  # type: ignore[call-arg]  # that is the point

@@ -120,14 +120,19 @@ def test_chinese_has_no_spaces_between_its_characters() -> None:
 def test_notes_are_rendered_once_in_the_language_asked_for() -> None:
     """Several are joined; numbers have the format of the text, names are left as they are, notes hold notes."""
     first = note("{status}: {deleted:,} jobs taken as deleted", status="Failed", deleted=1024)
-    inner = note("{note} ({names})", note=note("the record begins in this window"), names=Names(("train", "a infer")))
+    inner = note(
+        "{note} ({names})",
+        note=note("what was read of the record begins in this window"),
+        names=Names(("train", "a infer")),
+    )
     cell = joined(note("no arrivals"), first, note("no arrivals"), inner)
     assert (
-        "no arrivals; Failed: 1,024 jobs taken as deleted; the record begins in this window (train, a infer)"
-        == rendered(cell)
+        "no arrivals; Failed: 1,024 jobs taken as deleted; what was read of the record begins in this window"
+        " (train, a infer)" == rendered(cell)
     )
     with speaking("zh"):
-        assert "无任务到达；Failed：1,024 个任务视为已删除；记录在此时间窗内开始（train、a infer）" == rendered(cell)  # noqa: RUF001 - Chinese
+        window = "所读取的记录在此时间窗内开始（train、a infer）"  # noqa: RUF001 - Chinese
+        assert f"无任务到达；Failed：1,024 个任务视为已删除；{window}" == rendered(cell)  # noqa: RUF001 - Chinese
         assert ["", "", "", "text; as it is"] == [rendered(cell) for cell in (NOTHING, None, np.nan, "text; as it is")]
 
 
