@@ -8,12 +8,12 @@ rebuilt several times, each time with another pairing.
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-import numba
 import numpy as np
 
 from analysis.arrays import Bools, Floats, Ints
 from analysis.calendar import HOUR
 from analysis.capacity.occupancy import Occupancy
+from analysis.compiled import compiled
 
 SHIFT: Final = float(HOUR)
 """An added job arrives at most this many seconds before or after the job that it copies."""
@@ -172,7 +172,7 @@ def _longest(slots: Ints, arrivals: Floats, waits: Floats, runs: Floats) -> tupl
     return moved.astype(float), np.where(runs < 0, runs, (ends - before).astype(float))
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _rebuild(counts: Counts, pairing: Pairing, random: np.random.Generator) -> Rebuilt:
     """Return jobs that agree with the counts, in the order of their arrival."""
     slots, (busy, waiting) = counts.slots, counts.present
@@ -223,7 +223,7 @@ def _rebuild(counts: Counts, pairing: Pairing, random: np.random.Generator) -> R
     return Rebuilt(arrivals, runs, np.minimum(starts, float(slots[-1])) - arrivals, gave_up)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _impatient(first: int, last: int, gave_up: Bools, random: np.random.Generator, alike: bool) -> int:
     """Return the waiting job that gives up: the oldest if `alike`, else a random one; `last` where no job waits."""
     for _try in range(0 if alike else TRIES):
@@ -238,7 +238,7 @@ def _impatient(first: int, last: int, gave_up: Bools, random: np.random.Generato
     return last
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _ending(head: int, tail: int, pairing: Pairing, random: np.random.Generator) -> int:
     """Return which running job ends next, as an index from `head` to `tail`: the oldest, the newest or any."""
     chance = random.random()
@@ -249,7 +249,7 @@ def _ending(head: int, tail: int, pairing: Pairing, random: np.random.Generator)
     return head + int(random.random() * (tail - head))
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _without(running: Ints, place: int, head: int, tail: int) -> tuple[int, int]:
     """Remove a running job and keep the order of the others: the shorter side moves. Return the new head and tail."""
     if place - head < tail - 1 - place:

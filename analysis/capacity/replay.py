@@ -2,10 +2,10 @@
 
 from typing import Final, NamedTuple
 
-import numba
 import numpy as np
 
 from analysis.arrays import Bools, Floats, Ints
+from analysis.compiled import compiled
 
 FOREVER: Final = np.inf
 
@@ -41,7 +41,7 @@ class Heap(NamedTuple):
     widths: Ints
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def replay(work: Work, supply: Supply, *, passing: bool) -> tuple[Floats, Bools]:
     """Return when each job leaves the queue, in seconds, and whether it starts then; if not, it gives up.
 
@@ -105,7 +105,7 @@ def replay(work: Work, supply: Supply, *, passing: bool) -> tuple[Floats, Bools]
     return departures, starts
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _push(heap: Heap, size: int, end: float, width: int) -> None:
     """Add a job to a heap of `size` jobs."""
     ends, widths, place = heap.ends, heap.widths, size
@@ -118,7 +118,7 @@ def _push(heap: Heap, size: int, end: float, width: int) -> None:
     ends[place], widths[place] = end, width
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _pop(heap: Heap, size: int) -> None:
     """Remove the job that ends first from a heap; `size` jobs are left."""
     ends, widths = heap.ends, heap.widths
@@ -136,7 +136,7 @@ def _pop(heap: Heap, size: int) -> None:
     ends[place], widths[place] = end, width
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _next_give_up(head: Ints, departures: Floats) -> float:
     """Return when the next job at the head of a queue gives up; jobs behind the head do not block others."""
     now = FOREVER
@@ -146,7 +146,7 @@ def _next_give_up(head: Ints, departures: Floats) -> float:
     return now
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _drop(head: Ints, follower: Ints, departures: Floats, now: float) -> None:
     """Remove jobs that gave up from the heads of the queues."""
     for line in range(len(head)):
@@ -154,7 +154,7 @@ def _drop(head: Ints, follower: Ints, departures: Floats, now: float) -> None:
             head[line] = follower[head[line]]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _first(head: Ints, widths: Ints, free: int) -> int:
     """Return the kind of the oldest waiting job that fits into `free` units of capacity; -1 where no job fits."""
     chosen = -1

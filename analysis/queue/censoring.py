@@ -2,16 +2,16 @@
 
 from typing import Final
 
-import numba
 import numpy as np
 
 from analysis.arrays import Bools, Floats
+from analysis.compiled import compiled
 
 MOST_CENSORED: Final = 0.1
 """The share of censored waits in a window above which there are bounds of its waits, but no point estimates."""
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def share_out(waits: Floats, ended: Bools, jobs: Floats, horizon: float) -> tuple[Floats, Floats]:
     """Return waits with their jobs, after the jobs of censored waits are moved to longer waits.
 

@@ -6,10 +6,10 @@ The events and stays of the series lie one after the other, each series between 
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from analysis.arrays import Floats, Ints
+from analysis.compiled import compiled
 from analysis.queue.censoring import MOST_CENSORED, share_out
 from analysis.queue.matching import UNBOUNDED, Events, Stays, part_of
 from analysis.queue.mean_bounds import longest_total, shortest_total
@@ -45,7 +45,7 @@ class Asked(NamedTuple):
     """The limit on waits, in seconds; below zero where there is no limit."""
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _chosen(group: Group, events: Events, stays: Stays, start: int, end: int) -> Ints:
     """Return 2 x series: the index of the first stay that can have arrived in a window, and the one after the last."""
     offsets = group.offsets
@@ -61,7 +61,7 @@ def _chosen(group: Group, events: Events, stays: Stays, start: int, end: int) ->
     return chosen
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def points(group: Group, events: Events, stays: Stays, asked: Asked) -> tuple[Floats, Floats, Floats, Floats, Floats]:
     """Return statistics of the waits of each window's cohort, under the service discipline that the stays assume.
 
@@ -131,7 +131,7 @@ def points(group: Group, events: Events, stays: Stays, asked: Asked) -> tuple[Fl
     return arrivals, unfinished, over, mean, quantiles
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def bounds(group: Group, events: Events, asked: Asked, fewest: Ints, most: Ints) -> tuple[Floats, Floats, Floats]:
     """Return sharp bounds of the waits of each window's cohort; see `mean_bounds` and `quantile_bounds`.
 

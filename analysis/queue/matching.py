@@ -10,10 +10,10 @@ Bounds of a cohort's waits, over every service discipline and every place of eac
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from analysis.arrays import Floats, Ints
+from analysis.compiled import compiled
 
 UNBOUNDED = -1
 """Stands for an upper bound that the record does not give."""
@@ -40,7 +40,7 @@ class Stays(NamedTuple):
     jobs: Ints
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def part_of(events: Events, first: int, after: int) -> Events:
     """Return the events from index `first` to index `after`, which is excluded."""
     return Events(
@@ -51,7 +51,7 @@ def part_of(events: Events, first: int, after: int) -> Events:
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def serve(arrivals: Ints, departures: Ints, waiting: int, newest_share: float) -> tuple[Ints, Ints, Ints]:
     """Match arrivals with departures: a share of the departures are of the newest jobs, the others of the oldest.
 

@@ -4,12 +4,11 @@ Each bound is sharp and takes one greedy pass: for the smallest waits the cohort
 the largest waits after them.
 """
 
-import numba
-
+from analysis.compiled import compiled
 from analysis.queue.matching import UNBOUNDED, Events
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def shortest_total(events: Events, window: tuple[int, int], left_out: tuple[int, int]) -> float:
     """Return the smallest sum of the waits, in seconds, that a cohort of one series can have had.
 
@@ -48,7 +47,7 @@ def shortest_total(events: Events, window: tuple[int, int], left_out: tuple[int,
     return total + cohort * float(ends[last]) if cohort else total
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def longest_total(events: Events, waiting: int, window: tuple[int, int], left_out: tuple[int, int]) -> float:
     """Return the largest sum of the waits, in seconds, that a cohort of one series can have had.
 

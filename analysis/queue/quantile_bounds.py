@@ -6,10 +6,10 @@ more than w, decides whether a quantile can be, or must be, at most w.
 
 from typing import Final, NamedTuple
 
-import numba
 import numpy as np
 
 from analysis.arrays import Floats, Ints
+from analysis.compiled import compiled
 from analysis.queue.matching import UNBOUNDED, Events, part_of
 
 MOST_PROBES: Final = 256
@@ -30,7 +30,7 @@ class Cohort(NamedTuple):
     """Start and end of the window, in seconds."""
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def most_within(events: Events, window: tuple[int, int], limit: int) -> int:
     """Return the largest number of a cohort's jobs that can have waited at most `limit` seconds, in one series.
 
@@ -72,7 +72,7 @@ def most_within(events: Events, window: tuple[int, int], limit: int) -> int:
     return within + hopeful
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def most_over(events: Events, waiting: int, window: tuple[int, int], limit: int) -> int:
     """Return the largest number of a cohort's jobs that can have waited more than `limit` seconds, in one series.
 
@@ -112,7 +112,7 @@ def most_over(events: Events, waiting: int, window: tuple[int, int], limit: int)
     return over + waits
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def quantile_bounds(  # noqa: PLR0912 - a compiled pass: calls within it would copy its state
     events: Events, cohort: Cohort, doubtful: int, shares: Floats, unit: int
 ) -> tuple[Ints, Ints]:
@@ -189,7 +189,7 @@ def quantile_bounds(  # noqa: PLR0912 - a compiled pass: calls within it would c
     return low, high
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def count_of(side: int, events: Events, cohort: Cohort, limit: int) -> int:
     """Return `most_within` (side 0) or `most_over` (side 1), summed over series that lie one after the other."""
     window = cohort.start, cohort.end

@@ -8,11 +8,11 @@ two facts are known: how many jobs ended in the last R of it, and that no number
 from collections.abc import Iterable
 from typing import Final
 
-import numba
 import numpy as np
 
 from analysis.arrays import Floats, Ints
 from analysis.calendar import HOUR
+from analysis.compiled import compiled
 from analysis.estimate import Estimate
 
 USUAL: Final = tuple(
@@ -135,7 +135,7 @@ def ended_since(slots: Ints, count: Ints, retention: int, *, later_too: bool = T
     return ended
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _follow(slots: Ints, count: Ints, retention: int, n: int, ended: Estimate) -> None:
     """Fill in the jobs that ended, for the slots after the first retention: N(t) = E(t) + N(t - R).
 

@@ -10,10 +10,10 @@ significant, spells are tested in the same way. The parts on all sides are then 
 from dataclasses import dataclass, replace
 from typing import Final
 
-import numba
 import numpy as np
 
 from analysis.arrays import Floats
+from analysis.compiled import compiled
 from analysis.stats.batches import CLAIM, FEWEST, LEVEL, MOST_CORRELATION, Days, rhythm
 from analysis.stats.regression import Fit, direction, explain
 
@@ -143,7 +143,7 @@ def _parts(days: Days, first: int, last: int) -> tuple[Change, ...]:
     return changes_of(_between(days, first, last)).changes
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _explained(residuals: Floats, root: Floats, first: int, last: int) -> float:
     """Return the sum of squares that a spell explains; -1 where it has no days or all. `last` is the day after it."""
     whole, weight = (root**2).sum(), (root[first:last] ** 2).sum()
@@ -151,7 +151,7 @@ def _explained(residuals: Floats, root: Floats, first: int, last: int) -> float:
     return surplus * surplus * (1 / weight + 1 / (whole - weight)) if 0 < weight < whole else -1.0
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _best_spell(residuals: Floats, root: Floats, cut: bool) -> tuple[int, int, float]:
     """Return the spell that explains most: its first day, the day after it, and the sum of squares that it explains.
 
@@ -188,7 +188,7 @@ def _best_spell(residuals: Floats, root: Floats, cut: bool) -> tuple[int, int, f
         step = 1
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _tested(residuals: Floats, root: Floats, cut: bool) -> tuple[float, int, int, float]:
     """Return the test statistic of the spell that explains most.
 
@@ -218,7 +218,7 @@ def _tested(residuals: Floats, root: Floats, cut: bool) -> tuple[float, int, int
     return explained * (n - 2) / squares * (1 - correlation) / (1 + correlation), first, last, correlation
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _chance(residuals: Floats, root: Floats, cut: bool) -> tuple[tuple[int, int], float, float]:
     """Return the best spell, the correlation of the residuals around it, and its p-value by the bootstrap.
 

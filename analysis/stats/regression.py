@@ -6,11 +6,11 @@ All coefficients are weighted sums of the days, so that the bounds of the days g
 from dataclasses import dataclass, replace
 from typing import Final
 
-import numba
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from analysis.arrays import Bools, Floats, Ints
+from analysis.compiled import compiled
 from analysis.stats.batches import FEWEST, LEVEL, Days, correlation_of, more_days, rhythm
 
 STRAIGHT: Final = 1e-6
@@ -137,7 +137,7 @@ def _bounds(shares: Floats, days: Days, centre: float) -> tuple[Floats, Floats]:
     return least, most
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _by_stretches(weights: Floats, first: Ints, last: Ints, low: Floats, high: Floats) -> tuple[float, float]:
     """Return the bounds of a weighted sum over days, from bounds of plain sums over nested stretches.
 
