@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from analysis.capacity.scenario import Scenario, weeks_of
-from analysis.errors import NothingObserved, RequestRefused
+from analysis.errors import Incomplete, NothingObserved, RequestRefused
 from analysis.query import question as questions
 from analysis.query.question import Question
 from analysis.query.request import Patterns, Request
@@ -37,6 +37,10 @@ class History:
     spool
         The folder of polls that are not yet in the database; ``spool`` beside the database by default. A dataset has
         none.
+    engine
+        Where pools are computed: in this process by default; or any object with ``map(function, items)``, such as an
+        executor of `concurrent.futures`, of Dask or of Ray; or a Spark session (pyspark 4.1 or newer). Every worker
+        needs this version of Poolscope, and the record under the same path.
 
     Notes
     -----
@@ -49,8 +53,8 @@ class History:
     >>> history.waits(every="1d", since="14d", pool="pool-a*", slo="15m")  # doctest: +SKIP
     """
 
-    def __init__(self, database: Path | str, spool: Path | str | None = None) -> None:
-        self._place = (database, spool)
+    def __init__(self, database: Path | str, spool: Path | str | None = None, *, engine: object = None) -> None:
+        self._place, self._engine = (database, spool), engine
 
     @property
     def record(self) -> Record:
@@ -592,10 +596,15 @@ class History:
 
     def _answers(self, asked: Sequence[Question]) -> list[pd.DataFrame]:
         """Return the frame of each question, with its notes as text."""
-        from analysis.query.engine import answers  # noqa: PLC0415 - the compiled passes are loaded when they are used
+        from analysis.query.answers import answers  # noqa: PLC0415 - the compiled passes are loaded when they are used
+        from analysis.query.engines import engine_of  # noqa: PLC0415 - likewise
         from analysis.text.language import in_words  # noqa: PLC0415 - likewise
 
-        return [in_words(frame) for frame in answers(self.record, asked)]
+        try:
+            return [in_words(frame) for frame in answers(self.record, asked, engine_of(self._engine))]
+        except Incomplete as error:
+            frames = [None if frame is None else in_words(frame) for frame in error.frames]
+            raise Incomplete(error.failed, frames) from None
 
     def _comparison(self, against: str, request: Request) -> Question:
         request = request if request.since is not None else replace(request, since="30d")

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from analysis.errors import RequestRefused
+from analysis.errors import Incomplete, RequestRefused
 from collector.record import RecordUnreadable
 
 Decorator = Callable[[Any], Any]
@@ -53,7 +53,14 @@ SLO = click.option(
 SINCE = click.option(
     "--since", metavar="30d|DATE", help="Read the record from this date on, or from this long before its last slot."
 )
+ON = click.option(
+    "--on",
+    metavar="processes:N|spark://HOST:PORT|local[N]",
+    help="Where pools are computed: in N processes of this machine, or on Spark; default: here, in processes if the "
+    "record is large.",
+)
 OUTPUT = (
+    ON,
     click.option(
         "--format",
         "format_",
@@ -94,7 +101,7 @@ EVERY = click.option(
 class Refused(click.ClickException):
     """An error of analysis, shown as the command line shows errors."""
 
-    def __init__(self, error: RecordUnreadable | RequestRefused) -> None:
+    def __init__(self, error: RecordUnreadable | RequestRefused | Incomplete) -> None:
         super().__init__(str(error))
         self.exit_code = error.exit_code  # type: ignore[misc]  # click types it for the class, and reads the instance
 
@@ -152,17 +159,25 @@ def command_of(name: str, text: str, *options_: Decorator, configured: Sequence[
         db: Path | None,
         format_: str,
         output: Path | None,
+        on: str | None,
         **options: Any,  # noqa: ANN401 - a text, or several
     ) -> None:
         from analysis.cli.output import answer  # noqa: PLC0415 - `poolscope --help` does without pandas and numba
+        from analysis.cli.progress import working  # noqa: PLC0415 - likewise
+        from analysis.history import History  # noqa: PLC0415 - likewise
 
         method = name
         try:
             if options.pop("check", False):
                 method, options = "check", _selection(options)
             options |= configured_of(context, configured if method == name else ())
-            click.echo(answer(method, *record_of(context, db), options, format_, output), nl=False)
-        except (RecordUnreadable, RequestRefused) as error:
+            with working(on) as engine:
+                history = History(*record_of(context, db), engine=engine)
+                text, incomplete = answer(history, method, options, format_, output)
+            click.echo(text, nl=False)
+            if incomplete is not None:
+                raise incomplete
+        except (RecordUnreadable, RequestRefused, Incomplete) as error:
             raise Refused(error) from None
 
     return click.command(name, help=text)(options_of(*options_)(run))

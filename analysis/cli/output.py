@@ -7,7 +7,7 @@ from typing import Any, Final
 import duckdb
 import pandas as pd
 
-from analysis.errors import RequestRefused
+from analysis.errors import Incomplete, RequestRefused
 from analysis.history import History
 from analysis.text.answer import answers, foreseen
 from analysis.text.terminal import in_zone, table
@@ -23,8 +23,8 @@ FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def answer(
-    estimate: str, database: Path, spool: Path | None, options: dict[str, Any], format_: str, output: Path | None
-) -> str:
+    history: History, estimate: str, options: dict[str, Any], format_: str, output: Path | None
+) -> tuple[str, Incomplete | None]:
     """Return the answer of a method of `History` as text, or write it to a file.
 
     Parameters
@@ -34,20 +34,29 @@ def answer(
 
     Returns
     -------
-    str
-        The text for standard output: empty where the answer went into a file.
+    tuple
+        The text for standard output: empty where the answer went into a file; and the error that names the pools that
+        have no answer, None where all have one.
 
     Raises
     ------
     RecordUnreadable, RequestRefused
+    Incomplete
+        When no pool has an answer.
     """
-    frame = getattr(History(database, spool), estimate)(**options)
+    incomplete: Incomplete | None = None
+    try:
+        frame = getattr(history, estimate)(**options)
+    except Incomplete as error:
+        if error.frames[0] is None:
+            raise
+        incomplete, frame = error, error.frames[0]
 
     def shown() -> str:
         first = list(FIRST[estimate](frame)) if estimate in FIRST else []
         return "\n".join([*first, *([""] if first else []), table(frame)])
 
-    return write(frame, format_, output, shown)
+    return write(frame, format_, output, shown), incomplete
 
 
 def write(frame: pd.DataFrame, format_: str, output: Path | None, show: Callable[[], str]) -> str:

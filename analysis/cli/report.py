@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from analysis.cli.estimates import POOLS, SLO, TYPE, Refused, configured_of, options_of, record_of
+from analysis.cli.estimates import ON, POOLS, SLO, TYPE, Refused, configured_of, options_of, record_of
 from analysis.errors import RequestRefused
 from collector.record import RecordUnreadable
 
@@ -40,6 +40,7 @@ def _draw(wanted: "Sequence[Picture]", form: str, limit: float | None) -> Iterat
     *POOLS,
     TYPE,
     SLO,
+    ON,
     click.option(
         "--every", default="1d", show_default=True, metavar="1h|3h|6h|1d|1w|1mo", help="The length of the windows."
     ),
@@ -96,6 +97,7 @@ def report(
     compare: str,
     keep: int | None,
     fail_above: str | None,
+    on: str | None,
     **options: Any,  # noqa: ANN401 - a text, or several
 ) -> int:
     """Write a report for a browser, mail, or a program.
@@ -104,6 +106,7 @@ def report(
     no other; Markdown has its pictures in a folder beside it. The same data gives the same bytes. Exit code 8: a part
     of the report could not be made, and the report gives the reason in its place; 9 and 10: see --fail-above.
     """
+    from analysis.cli.progress import working  # noqa: PLC0415 - likewise
     from analysis.query.request import Request  # noqa: PLC0415 - likewise
     from analysis.record.database import Record  # noqa: PLC0415 - `poolscope --help` does without pandas and numba
     from analysis.report.limit import sentence  # noqa: PLC0415 - likewise
@@ -111,14 +114,16 @@ def report(
 
     try:
         request = Request(**options)
-        written = write_report(
-            Record(*record_of(context, db)),
-            request,
-            out,
-            partial(_draw, limit=request.limit),
-            Form(lang, forms, compare, fail_above, keep),
-            **configured_of(context, ("flavors", "targets")),
-        )
+        with working(on) as engine:
+            written = write_report(
+                Record(*record_of(context, db)),
+                request,
+                out,
+                partial(_draw, limit=request.limit),
+                Form(lang, forms, compare, fail_above, keep),
+                **configured_of(context, ("flavors", "targets")),
+                engine=engine,
+            )
     except (RecordUnreadable, RequestRefused) as error:
         raise Refused(error) from None
     for file in written.files:

@@ -14,7 +14,7 @@ from analysis.query.question import Question
 from analysis.queue import failures, observed, totals, verdict, waits
 from analysis.queue.conservation import Flows
 from analysis.queue.discipline import Waiting
-from analysis.queue.facts import Facts, Slots
+from analysis.queue.facts import Each, Facts, Slots
 from analysis.queue.failures import Ending
 from analysis.queue.floor import bounds_alone, without_points
 from analysis.queue.job_counts import JobCount
@@ -56,7 +56,7 @@ def _rows(observation: Observation, columns: Columns | None) -> Columns:
 
 
 def _waits(question: Question, series: Sequence[Facts], windows: Windows) -> Waits:
-    return waits.estimate([facts[Waiting] for facts in series], windows, question.request.limit)
+    return waits.estimate(Each(series, Waiting), windows, question.request.limit)
 
 
 def _judged(question: Question, observation: Observation, result: Waits | None) -> Columns:
@@ -68,7 +68,7 @@ def _judged(question: Question, observation: Observation, result: Waits | None) 
 
 
 def _quantiles(_question: Question, series: Sequence[Facts], windows: Windows) -> Waits:
-    return waits.estimate([facts[Waiting] for facts in series], windows, None, SHARES)
+    return waits.estimate(Each(series, Waiting), windows, None, SHARES)
 
 
 def _distribution(_question: Question, observation: Observation, result: Waits | None) -> Columns:
@@ -85,11 +85,11 @@ def _distribution(_question: Question, observation: Observation, result: Waits |
 
 
 def _failures(_question: Question, series: Sequence[Facts], windows: Windows) -> failures.Failures | failures.Uncounted:
-    return failures.estimate([facts[Ending] for facts in series], windows)
+    return failures.estimate(Each(series, Ending), windows)
 
 
 def _flows(_question: Question, series: Sequence[Facts], windows: Windows) -> totals.Totals:
-    return totals.totals([facts[Flows] for facts in series], windows)
+    return totals.totals(Each(series, Flows), windows)
 
 
 def _floored(
@@ -101,7 +101,7 @@ def _floored(
 
 
 def _slots(_question: Question, series: Sequence[Facts], windows: Windows) -> Columns:
-    return observed.observed([facts[Slots] for facts in series], windows)
+    return observed.observed(Each(series, Slots), windows)
 
 
 def _covered(_question: Question, observation: Observation, columns: Columns | None) -> Columns:
@@ -109,7 +109,7 @@ def _covered(_question: Question, observation: Observation, columns: Columns | N
 
 
 def _days(question: Question, series: Sequence[Facts], windows: Windows) -> Daily:
-    waiting, ending = [facts[Waiting] for facts in series], [facts[Ending] for facts in series]
+    waiting, ending = Each(series, Waiting), Each(series, Ending)
     return daily(waiting, ending, windows, question.request.limit)
 
 
@@ -118,7 +118,7 @@ def _compared(question: Question, observation: Observation, days: Daily | None) 
 
 
 def _hours(_question: Question, series: Sequence[Facts], windows: Windows) -> Hours:
-    return hours_of([facts[Waiting] for facts in series], [facts[JobCount] for facts in series], windows)
+    return hours_of(Each(series, Waiting), Each(series, JobCount), windows)
 
 
 def _load(question: Question, series: Sequence[Facts], windows: Windows) -> Columns:

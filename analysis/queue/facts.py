@@ -1,8 +1,8 @@
 """The facts of one series: its flows, and what estimates derive from them; each is computed if a question needs it."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar, cast
+from typing import Final, TypeVar, cast, overload
 
 from analysis.arrays import Ints
 from analysis.queue.conservation import Flows
@@ -32,6 +32,27 @@ class Facts:
     def __getitem__(self, kind: type[Fact]) -> Fact:
         """Return the fact of a type, which was among the `needs` of `facts_of`."""
         return cast("Fact", self.by_type[kind])
+
+
+class Each(Sequence[Fact]):
+    """One fact of each series of a group. Compressed facts are restored one at a time, when they are read."""
+
+    def __init__(self, group: Sequence[Facts], kind: type[Fact]) -> None:
+        self._group, self._kind = group, kind
+
+    def __len__(self) -> int:
+        """Return the number of series."""
+        return len(self._group)
+
+    @overload
+    def __getitem__(self, place: int) -> Fact: ...
+    @overload
+    def __getitem__(self, place: slice) -> "Each[Fact]": ...
+    def __getitem__(self, place: int | slice) -> "Fact | Each[Fact]":
+        """Return the fact of a series, or those of several."""
+        if isinstance(place, slice):
+            return Each(self._group[place], self._kind)
+        return self._group[place][self._kind]
 
 
 MAKERS: Final[Mapping[type, Callable[[Flows, str], object]]] = {

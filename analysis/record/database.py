@@ -1,7 +1,7 @@
 """Reading the record: spool and database as one, or a dataset, open only while rows are read."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -12,17 +12,20 @@ from typing import Final
 from analysis.errors import NothingObserved
 from analysis.record import query
 from analysis.record.judging import judged
+from analysis.record.query import SelectedPool
 from analysis.record.series import Pool, Series
 from collector.record import RecordUnreadable
 from collector.record.database import Record as OpenRecord
 from collector.record.patterns import matches
-from collector.record.reading import opener
+from collector.record.reading import Opening, about, opener
 from collector.record.selection import FIRST, LAST, Selection
 from collector.record.spool import waiting
 
 CONTEXT: Final = timedelta(days=1)
 """Slots this far before and after a span are read too, to judge those inside. This is twice as long as an odd total
 lasts: `odd.LONGEST` polls, 12 hours at a poll an hour."""
+MOST_ROWS: Final = 2_000_000
+"""Rows of a group of pools, which are in memory at the same time: about 200 MB."""
 
 
 class Record:
@@ -42,41 +45,65 @@ class Record:
         self.database = Path(database)
         self.spool = Path(spool) if spool is not None else self.database.parent / "spool"
 
+    def pools(self) -> list[SelectedPool]:
+        """Return every pool that was observed, from one scan of the record.
+
+        Raises
+        ------
+        NothingObserved
+            When there is none.
+        RecordUnreadable
+            When the record does not exist or is damaged, or when a writer holds it for longer than a few seconds.
+        """
+        with self._opened() as connection:
+            pools = query.observed_pools(connection)
+        if not pools:
+            raise self._nothing_observed()
+        return pools
+
+    def about(self, pools: Sequence[SelectedPool]) -> "Record":
+        """Return the record for reading some pools alone, wherever it is sent: of a dataset it names their files."""
+        record = Record(self.database.absolute(), self.spool.absolute())
+        record._open = about(self._open, {(pool.project, pool.pool) for pool in pools})
+        return record
+
     def read(self, selection: Selection) -> Iterator[tuple[list[Pool], list[Series]]]:
         """Read the pools of a selection and their series, a few pools at a time.
 
         Raises
         ------
         RecordUnreadable
-            When the record does not exist or is damaged, or when a writer holds it for longer than a few seconds.
+            As in `pools`.
         """
         with self._opened() as connection:
-            groups = query.pool_groups(connection, selection)
-        for group in groups:
+            pools = query.observed_pools(connection)
+        for group in query.grouped(query.selected(pools, selection), MOST_ROWS):
             # Closed while the caller computes: a reader keeps the collector from writing.
             with self._opened() as connection:
                 pools_and_series = query.read(connection, group, selection)
             yield pools_and_series
 
-    def judged(self, selection: Selection) -> Iterator[list[Series]]:
-        """Read the series of a selection, a few pools at a time, each with its odd slots, see `judging`.
+    def judged(self, pools: Sequence[SelectedPool], selection: Selection) -> list[Series]:
+        """Read the series of some pools, each with its odd slots, see `judging`.
 
         Whether the first and the last slots are odd is decided with the slots of `CONTEXT` before and after the span.
+
+        Raises
+        ------
+        RecordUnreadable
+            As in `pools`.
         """
-        with self._opened() as connection:
-            groups = query.pool_groups(connection, selection)
         since, until = selection.span
         around = replace(
             selection, since=max(since, FIRST + CONTEXT) - CONTEXT, until=min(until, LAST - CONTEXT) + CONTEXT, types=()
         )
-        for group in groups:
-            with self._opened() as connection:
-                all_series = judged(connection, query.read(connection, group, around)[1])
-            yield [
-                series.within(_seconds(since), _seconds(until))
-                for series in all_series
-                if any(matches(selection.types, name) for name in (series.type, *(name for name, _ in series.former)))
-            ]
+        with self._opened() as connection:
+            all_series = judged(connection, query.read(connection, pools, around)[1])
+        return [
+            series.within(_seconds(since), _seconds(until))
+            for series in all_series
+            if any(matches(selection.types, name) for name in (series.type, *(name for name, _ in series.former)))
+        ]
 
     def last_slot(self) -> datetime:
         """Return the last slot that was observed, naive UTC.
@@ -104,7 +131,7 @@ class Record:
                 "SELECT count(DISTINCT (project, pool)), min(slot), max(slot) FROM scrapes WHERE outcome = 'ok'"
             ).fetchall()[0]
         if not pools:
-            raise NothingObserved(f"{self.database} has no observed slot: run poolscope status to see why polls fail")
+            raise self._nothing_observed()
         return pools, first, last
 
     def attempts(self, selection: Selection) -> list[tuple[str, str, str | None, str, int, datetime, datetime]]:
@@ -124,6 +151,9 @@ class Record:
         with self._opened() as connection:
             return query.unlisted(connection, selection)
 
+    def _nothing_observed(self) -> NothingObserved:
+        return NothingObserved(f"{self.database} has no observed slot: run poolscope status to see why polls fail")
+
     @contextmanager
     def _opened(self) -> Iterator[OpenRecord]:
         if not self.database.exists() and not waiting(self.spool):
@@ -132,7 +162,7 @@ class Record:
             yield connection
 
     @cached_property
-    def _open(self) -> Callable[[], AbstractContextManager[OpenRecord]]:
+    def _open(self) -> Opening:
         return opener(self.database, self.spool, _pause)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +13,6 @@ from collector.record.database import Record as OpenRecord
 from collector.record.patterns import matches
 from collector.record.selection import IN_SPAN, WITH_STARTING_STATE, Selection
 from collector.record.statuses import STATUSES, UNDOCUMENTED, UNDOCUMENTED_JOBS, jobs_in
-
-MOST_ROWS: Final = 2_000_000
-"""Rows of a group of pools, which are in memory at the same time: about 200 MB."""
 
 
 @dataclass(frozen=True)
@@ -30,49 +27,61 @@ class SelectedPool:
     nodes: tuple[tuple[int, dict[str, int]], ...]
     types: list[str]
     """Job types that were ever listed."""
+    rows: int
+    """The number of its rows in snapshots; in the span of a selection about that many."""
+    first: datetime
+    last: datetime
+    """The first and the last slot in which it was observed, naive UTC."""
 
 
-def pool_groups(connection: OpenRecord, selection: Selection) -> list[list[SelectedPool]]:
-    """Return the pools of a selection in groups whose rows fit into memory, see `MOST_ROWS`."""
-    span = selection.span
+def observed_pools(connection: OpenRecord) -> list[SelectedPool]:
+    """Return every pool that was observed, by project and pool; each table is read once."""
     observed = connection.execute(
-        f"""WITH discovered AS (
+        """WITH discovered AS (
             SELECT project, pool, arg_max(name, run) AS name, arg_max(queue_policy, run) AS policy,
                 coalesce(arg_max(kind, run) = 'Logical', false) AS logical,
                 list((slot, nodes) ORDER BY run) FILTER (listed AND len(nodes) > 0) AS nodes
             FROM pools GROUP BY ALL
+        ), listed AS (
+            SELECT project, pool, sum(n)::BIGINT AS rows, list(type ORDER BY type) AS types FROM (
+                SELECT project, pool, type, count(*) AS n FROM snapshots GROUP BY ALL
+            ) GROUP BY ALL
         )
-        SELECT project, pool, name, policy, coalesce(logical, false), nodes
-        FROM (SELECT DISTINCT project, pool FROM scrapes WHERE outcome = 'ok' AND {IN_SPAN})
-        LEFT JOIN discovered USING (project, pool)
-        ORDER BY project, pool""",
-        span,
+        SELECT project, pool, name, policy, coalesce(logical, false), nodes, types, coalesce(rows, 0), first, last
+        FROM (
+            SELECT project, pool, min(slot) AS first, max(slot) AS last FROM scrapes WHERE outcome = 'ok' GROUP BY ALL
+        )
+        LEFT JOIN discovered USING (project, pool) LEFT JOIN listed USING (project, pool)
+        ORDER BY project, pool"""
     ).fetchall()
-    wanted = [(project, pool) for project, pool, name, *_ in observed if selection.takes(project, pool, name)]
-    connection.execute("CREATE OR REPLACE TEMP TABLE wanted (project VARCHAR, pool VARCHAR)")
-    connection.execute(
-        "INSERT INTO wanted SELECT unnest($1), unnest($2)",
-        [[project for project, _ in wanted], [pool for _, pool in wanted]],
-    )
-    rows = connection.execute(
-        f"""SELECT project, pool, sum(n), list(type ORDER BY type) FROM (
-            SELECT project, pool, type, count(*) AS n FROM snapshots SEMI JOIN wanted USING (project, pool)
-            WHERE {WITH_STARTING_STATE} GROUP BY ALL
-        ) GROUP BY ALL""",
-        span,
-    ).fetchall()
-    listed = {(project, pool): (count, types) for project, pool, count, types in rows}
+    return [
+        SelectedPool(project, pool, name or None, policy, logical, _nodes(nodes or ()), types or [], *rows_and_span)
+        for project, pool, name, policy, logical, nodes, types, *rows_and_span in observed
+    ]
+
+
+def selected(pools: Sequence[SelectedPool], selection: Selection) -> list[SelectedPool]:
+    """Return the pools of a selection, each with the rows that it has in the selection's span, if they are even."""
+    since, until = selection.span
+    chosen = []
+    for pool in pools:
+        if selection.takes(pool.project, pool.pool, pool.name) and pool.first <= until and pool.last > since:
+            inside = min(pool.last, until) - max(pool.first, since)
+            share = inside / (pool.last - pool.first) if pool.last > pool.first else 1.0
+            chosen.append(replace(pool, rows=round(share * pool.rows)))
+    return chosen
+
+
+def grouped(pools: Sequence[SelectedPool], most_rows: int) -> list[list[SelectedPool]]:
+    """Return pools in groups of at most `most_rows` rows; a pool with more is a group of its own."""
     groups: list[list[SelectedPool]] = []
-    size = MOST_ROWS
-    for project, pool, name, policy, logical, nodes in observed:
-        if not selection.takes(project, pool, name):
-            continue
-        count, types = listed.get((project, pool), (0, []))
-        if size + count > MOST_ROWS:
+    size = most_rows
+    for pool in pools:
+        if not groups or size + pool.rows > most_rows:
             groups.append([])
             size = 0
-        groups[-1].append(SelectedPool(project, pool, name or None, policy, logical, _nodes(nodes or ()), types))
-        size += count
+        groups[-1].append(pool)
+        size += pool.rows
     return groups
 
 
@@ -118,7 +127,9 @@ def unlisted(connection: OpenRecord, selection: Selection) -> list[str]:
     return [project for (project,) in projects if matches(selection.projects, project)]
 
 
-def read(connection: OpenRecord, group: list[SelectedPool], selection: Selection) -> tuple[list[Pool], list[Series]]:
+def read(
+    connection: OpenRecord, group: Sequence[SelectedPool], selection: Selection
+) -> tuple[list[Pool], list[Series]]:
     """Return the pools of a group with their observed slots, and their series."""
     # One thread returns rows in the order of the file: to sort the rows of two threads costs more than a second gains.
     connection.execute("SET threads = 1")

@@ -6,14 +6,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, Final, TypeAlias, TypeVar
 
 import pandas as pd
 
 from analysis.capacity.scenario import Scenario
-from analysis.errors import NothingObserved, NothingSelected, RequestRefused
-from analysis.query.engine import answers
+from analysis.errors import Incomplete, NothingObserved, NothingSelected
+from analysis.query.answers import answers
+from analysis.query.engines import Engine
 from analysis.query.question import Question, ask, ask_comparison, ask_forecast, ask_load, ask_plan
 from analysis.query.request import Request
 from analysis.query.targets import Targets, targets_of
@@ -21,7 +22,7 @@ from analysis.record import frames
 from analysis.record.database import Record
 from analysis.report.findings import SERIES, Finding, findings
 from analysis.stats.batches import WEEKS
-from collector.record import RecordUnreadable, interrupted
+from collector.record import interrupted
 
 Result = TypeVar("Result")
 POOL: Final = ("project", "pool")
@@ -102,6 +103,7 @@ def gather(
     against: str = "previous",
     flavors: Mapping[str, int] | None = None,
     targets: Targets | None = None,
+    engine: Engine | None = None,
 ) -> Report:
     """Return the content of a report, from a record.
 
@@ -115,6 +117,8 @@ def gather(
         Cards per node, by flavor.
     targets
         Targets of pools, where the request has no limit; see `Targets`.
+    engine
+        Where pools are computed, see `answers`.
 
     Raises
     ------
@@ -150,7 +154,7 @@ def gather(
         readings += [(pools, {"forecast": ask_forecast(weeks, scenario, None)})]
     try:
         for answered, asked in readings:
-            frames_, failures = _answered(record, asked)
+            frames_, failures = _answered(record, asked, engine)
             answered.update(frames_)
             failed += failures
     except NothingSelected:
@@ -208,21 +212,21 @@ def _fine(span: timedelta) -> str:
     return next((every for every, days in FINE.items() if span <= timedelta(days=days)), "1d")
 
 
-def _answered(record: Record, asked: Mapping[str, Question]) -> tuple[Frames, list[Failure]]:
+def _answered(record: Record, asked: Mapping[str, Question], engine: Engine | None) -> tuple[Frames, list[Failure]]:
     """Answer all questions in one reading; where that fails, each in its own. Return the answers and the failures."""
     try:
-        return dict(zip(asked, answers(record, list(asked.values())), strict=True)), []
-    except (RecordUnreadable, RequestRefused):
-        raise
-    except Exception as error:
-        if interrupted(error):
-            raise
+        return dict(zip(asked, answers(record, list(asked.values()), engine), strict=True)), []
+    except Incomplete:
+        pass
     answered: Frames = {}
     failed: list[Failure] = []
     for name, question in asked.items():
-        frames_, failures = _attempted(name, partial(answers, record, [question]))
-        answered |= {} if frames_ is None else {name: frames_[0]}
-        failed += failures
+        try:
+            answered[name] = answers(record, [question], engine)[0]
+        except Incomplete as error:
+            failed += [Failure(name, text) for text in error.failed]
+            if error.frames[0] is not None:
+                answered[name] = error.frames[0]
     return answered, failed
 
 

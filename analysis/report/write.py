@@ -9,6 +9,7 @@ from typing import Final
 
 from analysis.errors import RequestRefused
 from analysis.figures import draw
+from analysis.query.engines import Engine
 from analysis.query.request import Request
 from analysis.query.targets import Targets
 from analysis.record.database import Record
@@ -69,6 +70,7 @@ def write_report(
     form: Form,
     flavors: Mapping[str, int] | None = None,
     targets: Targets | None = None,
+    engine: Engine | None = None,
 ) -> Written:
     """Write a report, and return its files, failures and judgements.
 
@@ -82,6 +84,8 @@ def write_report(
         Cards per node, by flavor.
     targets
         Targets of pools, where the request has no limit; see `Targets`.
+    engine
+        Where pools are computed, see `answers`.
 
     Raises
     ------
@@ -95,7 +99,7 @@ def write_report(
     if judged and request.limit is None:
         raise RequestRefused("--fail-above needs a limit on waits: add one, such as --slo 15m")
     request = request if form.fail_above is None else replace(request, share=form.fail_above)
-    report = gather(record, request, form.against, flavors, targets)
+    report = gather(record, request, form.against, flavors, targets, engine)
     name = stem(report, form.language)
     rendered = pages(report, forms, form.language, name, draw)
     files = publish(out, name, rendered.pages)

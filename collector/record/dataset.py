@@ -11,9 +11,9 @@ who has read one can read its files, whatever is published meanwhile.
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -101,6 +101,15 @@ class Dataset:
             for name, kind in columns.items()
         )
         return f"(SELECT {names} FROM read_parquet([{', '.join(paths)}], hive_partitioning = false))"
+
+    def about(self, pools: Collection[tuple[str, str]]) -> "Dataset":
+        """Return the dataset with the files alone that have scrapes or snapshots of some pools, by project and id."""
+        files = [
+            file
+            for file in self.manifest.files
+            if file.table in ("scrapes", "snapshots") and any((file.project, pool) in pools for pool in file.pools)
+        ]
+        return Dataset(self.folder.absolute(), replace(self.manifest, files=files))
 
 
 def stored_columns(table: str) -> dict[str, str]:

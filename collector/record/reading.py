@@ -6,12 +6,12 @@ The spool is read first, then the database: in the other order a drain in betwee
 tables and columns that the database of an older Poolscope lacks are empty.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import _GeneratorContextManager, contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from collector.errors import RecordUnreadable
 from collector.record.columns import COLUMNS, columns_at, create_table
@@ -29,6 +29,8 @@ from collector.record.merging import KEYS, changes, new_rows, new_snapshots, win
 from collector.record.spool import waiting
 from collector.record.spooled import load
 
+Opening: TypeAlias = "partial[_GeneratorContextManager[Record, None, None]]"
+"""Opens the record when it is called, and closes it at the end of the context."""
 READ_WAIT_SECONDS: Final = 5.0
 
 
@@ -63,7 +65,7 @@ def reading(
 
 def opener(
     database: Path, spool_folder: Path, sleep: Callable[[float], None], wait_seconds: float = READ_WAIT_SECONDS
-) -> Callable[[], AbstractContextManager[Record]]:
+) -> Opening:
     """Return a function that opens the record as `reading` does, each time that it is called.
 
     The same dataset is opened each time, whatever is published meanwhile; a database as it is at that time.
@@ -78,6 +80,17 @@ def opener(
     if database.is_dir():
         return partial(_reading_dataset, open_dataset(database))
     return partial(_reading_database, database, spool_folder, sleep, wait_seconds)
+
+
+def about(opened: Opening, pools: Collection[tuple[str, str]]) -> Opening:
+    """Return what `opener` returned, but of a dataset only with the files that have scrapes or snapshots of some pools.
+
+    Another process, or another machine that has the same paths, can call it too.
+    """
+    if opened.func is _reading_dataset:
+        return partial(_reading_dataset, opened.args[0].about(pools))
+    database, spool_folder, *others = opened.args
+    return partial(_reading_database, database.absolute(), spool_folder.absolute(), *others)
 
 
 @contextmanager

@@ -1,0 +1,119 @@
+"""The rows that answer questions for the series of one group: a pure function of plain values, for any engine."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from analysis.arrays import Floats
+from analysis.calendar import windows_between
+from analysis.notes import Notes, joined
+from analysis.query.kinds import KINDS, needs_of
+from analysis.query.members import Label, Member, interval_at, label_of, member_of, notes_of, without_parts
+from analysis.query.question import Question
+from analysis.queue.counters import WORST_LAST
+from analysis.queue.observation import Observation
+from analysis.record.series import Series
+from analysis.schemas.schema import Columns
+from analysis.schemas.shared import LABELS
+from analysis.windows import Windows
+
+
+def facts_needed(questions: Sequence[Question]) -> set[type]:
+    """Return the types of the facts that questions need of each series."""
+    return {fact for question in questions for fact in needs_of(question)}
+
+
+def part(questions: Sequence[Question], series: Sequence[Series]) -> list[Columns | None]:
+    """Return the rows that answer resolved questions for the series of one group.
+
+    Returns
+    -------
+    list
+        For each question its rows, labels included; None where nothing was observed in the question's span.
+    """
+    request = questions[0].request
+    needs = facts_needed(questions)
+    members = [member_of(one, request, needs) for one in series]
+    return rows_of(questions, label_of(series[0], request), members)
+
+
+def rows_of(questions: Sequence[Question], label: Label, members: Sequence[Member]) -> list[Columns | None]:
+    """Return the rows that answer questions for the members of one group, see `part`."""
+    labels = dict(zip(LABELS.names, label, strict=False))
+    members, left_out = without_parts(members)
+    answered: list[Columns | None] = []
+    for question in questions:
+        observation = _observation(members, question, left_out)
+        if observation is None:
+            answered.append(None)
+            continue
+        facts = [member.facts for member in members if member.facts is not None]
+        rows = KINDS[question.name].answer(question, facts, observation)
+        ends = np.atleast_1d(np.asarray(rows["window_end"], float))
+        answered.append({**labels, **rows, "interval_seconds": interval_at(members, ends)})
+    return answered
+
+
+def _observation(members: Sequence[Member], question: Question, left_out: Notes) -> Observation | None:
+    """Return the observation of a group's windows; None where its pools were not observed in the question's span."""
+    slots = [member.slots for member in members if len(member.slots)]
+    # Where no member has known counts, the rows say so.
+    slots = slots or [member.observed for member in members if len(member.observed)]
+    if not slots:
+        return None
+    first, last = min(int(own[0]) for own in slots), max(int(own[-1]) for own in slots)
+    # Slots with jobs in undocumented statuses are a part of the record too.
+    last = max([last, *(int(member.observed[-1]) for member in members if np.isfinite(member.known_until))])
+    # More may have been read, for another question.
+    request = question.request
+    first = first if request.since is None else max(first, _seconds(request.since))
+    last = last if request.until is None else min(last, _seconds(request.until))
+    if last < first:
+        return None
+    windows = _windows(first, last, request.every, request.tz)
+    hidden = np.any([windows.slots(member.hidden) > 0 for member in members], axis=0)
+    return Observation(
+        windows=windows,
+        coverage=_coverage(members, windows, (first, last)),
+        begins_in=windows.starts < first,
+        ends_in=windows.ends > last,
+        last=last,
+        hidden=hidden,
+        unknown_after=min(member.known_until for member in members),
+        bounded=all(member.bounded for member in members),
+        retention=max(members, key=lambda member: WORST_LAST.index(member.retention_class)).retention,
+        queue=request.queue,
+        notes=joined(left_out, notes_of(members)),
+    )
+
+
+def _coverage(members: Sequence[Member], windows: Windows, span: tuple[int, int]) -> Floats:
+    """Return the coverage of each window, of 1: the mean over the series that had begun by its end."""
+    first, last = span
+    shares = np.array(
+        [
+            windows.coverage(member.slots, member.intervals, (max(first, *member.slots[:1]), last))
+            if len(member.slots)
+            else np.zeros(len(windows))
+            for member in members
+        ]
+    )
+    coverage: Floats = np.nansum(shares, axis=0) / np.maximum((~np.isnan(shares)).sum(axis=0), 1)
+    return coverage
+
+
+def _seconds(instant: Any) -> int:  # noqa: ANN401 - an aware instant
+    return int(instant.timestamp())
+
+
+@lru_cache(maxsize=8)
+def _windows(first: int, last: int, every: str, zone: ZoneInfo) -> Windows:
+    """Return the windows of a span, which are cached since most groups share them; an empty span is one window."""
+    windows = windows_between(first, last, every, zone)
+    windows = windows if len(windows) else Windows.one(first, last)
+    for edges in (windows.starts, windows.ends):
+        edges.flags.writeable = False
+    return windows
