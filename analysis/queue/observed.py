@@ -20,8 +20,8 @@ def observed(group: Sequence[Slots], windows: Windows) -> Columns:
     columns: Columns = {"slots": np.sum([windows.slots(slots.known) for slots in group], axis=0)}
     for kind in ODD:
         columns[f"odd_slots_{kind}"] = np.sum([windows.slots(_odd(slots, kind)) for slots in group], axis=0)
-    gaps = [max(_longest_gap(slots.known, start, end) for slots in group) for start, end in windows]
-    return columns | {"longest_gap_seconds": np.array(gaps), "note": NOTHING}
+    gaps = np.max([[_longest_gap(slots.known, *window) for window in windows] for slots in group], axis=0)
+    return columns | {"longest_gap_seconds": gaps, "note": NOTHING}
 
 
 def _odd(slots: Slots, kind: str) -> Ints:

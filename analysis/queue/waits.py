@@ -147,5 +147,5 @@ def _offsets(lengths: list[int]) -> Ints:
 
 def _longest_stay(group: Sequence[Waiting], windows: Windows) -> Floats:
     """Return the longest time, in seconds, that jobs of each window can have waited; NaN where it is not bounded."""
-    longest = np.array([max(waiting.longest_stay(*window) for waiting in group) for window in windows])
+    longest = np.max([[waiting.longest_stay(*window) for window in windows] for waiting in group], axis=0)
     return np.where(np.isinf(longest), np.nan, longest)
