@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sys
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
@@ -161,6 +162,9 @@ class Spark:
 
     def map(self, function: Do, items: Iterable[Any], /) -> Iterator[Any]:
         """Yield the results, see `Engine`."""
+        from py4j.protocol import Py4JError  # noqa: PLC0415 - an extra
+        from pyspark.errors import PySparkException  # noqa: PLC0415 - an extra
+
         todo = list(items)
         if not todo:
             return
@@ -169,7 +173,22 @@ class Spark:
         at_a_time = max(4 * self._context.defaultParallelism, 1)
         for first in range(0, len(todo), at_a_time):
             chosen = range(first, min(first + at_a_time, len(todo)))
-            yield from self._context.runJob(parts, partial(_each, function), list(chosen))
+            try:
+                results = self._context.runJob(parts, partial(_each, function), list(chosen))
+            except (Py4JError, PySparkException) as error:
+                raise RequestRefused(_of_spark(str(error))) from None
+            yield from results
+
+
+def _of_spark(text: str) -> str:
+    """Return why a job of Spark failed, in a sentence."""
+    if "No module named" in text:
+        return (
+            "the workers cannot import Poolscope: install this version there, in the Python that PYSPARK_PYTHON names"
+        )
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    causes = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b", line)]
+    return f"Spark ended the job: {[*lines[:1], *causes][-1][:300]}"
 
 
 def _each(function: Do, items: Iterable[Parcel]) -> list[Any]:
@@ -232,6 +251,8 @@ def _session(master: str) -> Any:  # noqa: ANN401 - pyspark is an extra
         os.environ["PYSPARK_PYTHON"] = sys.executable
     try:
         builder = SparkSession.builder.master(master).appName("poolscope")
+        # Spark's frames do not take all of pandas 3; none is used here.
+        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
         return builder.config("spark.ui.showConsoleProgress", "false").config("spark.log.level", "ERROR").getOrCreate()
     except (PySparkException, OSError) as error:
         raise RequestRefused(f"Spark did not start ({str(error)[:300]}): it needs Java 17 or newer") from None
