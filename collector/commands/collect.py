@@ -11,12 +11,14 @@ import click
 from collector.api.credentials import AnyCredential
 from collector.api.names import run
 from collector.cli import Context
-from collector.config.settings import Config
+from collector.config.settings import Config, DatasetSettings, Paths
 from collector.console import log_to, warn
 from collector.errors import PoolscopeError
 from collector.polling.slot import poll_slot, warn_of_proxies
+from collector.record.reading import reading
 from collector.storage.compaction import compact, compaction_due
-from collector.storage.lock import writing
+from collector.storage.last_publishing import publish_when_due, publishing_due
+from collector.storage.lock import POLL_SECONDS, writing
 
 
 @click.command("collect")
@@ -39,13 +41,26 @@ def command(context: Context, log: Path | None) -> int:
     database = config.paths.database
     with writing(database):
         failed, terminated = run(_poll(context, config, credentials))
+    # Both without the lock, so that the next polls need not wait.
     if not terminated and compaction_due(database):
         try:
-            # Without the lock, so that the next polls need not wait.
             compact(database, context.clock, 0.0)
         except PoolscopeError as error:
             warn("not_compacted", str(error))
+    if not terminated and config.dataset is not None:
+        _publish(context, config.paths, config.dataset)
     return int(failed)
+
+
+def _publish(context: Context, paths: Paths, dataset: DatasetSettings) -> None:
+    clock, path, every = context.clock, dataset.path, dataset.every
+    if not publishing_due(paths.database, path, every, clock.now()):
+        return
+    opening = reading(paths.database, paths.spool, clock.pause, POLL_SECONDS)
+    try:
+        publish_when_due(opening, paths.database, path, every, clock.now)
+    except PoolscopeError as error:
+        warn("not_published", str(error))
 
 
 async def _poll(context: Context, config: Config, credentials: Mapping[str, AnyCredential]) -> tuple[bool, bool]:

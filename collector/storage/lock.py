@@ -10,6 +10,7 @@ from typing import Final
 
 from collector.clock import Clock
 from collector.errors import LockHeld, RecordNotWritten
+from collector.record.files import read_small
 
 LOOK_SECONDS: Final = 0.1
 POLL_SECONDS: Final = 60.0
@@ -98,6 +99,14 @@ def holding(path: Path, doing: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def last_holder(path: Path) -> str | None:
+    """Return the number of the process that holds a lock file or held it last; None where it is not known."""
+    try:
+        return read_small(path).strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def _refuse_strange_folder(folder: Path) -> None:

@@ -1,0 +1,38 @@
+"""``poolscope publish``: brings the configured dataset up to date, if it is due."""
+
+import click
+
+from collector.cli import Context
+from collector.console import say, warn
+from collector.errors import ConfigError, PoolscopeError
+from collector.record.reading import reading
+from collector.storage.last_publishing import publish_when_due
+from collector.storage.lock import POLL_SECONDS
+
+
+@click.command("publish", hidden=True)
+@click.pass_obj
+def command(context: Context) -> int:
+    """Bring the dataset of [dataset] up to date, if that is due and no other process does.
+
+    watch runs it beside its polls.
+    """
+    config = context.config()
+    paths, dataset = config.paths, config.dataset
+    if dataset is None:
+        raise ConfigError("there is no dataset to publish to: set path in the section [dataset]")
+    opening = reading(paths.database, paths.spool, context.clock.pause, POLL_SECONDS)
+    try:
+        published = publish_when_due(opening, paths.database, dataset.path, dataset.every, context.clock.now)
+    except PoolscopeError as error:
+        warn("not_published", str(error))
+        return error.exit_code
+    if published is not None:
+        say(
+            "published",
+            f"{dataset.path}: published up to {published.manifest.last_slot}, with {published.written:,} new files",
+            folder=str(dataset.path),
+            last_slot=published.manifest.last_slot,
+            written=published.written,
+        )
+    return 0

@@ -1,0 +1,125 @@
+"""Publishing by itself: when the configured dataset is due, and how the last publishing ended.
+
+This stands in a small file beside the database, so that a poll reads no manifest to know whether a publishing is due,
+however large the dataset is and wherever it lies.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from collector.errors import LockHeld, PoolscopeError
+from collector.record.database import Record
+from collector.record.files import read_small
+from collector.record.slots import naive, slot_of
+from collector.storage.lock import holding, last_holder
+from collector.storage.publish import Published, publish
+
+LATE: Final = 3
+"""A dataset is overdue when the record goes on for so many times `every` after the last publishing."""
+LONGEST_PROBLEM: Final = 500
+
+
+@dataclass(frozen=True)
+class LastPublishing:
+    """The last publishing to a dataset; times are naive UTC."""
+
+    path: str
+    tried_at: datetime
+    """When it ended; when it began, where it still runs or was killed."""
+    published_at: datetime | None
+    """When one last succeeded, whether or not anything was new."""
+    problem: str | None
+    """Why the last one failed."""
+
+
+def last_publishing(database: Path, path: Path) -> LastPublishing | None:
+    """Return the last publishing to a dataset; None where there was none, or the file is damaged."""
+    try:
+        fields = json.loads(read_small(_file(database)))
+        published = fields["published_at"]
+        last = LastPublishing(
+            fields["path"],
+            datetime.fromisoformat(fields["tried_at"]),
+            None if published is None else datetime.fromisoformat(published),
+            fields["problem"],
+        )
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return last if last.path == str(path) else None
+
+
+def publishing_due(database: Path, path: Path, every: timedelta, now: datetime) -> bool:
+    """Return whether the last try was not in the current period of length `every`; this costs one read of a small file.
+
+    Periods are those of the clock, like slots: with ``1h``, the first poll of an hour publishes.
+    """
+    last = last_publishing(database, path)
+    return last is None or naive(slot_of(now, every)) > last.tried_at or naive(now) < last.tried_at
+
+
+def overdue(last: LastPublishing | None, every: timedelta, last_slot: datetime | None) -> bool:
+    """Return whether a record was polled for more than `LATE` times `every` since it was last published."""
+    if last_slot is None:
+        return False
+    return last is None or last.published_at is None or last_slot - last.published_at > LATE * every
+
+
+def publish_when_due(
+    opening: AbstractContextManager[Record], database: Path, path: Path, every: timedelta, clock: Callable[[], datetime]
+) -> Published | None:
+    """Publish a record if it is due and no other process does; return None where nothing was done.
+
+    No process lock is held, so that polls go on and stay in the spool meanwhile.
+
+    Raises
+    ------
+    PoolscopeError
+        See `publish.publish`; the next try is in the next period.
+    """
+    # The lock of the dataset's folder alone would not do: the file beside the database has one writer too.
+    with suppress(LockHeld), holding(_lock(database), f"publishing to {path}"):
+        if not publishing_due(database, path, every, clock()):
+            return None
+        former = last_publishing(database, path)
+        begun = LastPublishing(str(path), naive(clock()), former.published_at if former else None, None)
+        # First of all: one that is killed, for its memory perhaps, must not begin again at every poll.
+        _note(database, begun)
+        try:
+            published = publish(opening, path, clock)
+        except LockHeld:
+            raise
+        except PoolscopeError as error:
+            _note(database, replace(begun, tried_at=naive(clock()), problem=str(error)[:LONGEST_PROBLEM]))
+            raise
+        _note(database, replace(begun, tried_at=naive(clock()), published_at=naive(clock())))
+        return published
+    return None
+
+
+def reads_for_publishing(database: Path, holder: str) -> bool:
+    """Return whether DuckDB's description of a process that has the database open is of the one that publishes it."""
+    return f"(PID {last_holder(_lock(database))})" in holder
+
+
+def _note(database: Path, last: LastPublishing) -> None:
+    # Overwritten in place, so that a full disk has room for it. If the write fails or stops half way, the only cost is
+    # a publishing that comes too early.
+    content = json.dumps(asdict(last), default=datetime.isoformat).encode()
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    with suppress(OSError), os.fdopen(os.open(_file(database), flags, 0o600), "wb") as file:
+        file.write(content)
+        file.truncate()
+
+
+def _file(database: Path) -> Path:
+    return database.with_name(database.name + ".published")
+
+
+def _lock(database: Path) -> Path:
+    return database.with_name(database.name + ".publishing.lock")
