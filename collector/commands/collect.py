@@ -15,10 +15,9 @@ from collector.config.settings import Config, DatasetSettings, Paths
 from collector.console import log_to, warn
 from collector.errors import PoolscopeError
 from collector.polling.slot import poll_slot, warn_of_proxies
-from collector.record.reading import reading
 from collector.storage.compaction import compact, compaction_due
-from collector.storage.last_publishing import publish_when_due, publishing_due
-from collector.storage.lock import POLL_SECONDS, writing
+from collector.storage.last_publishing import publishing_due
+from collector.storage.lock import writing
 
 
 @click.command("collect")
@@ -47,18 +46,17 @@ def command(context: Context, log: Path | None) -> int:
             compact(database, context.clock, 0.0)
         except PoolscopeError as error:
             warn("not_compacted", str(error))
-    if not terminated and config.dataset is not None:
-        _publish(context, config.paths, config.dataset)
+    dataset = config.dataset
+    if not terminated and dataset and publishing_due(database, dataset.path, dataset.every, context.clock.now()):
+        _publish(context, config.paths, dataset)
     return int(failed)
 
 
 def _publish(context: Context, paths: Paths, dataset: DatasetSettings) -> None:
-    clock, path, every = context.clock, dataset.path, dataset.every
-    if not publishing_due(paths.database, path, every, clock.now()):
-        return
-    opening = reading(paths.database, paths.spool, clock.pause, POLL_SECONDS)
+    from collector.storage.publishing import publish_when_due  # noqa: PLC0415 - few polls need it
+
     try:
-        publish_when_due(opening, paths.database, path, every, clock.now)
+        publish_when_due(paths.database, paths.spool, dataset.path, dataset.every, context.clock)
     except PoolscopeError as error:
         warn("not_published", str(error))
 

@@ -5,9 +5,7 @@ import click
 from collector.cli import Context
 from collector.console import say, warn
 from collector.errors import ConfigError, PoolscopeError
-from collector.record.reading import reading
-from collector.storage.last_publishing import publish_when_due
-from collector.storage.lock import POLL_SECONDS
+from collector.storage.publishing import publish_when_due
 
 
 @click.command("publish", hidden=True)
@@ -21,9 +19,8 @@ def command(context: Context) -> int:
     paths, dataset = config.paths, config.dataset
     if dataset is None:
         raise ConfigError("there is no dataset to publish to: set path in the section [dataset]")
-    opening = reading(paths.database, paths.spool, context.clock.pause, POLL_SECONDS)
     try:
-        published = publish_when_due(opening, paths.database, dataset.path, dataset.every, context.clock.now)
+        published = publish_when_due(paths.database, paths.spool, dataset.path, dataset.every, context.clock)
     except PoolscopeError as error:
         warn("not_published", str(error))
         return error.exit_code

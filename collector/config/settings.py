@@ -109,6 +109,11 @@ class Config:
     dataset: DatasetSettings | None = None
     """None publishes nothing."""
 
+    @property
+    def publishing_interval(self) -> timedelta:
+        """The time between two publishings: `every`, or the poll interval where that is longer."""
+        return max(self.collect.interval, self.dataset.every if self.dataset is not None else timedelta())
+
 
 class _Reader:
     """Reads tables of values and collects all problems instead of stopping at the first."""

@@ -1,28 +1,23 @@
-"""Publishing by itself: when the configured dataset is due, and how the last publishing ended.
+"""The last publishing of the configured dataset: when it was, how it ended, and whether the next one is due.
 
 This stands in a small file beside the database, so that a poll reads no manifest to know whether a publishing is due,
-however large the dataset is and wherever it lies.
+however large the dataset is and wherever it lies. `publishing` publishes; nothing here loads what that needs.
 """
 
 import json
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
-from dataclasses import asdict, dataclass, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from collector.errors import LockHeld, PoolscopeError
-from collector.record.database import Record
 from collector.record.files import read_small
 from collector.record.slots import naive, slot_of
-from collector.storage.lock import holding, last_holder
-from collector.storage.publish import Published, publish
+from collector.storage.lock import last_holder
 
 LATE: Final = 3
 """A dataset is overdue when the record goes on for so many times `every` after the last publishing."""
-LONGEST_PROBLEM: Final = 500
 
 
 @dataclass(frozen=True)
@@ -42,13 +37,8 @@ def last_publishing(database: Path, path: Path) -> LastPublishing | None:
     """Return the last publishing to a dataset; None where there was none, or the file is damaged."""
     try:
         fields = json.loads(read_small(_file(database)))
-        published = fields["published_at"]
-        last = LastPublishing(
-            fields["path"],
-            datetime.fromisoformat(fields["tried_at"]),
-            None if published is None else datetime.fromisoformat(published),
-            fields["problem"],
-        )
+        published = fields["published_at"] and _instant(fields["published_at"])
+        last = LastPublishing(fields["path"], _instant(fields["tried_at"]), published, fields["problem"])
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
     return last if last.path == str(path) else None
@@ -70,44 +60,8 @@ def overdue(last: LastPublishing | None, every: timedelta, last_slot: datetime |
     return last is None or last.published_at is None or last_slot - last.published_at > LATE * every
 
 
-def publish_when_due(
-    opening: AbstractContextManager[Record], database: Path, path: Path, every: timedelta, clock: Callable[[], datetime]
-) -> Published | None:
-    """Publish a record if it is due and no other process does; return None where nothing was done.
-
-    No process lock is held, so that polls go on and stay in the spool meanwhile.
-
-    Raises
-    ------
-    PoolscopeError
-        See `publish.publish`; the next try is in the next period.
-    """
-    # The lock of the dataset's folder alone would not do: the file beside the database has one writer too.
-    with suppress(LockHeld), holding(_lock(database), f"publishing to {path}"):
-        if not publishing_due(database, path, every, clock()):
-            return None
-        former = last_publishing(database, path)
-        begun = LastPublishing(str(path), naive(clock()), former.published_at if former else None, None)
-        # First of all: one that is killed, for its memory perhaps, must not begin again at every poll.
-        _note(database, begun)
-        try:
-            published = publish(opening, path, clock)
-        except LockHeld:
-            raise
-        except PoolscopeError as error:
-            _note(database, replace(begun, tried_at=naive(clock()), problem=str(error)[:LONGEST_PROBLEM]))
-            raise
-        _note(database, replace(begun, tried_at=naive(clock()), published_at=naive(clock())))
-        return published
-    return None
-
-
-def reads_for_publishing(database: Path, holder: str) -> bool:
-    """Return whether DuckDB's description of a process that has the database open is of the one that publishes it."""
-    return f"(PID {last_holder(_lock(database))})" in holder
-
-
-def _note(database: Path, last: LastPublishing) -> None:
+def note(database: Path, last: LastPublishing) -> None:
+    """Write down how a publishing began or ended, with what `LastPublishing` says."""
     # Overwritten in place, so that a full disk has room for it. If the write fails or stops half way, the only cost is
     # a publishing that comes too early.
     content = json.dumps(asdict(last), default=datetime.isoformat).encode()
@@ -117,9 +71,19 @@ def _note(database: Path, last: LastPublishing) -> None:
         file.truncate()
 
 
+def publishing_lock(database: Path) -> Path:
+    """Return the lock file of the process that publishes a record by itself."""
+    return database.with_name(database.name + ".publishing.lock")
+
+
+def reads_for_publishing(database: Path, holder: str) -> bool:
+    """Return whether DuckDB's description of a process that has the database open is of the one that publishes it."""
+    return f"(PID {last_holder(publishing_lock(database))})" in holder
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=None)
+
+
 def _file(database: Path) -> Path:
     return database.with_name(database.name + ".published")
-
-
-def _lock(database: Path) -> Path:
-    return database.with_name(database.name + ".publishing.lock")

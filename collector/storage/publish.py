@@ -73,7 +73,7 @@ def publish(opening: AbstractContextManager[Record], folder: Path, clock: Callab
         When a file cannot be written: the former dataset is still there.
     """
     try:
-        _refuse_other(folder)
+        refuse_other(folder)
         make_folder(folder)
         with holding(folder / LOCK, f"publishing to {folder}"):
             clear_unfinished(folder / MANIFEST)
@@ -106,8 +106,14 @@ def publish(opening: AbstractContextManager[Record], folder: Path, clock: Callab
     return Published(manifest, len({file.path for file in manifest.files} - existing.keys()), removed)
 
 
-def _refuse_other(folder: Path) -> None:
-    """Refuse a folder with files that are not of a dataset, before a lock file is made in it."""
+def refuse_other(folder: Path) -> None:
+    """Refuse a folder with files that are not of a dataset, before a lock file is made in it.
+
+    Raises
+    ------
+    InputRefused, RecordUnreadable
+        When it has other files and no manifest; when its manifest is damaged, or from a newer Poolscope.
+    """
     if folder.exists() and not folder.is_dir():
         raise InputRefused(f"{folder} is a file: name a folder for the dataset")
     if (folder / MANIFEST).exists():
