@@ -29,7 +29,8 @@ def command(context: Context, log: Path | None) -> int:
     """Poll every pool once and store the answers.
 
     Run it from cron once an interval. A second run in the same interval polls only the pools that failed. SIGTERM ends
-    the poll and stores the answers received so far.
+    the poll and stores the answers received so far. Afterwards, when that is due, the database is compacted and the
+    dataset of [dataset] is published: neither makes the next poll wait.
     """
     # Objects of a poll live until its end: garbage collection every 700 objects costs a twentieth of its CPU time.
     gc.set_threshold(20_000)

@@ -35,7 +35,7 @@ def command(context: Context) -> None:
 
     Polls like collect, for machines without cron and for intervals below a minute. After SIGINT or SIGTERM, the current
     slot is completed; a second signal ends watch immediately. A slot is skipped while another run is writing to the
-    record. An error that would end collect does not end watch.
+    record. An error that would end collect does not end watch. Compaction and publishing run in processes of their own.
     """
     config, credentials = context.ready_to_poll()
     warn_of_proxies()

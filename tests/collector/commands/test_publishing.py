@@ -113,7 +113,7 @@ def test_a_new_dataset_is_due_at_once(folder: Path, change: str) -> None:
 
 
 def test_a_poll_during_a_publishing_is_stored(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """It stays in the spool, silently; a publishing that is killed leaves the former dataset, and the next poll drains."""
+    """It stays in the spool, silently; a killed publishing leaves the former dataset, and the next poll drains."""
     now = datetime.now(UTC)
     with Scripted({}, FINE) as server:
         set_up(folder, server.endpoint)
