@@ -1,11 +1,16 @@
 """``poolscope publish``: brings the configured dataset up to date, if it is due."""
 
+import os
+from typing import Final
+
 import click
 
 from collector.cli import Context
 from collector.console import say, warn
 from collector.errors import ConfigError, PoolscopeError
 from collector.storage.publishing import publish_when_due
+
+NICENESS: Final = 10
 
 
 @click.command("publish", hidden=True)
@@ -19,6 +24,8 @@ def command(context: Context) -> int:
     paths, dataset = config.paths, config.dataset
     if dataset is None:
         raise ConfigError("there is no dataset to publish to: set path in the section [dataset]")
+    # It has cores to itself only where polls leave them.
+    os.nice(NICENESS)
     try:
         published = publish_when_due(paths.database, paths.spool, dataset.path, dataset.every, context.clock)
     except PoolscopeError as error:
