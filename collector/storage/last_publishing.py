@@ -14,7 +14,6 @@ from typing import Final
 
 from collector.record.files import read_small
 from collector.record.slots import naive, slot_of
-from collector.storage.lock import last_holder
 
 LATE: Final = 3
 """A dataset is overdue when the record goes on for so many times `every` after the last publishing."""
@@ -69,16 +68,6 @@ def note(database: Path, last: LastPublishing) -> None:
     with suppress(OSError), os.fdopen(os.open(_file(database), flags, 0o600), "wb") as file:
         file.write(content)
         file.truncate()
-
-
-def publishing_lock(database: Path) -> Path:
-    """Return the lock file of the process that publishes a record by itself."""
-    return database.with_name(database.name + ".publishing.lock")
-
-
-def reads_for_publishing(database: Path, holder: str) -> bool:
-    """Return whether DuckDB's description of a process that has the database open is of the one that publishes it."""
-    return f"(PID {last_holder(publishing_lock(database))})" in holder
 
 
 def _instant(text: str) -> datetime:

@@ -22,6 +22,16 @@ def lock_file(database: Path) -> Path:
     return database.with_name(database.name + ".lock")
 
 
+def compacting_lock(database: Path) -> Path:
+    """Return the lock file of the process that compacts a database."""
+    return database.with_name(database.name + ".compacting.lock")
+
+
+def publishing_lock(database: Path) -> Path:
+    """Return the lock file of the process that publishes a record by itself."""
+    return database.with_name(database.name + ".publishing.lock")
+
+
 def refuse_dataset(database: Path) -> None:
     """Refuse to write to a dataset.
 
@@ -101,7 +111,15 @@ def holding(path: Path, doing: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def last_holder(path: Path) -> str | None:
+def compacts_or_publishes(database: Path, holder: str) -> bool:
+    """Return whether the process that has a database open, in DuckDB's description of it, compacts or publishes it."""
+    return any(
+        f"(PID {_last_holder(path)})" in holder
+        for path in (compacting_lock(database.resolve()), publishing_lock(database))
+    )
+
+
+def _last_holder(path: Path) -> str | None:
     """Return the number of the process that holds a lock file or held it last; None where it is not known."""
     try:
         return read_small(path).strip() or None

@@ -10,8 +10,8 @@ from collector.clock import Clock
 from collector.errors import LockHeld, PoolscopeError
 from collector.record.reading import reading
 from collector.record.slots import naive
-from collector.storage.last_publishing import LastPublishing, last_publishing, note, publishing_due, publishing_lock
-from collector.storage.lock import POLL_SECONDS, holding
+from collector.storage.last_publishing import LastPublishing, last_publishing, note, publishing_due
+from collector.storage.lock import POLL_SECONDS, holding, publishing_lock
 from collector.storage.publish import Published, publish
 
 LONGEST_PROBLEM: Final = 500
