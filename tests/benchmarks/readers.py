@@ -1,6 +1,6 @@
 """Twenty readers of a dataset while `poolscope watch` polls each second, publishes and compacts; run it by hand.
 
-    python tests/benchmarks/readers.py [--seconds 60] [--readers 20] [--rows 3000000] [--nice 0]
+    python tests/benchmarks/readers.py [--seconds 60] [--readers 20] [--rows 1000000] [--nice 0]
 
 Half of the readers are processes that ask `History` again and again, the others run `poolscope waits --db` again and
 again. Compactions run one after the other. The exit code is 1 if a reader or the watch reports an error or a warning,
@@ -120,7 +120,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--readers", type=int, default=20)
     parser.add_argument(
-        "--rows", type=int, default=3_000_000, help="snapshots in the record before (default: 3 million)"
+        "--rows", type=int, default=1_000_000, help="snapshots in the record before (default: 1 million)"
     )
     parser.add_argument("--nice", type=int, default=0, help="niceness of the readers, for machines with few cores")
     parser.add_argument("--reader", nargs=3, help=argparse.SUPPRESS)
@@ -148,21 +148,15 @@ def measure(folder: Path, endpoint: str, options: argparse.Namespace) -> int:
             time.sleep(0.1)  # between two looks
         manifests = Manifests(folder / "ds")
         manifests.start()
-        until = time.time() + options.seconds
+        until = time.time() + options.readers + options.seconds
         place = [str(folder), str(until), "--nice", str(options.nice)]
-        readers = [
-            subprocess.Popen(
-                [sys.executable, __file__, "--reader", "command" if number % 2 else "ask", *place],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for number in range(options.readers)
-        ]
+        readers = []
+        for number in range(options.readers):
+            call = [sys.executable, __file__, "--reader", "command" if number % 2 else "ask", *place]
+            readers.append(subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+            time.sleep(1)  # each loads its libraries
         compactions = 0
-        waiter = threading.Thread(target=time.sleep, args=(options.seconds,))
-        waiter.start()
-        while waiter.is_alive():
+        while time.time() < until:
             done = subprocess.run(
                 [sys.executable, "-m", "collector", "compact"], cwd=folder, capture_output=True, text=True, check=False
             )
