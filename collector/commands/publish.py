@@ -24,7 +24,7 @@ def command(context: Context) -> int:
     paths, dataset = config.paths, config.dataset
     if dataset is None:
         raise ConfigError("there is no dataset to publish to: set path in the section [dataset]")
-    # It has cores to itself only where polls leave them.
+    # Polls go first where cores are few.
     os.nice(NICENESS)
     try:
         published = publish_when_due(paths.database, paths.spool, dataset.path, dataset.every, context.clock)

@@ -53,8 +53,8 @@ async def _watch(context: Context, config: Config, credentials: Mapping[str, Any
 
     for number in SIGNALS:
         loop.add_signal_handler(number, end)
+    # The processes that compact and publish, by command.
     beside: dict[str, asyncio.subprocess.Process] = {}
-    """The processes that compact and publish, by command."""
     clock, names = context.clock, ", ".join(project.name for project in config.projects)
     every = say_duration(config.collect.interval)
     say("watching", f"polling {names} every {every}; Ctrl-C ends it", database=str(config.paths.database))

@@ -36,7 +36,7 @@ def last_publishing(database: Path, path: Path) -> LastPublishing | None:
     """Return the last publishing to a dataset; None where there was none, or the file is damaged."""
     try:
         fields = json.loads(read_small(_file(database)))
-        published = fields["published_at"] and _instant(fields["published_at"])
+        published = _instant(fields["published_at"]) if fields["published_at"] else None
         last = LastPublishing(fields["path"], _instant(fields["tried_at"]), published, fields["problem"])
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
