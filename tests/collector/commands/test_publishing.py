@@ -24,6 +24,8 @@ from tests.collector.commands.test_watch import EVERY_SECOND, observed, watching
 from tests.polling import GOOD, START, configure, environment, poolscope, rows
 from tests.scripted import Scripted, answer
 
+pytestmark = pytest.mark.floor
+
 RECORD = Path("data/poolscope.duckdb")
 KEYS = {"HUAWEICLOUD_SDK_AK": ACCESS_KEY, "HUAWEICLOUD_SDK_SK": SECRET_KEY}
 FINE = answer(200, GOOD)
