@@ -37,6 +37,7 @@ POOLS = 8
 CONFIG = """\
 [collect]
 interval = "1s"
+discovery_interval = "1m"
 [dataset]
 path = "ds"
 every = "5s"
