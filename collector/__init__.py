@@ -16,7 +16,7 @@ Where to go to
 - change a round over all pools (workers, retries, pace): `polling` (`poll`, `discovery`, `scheduler`)
 - change the steps of one slot, from reading the record to the drain: `polling.slot`, `polling.known`
 - change how the database takes in rows and stays small, backups, import and export: `storage` (`drain`, `compaction`,
-  `backups`, ...)
+  `backups`, ...); when and how it is published as a dataset: `storage.publishing`, `storage.publish`
 - change what can be configured: `config`
 - change what a user types: `cli`, `commands`
 - change the checks that find a problem before it costs slots: `doctor` (`endpoint`, `files`, `stored`)

@@ -37,6 +37,7 @@ COMMANDS = {
     "prune": "collector.commands.prune",
     "import": "collector.commands.import_",
     "export": "collector.commands.export",
+    "publish": "collector.commands.publish",
     "waits": "analysis.cli.estimates:waits",
     "failures": "analysis.cli.estimates:failures",
     "flows": "analysis.cli.estimates:flows",

@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from collector.config.settings import Config
 from collector.polling import backoff
 from collector.record import spool
 from collector.record.database import Record
 from collector.record.rows import AHEAD
 from collector.record.samples import count_odd, undocumented
 from collector.storage.compaction import compacted_at
+from collector.storage.last_publishing import last_publishing, overdue
 
 WINDOWS: Final = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
 
@@ -40,6 +42,18 @@ class PoolStatus:
 
 
 @dataclass(frozen=True)
+class DatasetStatus:
+    """The configured dataset; times are naive UTC."""
+
+    path: str
+    published_at: datetime | None
+    """When a publishing last succeeded."""
+    overdue: bool
+    problem: str | None
+    """Why the last publishing failed."""
+
+
+@dataclass(frozen=True)
 class Status:
     """The whole record, at `now`; times are naive UTC."""
 
@@ -61,6 +75,8 @@ class Status:
     listing_errors: dict[str, dict[str, int]]
     """Failed listings of pools in the last week, by project and cause."""
     pools: list[PoolStatus]
+    dataset: DatasetStatus | None = None
+    """None where none is configured."""
 
     def too_old(self, max_age: timedelta) -> list[str]:
         """Return texts that name what is older than `max_age`: the record, or pools that are still polled."""
@@ -76,6 +92,18 @@ class Status:
 
 def _slot_text(slot: datetime | None) -> str:
     return "none" if slot is None else f"{slot:%Y-%m-%d %H:%M}Z"
+
+
+def dataset_status(config: Config, last_slot: datetime | None) -> DatasetStatus | None:
+    """Return the state of the configured dataset, beside a record with this last slot; None where there is none."""
+    if config.dataset is None:
+        return None
+    path = config.dataset.path
+    last = last_publishing(config.paths.database, path)
+    late = overdue(last, config.publishing_interval, last_slot)
+    if last is None:
+        return DatasetStatus(str(path), None, late, None)
+    return DatasetStatus(str(path), last.published_at, late, last.problem)
 
 
 def status_of(

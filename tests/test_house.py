@@ -299,6 +299,17 @@ def test_a_cron_tick_loads_only_what_it_uses(tmp_path: Path) -> None:
     assert set() == (modules & heavy) - loaded("import duckdb", tmp_path)
 
 
+def test_a_cron_tick_loads_what_publishes_only_if_that_is_due(tmp_path: Path) -> None:
+    """The first collect publishes; the second one, in the same slot, does not."""
+    (tmp_path / "poolscope.toml").write_text(
+        '[collect]\nattempts = 1\n[dataset]\npath = "ds"\nevery = "7d"\n'
+        '[projects.p]\nproject_id = "1"\nendpoint = "http://127.0.0.1:9"\npools = ["a"]\n'
+    )
+    publishing = {"collector.storage.publish", "collector.record.dataset", "collector.record.reading"}
+    assert publishing <= loaded(COLLECT, tmp_path)
+    assert not publishing & loaded(COLLECT, tmp_path)
+
+
 def blank(kind: type) -> Any:  # noqa: ANN401 - a row of any table
     return kind(**{field.name: {} if field.name == "counts" else None for field in fields(kind)})
 

@@ -11,11 +11,12 @@ import click
 from collector.api.credentials import AnyCredential
 from collector.api.names import run
 from collector.cli import Context
-from collector.config.settings import Config
+from collector.config.settings import Config, DatasetSettings, Paths
 from collector.console import log_to, warn
 from collector.errors import PoolscopeError
 from collector.polling.slot import poll_slot, warn_of_proxies
 from collector.storage.compaction import compact, compaction_due
+from collector.storage.last_publishing import publishing_due
 from collector.storage.lock import writing
 
 
@@ -28,7 +29,8 @@ def command(context: Context, log: Path | None) -> int:
     """Poll every pool once and store the answers.
 
     Run it from cron once an interval. A second run in the same interval polls only the pools that failed. SIGTERM ends
-    the poll and stores the answers received so far.
+    the poll and stores the answers received so far. Afterwards, when that is due, the database is compacted and the
+    dataset of [dataset] is published: neither makes the next poll wait.
     """
     # Objects of a poll live until its end: garbage collection every 700 objects costs a twentieth of its CPU time.
     gc.set_threshold(20_000)
@@ -39,13 +41,25 @@ def command(context: Context, log: Path | None) -> int:
     database = config.paths.database
     with writing(database):
         failed, terminated = run(_poll(context, config, credentials))
+    # Both without the lock, so that the next polls need not wait.
     if not terminated and compaction_due(database):
         try:
-            # Without the lock, so that the next polls need not wait.
             compact(database, context.clock, 0.0)
         except PoolscopeError as error:
             warn("not_compacted", str(error))
+    dataset = config.dataset
+    if not terminated and dataset and publishing_due(database, dataset.path, dataset.every, context.clock.now()):
+        _publish(context, config.paths, dataset)
     return int(failed)
+
+
+def _publish(context: Context, paths: Paths, dataset: DatasetSettings) -> None:
+    from collector.storage.publishing import publish_when_due  # noqa: PLC0415 - few polls need it
+
+    try:
+        publish_when_due(paths.database, paths.spool, dataset.path, dataset.every, context.clock)
+    except PoolscopeError as error:
+        warn("not_published", str(error))
 
 
 async def _poll(context: Context, config: Config, credentials: Mapping[str, AnyCredential]) -> tuple[bool, bool]:

@@ -11,6 +11,7 @@ from collector.cli import Context
 from collector.config.settings import Config
 from collector.console import as_json, say
 from collector.crontab import has_line, read_crontab
+from collector.doctor.dataset import look_at_dataset, look_at_publishing
 from collector.doctor.endpoint import look_at_api, not_asked
 from collector.doctor.files import look_at_files
 from collector.doctor.findings import Finding, worst
@@ -30,8 +31,8 @@ MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
 def command(context: Context, json_: bool) -> int:
     """Check what is wrong, and say how to fix it.
 
-    Checks configuration, credentials, endpoint, clock, permissions, database, spool, lock, disk and schedule. Requests
-    the time, the pools and one pool's statistics from each endpoint; stores nothing.
+    Checks configuration, credentials, endpoint, clock, permissions, database, spool, lock, disk, dataset and schedule.
+    Requests the time, the pools and one pool's statistics from each endpoint; stores nothing.
 
     Exit codes: 0 no problems, 1 there are warnings, 2 there are errors.
     """
@@ -55,9 +56,12 @@ async def _check(context: Context) -> list[Finding]:
         findings.append(Finding("configuration", "ok", f"{len(config.projects)} projects"))
         findings += await _check_apis(context, config)
     findings += look_at_files(config)
+    if config.dataset is not None:
+        findings += look_at_dataset(config.dataset)
     try:
         with reading(config.paths.database, config.paths.spool, context.clock.pause) as record:
             findings += look_at_record(record, config, context.clock.now(), _scheduled(context))
+            findings += look_at_publishing(record, config)
     except RecordUnreadable as refusal:
         findings.append(Finding("database", "error", str(refusal)))
     return findings

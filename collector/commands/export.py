@@ -58,8 +58,9 @@ def command(
     Includes rows that are still in the spool. import can read the file again, with the same rows as a result.
 
     --dataset FOLDER writes what changed since the last export to that folder. Others can read it meanwhile, see
-    data/README.md. Files that the manifest no longer names are removed by
-    the first export after six hours. After prune, name a new folder: an export never removes rows from a dataset.
+    data/README.md. Files that the manifest no longer names are removed by the first export after six hours. After
+    prune, name a new folder: an export never removes rows from a dataset. With [dataset] in the configuration, collect
+    and watch do so by themselves.
     """
     now = context.clock.now()
 

@@ -1,7 +1,7 @@
 """``poolscope status``: shows the state of the record, for people and for monitoring."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from collector.polling.pace import too_slow
 from collector.record.durations import parse_duration, say_duration
 from collector.record.reading import reading
 from collector.record.slots import naive
-from collector.status import WINDOWS, Status, status_of
+from collector.status import WINDOWS, Status, dataset_status, status_of
 
 
 def _read_age(_context: click.Context, _option: click.Parameter, text: str | None) -> timedelta | None:
@@ -37,8 +37,8 @@ def _read_age(_context: click.Context, _option: click.Parameter, text: str | Non
 def command(context: Context, json_: bool, max_age: timedelta | None) -> None:
     """Show the state of the record.
 
-    Shows the last slot, the polls that wait in the spool, and for each pool its coverage in the last hour, day and week
-    and its errors by cause.
+    Shows the last slot, the polls that wait in the spool, when the dataset was last published, and for each pool its
+    coverage in the last hour, day and week and its errors by cause.
     """
     config = context.config()
     status = _status(context, config)
@@ -56,7 +56,8 @@ def command(context: Context, json_: bool, max_age: timedelta | None) -> None:
 def _status(context: Context, config: Config) -> Status:
     paths, projects = config.paths, {project.name for project in config.projects}
     with reading(paths.database, paths.spool, context.clock.pause) as record:
-        return status_of(record, paths.database, paths.spool, naive(context.clock.now()), projects)
+        status = status_of(record, paths.database, paths.spool, naive(context.clock.now()), projects)
+    return replace(status, dataset=dataset_status(config, status.last_slot))
 
 
 def _show(status: Status) -> None:
@@ -65,8 +66,15 @@ def _show(status: Status) -> None:
         f"{status.database}: last slot {_at(status.last_slot)}, {status.database_bytes / 1e6:.1f} MB "
         f"(last compacted {_at(status.compacted_at)}), {status.spool_files} polls wait in the spool, pools last listed "
         f"{_at(status.last_discovery)}",
-        **{key: value for key, value in asdict(status).items() if key != "pools"},
+        **{key: value for key, value in asdict(status).items() if key not in ("pools", "dataset")},
     )
+    if (dataset := status.dataset) is not None:
+        text = f"{dataset.path}: last published {_at(dataset.published_at)}"
+        say("dataset", text, **asdict(dataset))
+        if dataset.problem is not None:
+            warn("not_published", f"the last publishing failed: {dataset.problem}", problem=dataset.problem)
+        elif dataset.overdue:
+            warn("overdue", f"{text}: polls go on, but nothing publishes: run poolscope doctor", path=dataset.path)
     for path in status.set_aside:
         warn("set_aside", f"{path} is damaged and was set aside: repair it and move it back, or remove it", file=path)
     if status.ahead_slots:

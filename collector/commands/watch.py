@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 
@@ -20,6 +20,7 @@ from collector.polling.slot import poll_slot, warn_of_proxies
 from collector.record.durations import say_duration
 from collector.record.slots import slot_of
 from collector.storage.compaction import compaction_due
+from collector.storage.last_publishing import publishing_due
 from collector.storage.lock import writing
 
 # Seconds after which a suspended machine, or a clock that was set, is noticed at the latest.
@@ -34,7 +35,7 @@ def command(context: Context) -> None:
 
     Polls like collect, for machines without cron and for intervals below a minute. After SIGINT or SIGTERM, the current
     slot is completed; a second signal ends watch immediately. A slot is skipped while another run is writing to the
-    record. An error that would end collect does not end watch.
+    record. An error that would end collect does not end watch. Compaction and publishing run in processes of their own.
     """
     config, credentials = context.ready_to_poll()
     warn_of_proxies()
@@ -52,7 +53,8 @@ async def _watch(context: Context, config: Config, credentials: Mapping[str, Any
 
     for number in SIGNALS:
         loop.add_signal_handler(number, end)
-    compaction: asyncio.subprocess.Process | None = None
+    # The processes that compact and publish, by command.
+    beside: dict[str, asyncio.subprocess.Process] = {}
     clock, names = context.clock, ", ".join(project.name for project in config.projects)
     every = say_duration(config.collect.interval)
     say("watching", f"polling {names} every {every}; Ctrl-C ends it", database=str(config.paths.database))
@@ -66,24 +68,35 @@ async def _watch(context: Context, config: Config, credentials: Mapping[str, Any
                 # The configuration and keys may have changed; if they cannot be read now, the old ones stay in use.
                 config, credentials = context.ready_to_poll()
             await _poll(clock, slot, config, credentials)
-            if compaction_due(config.paths.database) and (compaction is None or compaction.returncode is not None):
-                compaction = await _start_compaction(context)
+            for command_name in _due(clock, config):
+                if command_name not in beside or beside[command_name].returncode is not None:
+                    beside[command_name] = await _start(context, command_name)
         # Short waits: a long one would not notice that the clock was set or the machine was suspended.
         remaining = (slot + interval - clock.now()).total_seconds()
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), min(LONGEST_WAIT, max(0.0, remaining)))
-    if compaction is not None and compaction.returncode is None:
-        # A compaction that is killed leaves the record unchanged; the next one starts from the beginning.
-        compaction.kill()
-        await compaction.wait()
+    for process in beside.values():
+        if process.returncode is None:
+            # When killed, a compaction leaves the record unchanged, and a publishing the former dataset.
+            process.kill()
+            await process.wait()
     say("ended", "ended by a signal; all answers are stored", last_slot=last)
 
 
-async def _start_compaction(context: Context) -> asyncio.subprocess.Process:
-    """Start a compaction in another process: no slot waits for it, and its memory is freed when it ends."""
+def _due(clock: Clock, config: Config) -> Iterator[str]:
+    """Yield the commands that are due beside the polls."""
+    database, dataset = config.paths.database, config.dataset
+    if compaction_due(database):
+        yield "compact"
+    if dataset is not None and publishing_due(database, dataset.path, dataset.every, clock.now()):
+        yield "publish"
+
+
+async def _start(context: Context, command_name: str) -> asyncio.subprocess.Process:
+    """Start a command in another process: no slot waits for it, and its memory is freed when it ends."""
     file = context.found_file()
     options = [] if file is None else ["--config", str(file)]
-    return await asyncio.create_subprocess_exec(sys.executable, "-P", "-m", "collector", *options, "compact")
+    return await asyncio.create_subprocess_exec(sys.executable, "-P", "-m", "collector", *options, command_name)
 
 
 async def _poll(clock: Clock, slot: datetime, config: Config, credentials: Mapping[str, AnyCredential]) -> None:

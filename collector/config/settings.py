@@ -14,6 +14,7 @@ from collector.api.credentials import CredentialProfile
 from collector.config.values import (
     COLLECT,
     CREDENTIALS,
+    DATASET,
     FLAVORS,
     LOOPBACK,
     NAMED_SECTIONS,
@@ -62,6 +63,14 @@ class Paths:
 
 
 @dataclass(frozen=True)
+class DatasetSettings:
+    """The dataset that polls bring up to date: the section ``[dataset]``."""
+
+    path: Path
+    every: timedelta = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
 class Project:
     """One project of an account: its endpoint, and which of its pools are polled."""
 
@@ -97,6 +106,13 @@ class Config:
     targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The values of ``[targets]`` by pattern of pool ids or display names, ``*`` first: wait, quantile,
     price_per_node_hour, currency, spare_nodes, lead_time. A later pattern overrides an earlier one."""
+    dataset: DatasetSettings | None = None
+    """None publishes nothing."""
+
+    @property
+    def publishing_interval(self) -> timedelta:
+        """The time between two publishings: `every`, or the poll interval where that is longer."""
+        return max(self.collect.interval, self.dataset.every if self.dataset is not None else timedelta())
 
 
 class _Reader:
@@ -180,13 +196,28 @@ def read_config(file: Path | None, environment: Mapping[str, str], folder: Path)
         reader.problems.append("collect.deadline: must be shorter than the interval, so that polls do not overlap")
     defaults = {"database": str(Paths.database), "spool": str(Paths.spool)}
     paths = Paths(**reader.section("paths", defaults | tree.get("paths", {}), PATHS))
+    dataset = _dataset(tree.get("dataset", {}), paths, reader)
     profiles = {"default": CredentialProfile("default")}
     for name, table in tree.get("credentials", {}).items():
         profiles[name] = CredentialProfile(name, **reader.section(f"credentials.{name}", table, CREDENTIALS))
     projects = [_project(name, table, profiles, reader) for name, table in tree.get("projects", {}).items()]
     flavors = reader.section("flavors", tree.get("flavors", {}), dict.fromkeys(tree.get("flavors", {}), FLAVORS))
     targets = _targets(tree.get("targets", {}), reader)
-    return Config(settings, paths, profiles, tuple(projects), flavors, targets), reader.problems
+    return Config(settings, paths, profiles, tuple(projects), flavors, targets, dataset), reader.problems
+
+
+def _dataset(table: Mapping[str, object], paths: Paths, reader: _Reader) -> DatasetSettings | None:
+    before = len(reader.problems)
+    values = reader.section("dataset", table, DATASET)
+    if not table or len(reader.problems) > before:
+        return None
+    if "path" not in values:
+        reader.problems.append("dataset.path: is missing: name the folder to publish to")
+    elif values["path"] in (paths.database, paths.spool):
+        reader.problems.append("dataset.path: must be a folder of its own, not that of [paths]")
+    else:
+        return DatasetSettings(**values)
+    return None
 
 
 def _targets(table: Mapping[str, Any], reader: _Reader) -> dict[str, dict[str, Any]]:

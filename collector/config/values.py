@@ -11,6 +11,9 @@ from collector.record.durations import parse_duration
 
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
+# A publishing costs some tenths of a second, and keeps a copy of the files that it replaces for hours.
+SHORTEST_PUBLISHING = 5 * SECOND
+LONGEST_PUBLISHING = 7 * DAY
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -48,6 +51,13 @@ def _duration(value: object) -> timedelta:
     length = parse_duration(_text(value))
     if not length:
         raise ValueError("must be a duration above zero, such as 30s or 5m")
+    return length
+
+
+def _publishing_interval(value: object) -> timedelta:
+    length = _duration(value)
+    if not SHORTEST_PUBLISHING <= length <= LONGEST_PUBLISHING:
+        raise ValueError("must be from 5s to 7d")
     return length
 
 
@@ -135,6 +145,12 @@ def _path(value: object) -> Path:
     return path
 
 
+def _folder(value: object) -> Path:
+    if re.match(r"\w\w+://", text := _text(value)):
+        raise ValueError(f"must be a folder, not {text}: object stores are not supported")
+    return _path(text)
+
+
 COLLECT: dict[str, Callable[[object], Any]] = {
     "interval": _interval,
     "discovery_interval": _duration,
@@ -147,6 +163,7 @@ COLLECT: dict[str, Callable[[object], Any]] = {
     "total_timeout": _duration,
 }
 PATHS: dict[str, Callable[[object], Any]] = {"database": _path, "spool": _path}
+DATASET: dict[str, Callable[[object], Any]] = {"path": _folder, "every": _publishing_interval}
 CREDENTIALS: dict[str, Callable[[object], Any]] = {
     "access_key_env": _text,
     "secret_key_env": _text,
@@ -180,5 +197,5 @@ TARGETS: dict[str, Callable[[object], Any]] = {
 }
 FLAVORS = whole(1, 4096)
 """The reader of numbers of cards per node; the keys of the section are names of flavors."""
-SECTIONS = {"collect": COLLECT, "paths": PATHS, "targets": TARGETS}
+SECTIONS = {"collect": COLLECT, "paths": PATHS, "dataset": DATASET, "targets": TARGETS}
 NAMED_SECTIONS = {"credentials": CREDENTIALS, "projects": PROJECTS}

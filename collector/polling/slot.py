@@ -22,6 +22,7 @@ from collector.record import spool
 from collector.record.rows import Discovery, PolledRows, Scrape
 from collector.record.slots import naive, slot_of
 from collector.storage.drain import Drained, drain
+from collector.storage.lock import compacts_or_publishes
 
 MOST_WARNINGS = 20
 LONGEST_DRAIN_WAIT = timedelta(seconds=5)
@@ -106,6 +107,9 @@ async def poll_slot(
     finally:
         _show_failures(result.failures())
         _show_pace(settings, result)
+    if drained.waits_because and compacts_or_publishes(paths.database, drained.waits_because):
+        # That ends by itself, and the next poll takes in what waits now.
+        drained.waits_because = None
     _show_drained(drained)
     return result
 

@@ -15,6 +15,9 @@ from typing import Final
 
 UNFINISHED: Final = ".unfinished"
 LARGEST_SMALL: Final = 1 << 20
+_OTHERS: Final = 0o055
+"""The rights of group and others to read a folder and to enter it."""
+_OTHERS_READ: Final = 0o044
 
 
 @contextmanager
@@ -46,8 +49,8 @@ def replacing(target: Path) -> Iterator[Path]:
     sync(target.parent)
 
 
-def write(target: Path, content: bytes) -> None:
-    """Write a small file that only its owner may read.
+def write(target: Path, content: bytes, *, shared: bool = False) -> None:
+    """Write a small file that only its owner may read; if it is `shared`, also those who can read its folder.
 
     Raises
     ------
@@ -58,6 +61,8 @@ def write(target: Path, content: bytes) -> None:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
+        if shared:
+            follow_rights(beside, target.parent)
 
 
 def read_small(path: Path) -> str:
@@ -81,6 +86,17 @@ def make_folder(folder: Path) -> None:
         make_folder(folder.parent)
         folder.mkdir(exist_ok=True, mode=0o700)
         sync(folder.parent)
+
+
+def follow_rights(path: Path, folder: Path) -> None:
+    """Let group and others read a file, or enter a folder within, if they have these rights in a folder of ours."""
+    mode, rights = path.stat().st_mode, folder.stat().st_mode & _OTHERS
+    if not stat.S_ISDIR(mode):
+        rights &= _OTHERS_READ
+    if mode & _OTHERS != rights:
+        # A file system without rights refuses this, and lets everybody or nobody read.
+        with suppress(OSError):
+            path.chmod(stat.S_IMODE(mode) & ~_OTHERS | rights)
 
 
 def unfinished(target: Path) -> Path:

@@ -24,7 +24,7 @@ from collector.record.files import clear_unfinished, replacing
 from collector.record.paths import quoted
 from collector.record.schema import MIGRATIONS
 from collector.record.slots import naive
-from collector.storage.lock import holding, refuse_dataset
+from collector.storage.lock import compacting_lock, holding, refuse_dataset
 
 # Everything in the file but Poolscope's tables, which alone are copied: kind and name.
 ADDED: Final = """
@@ -109,7 +109,7 @@ def compact(database: Path, clock: Clock, wait_seconds: float) -> Compacted:
     refuse_dataset(database)
     # A database that is a link to another disk stays a link: the new file is made beside the old file.
     database = database.resolve()
-    with holding(database.with_name(database.name + ".compacting.lock"), f"compacting {database}"):
+    with holding(compacting_lock(database), f"compacting {database}"):
         clear_unfinished(database)
         try:
             size = database.stat().st_size

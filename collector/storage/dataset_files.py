@@ -104,7 +104,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     OSError
         When it cannot be written: the former manifest is still there.
     """
-    write(folder / MANIFEST, (json.dumps(asdict(manifest), ensure_ascii=False, indent=1) + "\n").encode())
+    write(folder / MANIFEST, (json.dumps(asdict(manifest), ensure_ascii=False, indent=1) + "\n").encode(), shared=True)
 
 
 def _parts(record: Record, table: str) -> Iterator[Part]:

@@ -10,6 +10,7 @@ from typing import Final
 
 from collector.clock import Clock
 from collector.errors import LockHeld, RecordNotWritten
+from collector.record.files import read_small
 
 LOOK_SECONDS: Final = 0.1
 POLL_SECONDS: Final = 60.0
@@ -19,6 +20,16 @@ POLL_SECONDS: Final = 60.0
 def lock_file(database: Path) -> Path:
     """Return the lock file of a record, which is beside its database."""
     return database.with_name(database.name + ".lock")
+
+
+def compacting_lock(database: Path) -> Path:
+    """Return the lock file of the process that compacts a database."""
+    return database.with_name(database.name + ".compacting.lock")
+
+
+def publishing_lock(database: Path) -> Path:
+    """Return the lock file of the process that publishes a record by itself."""
+    return database.with_name(database.name + ".publishing.lock")
 
 
 def refuse_dataset(database: Path) -> None:
@@ -98,6 +109,22 @@ def holding(path: Path, doing: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def compacts_or_publishes(database: Path, holder: str) -> bool:
+    """Return whether the process that has a database open, in DuckDB's description of it, compacts or publishes it."""
+    return any(
+        f"(PID {_last_holder(path)})" in holder
+        for path in (compacting_lock(database.resolve()), publishing_lock(database))
+    )
+
+
+def _last_holder(path: Path) -> str | None:
+    """Return the number of the process that holds a lock file or held it last; None where it is not known."""
+    try:
+        return read_small(path).strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def _refuse_strange_folder(folder: Path) -> None:

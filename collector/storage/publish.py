@@ -26,7 +26,7 @@ from collector.record.dataset import (
     read_manifest,
     sha256_of,
 )
-from collector.record.files import UNFINISHED, clear_unfinished, make_folder, remove
+from collector.record.files import UNFINISHED, clear_unfinished, follow_rights, make_folder, remove
 from collector.record.merging import KEYS
 from collector.record.paths import quoted_pattern
 from collector.record.schema import MIGRATIONS
@@ -50,6 +50,8 @@ class Published:
 def publish(opening: AbstractContextManager[Record], folder: Path, clock: Callable[[], datetime]) -> Published:
     """Bring a dataset up to date with a record; where nothing is new, no file changes.
 
+    Others can read its files where they can read the folder.
+
     Parameters
     ----------
     opening
@@ -71,7 +73,7 @@ def publish(opening: AbstractContextManager[Record], folder: Path, clock: Callab
         When a file cannot be written: the former dataset is still there.
     """
     try:
-        _refuse_other(folder)
+        refuse_other(folder)
         make_folder(folder)
         with holding(folder / LOCK, f"publishing to {folder}"):
             clear_unfinished(folder / MANIFEST)
@@ -91,6 +93,7 @@ def publish(opening: AbstractContextManager[Record], folder: Path, clock: Callab
                 if former is not None:
                     _refuse_loss(record, former, intact, parts, folder)
                 manifest = write_files(record, folder, parts, clock(), existing)
+            _share(folder, manifest)
             if reusable is not None and reusable.files == manifest.files:
                 manifest = reusable
             else:
@@ -103,8 +106,14 @@ def publish(opening: AbstractContextManager[Record], folder: Path, clock: Callab
     return Published(manifest, len({file.path for file in manifest.files} - existing.keys()), removed)
 
 
-def _refuse_other(folder: Path) -> None:
-    """Refuse a folder with files that are not of a dataset, before a lock file is made in it."""
+def refuse_other(folder: Path) -> None:
+    """Refuse a folder with files that are not of a dataset, before a lock file is made in it.
+
+    Raises
+    ------
+    InputRefused, RecordUnreadable
+        When it has other files and no manifest; when its manifest is damaged, or from a newer Poolscope.
+    """
     if folder.exists() and not folder.is_dir():
         raise InputRefused(f"{folder} is a file: name a folder for the dataset")
     if (folder / MANIFEST).exists():
@@ -172,6 +181,16 @@ def _intact(folder: Path, manifest: Manifest) -> dict[str, DataFile]:
             if sha256_of(folder / file.path) == file.sha256:
                 intact[file.path] = file
     return intact
+
+
+def _share(folder: Path, manifest: Manifest) -> None:
+    """Let those read the files of a manifest who can read the folder."""
+    # The last parent of a relative path is the folder itself.
+    names = {name for file in manifest.files for name in (Path(file.path), *list(Path(file.path).parents)[:-1])}
+    for name in (*names, Path(MANIFEST)):
+        # There may be no manifest yet: it is written last.
+        with suppress(FileNotFoundError):
+            follow_rights(folder / name, folder)
 
 
 def _touch(former: list[DataFile], manifest: Manifest, folder: Path, now: datetime) -> None:

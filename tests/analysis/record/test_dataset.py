@@ -1,9 +1,12 @@
 """A dataset in place of the database: every estimate has the same numbers, and what is not whole is refused."""
 
+import importlib.util
 import json
 import re
 import shutil
+import subprocess
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,7 @@ from analysis import History
 from collector.record import RecordUnreadable
 from tests.benchmarks.same_dirty import dirty
 from tests.collector.storage.test_backup_rules import change
-from tests.polling import poolscope
+from tests.polling import environment, poolscope
 
 ROOT = Path(__file__).parent.parent.parent.parent
 SLO = {"slo": "30m"}
@@ -180,16 +183,60 @@ def test_what_is_not_a_whole_dataset_is_refused(folder: Path, tmp_path: Path, ha
         assert "Traceback" not in done.stderr
 
 
-def test_the_lines_of_the_documentation_read_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those in `data/README.md`, as they stand there: they give the rows of the table."""
-    text = (ROOT / "data/README.md").read_text(encoding="utf-8")
-    section = text.partition("## The dataset")[2]
-    lines = re.findall(r"(?m)^    (.*)$", section.partition("To read a table")[2].partition("\n\n`poolscope backup")[0])
-    monkeypatch.chdir(folder)
-    Path("dataset").symlink_to("ds")
+def documented(*imports: str) -> str:
+    """Return the blocks of `data/README.md` that import these modules, as they stand there."""
+    section = (ROOT / "data/README.md").read_text(encoding="utf-8").partition("## The dataset")[2]
+    blocks = [textwrap.dedent(block) for block in re.findall(r"(?m)(?:^    .*\n)+", section)]
+    return "\n".join(
+        next(block for block in blocks if re.search(rf"import .*{name}|from {name}", block)) for name in imports
+    )
+
+
+def published_rows(folder: Path) -> int:
+    files = json.loads((folder / "ds/manifest.json").read_text())["files"]
+    return sum(file["rows"] for file in files if "snapshots" == file["table"])
+
+
+@pytest.fixture
+def place_of_lines(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with the dataset under its name in the documentation, and with a file of a former manifest."""
+    dataset = shutil.copytree(folder / "ds", tmp_path / "dataset")
+    former = snapshots(dataset)
+    shutil.copy(former, former.with_name("0" * 16 + ".parquet"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("place_of_lines")
+def test_the_lines_of_the_documentation_read_it(folder: Path) -> None:
+    """Those for DuckDB, pandas and polars give the rows of the table, and only those that the manifest names."""
     place: dict[str, Any] = {}
-    exec("\n".join(lines), place)  # noqa: S102 - the lines that users copy
-    counted = json.loads((folder / "ds/manifest.json").read_text())["files"]
-    expected = sum(file["rows"] for file in counted if "snapshots" == file["table"])
-    assert expected == len(place["snapshots"]) == len(place["frame"])
-    assert {"alpha", "beta"} == set(place["frame"]["project"])
+    exec(documented("json", "duckdb", "polars"), place)  # noqa: S102 - the lines that users copy
+    collected = place["lazy"].collect()
+    assert published_rows(folder) == len(place["snapshots"]) == len(place["frame"]) == collected.height
+    assert {"alpha", "beta"} == set(place["frame"]["project"]) == set(collected["project"])
+    assert place["frame"]["total"].sum() == collected["total"].sum()
+
+
+@pytest.mark.services
+def test_the_lines_for_spark_read_it(folder: Path, place_of_lines: Path) -> None:
+    """They give the rows of the table too, with the types that its columns have."""
+    if importlib.util.find_spec("pyspark") is None or shutil.which("java") is None:
+        pytest.skip("needs pyspark and Java: pip install pyspark, apt-get install default-jre-headless")
+    lines = documented("json", "pyspark") + (
+        "\nprint(table.count(), *sorted(row.project for row in table.select('project').distinct().collect()),"
+        " table.agg({'total': 'sum'}).first()[0], dict(table.dtypes)['slot'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", lines],
+        cwd=place_of_lines,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert 0 == done.returncode, done.stderr
+    place: dict[str, Any] = {}
+    exec(documented("json", "duckdb"), place)  # noqa: S102 - the lines that users copy
+    total = int(place["frame"]["total"].sum())
+    assert [str(published_rows(folder)), "alpha", "beta", str(total), "timestamp_ntz"] == done.stdout.split()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import collector.commands
 from collector.api.credentials import CredentialProfile
 from collector.cli import Context
-from collector.config.settings import CollectSettings, Config, Paths, Project, read_config
+from collector.config.settings import CollectSettings, Config, DatasetSettings, Paths, Project, read_config
 from collector.errors import ConfigError
 from tests.leaks import innocent
 
@@ -31,6 +31,9 @@ discovery_interval = "2h"
 [paths]
 database = "record.duckdb"
 spool = "/srv/spool"
+[dataset]
+path = "ds"
+every = "30m"
 [credentials.files]
 access_key_file = "keys/access"
 secret_key_file = "keys/secret"
@@ -58,6 +61,7 @@ endpoint = "http://127.0.0.1:8080/"
 iam_endpoint = "http://127.0.0.1:8081"
 credentials = "user"
 """
+DATASET = "[dataset]\n"
 PROJECT = '[projects.main]\nproject_id = "0a1b"\nregion = "cn-north-4"\n'
 LAB = "[projects.a]\nproject_id = '1'\n"
 Read = Callable[..., tuple[Config, list[str]]]
@@ -104,6 +108,7 @@ def expected_everything(folder: Path) -> Config:
                 "lab", "ffff", None, "http://127.0.0.1:8080", credentials="user", iam_endpoint="http://127.0.0.1:8081"
             ),
         ),
+        dataset=DatasetSettings(folder / "ds", 30 * minute),
     )  # fmt: skip
 
 
@@ -199,6 +204,11 @@ def test_the_file_of_init_has_no_unknown_key(read: Read) -> None:
         (LAB, "projects.a.region: is missing"),
         ("[projects.a]\nproject_id = 'a/b'\nregion = 'cn-north-4'", "projects.a.project_id: must be a project id"),
         ("[projects.a]\nproject_id = '1'\nregion = 'evil.com/'", "projects.a.region: must be a region such as"),
+        (DATASET + "every = '1h'", "dataset.path: is missing: name the folder to publish to"),
+        (DATASET + "path = 'ds'\nevery = '1s'", "dataset.every: must be from 5s to 7d"),
+        (DATASET + "path = 'ds'\nevery = '8d'", "dataset.every: must be from 5s to 7d"),
+        (DATASET + "path = 's3://bucket/ds'", "dataset.path: must be a folder, not s3://bucket/ds: object stores"),
+        (DATASET + "path = 'data/spool'", "dataset.path: must be a folder of its own, not that of [paths]"),
     ],
 )  # fmt: skip
 def test_an_invalid_value_is_reported_with_its_place(read: Read, text: str, message: str) -> None:

@@ -30,6 +30,12 @@ HOLD = """
 import duckdb, sys
 with duckdb.connect(sys.argv[1], read_only=sys.argv[2] == "True"): print("ready", flush=True); input()
 """
+COMPACT = """
+import duckdb, pathlib, sys
+from collector.storage.lock import compacting_lock, holding
+with holding(compacting_lock(pathlib.Path(sys.argv[1])), "compacting"):
+    with duckdb.connect(sys.argv[1], read_only=True): print("ready", flush=True); input()
+"""
 # Thirty-five days of slots a minute apart, in the order of arrival, and an import's poll, which has no slot.
 FILL = """
 INSERT INTO polls (run, project, slot) SELECT slot, 'p', slot FROM slots UNION ALL SELECT now()::TIMESTAMP, 'q', NULL;
@@ -99,6 +105,21 @@ def test_readers_do_not_stop_a_compaction_and_writers_do(tmp_path: Path) -> None
     with another_process(HOLD, str(tmp_path / RECORD), "True"):
         assert 0 == poolscope(tmp_path, "compact").returncode
     assert before == content(tmp_path)
+
+
+def test_a_poll_during_a_compaction_is_silent(tmp_path: Path) -> None:
+    """It stays in the spool, and the next poll takes it in; only readers of others are worth a warning."""
+    fill(tmp_path)
+    with Sandbox([StillPool("a")]) as sandbox:
+        configure(tmp_path, sandbox.endpoint, 'pools = ["a"]')
+        with another_process(COMPACT, str(tmp_path / RECORD)):
+            done = poolscope(tmp_path, "collect")
+            assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
+            assert 1 == len(list((tmp_path / "data/spool").glob("*.ndjson")))
+        with another_process(HOLD, str(tmp_path / RECORD), "True"):
+            assert "spool_waits" == json.loads(poolscope(tmp_path, "collect").stderr)["event"]
+        assert 0 == poolscope(tmp_path, "collect").returncode
+    assert [(1,)] == rows(tmp_path / RECORD, "SELECT count(*) FROM scrapes WHERE pool = 'a'")
 
 
 def test_the_log_of_a_killed_run_is_replayed_first(tmp_path: Path) -> None:

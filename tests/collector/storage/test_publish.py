@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 from datetime import timedelta
@@ -246,6 +247,46 @@ def test_a_killed_export_leaves_the_former_dataset_or_the_new_one(folder: Path, 
     assert 3 <= renames
     assert stored(folder) == content(open_dataset(folder / "ds"))
     assert [] == list((folder / "ds").rglob("*.unfinished"))
+
+
+def rights(folder: Path) -> dict[str, set[int]]:
+    """Return the rights of all files and of all folders within a folder."""
+    by_kind: dict[str, set[int]] = {"files": set(), "folders": set()}
+    for path in folder.rglob("*"):
+        if path.name != LOCK:
+            by_kind["folders" if path.is_dir() else "files"].add(stat.S_IMODE(path.stat().st_mode))
+    return by_kind
+
+
+def test_a_dataset_is_for_its_owner_by_default(folder: Path) -> None:
+    """So is a backup, even in a folder that others can read."""
+    (folder / "backup").mkdir(mode=0o755)
+    for words in (("export", "--dataset", "ds"), ("backup", "backup")):
+        assert 0 == poolscope(folder, *words).returncode
+        assert {"files": {0o600}, "folders": {0o700}} == rights(folder / words[-1])
+        assert 0o700 == stat.S_IMODE((folder / words[-1]).stat().st_mode)
+
+
+@pytest.mark.parametrize(
+    ("mode", "file", "place"),
+    [(0o2750, 0o640, 0o2750), (0o755, 0o644, 0o755), (0o777, 0o644, 0o755), (0o711, 0o600, 0o711)],
+    ids=oct,
+)
+def test_a_dataset_follows_the_rights_of_its_folder(folder: Path, mode: int, file: int, place: int) -> None:
+    """Others can read it as they can read the folder, never write; a folder with g+s hands down its group."""
+    (folder / "ds").mkdir()
+    (folder / "ds").chmod(mode)
+    assert 0 == poolscope(folder, "export", "--dataset", "ds").returncode
+    assert {"files": {file}, "folders": {place}} == rights(folder / "ds")
+
+
+def test_rights_that_change_later_are_followed(folder: Path) -> None:
+    """By the next export, also where nothing is new."""
+    first = publish(folder)
+    for mode, file in ((0o755, 0o644), (0o700, 0o600)):
+        (folder / "ds").chmod(mode)
+        assert first == publish(folder)
+        assert {"files": {file}, "folders": {mode}} == rights(folder / "ds")
 
 
 def test_a_second_exporter_is_refused(folder: Path) -> None:
