@@ -12,6 +12,7 @@ from analysis.history import History
 from analysis.text.answer import answers, foreseen
 from analysis.text.terminal import in_zone, table
 from collector.record.database import in_memory
+from collector.record.store import Place
 from collector.record.files import replacing
 from collector.record.paths import text_of
 
@@ -23,7 +24,7 @@ FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def answer(
-    estimate: str, database: Path, spool: Path | None, options: dict[str, Any], format_: str, output: Path | None
+    estimate: str, database: Place, spool: Path | None, options: dict[str, Any], format_: str, output: Path | None
 ) -> str:
     """Return the answer of a method of `History` as text, or write it to a file.
 

@@ -19,6 +19,7 @@ from collector.record.patterns import matches
 from collector.record.reading import opener
 from collector.record.selection import FIRST, LAST, Selection
 from collector.record.spool import waiting
+from collector.record.store import Place, place_of
 
 CONTEXT: Final = timedelta(days=1)
 """Slots this far before and after a span are read too, to judge those inside. This is twice as long as an odd total
@@ -31,16 +32,17 @@ class Record:
     Parameters
     ----------
     database
-        The DuckDB file, which is open only while it is read; or the folder of a dataset. All that one object reads from
-        a dataset is of one manifest.
+        The DuckDB file, which is open only while it is read; or the folder of a dataset, or its address in an object
+        store. All that one object reads from a dataset is of one manifest.
     spool
         The folder of polls that are not yet in the database; ``spool`` beside the database by default. A dataset has
         none.
     """
 
-    def __init__(self, database: Path | str, spool: Path | str | None = None) -> None:
-        self.database = Path(database)
-        self.spool = Path(spool) if spool is not None else self.database.parent / "spool"
+    def __init__(self, database: Place | str, spool: Path | str | None = None) -> None:
+        self.database = place_of(database)
+        beside = self.database.parent if isinstance(self.database, Path) else Path()
+        self.spool = Path(spool) if spool is not None else beside / "spool"
 
     def read(self, selection: Selection) -> Iterator[tuple[list[Pool], list[Series]]]:
         """Read the pools of a selection and their series, a few pools at a time.
@@ -126,7 +128,7 @@ class Record:
 
     @contextmanager
     def _opened(self) -> Iterator[OpenRecord]:
-        if not self.database.exists() and not waiting(self.spool):
+        if isinstance(self.database, Path) and not self.database.exists() and not waiting(self.spool):
             raise RecordUnreadable(f"{self.database} does not exist: name the record with --db, or poll first")
         with self._open() as connection:
             yield connection

@@ -14,6 +14,7 @@ from collector.api.credentials import CredentialProfile
 from collector.config.values import (
     COLLECT,
     CREDENTIALS,
+    DATASET,
     FLAVORS,
     LOOPBACK,
     NAMED_SECTIONS,
@@ -62,6 +63,16 @@ class Paths:
 
 
 @dataclass(frozen=True)
+class DatasetSettings:
+    """How an object store with datasets is reached; where a value is missing, the ``AWS_`` variables say it."""
+
+    endpoint: str | None = None
+    region: str | None = None
+    access_key_file: Path | None = None
+    secret_key_file: Path | None = None
+
+
+@dataclass(frozen=True)
 class Project:
     """One project of an account: its endpoint, and which of its pools are polled."""
 
@@ -97,6 +108,7 @@ class Config:
     targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The values of ``[targets]`` by pattern of pool ids or display names, ``*`` first: wait, quantile,
     price_per_node_hour, currency, spare_nodes, lead_time. A later pattern overrides an earlier one."""
+    dataset: DatasetSettings = field(default_factory=DatasetSettings)
 
 
 class _Reader:
@@ -186,7 +198,10 @@ def read_config(file: Path | None, environment: Mapping[str, str], folder: Path)
     projects = [_project(name, table, profiles, reader) for name, table in tree.get("projects", {}).items()]
     flavors = reader.section("flavors", tree.get("flavors", {}), dict.fromkeys(tree.get("flavors", {}), FLAVORS))
     targets = _targets(tree.get("targets", {}), reader)
-    return Config(settings, paths, profiles, tuple(projects), flavors, targets), reader.problems
+    dataset = DatasetSettings(**reader.section("dataset", tree.get("dataset", {}), DATASET))
+    if (dataset.access_key_file is None) != (dataset.secret_key_file is None):
+        reader.problems.append("dataset: set both access_key_file and secret_key_file, or neither")
+    return Config(settings, paths, profiles, tuple(projects), flavors, targets, dataset), reader.problems
 
 
 def _targets(table: Mapping[str, Any], reader: _Reader) -> dict[str, dict[str, Any]]:

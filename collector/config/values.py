@@ -178,7 +178,13 @@ TARGETS: dict[str, Callable[[object], Any]] = {
     "spare_nodes": whole(0, 100_000),
     "lead_time": _duration,
 }
+DATASET: dict[str, Callable[[object], Any]] = {
+    "endpoint": _endpoint,
+    "region": _text,
+    "access_key_file": _path,
+    "secret_key_file": _path,
+}
 FLAVORS = whole(1, 4096)
 """The reader of numbers of cards per node; the keys of the section are names of flavors."""
-SECTIONS = {"collect": COLLECT, "paths": PATHS, "targets": TARGETS}
+SECTIONS = {"collect": COLLECT, "paths": PATHS, "targets": TARGETS, "dataset": DATASET}
 NAMED_SECTIONS = {"credentials": CREDENTIALS, "projects": PROJECTS}

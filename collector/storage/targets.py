@@ -1,0 +1,205 @@
+"""Where a dataset is published, a folder or an object store: how it is held, and how its files are kept and removed."""
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final, Protocol
+
+from collector.errors import InputRefused, LockHeld
+from collector.record.columns import TABLES
+from collector.record.dataset import MANIFEST, OWN_NAME, DataFile, Manifest, read_manifest, sha256_of
+from collector.record.files import UNFINISHED, clear_unfinished, make_folder, remove
+from collector.record.store import Place, StoredObject, StorePath
+from collector.storage.dataset_files import content_of, write_manifest
+from collector.storage.lock import holding
+
+LOCK: Final = ".publishing.lock"
+
+
+class Target(Protocol):
+    """A place that a dataset is published to."""
+
+    fix: str
+    """What to do if it cannot be written."""
+
+    def held(self) -> AbstractContextManager[Manifest | None]:
+        """Let no other process replace the dataset meanwhile, and return its manifest; refuse a folder of others.
+
+        Raises
+        ------
+        InputRefused, RecordUnreadable, LockHeld
+            See `publish`.
+        """
+
+    def intact(self, manifest: Manifest) -> dict[str, DataFile]:
+        """Return the files of a manifest that are there and unchanged, by path: the others are written again."""
+
+    def working_folder(self) -> AbstractContextManager[Path]:
+        """Return the folder in which files are written."""
+
+    def keep(self, file: DataFile) -> None:
+        """Put a file that was written into its place."""
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Replace the manifest; all its files must be in their places.
+
+        Raises
+        ------
+        LockHeld
+            When another process replaced it meanwhile.
+        """
+
+    def files(self) -> Iterator[tuple[str, datetime]]:
+        """Yield the path and time of change of all files in the folders of tables."""
+
+    def is_left_over(self, path: str) -> bool:
+        """Return whether a file is one that a killed process did not finish."""
+
+    def touch(self, path: str, now: datetime) -> None:
+        """Set a file's time of change to now."""
+
+    def remove(self, path: str) -> None:
+        """Remove a file."""
+
+    def remove_empty_folders(self) -> None:
+        """Remove the folders of projects and months that have no files."""
+
+
+def target_of(place: Place) -> Target:
+    """Return the target for a place."""
+    return _Store(place) if isinstance(place, StorePath) else _Folder(place)
+
+
+class _Folder:
+    """A folder: held by a lock file, files appear by a rename."""
+
+    fix = "check the folder and the disk"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @contextmanager
+    def held(self) -> Iterator[Manifest | None]:
+        self._refuse_other()
+        make_folder(self._folder)
+        with holding(self._folder / LOCK, f"publishing to {self._folder}"):
+            clear_unfinished(self._folder / MANIFEST)
+            yield read_manifest(self._folder) if (self._folder / MANIFEST).exists() else None
+
+    def _refuse_other(self) -> None:
+        """Refuse a folder with files that are not of a dataset, before a lock file is made in it."""
+        if self._folder.exists() and not self._folder.is_dir():
+            raise InputRefused(f"{self._folder} is a file: name a folder for the dataset")
+        if (self._folder / MANIFEST).exists():
+            read_manifest(self._folder)
+        elif self._folder.is_dir():
+            _refuse_others(self._folder, {path.name for path in self._folder.iterdir()})
+
+    def intact(self, manifest: Manifest) -> dict[str, DataFile]:
+        intact = {}
+        for file in manifest.files:
+            with suppress(OSError):
+                if sha256_of(self._folder / file.path) == file.sha256:
+                    intact[file.path] = file
+        return intact
+
+    def working_folder(self) -> AbstractContextManager[Path]:
+        return nullcontext(self._folder)
+
+    def keep(self, file: DataFile) -> None:
+        """Do nothing: it was written there."""
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        write_manifest(self._folder, manifest)
+
+    def files(self) -> Iterator[tuple[str, datetime]]:
+        for table in TABLES:
+            for path in (self._folder / table).glob("project=*/month=*/*"):
+                if path.is_file():
+                    changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+                    yield path.relative_to(self._folder).as_posix(), changed
+
+    def is_left_over(self, path: str) -> bool:
+        # Only under the lock, so that no process writes an unfinished file now; what others put there stays.
+        return path.endswith(UNFINISHED) and OWN_NAME.search(path.rpartition("/")[2]) is not None
+
+    def touch(self, path: str, now: datetime) -> None:
+        os.utime(self._folder / path, (now.timestamp(), now.timestamp()))
+
+    def remove(self, path: str) -> None:
+        remove(self._folder / path)
+
+    def remove_empty_folders(self) -> None:
+        for pattern in ("project=*/month=*", "project=*"):
+            for place in (place for table in TABLES for place in (self._folder / table).glob(pattern)):
+                # Where it is not empty, it stays.
+                with suppress(OSError):
+                    place.rmdir()
+
+
+class _Store:
+    """An object store: files appear by an upload, and the manifest is replaced only if it is the one that was read."""
+
+    fix = "check the endpoint, the bucket and the keys, then run it again"
+
+    def __init__(self, folder: StorePath) -> None:
+        self._folder = folder
+        self._tag: str | None = None
+        self._listed: dict[str, StoredObject] = {}
+        self._working: Path | None = None
+
+    @contextmanager
+    def held(self) -> Iterator[Manifest | None]:
+        # The tag first: a manifest that is replaced before it is read is then one of another tag.
+        self._tag = (self._folder / MANIFEST).tag()
+        self._listed = self._folder.files()
+        if self._tag is None:
+            _refuse_others(self._folder, {name.partition("/")[0] for name in self._listed})
+        yield None if self._tag is None else read_manifest(self._folder)
+
+    def intact(self, manifest: Manifest) -> dict[str, DataFile]:
+        sizes = {name: found.size for name, found in self._listed.items()}
+        return {file.path: file for file in manifest.files if sizes.get(file.path) == file.bytes}
+
+    @contextmanager
+    def working_folder(self) -> Iterator[Path]:
+        with TemporaryDirectory(prefix="poolscope-") as name:
+            self._working = Path(name)
+            yield self._working
+
+    def keep(self, file: DataFile) -> None:
+        if self._working is not None:
+            (self._folder / file.path).upload(self._working / file.path)
+            remove(self._working / file.path)
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        if not (self._folder / MANIFEST).replace(content_of(manifest), self._tag):
+            raise LockHeld(
+                f"another process published to {self._folder} meanwhile: its dataset is there and whole; run this again"
+            )
+
+    def files(self) -> Iterator[tuple[str, datetime]]:
+        for name, found in self._listed.items():
+            yield name, found.changed
+
+    def is_left_over(self, path: str) -> bool:  # noqa: ARG002 - an upload that ended too early leaves none
+        return False
+
+    def touch(self, path: str, now: datetime) -> None:  # noqa: ARG002 - the store's clock sets the time
+        (self._folder / path).touch()
+
+    def remove(self, path: str) -> None:
+        (self._folder / path).unlink()
+
+    def remove_empty_folders(self) -> None:
+        """Do nothing: a store has none."""
+
+
+def _refuse_others(place: Place, names: set[str]) -> None:
+    """Refuse a folder without a manifest that has files of others; a killed process may have left files of tables."""
+    others = [name for name in names if name not in TABLES and not name.startswith(".")]
+    if others:
+        raise InputRefused(f"{place} has other files ({min(others)}) and no {MANIFEST}: name a new folder")
