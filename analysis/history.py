@@ -21,7 +21,7 @@ from analysis.record import frames
 from analysis.record.database import Record
 from analysis.schemas.documented import documented
 from collector.record import RecordUnreadable
-from collector.record.store import Place, place_of
+from collector.record.places import Place, place_of
 
 Zone = str | ZoneInfo
 Length = str | timedelta

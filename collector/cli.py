@@ -22,7 +22,8 @@ from collector.clock import Clock, SystemClock
 from collector.config.settings import Config, read_config
 from collector.console import tell_in_any_encoding, warn
 from collector.errors import ConfigError, PoolscopeError, interrupted
-from collector.record.store import Access, Place, is_in_store, place_of
+from collector.record.places import Place, is_in_store, place_of
+from collector.record.store import Access
 
 COMMANDS = {
     "init": "collector.commands.init",

@@ -8,7 +8,7 @@ import click
 
 from analysis.errors import RequestRefused
 from collector.record import RecordUnreadable
-from collector.record.store import Place, is_in_store
+from collector.record.places import Place, is_in_store
 
 Decorator = Callable[[Any], Any]
 

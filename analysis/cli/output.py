@@ -12,9 +12,9 @@ from analysis.history import History
 from analysis.text.answer import answers, foreseen
 from analysis.text.terminal import in_zone, table
 from collector.record.database import in_memory
-from collector.record.store import Place
 from collector.record.files import replacing
 from collector.record.paths import text_of
+from collector.record.places import Place
 
 FIRST: Final = {"plan": answers, "forecast": foreseen}
 """The functions that return the sentences before the table, by question."""

@@ -16,10 +16,10 @@ from analysis.record.series import Pool, Series
 from collector.record import RecordUnreadable
 from collector.record.database import Record as OpenRecord
 from collector.record.patterns import matches
+from collector.record.places import Place, place_of
 from collector.record.reading import opener
 from collector.record.selection import FIRST, LAST, Selection
 from collector.record.spool import waiting
-from collector.record.store import Place, place_of
 
 CONTEXT: Final = timedelta(days=1)
 """Slots this far before and after a span are read too, to judge those inside. This is twice as long as an odd total

@@ -8,10 +8,10 @@ import click
 
 from collector.cli import Context
 from collector.console import say
+from collector.record.places import is_in_store
 from collector.record.reading import reading
 from collector.record.selection import Selection
 from collector.record.slots import naive, parse_instant
-from collector.record.store import is_in_store
 from collector.storage.exports import export
 from collector.storage.publish import publish
 

@@ -11,8 +11,8 @@ from collector.errors import RecordNotWritten, RecordUnreadable
 from collector.record.header import missing_bytes, written_by
 from collector.record.memory import memory_settings
 from collector.record.paths import database_at, quoted
+from collector.record.places import Place
 from collector.record.schema import version_of
-from collector.record.store import Place
 
 Settings: TypeAlias = dict[str, str | bool | int | float | list[str]]
 # We need built-in extensions only, and a cron tick must not look for others on the network.

@@ -25,8 +25,9 @@ import duckdb
 from collector.errors import RecordUnreadable
 from collector.record.columns import COLUMNS, TABLES, columns_at
 from collector.record.paths import quoted_pattern
+from collector.record.places import Place, StorePath
 from collector.record.schema import MIGRATIONS
-from collector.record.store import Place, Served, StorePath, served_at
+from collector.record.store import Served, served_at
 
 MANIFEST: Final = "manifest.json"
 FORMAT: Final = "poolscope dataset"
@@ -219,7 +220,7 @@ def refusing_loss(dataset: Dataset, reading: Served) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         for name, reason in reading.failures.items():
-            raise RecordUnreadable(f"{dataset.folder / name} could not be read ({reason}): try again") from None
+            raise RecordUnreadable(f"{dataset.folder / name} could not be read: {reason}") from None
         if isinstance(error, duckdb.IOException | duckdb.InvalidInputException):
             for file in dataset.manifest.files:
                 _check(dataset.folder, file, read=file.path in reading.opened)

@@ -26,9 +26,9 @@ from collector.record.database import (
 )
 from collector.record.dataset import MANIFEST, Dataset, make_views, open_dataset, refusing_loss, served
 from collector.record.merging import KEYS, changes, new_rows, new_snapshots, winners
+from collector.record.places import Place, StorePath
 from collector.record.spool import waiting
 from collector.record.spooled import load
-from collector.record.store import Place, StorePath
 
 READ_WAIT_SECONDS: Final = 5.0
 

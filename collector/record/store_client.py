@@ -19,7 +19,6 @@ import s3fs
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
 from fsspec import AbstractFileSystem
 
-from collector.record.database import Record
 from collector.record.store import SCHEME, Access, Served, StoredObject, served_at
 
 BLOCK: Final = 1 << 20
@@ -148,11 +147,9 @@ class Client:
         """Remove an object."""
         self._call("delete_object", key)
 
-    def serve(self, connection: Record, folder: str, sizes: Mapping[str, int]) -> Served:
-        """Let DuckDB read the objects of a folder, see `StorePath.serve`."""
-        files = _Files(self, folder, sizes)
-        connection.register_filesystem(files)
-        return files.served
+    def served(self, folder: str, sizes: Mapping[str, int], served: Served) -> AbstractFileSystem:
+        """Return a file system of the objects of a folder for DuckDB, see `StorePath.serve`."""
+        return _Files(self, folder, sizes, served)
 
 
 @contextmanager
@@ -161,7 +158,8 @@ def _told(address: str) -> Iterator[None]:
     try:
         yield
     except _ERRORS as error:
-        cause = error.__cause__ or error
+        # Where the store answered, s3fs raises an error of Python, whose cause has the answer.
+        cause = error.__cause__ if error.__cause__ is not None and _code_of(error.__cause__) else error
         code = _code_of(cause)
         number, reason = getattr(error, "errno", None) or errno.EIO, code or _described(cause)
         if isinstance(error, FileNotFoundError):
@@ -186,7 +184,9 @@ def _code_of(error: BaseException | None) -> str:
 
 
 def _described(error: BaseException) -> str:
-    """Return why there was no answer. A store's own message is never shown: it could repeat parts of the request."""
+    """Return why there was no answer, without what a store sent: it could repeat parts of the request."""
+    if isinstance(error, _BROKEN_OFF):
+        return f"the connection failed ({type(error).__name__})"
     return f"{type(error).__name__}: {str(error)[:200]}"
 
 
@@ -196,9 +196,9 @@ class _Files(AbstractFileSystem):  # type: ignore[misc] # fsspec has no types
     protocol = urlsplit(served_at("")).scheme
     cachable = False
 
-    def __init__(self, client: Client, folder: str, sizes: Mapping[str, int]) -> None:
+    def __init__(self, client: Client, folder: str, sizes: Mapping[str, int], served: Served) -> None:
         super().__init__()
-        self.served = Served()
+        self.served = served
         self._client, self._folder, self._sizes = client, folder, sizes
 
     def block(self, name: str, number: int) -> bytes:

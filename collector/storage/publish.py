@@ -17,8 +17,8 @@ from collector.errors import InputRefused, RecordNotWritten
 from collector.record.database import Record
 from collector.record.dataset import PATH, DataFile, Dataset, Manifest, readable, served
 from collector.record.merging import KEYS
+from collector.record.places import Place
 from collector.record.schema import MIGRATIONS
-from collector.record.store import Place
 from collector.storage.dataset_files import Part, parts_of, sorting_in, write_files
 from collector.storage.targets import LOCK, Target, target_of
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, Protocol
@@ -12,7 +13,8 @@ from collector.errors import InputRefused, LockHeld
 from collector.record.columns import TABLES
 from collector.record.dataset import MANIFEST, OWN_NAME, DataFile, Manifest, read_manifest, sha256_of
 from collector.record.files import UNFINISHED, clear_unfinished, make_folder, remove
-from collector.record.store import Place, StoredObject, StorePath
+from collector.record.places import Place, StorePath
+from collector.record.store import StoredObject
 from collector.storage.dataset_files import content_of, write_manifest
 from collector.storage.lock import holding
 
@@ -147,18 +149,24 @@ class _Store:
 
     def __init__(self, folder: StorePath) -> None:
         self._folder = folder
-        self._tag: str | None = None
-        self._listed: dict[str, StoredObject] = {}
         self._working: Path | None = None
+
+    @cached_property
+    def _tag(self) -> str | None:
+        return (self._folder / MANIFEST).tag()
+
+    @cached_property
+    def _listed(self) -> dict[str, StoredObject]:
+        return self._folder.files()
 
     @contextmanager
     def held(self) -> Iterator[Manifest | None]:
         # The tag first: a manifest that is replaced before it is read is then one of another tag.
-        self._tag = (self._folder / MANIFEST).tag()
-        self._listed = self._folder.files()
-        if self._tag is None:
+        if self._tag is not None:
+            yield read_manifest(self._folder)
+        else:
             _refuse_others(self._folder, {name.partition("/")[0] for name in self._listed})
-        yield None if self._tag is None else read_manifest(self._folder)
+            yield None
 
     def intact(self, manifest: Manifest) -> dict[str, DataFile]:
         sizes = {name: found.size for name, found in self._listed.items()}
