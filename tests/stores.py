@@ -5,6 +5,8 @@ import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from email.utils import format_datetime
 from itertools import count
 from typing import Any, Final
 
@@ -75,6 +77,19 @@ def cut_answer(environ: Environ, start: Start, app: App) -> Iterable[bytes]:
     return half()
 
 
+def dated(moment: datetime) -> Fault:
+    """Answer as a store whose clock shows another time."""
+
+    def answer(environ: Environ, start: Start, app: App) -> Iterable[bytes]:
+        def start_then(status: str, headers: list[tuple[str, str]], *more: object) -> object:
+            kept = [(name, value) for name, value in headers if "date" != name.lower()]
+            return start(status, [*kept, ("Date", format_datetime(moment, usegmt=True))], *more)
+
+        return app(environ, start_then)
+
+    return answer
+
+
 def after(act: Callable[[], object]) -> Fault:
     """Do something else first, then what is asked for."""
 
@@ -122,7 +137,8 @@ class ObjectStore:
             fault = next((f for f in self._faults if f[0] == method and path.endswith(f[1]) and f[3] > 0), None)
             if fault is not None:
                 fault[3] -= 1
-        return self._app(environ, start) if fault is None else fault[2](environ, start, self._app)
+        answer: Iterable[bytes] = self._app(environ, start) if fault is None else fault[2](environ, start, self._app)
+        return answer
 
     def named(self, method: str) -> list[str]:
         """Return the paths of the requests of a method."""

@@ -137,9 +137,12 @@ class _Reader:
     def unknown(self, where: str, key: str, known: Mapping[str, object]) -> None:
         name = f"{where}.{key}".lstrip(".")
         if key.lower() in SECRET_KEYS:
+            variables = "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK"
+            if known is DATASET:
+                variables = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             self.problems.append(
-                f"{name}: secrets must not be in this file: set the environment variables HUAWEICLOUD_SDK_AK and "
-                "HUAWEICLOUD_SDK_SK, or set access_key_file and secret_key_file to files that only you can read"
+                f"{name}: secrets must not be in this file: set the environment variables {variables}, "
+                "or set access_key_file and secret_key_file to files that only you can read"
             )
             return
         nearest = difflib.get_close_matches(key.lower(), known, n=1, cutoff=0.0)

@@ -27,7 +27,7 @@ from collector.record.columns import COLUMNS, TABLES, columns_at
 from collector.record.paths import quoted_pattern
 from collector.record.places import Place, StorePath
 from collector.record.schema import MIGRATIONS
-from collector.record.store import Served, served_at
+from collector.record.store import AT_ONCE, Served, served_at
 
 MANIFEST: Final = "manifest.json"
 FORMAT: Final = "poolscope dataset"
@@ -43,8 +43,6 @@ PATH: Final = re.compile(
     rf"({'|'.join(TABLES)})/project=[A-Za-z0-9_.%~-]+/month=(\d{{4}}-\d{{2}}|{NONE})/{OWN_NAME.pattern}"
 )
 """The name of a file of a dataset, and its path relative to the folder."""
-AT_ONCE: Final = 32
-"""How many objects of a store are checked at the same time."""
 _FIX: Final = "copy the dataset again, or publish it again to a new folder (poolscope export --dataset)"
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import duckdb
 
 from collector.errors import RecordUnreadable
-from collector.record.store import FROM_ENVIRONMENT, SCHEME, Access, Served, StoredObject
+from collector.record.store import FROM_ENVIRONMENT, SCHEME, Access, Listing, Served
 
 if TYPE_CHECKING:
     from collector.record.store_client import Client
@@ -85,10 +85,9 @@ class StorePath:
         """Return the tag (ETag) of the object, which changes with its content; None where there is none."""
         return self.store.client.tag(self.key)
 
-    def files(self) -> dict[str, StoredObject]:
-        """Return all objects in this folder, by name relative to it."""
-        before = f"{self.key}/" if self.key else ""
-        return {key.removeprefix(before): found for key, found in self.store.client.files(before)}
+    def files(self) -> Listing:
+        """Return all objects in this folder."""
+        return self.store.client.files(f"{self.key}/" if self.key else "")
 
     def upload(self, file: Path) -> None:
         """Write the content of a file to the object: all of it or nothing."""

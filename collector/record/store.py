@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Final
 
 SCHEME: Final = "s3://"
+AT_ONCE: Final = 32
+"""The number of requests at the same time."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,15 @@ class StoredObject:
 
     size: int
     changed: datetime
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The objects of a folder, by name relative to it."""
+
+    objects: dict[str, StoredObject]
+    at: datetime | None
+    """The store's time; None if it did not say."""
 
 
 @dataclass

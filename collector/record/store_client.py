@@ -8,6 +8,7 @@ import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from pathlib import Path
 from threading import local
@@ -19,7 +20,7 @@ import s3fs
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
 from fsspec import AbstractFileSystem
 
-from collector.record.store import SCHEME, Access, Served, StoredObject, served_at
+from collector.record.store import AT_ONCE, SCHEME, Access, Listing, Served, StoredObject, served_at
 
 BLOCK: Final = 1 << 20
 """Bytes that are read at a time: a request costs as much time as to transfer about as many."""
@@ -47,26 +48,12 @@ class Client:
 
     def __init__(self, bucket: str, access: Access) -> None:
         self._bucket = bucket
-        # Checksums beyond those of the signature are Amazon's own: other stores refuse them.
-        config: dict[str, Any] = {
-            "request_checksum_calculation": "when_required",
-            "response_checksum_validation": "when_required",
-        }
-        host = urlsplit(access.endpoint or "").hostname or ""
-        if host.endswith(HUAWEI):
-            config["s3"] = {"addressing_style": "virtual"}
         with _told(f"{SCHEME}{bucket}"):
-            self._s3 = s3fs.S3FileSystem(
-                key=access.access_key,
-                secret=access.secret_key,
-                endpoint_url=access.endpoint,
-                client_kwargs={} if access.region is None else {"region_name": access.region},
-                config_kwargs=config,
-                use_listings_cache=False,
-                skip_instance_cache=True,
-            )
-        # s3fs would repeat all attempts of botocore.
-        self._s3.retries = 1
+            self._s3 = _connection(access)
+            # The endpoint may also be one of the environment.
+            host = urlsplit(self._s3.s3.meta.endpoint_url).hostname or ""
+            if host.endswith(HUAWEI):
+                self._s3 = _connection(access, s3={"addressing_style": "virtual"})
         self.block = lru_cache(maxsize=BLOCKS)(self.read)
         """Returns bytes of a file of a dataset, as `read` does: such a file never changes."""
 
@@ -104,17 +91,19 @@ class Client:
         except FileNotFoundError:
             return None
 
-    def files(self, before: str) -> Iterator[tuple[str, StoredObject]]:
-        """Yield the key of each object whose key begins with a text, and its size and time."""
-        more: dict[str, str] = {}
+    def files(self, before: str) -> Listing:
+        """Return the objects whose keys begin with a text, under the rest of their keys."""
+        objects: dict[str, StoredObject] = {}
+        after = ""
         while True:
-            answer = self._call("list_objects_v2", None, Prefix=before, **more)
+            # The first version of this request: more stores know it.
+            answer = self._call("list_objects", None, Prefix=before, Marker=after)
             for found in answer.get("Contents", ()):
-                changed: datetime = found["LastModified"]
-                yield found["Key"], StoredObject(int(found["Size"]), changed)
+                after = found["Key"]
+                objects[after.removeprefix(before)] = StoredObject(int(found["Size"]), found["LastModified"])
             if not answer.get("IsTruncated"):
-                return
-            more = {"ContinuationToken": answer["NextContinuationToken"]}
+                date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+                return Listing(objects, parsedate_to_datetime(date) if date else None)
 
     def upload(self, key: str, file: Path) -> None:
         """Write the content of a file to an object."""
@@ -152,6 +141,27 @@ class Client:
         return _Files(self, folder, sizes, served)
 
 
+def _connection(access: Access, **config: object) -> s3fs.S3FileSystem:
+    connection = s3fs.S3FileSystem(
+        key=access.access_key,
+        secret=access.secret_key,
+        endpoint_url=access.endpoint,
+        client_kwargs={} if access.region is None else {"region_name": access.region},
+        # Other stores than Amazon's refuse its newer checksums.
+        config_kwargs={
+            "request_checksum_calculation": "when_required",
+            "response_checksum_validation": "when_required",
+            "max_pool_connections": AT_ONCE,
+            **config,
+        },
+        use_listings_cache=False,
+        skip_instance_cache=True,
+    )
+    # s3fs would repeat all attempts of botocore.
+    connection.retries = 1
+    return connection
+
+
 @contextmanager
 def _told(address: str) -> Iterator[None]:
     """Raise an OSError with a number, a reason and the address, in place of errors of s3fs, botocore and aiohttp."""
@@ -169,10 +179,7 @@ def _told(address: str) -> Iterator[None]:
         elif isinstance(error, PermissionError) or code in REFUSED:
             number, reason = errno.EACCES, f"the store refused it ({code}): check the keys and their permissions"
         elif code in THROTTLED:
-            number, reason = (
-                errno.EBUSY,
-                f"the store asked for fewer requests at every attempt ({code}): try again later",
-            )
+            number, reason = errno.EBUSY, f"the store wants fewer requests, at every attempt ({code}): try again later"
         # Of this number, Python makes a FileNotFoundError or a PermissionError.
         raise OSError(number, reason, address) from cause
 

@@ -149,10 +149,10 @@ def _remove_unnamed(target: Target, manifest: Manifest | None, now: datetime) ->
     # Where a file system does not tell capitals apart, two projects may share a folder.
     named = set() if manifest is None else {file.path.casefold() for file in manifest.files}
     removed = 0
-    for path, changed in target.files():
+    for path, age in target.files(now):
         if path.casefold() in named:
             continue
-        if target.is_left_over(path) or (PATH.fullmatch(path) is not None and changed < now - GRACE):
+        if target.is_left_over(path) or (PATH.fullmatch(path) is not None and age > GRACE):
             target.remove(path)
             removed += 1
     target.remove_empty_folders()

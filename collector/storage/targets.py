@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +14,7 @@ from collector.record.columns import TABLES
 from collector.record.dataset import MANIFEST, OWN_NAME, DataFile, Manifest, read_manifest, sha256_of
 from collector.record.files import UNFINISHED, clear_unfinished, make_folder, remove
 from collector.record.places import Place, StorePath
-from collector.record.store import StoredObject
+from collector.record.store import Listing
 from collector.storage.dataset_files import content_of, write_manifest
 from collector.storage.lock import holding
 
@@ -54,8 +54,8 @@ class Target(Protocol):
             When another process replaced it meanwhile.
         """
 
-    def files(self) -> Iterator[tuple[str, datetime]]:
-        """Yield the path and time of change of all files in the folders of tables."""
+    def files(self, now: datetime) -> Iterator[tuple[str, timedelta]]:
+        """Yield all files in the folders of tables: the path, and how long ago it was written or touched."""
 
     def is_left_over(self, path: str) -> bool:
         """Return whether a file is one that a killed process did not finish."""
@@ -117,12 +117,12 @@ class _Folder:
     def write_manifest(self, manifest: Manifest) -> None:
         write_manifest(self._folder, manifest)
 
-    def files(self) -> Iterator[tuple[str, datetime]]:
+    def files(self, now: datetime) -> Iterator[tuple[str, timedelta]]:
         for table in TABLES:
             for path in (self._folder / table).glob("project=*/month=*/*"):
                 if path.is_file():
                     changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-                    yield path.relative_to(self._folder).as_posix(), changed
+                    yield path.relative_to(self._folder).as_posix(), now - changed
 
     def is_left_over(self, path: str) -> bool:
         # Only under the lock, so that no process writes an unfinished file now; what others put there stays.
@@ -156,7 +156,7 @@ class _Store:
         return (self._folder / MANIFEST).tag()
 
     @cached_property
-    def _listed(self) -> dict[str, StoredObject]:
+    def _listed(self) -> Listing:
         return self._folder.files()
 
     @contextmanager
@@ -165,11 +165,11 @@ class _Store:
         if self._tag is not None:
             yield read_manifest(self._folder)
         else:
-            _refuse_others(self._folder, {name.partition("/")[0] for name in self._listed})
+            _refuse_others(self._folder, {name.partition("/")[0] for name in self._listed.objects})
             yield None
 
     def intact(self, manifest: Manifest) -> dict[str, DataFile]:
-        sizes = {name: found.size for name, found in self._listed.items()}
+        sizes = {name: found.size for name, found in self._listed.objects.items()}
         return {file.path: file for file in manifest.files if sizes.get(file.path) == file.bytes}
 
     @contextmanager
@@ -189,9 +189,11 @@ class _Store:
                 f"another process published to {self._folder} meanwhile: its dataset is there and whole; run this again"
             )
 
-    def files(self) -> Iterator[tuple[str, datetime]]:
-        for name, found in self._listed.items():
-            yield name, found.changed
+    def files(self, now: datetime) -> Iterator[tuple[str, timedelta]]:
+        # By a clock that is ahead, a file would be removed while it is still read.
+        now = min(now, self._listed.at or now)
+        for name, found in self._listed.objects.items():
+            yield name, now - found.changed
 
     def is_left_over(self, path: str) -> bool:  # noqa: ARG002 - an upload that ended too early leaves none
         return False

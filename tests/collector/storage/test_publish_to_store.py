@@ -1,9 +1,11 @@
 """`poolscope export --dataset s3://...`: the dataset of a folder, whole whatever fails, in an object store."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +22,7 @@ from collector.record.dataset import Manifest, open_dataset
 from collector.record.places import Place, StorePath, place_of
 from collector.record.reading import opener, reading
 from collector.record.schema import migrate
+from collector.record.store import Access, Served
 from collector.storage import publish as module
 from collector.storage.publish import GRACE, Published
 from tests.polling import configure, poolscope
@@ -32,6 +35,7 @@ from tests.stores import (
     answering,
     cut_answer,
     cut_upload,
+    dated,
     lose_answer,
     refuse_conditions,
     server,
@@ -95,7 +99,7 @@ def test_a_store_has_the_dataset_of_a_folder(folder: Path, store: ObjectStore) -
     in_store, in_folder = publish(folder, place), publish(folder, folder / "ds")
     assert in_folder == in_store
     assert content(folder / "ds") == content(place)
-    assert sorted([*(file.path for file in in_folder.manifest.files), "manifest.json"]) == sorted(place.files())
+    assert sorted([*(file.path for file in in_folder.manifest.files), "manifest.json"]) == sorted(place.files().objects)
     assert (folder / "ds/manifest.json").read_text() == (place / "manifest.json").read_text()
 
 
@@ -145,17 +149,23 @@ def test_a_reader_lists_nothing_and_reads_each_file_once(folder: Path, store: Ob
 
 
 def test_files_stay_for_the_readers_of_the_former_manifest(folder: Path, store: ObjectStore) -> None:
-    """From when a manifest dropped them, not from when they were uploaded; then the next export removes them."""
+    """Six hours from when a manifest dropped them, not from when they were uploaded; then an export removes them."""
     place = store.new_folder()
     first = publish(folder, place).manifest
     change(folder)
     second = publish(folder, place).manifest
     (dropped,) = {file.path for file in first.files} - {file.path for file in second.files}
-    assert ("COPY", 1) == ("COPY", sum(path.endswith(dropped) for path in store.named("PUT")) - 1)
-    publish(folder, place, GRACE - timedelta(minutes=10))
-    assert dropped in place.files()
-    assert 1 == publish(folder, place, GRACE + timedelta(minutes=10)).removed
-    assert dropped not in place.files()
+    # Uploaded once, then copied onto itself.
+    assert 2 == sum(path.endswith(dropped) for path in store.named("PUT"))
+    since = datetime.now(UTC) - NOW
+    early, late = (since + GRACE + timedelta(minutes=minutes) for minutes in (-10, 10))
+    listing = f"/{place.store.bucket}"
+    # By the earlier one of the exporter's clock and the store's.
+    for clock, store_clock, removed in ((late, since, 0), (early, late, 0), (late, late, 1)):
+        store.begin()
+        store.fail("GET", listing, dated(NOW + store_clock))
+        assert removed == publish(folder, place, clock).removed
+        assert (dropped in place.files().objects) is not bool(removed)
     assert second == open_dataset(place).manifest
 
 
@@ -165,12 +175,12 @@ def test_objects_of_others_stay(folder: Path, store: ObjectStore) -> None:
     (place / "notes.txt").replace(b"x", None)
     with pytest.raises(InputRefused, match=r"has other files \(notes.txt\)"):
         publish(folder, place)
-    assert ["notes.txt"] == list(place.files())
+    assert ["notes.txt"] == list(place.files().objects)
     (place / "notes.txt").unlink()
     (place / "polls/project=p/month=2026-01/part-0.parquet").replace(b"x", None)
     publish(folder, place)
     publish(folder, place, timedelta(days=30))
-    assert "polls/project=p/month=2026-01/part-0.parquet" in place.files()
+    assert "polls/project=p/month=2026-01/part-0.parquet" in place.files().objects
 
 
 def test_rows_that_the_record_lacks_are_never_lost(folder: Path, store: ObjectStore) -> None:
@@ -252,7 +262,7 @@ def test_a_lost_answer_is_no_other_process(folder: Path, store: ObjectStore) -> 
     [
         (cut_upload, "the connection failed"),
         (answering("403 Forbidden", "AccessDenied"), r"refused it \(AccessDenied\): check the keys"),
-        (answering("503 Slow Down", "SlowDown"), r"fewer requests at every attempt \(SlowDown\): try again later"),
+        (answering("503 Slow Down", "SlowDown"), r"fewer requests, at every attempt \(SlowDown\): try again later"),
         (answering("500 Internal Server Error", "InternalError"), "InternalError"),
     ],
     ids=["cut", "403", "503", "500"],
@@ -424,3 +434,40 @@ def test_a_missing_extra_is_named(folder: Path, words: tuple[str, ...]) -> None:
     assert 2 == done.returncode
     assert "pip install 'poolscope[s3]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_each_thread_reads_at_its_own_position(store: ObjectStore) -> None:
+    """DuckDB's threads share an open file: one may set its position between another one's `seek` and `read`."""
+    place = store.new_folder()
+    content = bytes(range(256)) * 20_000
+    put(place / "file", content)
+    file = place.store.client.served(place.key, {"file": len(content)}, Served()).open("dataset://file")
+    file.seek(1_048_570)
+    with ThreadPoolExecutor(1) as other:
+        assert content[-9:] == other.submit(lambda: file.seek(-9, os.SEEK_END) and file.read(50)).result()
+    assert content[1_048_570:2_200_000] == file.read(2_200_000 - 1_048_570)
+    assert 2_200_000 == file.tell()
+
+
+def test_a_listing_goes_on_after_its_first_page(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With names that need quoting."""
+    place = store.new_folder()
+    names = sorted(f"{number} +%2F#'项.txt" for number in range(5))
+    for name in names:
+        put(place / name, b"x")
+    client = place.store.client
+    call = client._call
+    monkeypatch.setattr(client, "_call", lambda operation, key, **values: call(operation, key, MaxKeys=2, **values))
+    assert names == list(place.files().objects)
+    assert 3 == len(store.named("GET"))
+
+
+@pytest.mark.parametrize("from_environment", [False, True])
+def test_obs_has_the_bucket_in_the_name_of_the_host(monkeypatch: pytest.MonkeyPatch, from_environment: bool) -> None:
+    """OBS takes no other address, wherever its endpoint is set."""
+    endpoint = "https://obs.cn-north-4.myhuaweicloud.com"
+    for name, value in {"AWS_ENDPOINT_URL": endpoint, "AWS_EC2_METADATA_DISABLED": "true"}.items():
+        monkeypatch.setenv(name, value)
+    place = place_of("s3://bucket/x", Access(None if from_environment else endpoint, "cn-north-4", "key", "secret"))
+    assert isinstance(place, StorePath)
+    assert place.store.client._s3.url("bucket/x/a").startswith("https://bucket.obs.cn-north-4.myhuaweicloud.com/x/a?")
