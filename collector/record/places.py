@@ -10,12 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-import duckdb
-
 from collector.errors import RecordUnreadable
 from collector.record.store import FROM_ENVIRONMENT, SCHEME, Access, Listing, Served
 
 if TYPE_CHECKING:
+    # The command line imports this file, and does without DuckDB.
+    import duckdb
+
     from collector.record.store_client import Client
 
 
@@ -108,7 +109,7 @@ class StorePath:
         """Remove the object; do nothing where there is none."""
         self.store.client.remove(self.key)
 
-    def serve(self, connection: duckdb.DuckDBPyConnection, sizes: Mapping[str, int]) -> Served:
+    def serve(self, connection: "duckdb.DuckDBPyConnection", sizes: Mapping[str, int]) -> Served:
         """Let DuckDB read objects of this folder, by the address `served_at` their name.
 
         Parameters

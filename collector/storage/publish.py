@@ -15,7 +15,7 @@ import duckdb
 
 from collector.errors import InputRefused, RecordNotWritten
 from collector.record.database import Record
-from collector.record.dataset import PATH, DataFile, Dataset, Manifest, readable, served
+from collector.record.dataset import PATH, DataFile, Dataset, Manifest, readable, refusing_loss, served
 from collector.record.merging import KEYS
 from collector.record.places import Place
 from collector.record.schema import MIGRATIONS
@@ -101,8 +101,8 @@ def _refuse_loss(record: Record, former: Dataset, intact: Mapping[str, DataFile]
     lost = [month for month, number in rows.items() if new_rows[month] < number]
     paths = {part.path for part in parts}
     changed = [file for file in intact.values() if file.path not in paths]
-    served(record, former)
-    lost += [_month_of(file) for file in changed if file.table in KEYS and _lacks(record, former, file)]
+    with refusing_loss(former, served(record, former)):
+        lost += [_month_of(file) for file in changed if file.table in KEYS and _lacks(record, former, file)]
     if lost:
         raise InputRefused(
             f"{former.folder} has rows of {min(lost)} that the record lacks, so it was not changed: it is a backup, the"

@@ -354,6 +354,20 @@ def test_a_file_that_is_lost_while_it_is_read_is_named(folder: Path, store: Obje
     assert "Traceback" not in str(refusal.value)
 
 
+def test_a_refused_comparison_names_the_file(folder: Path, store: ObjectStore) -> None:
+    """Where rows changed, the exporter reads the former file."""
+    place = store.new_folder()
+    former = publish(folder, place).manifest
+    change(folder, "UPDATE scrapes SET total = total + 1")
+    store.fail("GET", ".parquet", answering("403 Forbidden", "AccessDenied"), times=1)
+    with pytest.raises(
+        RecordUnreadable, match=r"scrapes/\S+\.parquet could not be read: the store refused it"
+    ) as refusal:
+        publish(folder, place)
+    assert "Traceback" not in str(refusal.value)
+    assert former == open_dataset(place).manifest
+
+
 def test_a_missing_or_changed_size_is_written_again(folder: Path, store: ObjectStore) -> None:
     """The next export repairs what a listing shows."""
     place = store.new_folder()
