@@ -39,7 +39,8 @@ NO_KEYS: Final = (
     "there are no keys: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or access_key_file and secret_key_file in"
     " [dataset]"
 )
-_ERRORS: Final = (OSError, BotoCoreError, ClientError, aiohttp.ClientError)
+# ValueError: botocore raises it for an endpoint that is no URL.
+_ERRORS: Final = (OSError, ValueError, BotoCoreError, ClientError, aiohttp.ClientError)
 _BROKEN_OFF: Final = (HTTPClientError, aiohttp.ClientError)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, Protocol
 
-from collector.errors import InputRefused, LockHeld
+from collector.errors import InputRefused, LockHeld, RecordNotWritten
 from collector.record.columns import TABLES
 from collector.record.dataset import MANIFEST, OWN_NAME, DataFile, Manifest, read_manifest, sha256_of
 from collector.record.files import UNFINISHED, clear_unfinished, make_folder, remove
@@ -169,8 +169,7 @@ class _Store:
             yield None
 
     def intact(self, manifest: Manifest) -> dict[str, DataFile]:
-        sizes = {name: found.size for name, found in self._listed.objects.items()}
-        return {file.path: file for file in manifest.files if sizes.get(file.path) == file.bytes}
+        return _present(self._listed, manifest)
 
     @contextmanager
     def working_folder(self) -> Iterator[Path]:
@@ -184,6 +183,13 @@ class _Store:
             remove(self._working / file.path)
 
     def write_manifest(self, manifest: Manifest) -> None:
+        # While an upload takes longer than the grace period, another process removes what no manifest names.
+        present = _present(self._folder.files(), manifest)
+        if lost := [file.path for file in manifest.files if file.path not in present]:
+            raise RecordNotWritten(
+                f"{self._folder / min(lost)} is not there as it was written, so {self._folder} is as before: another"
+                " process may have removed it; run this again"
+            )
         if not (self._folder / MANIFEST).replace(content_of(manifest), self._tag):
             raise LockHeld(
                 f"another process published to {self._folder} meanwhile: its dataset is there and whole; run this again"
@@ -206,6 +212,12 @@ class _Store:
 
     def remove_empty_folders(self) -> None:
         """Do nothing: a store has none."""
+
+
+def _present(listing: Listing, manifest: Manifest) -> dict[str, DataFile]:
+    """Return the files of a manifest that a listing has, with their size, by path."""
+    sizes = {name: found.size for name, found in listing.objects.items()}
+    return {file.path: file for file in manifest.files if sizes.get(file.path) == file.bytes}
 
 
 def _refuse_others(place: Place, names: set[str]) -> None:

@@ -229,6 +229,25 @@ def test_the_second_of_two_exporters_is_refused(
     assert publish(folder, place).manifest == results[0]
 
 
+def test_a_file_that_another_process_removed_is_named(folder: Path, store: ObjectStore) -> None:
+    """A manifest never names a file that is not there: the former dataset stays."""
+    place = store.new_folder()
+    former = publish(folder, place).manifest
+    change(folder)
+
+    @contextmanager
+    def opening() -> Iterator[Record]:
+        with reading(folder / RECORD, folder / "none", lambda _: None) as record:
+            yield record
+        (
+            place / next(iter(place.files().objects.keys() - {"manifest.json"} - {file.path for file in former.files}))
+        ).unlink()
+
+    with pytest.raises(RecordNotWritten, match=r"snapshots/\S+ is not there as it was written"):
+        module.publish(opening(), place, lambda: NOW)
+    assert former == open_dataset(place).manifest
+
+
 def test_a_publication_in_the_last_moment_is_not_replaced(folder: Path, store: ObjectStore) -> None:
     """The store compares the tag with the write of the manifest."""
     place = store.new_folder()
