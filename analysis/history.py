@@ -21,6 +21,7 @@ from analysis.record import frames
 from analysis.record.database import Record
 from analysis.schemas.documented import documented
 from collector.record import RecordUnreadable
+from collector.record.places import Place, place_of
 
 Zone = str | ZoneInfo
 Length = str | timedelta
@@ -33,7 +34,8 @@ class History:
     ----------
     database
         The DuckDB file, which is open only while it is read, so that the collector can write; or the folder of a
-        dataset, see ``data/README.md``.
+        dataset, or its address ``s3://BUCKET/PREFIX``, see ``data/README.md``. Keys and endpoint of an object store are
+        those of ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY`` and ``AWS_ENDPOINT_URL``.
     spool
         The folder of polls that are not yet in the database; ``spool`` beside the database by default. A dataset has
         none.
@@ -53,8 +55,9 @@ class History:
     >>> history.waits(every="1d", since="14d", pool="pool-a*", slo="15m")  # doctest: +SKIP
     """
 
-    def __init__(self, database: Path | str, spool: Path | str | None = None, *, engine: object = None) -> None:
-        self._place, self._engine = (database, spool), engine
+    def __init__(self, database: Place | str, spool: Path | str | None = None, *, engine: object = None) -> None:
+        # An address becomes one place for all records, so that they share its connection.
+        self._place, self._engine = (place_of(database), spool), engine
 
     @property
     def record(self) -> Record:

@@ -17,11 +17,13 @@ from typing import Any, NoReturn, TextIO
 import click
 
 from collector import __version__
-from collector.api.credentials import AnyCredential, resolve
+from collector.api.credentials import AnyCredential, read_owner_only, resolve
 from collector.clock import Clock, SystemClock
 from collector.config.settings import Config, read_config
 from collector.console import tell_in_any_encoding, warn
 from collector.errors import ConfigError, PoolscopeError, interrupted
+from collector.record.places import Place, is_in_store, place_of
+from collector.record.store import Access
 
 COMMANDS = {
     "init": "collector.commands.init",
@@ -107,6 +109,25 @@ class Context:
         config, problems = self.read_config()
         refuse(problems)
         return config
+
+    def place(self, text: str | Path) -> Place:
+        """Return the folder, file or address in an object store that a text is, the latter with the settings for it.
+
+        Raises
+        ------
+        ConfigError
+            When the configuration has problems, or others can read a file with a key.
+        """
+        if not is_in_store(text):
+            return Path(text)
+        settings = self.config().dataset
+        keys, problems = {}, []
+        for name, file in (("access_key", settings.access_key_file), ("secret_key", settings.secret_key_file)):
+            if file is not None:
+                keys[name], problem = read_owner_only(file)
+                problems += [f"dataset.{name}_file: {problem}"] if problem else []
+        refuse(problems)
+        return place_of(text, Access(settings.endpoint, settings.region, **keys))
 
     def ready_to_poll(self) -> tuple[Config, dict[str, AnyCredential]]:
         """Read the configuration and the credentials, before the first request of a poll.

@@ -96,9 +96,9 @@ def _slot_text(slot: datetime | None) -> str:
 
 def dataset_status(config: Config, last_slot: datetime | None) -> DatasetStatus | None:
     """Return the state of the configured dataset, beside a record with this last slot; None where there is none."""
-    if config.dataset is None:
-        return None
     path = config.dataset.path
+    if path is None:
+        return None
     last = last_publishing(config.paths.database, path)
     late = overdue(last, config.publishing_interval, last_slot)
     if last is None:

@@ -19,7 +19,7 @@ SIGNATURE = "[0-9a-f]{64}"
 SIGNATURES = re.compile(rb"(?<![0-9a-f])" + SIGNATURE.encode())
 AUTHORIZATION = re.compile(r"Access=([^,\s]+),.*Signature=([0-9a-f]{64})")
 TOKENS = {"x-auth-token", "x-subject-token", "x-security-token"}
-KEY_VARIABLES = re.compile(r"(_AK|_SK|TOKEN|PASSWORD)$")
+KEY_VARIABLES = re.compile(r"(_AK|_SK|_ACCESS_KEY|_ACCESS_KEY_ID|TOKEN|PASSWORD)$")
 NO_TEXT = re.compile(r"(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT|DOUBLE|FLOAT|BOOLEAN|DATE|TIMESTAMP.*)")
 TOKEN_FOLDER = ".tokens"  # noqa: S105 - the end of a folder's name
 

@@ -8,13 +8,14 @@ import click
 
 from analysis.errors import Incomplete, RequestRefused
 from collector.record import RecordUnreadable
+from collector.record.places import Place, is_in_store
 
 Decorator = Callable[[Any], Any]
 
 POOLS = (
     click.option(
         "--db",
-        type=click.Path(path_type=Path),
+        metavar="PATH|s3://BUCKET/PREFIX",
         help="The database or dataset to read; default: database and spool of the configuration.",
     ),
     click.option(
@@ -120,10 +121,10 @@ def configured_of(context: Any, names: Sequence[str]) -> dict[str, Any]:  # noqa
     return {name: getattr(config, name) for name in names}
 
 
-def record_of(context: Any, db: Path | None) -> tuple[Path, Path | None]:  # noqa: ANN401 - the collector's, which analysis does not know by name
+def record_of(context: Any, db: str | None) -> tuple[Place, Path | None]:  # noqa: ANN401 - the collector's, which analysis does not know by name
     """Return the database and the spool to read: those of ``--db``, else those of the configuration."""
     if db is not None:
-        return db, None
+        return context.place(db) if is_in_store(db) else Path(db), None
     paths = context.config().paths
     return paths.database, paths.spool
 
@@ -156,7 +157,7 @@ def command_of(name: str, text: str, *options_: Decorator, configured: Sequence[
     def run(
         context: Any,  # noqa: ANN401 - the collector's, which analysis does not know by name
         /,
-        db: Path | None,
+        db: str | None,
         format_: str,
         output: Path | None,
         on: str | None,

@@ -90,7 +90,7 @@ def _draw(wanted: "Sequence[Picture]", form: str, limit: float | None) -> Iterat
 def report(
     context: Any,  # noqa: ANN401 - `poolscope --help` does without pandas and numba
     /,
-    db: Path | None,
+    db: str | None,
     out: Path,
     forms: str,
     lang: str,

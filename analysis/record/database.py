@@ -17,6 +17,7 @@ from analysis.record.series import Pool, Series
 from collector.record import RecordUnreadable
 from collector.record.database import Record as OpenRecord
 from collector.record.patterns import matches
+from collector.record.places import Place, StorePath, place_of
 from collector.record.reading import Opening, about, opener
 from collector.record.selection import FIRST, LAST, Selection
 from collector.record.spool import waiting
@@ -34,16 +35,17 @@ class Record:
     Parameters
     ----------
     database
-        The DuckDB file, which is open only while it is read; or the folder of a dataset. All that one object reads from
-        a dataset is of one manifest.
+        The DuckDB file, which is open only while it is read; or the folder of a dataset, or its address in an object
+        store. All that one object reads from a dataset is of one manifest.
     spool
         The folder of polls that are not yet in the database; ``spool`` beside the database by default. A dataset has
         none.
     """
 
-    def __init__(self, database: Path | str, spool: Path | str | None = None) -> None:
-        self.database = Path(database)
-        self.spool = Path(spool) if spool is not None else self.database.parent / "spool"
+    def __init__(self, database: Place | str, spool: Path | str | None = None) -> None:
+        self.database = place_of(database)
+        beside = self.database.parent if isinstance(self.database, Path) else Path()
+        self.spool = Path(spool) if spool is not None else beside / "spool"
 
     def pools(self) -> list[SelectedPool]:
         """Return every pool that was observed, from one scan of the record.
@@ -63,7 +65,8 @@ class Record:
 
     def about(self, pools: Sequence[SelectedPool]) -> "Record":
         """Return the record for reading some pools alone, wherever it is sent: of a dataset it names their files."""
-        record = Record(self.database.absolute(), self.spool.absolute())
+        place = self.database if isinstance(self.database, StorePath) else self.database.absolute()
+        record = Record(place, self.spool.absolute())
         record._open = about(self._open, {(pool.project, pool.pool) for pool in pools})
         return record
 
@@ -156,7 +159,7 @@ class Record:
 
     @contextmanager
     def _opened(self) -> Iterator[OpenRecord]:
-        if not self.database.exists() and not waiting(self.spool):
+        if isinstance(self.database, Path) and not self.database.exists() and not waiting(self.spool):
             raise RecordUnreadable(f"{self.database} does not exist: name the record with --db, or poll first")
         with self._open() as connection:
             yield connection

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import signal
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ import click
 from collector.api.credentials import AnyCredential
 from collector.api.names import run
 from collector.cli import Context
-from collector.config.settings import Config, DatasetSettings, Paths
+from collector.config.settings import Config, Paths
 from collector.console import log_to, warn
 from collector.errors import PoolscopeError
 from collector.polling.slot import poll_slot, warn_of_proxies
@@ -48,16 +49,18 @@ def command(context: Context, log: Path | None) -> int:
         except PoolscopeError as error:
             warn("not_compacted", str(error))
     dataset = config.dataset
-    if not terminated and dataset and publishing_due(database, dataset.path, dataset.every, context.clock.now()):
-        _publish(context, config.paths, dataset)
+    if terminated or dataset.path is None:
+        return int(failed)
+    if publishing_due(database, dataset.path, dataset.every, context.clock.now()):
+        _publish(context, config.paths, dataset.path, dataset.every)
     return int(failed)
 
 
-def _publish(context: Context, paths: Paths, dataset: DatasetSettings) -> None:
+def _publish(context: Context, paths: Paths, path: Path | str, every: timedelta) -> None:
     from collector.storage.publishing import publish_when_due  # noqa: PLC0415 - few polls need it
 
     try:
-        publish_when_due(paths.database, paths.spool, dataset.path, dataset.every, context.clock)
+        publish_when_due(paths.database, paths.spool, context.place(path), every, context.clock)
     except PoolscopeError as error:
         warn("not_published", str(error))
 

@@ -1,6 +1,7 @@
 """``poolscope doctor``: checks configuration, keys, endpoint and record, and says how to fix what is wrong."""
 
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
@@ -56,8 +57,8 @@ async def _check(context: Context) -> list[Finding]:
         findings.append(Finding("configuration", "ok", f"{len(config.projects)} projects"))
         findings += await _check_apis(context, config)
     findings += look_at_files(config)
-    if config.dataset is not None:
-        findings += look_at_dataset(config.dataset)
+    if config.dataset.path is not None:
+        findings += _check_dataset(context, config.dataset.path)
     try:
         with reading(config.paths.database, config.paths.spool, context.clock.pause) as record:
             findings += look_at_record(record, config, context.clock.now(), _scheduled(context))
@@ -65,6 +66,13 @@ async def _check(context: Context) -> list[Finding]:
     except RecordUnreadable as refusal:
         findings.append(Finding("database", "error", str(refusal)))
     return findings
+
+
+def _check_dataset(context: Context, path: Path | str) -> list[Finding]:
+    try:
+        return list(look_at_dataset(context.place(path)))
+    except ConfigError as error:
+        return [Finding("dataset", "error", str(error))]
 
 
 def _scheduled(context: Context) -> bool | None:

@@ -8,6 +8,7 @@ import click
 
 from collector.cli import Context
 from collector.console import say
+from collector.record.places import is_in_store
 from collector.record.reading import reading
 from collector.record.selection import Selection
 from collector.record.slots import naive, parse_instant
@@ -15,21 +16,22 @@ from collector.storage.exports import export
 from collector.storage.publish import publish
 
 
-def _read_folder(_context: click.Context, _option: click.Parameter, text: str | None) -> Path | None:
+def _read_place(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
     if text == "":
         raise click.BadParameter("must not be empty")
-    if text is not None and re.match(r"\w\w+://", text):
-        raise click.BadParameter(f"{text} is not a folder: object stores are not supported")
-    return None if text is None else Path(text)
+    if text is not None and re.match(r"\w\w+://", text) and not is_in_store(text):
+        raise click.BadParameter(f"{text} is neither a folder nor s3://BUCKET/PREFIX: no other store is supported")
+    return text
 
 
 @click.command("export")
 @click.option("--output", type=click.Path(path_type=Path), help="The file to write, .parquet or .csv.")
 @click.option(
     "--dataset",
-    callback=_read_folder,
-    metavar="FOLDER",
-    help="The folder to write all tables to, as Parquet files with a manifest; months that did not change stay.",
+    callback=_read_place,
+    metavar="FOLDER|s3://BUCKET/PREFIX",
+    help="The folder, or the address in an object store, to write all tables to, as Parquet files with a manifest;"
+    " months that did not change stay.",
 )
 @click.option(
     "--since",
@@ -47,7 +49,7 @@ def _read_folder(_context: click.Context, _option: click.Parameter, text: str | 
 def command(
     context: Context,
     output: Path | None,
-    dataset: Path | None,
+    dataset: str | None,
     since: str | None,
     until: str | None,
     projects: tuple[str, ...],
@@ -61,6 +63,9 @@ def command(
     data/README.md. Files that the manifest no longer names are removed by the first export after six hours. After
     prune, name a new folder: an export never removes rows from a dataset. With [dataset] in the configuration, collect
     and watch do so by themselves.
+
+    --dataset s3://BUCKET/PREFIX writes to S3 or OBS, with the endpoint and key files of [dataset] in the configuration,
+    or with AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. It needs pip install 'poolscope[s3]'.
     """
     now = context.clock.now()
 
@@ -88,16 +93,17 @@ def _export(context: Context, selection: Selection, output: Path) -> int:
         return export(record, selection, output)
 
 
-def _publish(context: Context, folder: Path) -> None:
+def _publish(context: Context, text: str) -> None:
     paths = context.config().paths
-    published = publish(reading(paths.database, paths.spool, context.clock.pause), folder, context.clock.now)
+    place = context.place(text)
+    published = publish(reading(paths.database, paths.spool, context.clock.pause), place, context.clock.now)
     manifest = published.manifest
     rows = sum(manifest.rows.values())
     say(
         "published",
-        f"{folder}: {rows:,} rows up to {manifest.last_slot} in {len(manifest.files):,} files, {published.written:,} of"
+        f"{place}: {rows:,} rows up to {manifest.last_slot} in {len(manifest.files):,} files, {published.written:,} of"
         f" them new; {published.removed:,} old files removed",
-        folder=str(folder),
+        folder=str(place),
         rows=manifest.rows,
         last_slot=manifest.last_slot,
         files=len(manifest.files),

@@ -22,12 +22,14 @@ def command(context: Context) -> int:
     """
     config = context.config()
     paths, dataset = config.paths, config.dataset
-    if dataset is None:
+    if dataset.path is None:
         raise ConfigError("there is no dataset to publish to: set path in the section [dataset]")
     # Polls go first where cores are few.
     os.nice(NICENESS)
     try:
-        published = publish_when_due(paths.database, paths.spool, dataset.path, dataset.every, context.clock)
+        published = publish_when_due(
+            paths.database, paths.spool, context.place(dataset.path), dataset.every, context.clock
+        )
     except PoolscopeError as error:
         warn("not_published", str(error))
         return error.exit_code

@@ -88,7 +88,7 @@ def _due(clock: Clock, config: Config) -> Iterator[str]:
     database, dataset = config.paths.database, config.dataset
     if compaction_due(database):
         yield "compact"
-    if dataset is not None and publishing_due(database, dataset.path, dataset.every, clock.now()):
+    if dataset.path is not None and publishing_due(database, dataset.path, dataset.every, clock.now()):
         yield "publish"
 
 

@@ -64,10 +64,16 @@ class Paths:
 
 @dataclass(frozen=True)
 class DatasetSettings:
-    """The dataset that polls bring up to date: the section ``[dataset]``."""
+    """The dataset that polls bring up to date, and how its object store is reached: the section ``[dataset]``."""
 
-    path: Path
+    path: Path | str | None = None
+    """A folder, or an address in an object store; None publishes nothing."""
     every: timedelta = timedelta(hours=1)
+    endpoint: str | None = None
+    region: str | None = None
+    access_key_file: Path | None = None
+    secret_key_file: Path | None = None
+    """How the store is reached; where a value is missing, the ``AWS_`` variables say it."""
 
 
 @dataclass(frozen=True)
@@ -106,13 +112,12 @@ class Config:
     targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The values of ``[targets]`` by pattern of pool ids or display names, ``*`` first: wait, quantile,
     price_per_node_hour, currency, spare_nodes, lead_time. A later pattern overrides an earlier one."""
-    dataset: DatasetSettings | None = None
-    """None publishes nothing."""
+    dataset: DatasetSettings = field(default_factory=DatasetSettings)
 
     @property
     def publishing_interval(self) -> timedelta:
         """The time between two publishings: `every`, or the poll interval where that is longer."""
-        return max(self.collect.interval, self.dataset.every if self.dataset is not None else timedelta())
+        return max(self.collect.interval, self.dataset.every)
 
 
 class _Reader:
@@ -141,9 +146,12 @@ class _Reader:
     def unknown(self, where: str, key: str, known: Mapping[str, object]) -> None:
         name = f"{where}.{key}".lstrip(".")
         if key.lower() in SECRET_KEYS:
+            variables = "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK"
+            if known is DATASET:
+                variables = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             self.problems.append(
-                f"{name}: secrets must not be in this file: set the environment variables HUAWEICLOUD_SDK_AK and "
-                "HUAWEICLOUD_SDK_SK, or set access_key_file and secret_key_file to files that only you can read"
+                f"{name}: secrets must not be in this file: set the environment variables {variables}, "
+                "or set access_key_file and secret_key_file to files that only you can read"
             )
             return
         nearest = difflib.get_close_matches(key.lower(), known, n=1, cutoff=0.0)
@@ -196,28 +204,25 @@ def read_config(file: Path | None, environment: Mapping[str, str], folder: Path)
         reader.problems.append("collect.deadline: must be shorter than the interval, so that polls do not overlap")
     defaults = {"database": str(Paths.database), "spool": str(Paths.spool)}
     paths = Paths(**reader.section("paths", defaults | tree.get("paths", {}), PATHS))
-    dataset = _dataset(tree.get("dataset", {}), paths, reader)
     profiles = {"default": CredentialProfile("default")}
     for name, table in tree.get("credentials", {}).items():
         profiles[name] = CredentialProfile(name, **reader.section(f"credentials.{name}", table, CREDENTIALS))
     projects = [_project(name, table, profiles, reader) for name, table in tree.get("projects", {}).items()]
     flavors = reader.section("flavors", tree.get("flavors", {}), dict.fromkeys(tree.get("flavors", {}), FLAVORS))
     targets = _targets(tree.get("targets", {}), reader)
+    dataset = _dataset(tree.get("dataset", {}), paths, reader)
     return Config(settings, paths, profiles, tuple(projects), flavors, targets, dataset), reader.problems
 
 
-def _dataset(table: Mapping[str, object], paths: Paths, reader: _Reader) -> DatasetSettings | None:
-    before = len(reader.problems)
-    values = reader.section("dataset", table, DATASET)
-    if not table or len(reader.problems) > before:
-        return None
-    if "path" not in values:
+def _dataset(table: Mapping[str, object], paths: Paths, reader: _Reader) -> DatasetSettings:
+    settings = DatasetSettings(**reader.section("dataset", table, DATASET))
+    if settings.path is None and "every" in table:
         reader.problems.append("dataset.path: is missing: name the folder to publish to")
-    elif values["path"] in (paths.database, paths.spool):
+    if settings.path in (paths.database, paths.spool):
         reader.problems.append("dataset.path: must be a folder of its own, not that of [paths]")
-    else:
-        return DatasetSettings(**values)
-    return None
+    if (settings.access_key_file is None) != (settings.secret_key_file is None):
+        reader.problems.append("dataset: set both access_key_file and secret_key_file, or neither")
+    return settings
 
 
 def _targets(table: Mapping[str, Any], reader: _Reader) -> dict[str, dict[str, Any]]:

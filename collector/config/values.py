@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from collector.record.durations import parse_duration
+from collector.record.places import is_in_store
 
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
@@ -145,9 +146,11 @@ def _path(value: object) -> Path:
     return path
 
 
-def _folder(value: object) -> Path:
-    if re.match(r"\w\w+://", text := _text(value)):
-        raise ValueError(f"must be a folder, not {text}: object stores are not supported")
+def _place(value: object) -> Path | str:
+    if is_in_store(text := _text(value)):
+        return text
+    if re.match(r"\w\w+://", text):
+        raise ValueError(f"must be a folder or s3://BUCKET/PREFIX, not {text}")
     return _path(text)
 
 
@@ -163,7 +166,6 @@ COLLECT: dict[str, Callable[[object], Any]] = {
     "total_timeout": _duration,
 }
 PATHS: dict[str, Callable[[object], Any]] = {"database": _path, "spool": _path}
-DATASET: dict[str, Callable[[object], Any]] = {"path": _folder, "every": _publishing_interval}
 CREDENTIALS: dict[str, Callable[[object], Any]] = {
     "access_key_env": _text,
     "secret_key_env": _text,
@@ -194,6 +196,14 @@ TARGETS: dict[str, Callable[[object], Any]] = {
     "currency": _text,
     "spare_nodes": whole(0, 100_000),
     "lead_time": _duration,
+}
+DATASET: dict[str, Callable[[object], Any]] = {
+    "path": _place,
+    "every": _publishing_interval,
+    "endpoint": _endpoint,
+    "region": _text,
+    "access_key_file": _path,
+    "secret_key_file": _path,
 }
 FLAVORS = whole(1, 4096)
 """The reader of numbers of cards per node; the keys of the section are names of flavors."""

@@ -2,22 +2,21 @@
 
 from collections.abc import Iterator
 
-from collector.config.settings import Config, DatasetSettings
+from collector.config.settings import Config
 from collector.doctor.findings import Finding
 from collector.errors import PoolscopeError, RecordUnreadable
 from collector.record.database import Record
-from collector.record.dataset import MANIFEST, open_dataset, read_manifest
+from collector.record.dataset import open_dataset
 from collector.record.durations import say_duration
+from collector.record.places import Place
 from collector.storage.last_publishing import last_publishing, overdue
-from collector.storage.publish import refuse_other
+from collector.storage.targets import target_of
 
 
-def look_at_dataset(dataset: DatasetSettings) -> Iterator[Finding]:
-    """Check the manifest and the checksum of every file."""
-    folder = dataset.path
+def look_at_dataset(place: Place) -> Iterator[Finding]:
+    """Check the manifest and every file, see `open_dataset`."""
     try:
-        refuse_other(folder)
-        manifest = read_manifest(folder) if (folder / MANIFEST).exists() else None
+        manifest = target_of(place).manifest()
     except (PoolscopeError, OSError) as refusal:
         fix = "name a new folder in [dataset], or move the files away: until then nothing is published"
         yield Finding("dataset", "error", str(refusal).rpartition(": ")[0] or str(refusal), fix)
@@ -25,18 +24,18 @@ def look_at_dataset(dataset: DatasetSettings) -> Iterator[Finding]:
     if manifest is None:
         return
     try:
-        open_dataset(folder)
+        open_dataset(place)
     except RecordUnreadable as refusal:
         fix = "the next publishing writes the file again"
         yield Finding("dataset", "warning", str(refusal).rpartition(": ")[0], fix)
     else:
-        yield Finding("dataset", "ok", f"{folder} has {len(manifest.files):,} files up to slot {manifest.last_slot}")
+        yield Finding("dataset", "ok", f"{place} has {len(manifest.files):,} files up to slot {manifest.last_slot}")
 
 
 def look_at_publishing(record: Record, config: Config) -> Iterator[Finding]:
     """Check when the record was last published, and why that failed."""
     dataset = config.dataset
-    if dataset is None:
+    if dataset.path is None:
         return
     last_slot = record.execute("SELECT max(slot) FILTER (outcome = 'ok') FROM scrapes").fetchall()[0][0]
     last = last_publishing(config.paths.database, dataset.path)

@@ -11,6 +11,7 @@ from collector.errors import RecordNotWritten, RecordUnreadable
 from collector.record.header import missing_bytes, written_by
 from collector.record.memory import memory_settings
 from collector.record.paths import database_at, quoted
+from collector.record.places import Place
 from collector.record.schema import version_of
 
 Settings: TypeAlias = dict[str, str | bool | int | float | list[str]]
@@ -143,7 +144,7 @@ def refusing_damage(database: Path) -> Iterator[None]:
 
 
 @contextmanager
-def within_memory(database: Path) -> Iterator[None]:
+def within_memory(database: Place) -> Iterator[None]:
     """Refuse a record whose reading needs more memory than the process may use, or more disk to spill to than is free.
 
     Raises
@@ -157,7 +158,7 @@ def within_memory(database: Path) -> Iterator[None]:
         raise _too_large(database, str(error)) from None
 
 
-def _too_large(database: Path, message: str) -> RecordUnreadable:
+def _too_large(database: Place, message: str) -> RecordUnreadable:
     reason = (message.splitlines() or ["no memory"])[0]
     return RecordUnreadable(
         f"{database} and its spool need more memory than this process may use ({reason[:200]}): raise its memory"

@@ -5,16 +5,17 @@
 
 A file has the rows of a table, project and month, in the order of `columns.ORDER`, and is never changed. Its name is a
 hash of its rows, so that other rows make another file. A manifest is replaced as a whole and names complete files only:
-who has read one can read its files, whatever is published meanwhile.
+who has read one can read its files, whatever is published meanwhile. The folder may be one of an object store.
 """
 
 import hashlib
 import json
 import re
 from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -24,7 +25,9 @@ import duckdb
 from collector.errors import RecordUnreadable
 from collector.record.columns import COLUMNS, TABLES, columns_at
 from collector.record.paths import quoted_pattern
+from collector.record.places import Place, StorePath
 from collector.record.schema import MIGRATIONS
+from collector.record.store import AT_ONCE, Served, served_at
 
 MANIFEST: Final = "manifest.json"
 FORMAT: Final = "poolscope dataset"
@@ -86,13 +89,13 @@ class Manifest:
 class Dataset:
     """A dataset whose files were checked."""
 
-    folder: Path
+    folder: Place
     manifest: Manifest
 
     def rows_of(self, table: str) -> str:
         """Return the SQL for the rows of a table, with the columns that it had in the dataset's schema version."""
         columns = columns_at(self.manifest.schema)[table]
-        paths = [quoted_pattern(self.folder / file.path) for file in self.manifest.files if file.table == table]
+        paths = [readable(self.folder, file) for file in self.manifest.files if file.table == table]
         if not paths:
             nothing = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items())
             return f"(SELECT {nothing} WHERE false)"
@@ -109,7 +112,8 @@ class Dataset:
             for file in self.manifest.files
             if file.table in ("scrapes", "snapshots") and any((file.project, pool) in pools for pool in file.pools)
         ]
-        return Dataset(self.folder.absolute(), replace(self.manifest, files=files))
+        folder = self.folder if isinstance(self.folder, StorePath) else self.folder.absolute()
+        return Dataset(folder, replace(self.manifest, files=files))
 
 
 def stored_columns(table: str) -> dict[str, str]:
@@ -142,8 +146,10 @@ def folder_of(table: str, project: str | None, month: str | None) -> str:
     return f"{table}/project={name}/month={month or NONE}"
 
 
-def open_dataset(folder: Path) -> Dataset:
+def open_dataset(folder: Place) -> Dataset:
     """Return a dataset, after checking that each file has the size and the checksum that the manifest says.
+
+    In an object store only the sizes are checked: for the checksums all files would have to be read.
 
     Raises
     ------
@@ -152,29 +158,66 @@ def open_dataset(folder: Path) -> Dataset:
         message names the file.
     """
     manifest = read_manifest(folder)
-    for file in manifest.files:
-        _check(folder / file.path, file)
-    return Dataset(folder, manifest)
+    dataset = Dataset(folder, manifest)
+    if isinstance(folder, StorePath):
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            list(threads.map(partial(_check, folder), manifest.files))
+    else:
+        for file in manifest.files:
+            _check(folder, file)
+    return dataset
 
 
-def _check(path: Path, file: DataFile) -> None:
-    """Refuse a file that does not have the size and the checksum that the manifest says."""
+def _check(folder: Place, file: DataFile, *, read: bool = False) -> None:
+    """Refuse a file that does not have the size and the checksum that the manifest says.
+
+    In a store the checksum is compared if `read`.
+    """
+    path = folder / file.path
     try:
-        state = path.stat()
-        if state.st_size != file.bytes:
-            raise RecordUnreadable(f"{path} has {state.st_size:,} bytes instead of {file.bytes:,}: {_FIX}")
-        sha256 = _sha256(path, state.st_size, state.st_mtime_ns, state.st_ino)
+        if isinstance(path, StorePath):
+            size = path.size()
+            sha256 = hashlib.sha256(path.read_bytes()).hexdigest() if read else file.sha256
+        else:
+            state = path.stat()
+            size = state.st_size
+            sha256 = _sha256(path, size, state.st_mtime_ns, state.st_ino) if size == file.bytes else file.sha256
     except FileNotFoundError:
         raise RecordUnreadable(f"{path} is missing: {_FIX}") from None
     except OSError as error:
-        raise RecordUnreadable(f"{path} cannot be read ({error.strerror}): check its permissions") from None
+        raise _unreadable(path, error) from None
+    if size != file.bytes:
+        raise RecordUnreadable(f"{path} has {size:,} bytes instead of {file.bytes:,}: {_FIX}")
     if sha256 != file.sha256:
         raise RecordUnreadable(f"{path} has changed since it was published: {_FIX}")
 
 
+def _unreadable(path: Place, error: OSError) -> RecordUnreadable:
+    # A store's reason says what to do.
+    fix = "" if isinstance(path, StorePath) else ": check its permissions"
+    return RecordUnreadable(f"{path} cannot be read ({error.strerror}){fix}")
+
+
+def readable(folder: Place, file: DataFile) -> str:
+    """Return the SQL text by which DuckDB reads a file, of a store after `served` was called."""
+    return f"'{served_at(file.path)}'" if isinstance(folder, StorePath) else quoted_pattern(folder / file.path)
+
+
+def served(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> Served:
+    """Let a connection read the files of a dataset, if they are in a store, and return what it reads of them."""
+    if not isinstance(dataset.folder, StorePath):
+        return Served()
+    return dataset.folder.serve(connection, {file.path: file.bytes for file in dataset.manifest.files})
+
+
 @contextmanager
-def refusing_loss(dataset: Dataset) -> Iterator[None]:
+def refusing_loss(dataset: Dataset, reading: Served) -> Iterator[None]:
     """Refuse a dataset whose files are lost or changed while they are read, after they were checked.
+
+    Parameters
+    ----------
+    reading
+        What DuckDB reads, see `served`.
 
     Raises
     ------
@@ -183,9 +226,12 @@ def refusing_loss(dataset: Dataset) -> Iterator[None]:
     """
     try:
         yield
-    except (duckdb.IOException, duckdb.InvalidInputException):
-        for file in dataset.manifest.files:
-            _check(dataset.folder / file.path, file)
+    except duckdb.Error as error:
+        for name, reason in reading.failures.items():
+            raise RecordUnreadable(f"{dataset.folder / name} could not be read: {reason}") from None
+        if isinstance(error, duckdb.IOException | duckdb.InvalidInputException):
+            for file in dataset.manifest.files:
+                _check(dataset.folder, file, read=file.path in reading.opened)
         raise
 
 
@@ -223,7 +269,7 @@ def last_slot_of(files: Sequence[DataFile]) -> str | None:
     return max((file.last_slot for file in files if file.table == "scrapes" and file.last_slot), default=None)
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Place) -> Manifest:
     """Return the manifest of a dataset; its files are not looked at.
 
     Raises
@@ -240,7 +286,7 @@ def read_manifest(folder: Path) -> Manifest:
             " --dataset or backup wrote"
         ) from None
     except OSError as error:
-        raise RecordUnreadable(f"{path} cannot be read ({error.strerror}): check its permissions") from None
+        raise _unreadable(path, error) from None
     except (ValueError, RecursionError) as error:
         raise RecordUnreadable(f"{path} is damaged ({str(error)[:100]}): {_FIX}") from None
     if not isinstance(fields, dict) or fields.get("format") != FORMAT:

@@ -24,8 +24,9 @@ from collector.record.database import (
     refusing_damage,
     within_memory,
 )
-from collector.record.dataset import MANIFEST, Dataset, make_views, open_dataset, refusing_loss
+from collector.record.dataset import MANIFEST, Dataset, make_views, open_dataset, refusing_loss, served
 from collector.record.merging import KEYS, changes, new_rows, new_snapshots, winners
+from collector.record.places import Place, StorePath
 from collector.record.spool import waiting
 from collector.record.spooled import load
 
@@ -36,7 +37,7 @@ READ_WAIT_SECONDS: Final = 5.0
 
 @contextmanager
 def reading(
-    database: Path, spool_folder: Path, sleep: Callable[[float], None], wait_seconds: float = READ_WAIT_SECONDS
+    database: Place, spool_folder: Path, sleep: Callable[[float], None], wait_seconds: float = READ_WAIT_SECONDS
 ) -> Iterator[Record]:
     """Open the record for reading, and close it at the end. While it is open, no process can write to the database.
 
@@ -46,8 +47,8 @@ def reading(
     Parameters
     ----------
     database, spool_folder
-        Where the record is; a missing file or folder counts as empty. If the database is a folder, it is a dataset, and
-        the spool is not read.
+        Where the record is; a missing file or folder counts as empty. If the database is a folder, or is in an object
+        store, it is a dataset, and the spool is not read.
     sleep
         Waits a number of seconds.
     wait_seconds
@@ -64,7 +65,7 @@ def reading(
 
 
 def opener(
-    database: Path, spool_folder: Path, sleep: Callable[[float], None], wait_seconds: float = READ_WAIT_SECONDS
+    database: Place, spool_folder: Path, sleep: Callable[[float], None], wait_seconds: float = READ_WAIT_SECONDS
 ) -> Opening:
     """Return a function that opens the record as `reading` does, each time that it is called.
 
@@ -75,9 +76,10 @@ def opener(
     RecordUnreadable
         When the dataset is not complete, see `dataset.open_dataset`.
     """
-    if database.name == MANIFEST:
-        raise RecordUnreadable(f"{database} is the manifest of a dataset: name its folder, {database.parent}")
-    if database.is_dir():
+    before, _, name = str(database).rpartition("/")
+    if name == MANIFEST:
+        raise RecordUnreadable(f"{database} is the manifest of a dataset: name its folder, {before or Path()}")
+    if isinstance(database, StorePath) or database.is_dir():
         return partial(_reading_dataset, open_dataset(database))
     return partial(_reading_database, database, spool_folder, sleep, wait_seconds)
 
@@ -109,7 +111,11 @@ def _reading_database(
 
 @contextmanager
 def _reading_dataset(dataset: Dataset) -> Iterator[Record]:
-    with within_memory(dataset.folder), in_memory() as connection, refusing_loss(dataset):
+    with (
+        within_memory(dataset.folder),
+        in_memory() as connection,
+        refusing_loss(dataset, served(connection, dataset)),
+    ):
         connection.execute(f"ATTACH ':memory:' AS {ATTACHED}")
         make_views(connection, dataset, ATTACHED)
         load(connection, [])

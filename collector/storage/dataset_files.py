@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -82,16 +82,32 @@ def parts_of(record: Record) -> list[Part]:
 
 
 def write_files(
-    record: Record, folder: Path, parts: Sequence[Part], now: datetime, existing: Mapping[str, DataFile]
+    record: Record,
+    folder: Path,
+    parts: Sequence[Part],
+    now: datetime,
+    existing: Mapping[str, DataFile],
+    keep: Callable[[DataFile], None] = lambda _: None,
 ) -> Manifest:
     """Write the files of parts but those that exist, by path, and return the manifest.
+
+    Parameters
+    ----------
+    keep
+        Called with each file when it is written; it may move the file elsewhere.
 
     Raises
     ------
     OSError, duckdb.Error
         When a file cannot be written.
     """
-    files = [existing.get(part.path) or _write_part(record, folder, part) for part in parts]
+    files = []
+    for part in parts:
+        file = existing.get(part.path)
+        if file is None:
+            file = _write_part(record, folder, part)
+            keep(file)
+        files.append(file)
     published_at = f"{naive(now).isoformat()}Z"
     return Manifest(FORMAT, VERSION, len(MIGRATIONS), __version__, published_at, last_slot_of(files), files)
 
@@ -104,7 +120,12 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     OSError
         When it cannot be written: the former manifest is still there.
     """
-    write(folder / MANIFEST, (json.dumps(asdict(manifest), ensure_ascii=False, indent=1) + "\n").encode(), shared=True)
+    write(folder / MANIFEST, content_of(manifest), shared=True)
+
+
+def content_of(manifest: Manifest) -> bytes:
+    """Return the content of the manifest's file."""
+    return (json.dumps(asdict(manifest), ensure_ascii=False, indent=1) + "\n").encode()
 
 
 def _parts(record: Record, table: str) -> Iterator[Part]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from collector.record.files import read_small
+from collector.record.places import Place
 from collector.record.slots import naive, slot_of
 
 LATE: Final = 3
@@ -32,7 +33,7 @@ class LastPublishing:
     """Why the last one failed."""
 
 
-def last_publishing(database: Path, path: Path) -> LastPublishing | None:
+def last_publishing(database: Path, place: Place | str) -> LastPublishing | None:
     """Return the last publishing to a dataset; None where there was none, or the file is damaged."""
     try:
         fields = json.loads(read_small(_file(database)))
@@ -40,15 +41,15 @@ def last_publishing(database: Path, path: Path) -> LastPublishing | None:
         last = LastPublishing(fields["path"], _instant(fields["tried_at"]), published, fields["problem"])
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
-    return last if last.path == str(path) else None
+    return last if last.path == str(place) else None
 
 
-def publishing_due(database: Path, path: Path, every: timedelta, now: datetime) -> bool:
+def publishing_due(database: Path, place: Place | str, every: timedelta, now: datetime) -> bool:
     """Return whether the last try was not in the current period of length `every`; this costs one read of a small file.
 
     Periods are those of the clock, like slots: with ``1h``, the first poll of an hour publishes.
     """
-    last = last_publishing(database, path)
+    last = last_publishing(database, place)
     return last is None or naive(slot_of(now, every)) > last.tried_at or naive(now) < last.tried_at
 
 

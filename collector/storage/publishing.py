@@ -8,6 +8,7 @@ from typing import Final
 
 from collector.clock import Clock
 from collector.errors import LockHeld, PoolscopeError
+from collector.record.places import Place
 from collector.record.reading import reading
 from collector.record.slots import naive
 from collector.storage.last_publishing import LastPublishing, last_publishing, note, publishing_due
@@ -18,7 +19,7 @@ LONGEST_PROBLEM: Final = 500
 
 
 def publish_when_due(
-    database: Path, spool_folder: Path, path: Path, every: timedelta, clock: Clock
+    database: Path, spool_folder: Path, place: Place, every: timedelta, clock: Clock
 ) -> Published | None:
     """Publish a record if that is due and no other process does it; return None where nothing was done.
 
@@ -32,14 +33,14 @@ def publish_when_due(
     """
     # The lock in the dataset's folder alone would not do: `note` needs one writer, and polls need to know the reader.
     with suppress(LockHeld), holding(publishing_lock(database), f"publishing {database}"):
-        if not publishing_due(database, path, every, clock.now()):
+        if not publishing_due(database, place, every, clock.now()):
             return None
-        former = last_publishing(database, path)
-        begun = LastPublishing(str(path), naive(clock.now()), former.published_at if former else None, None)
+        former = last_publishing(database, place)
+        begun = LastPublishing(str(place), naive(clock.now()), former.published_at if former else None, None)
         # First of all: one that is killed, for its memory perhaps, must not begin again at every poll.
         note(database, begun)
         try:
-            published = publish(reading(database, spool_folder, clock.pause, POLL_SECONDS), path, clock.now)
+            published = publish(reading(database, spool_folder, clock.pause, POLL_SECONDS), place, clock.now)
         except LockHeld:
             raise
         except PoolscopeError as error:

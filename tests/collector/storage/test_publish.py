@@ -354,7 +354,7 @@ def test_a_folder_with_other_files_is_refused(folder: Path) -> None:
         (),
         ("--dataset", "ds", "--output", "o.csv"),
         ("--dataset", "ds", "--since", "7d"),
-        ("--dataset", "s3://bucket/ds"),
+        ("--dataset", "gs://bucket/ds"),
         ("--dataset", ""),
     ],
 )
