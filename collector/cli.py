@@ -69,7 +69,7 @@ Exit codes:
   5  the database is damaged, in use, from a newer Poolscope, or was not made by Poolscope
   6  an input file cannot be used; nothing of it was written
   7  the record is older than --max-age
-  8  a part of a report could not be made; the rest was written
+  8  a part of a report or of an answer could not be made; the rest is there
   9  more jobs waited too long than --fail-above allows
   10 some series cannot be judged against --fail-above
   70 a defect of Poolscope: please report the message

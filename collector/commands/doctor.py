@@ -14,7 +14,7 @@ from collector.console import as_json, say
 from collector.crontab import has_line, read_crontab
 from collector.doctor.dataset import look_at_dataset, look_at_publishing
 from collector.doctor.endpoint import look_at_api, not_asked
-from collector.doctor.files import look_at_files
+from collector.doctor.files import look_at_compilation, look_at_files
 from collector.doctor.findings import Finding, worst
 from collector.doctor.stored import look_at_record
 from collector.errors import ConfigError, RecordUnreadable
@@ -57,6 +57,7 @@ async def _check(context: Context) -> list[Finding]:
         findings.append(Finding("configuration", "ok", f"{len(config.projects)} projects"))
         findings += await _check_apis(context, config)
     findings += look_at_files(config)
+    findings += look_at_compilation(context.environment)
     if config.dataset.path is not None:
         findings += _check_dataset(context, config.dataset.path)
     try:

@@ -1,10 +1,11 @@
 """Checks of a record's files: spool, log, lock and disk, and whether the file system has locks."""
 
 import fcntl
+import importlib.util
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -51,6 +52,24 @@ def look_at_files(config: Config) -> Iterator[Finding]:
         yield Finding("lock", "error", f"{lock} cannot be written by this user", f"run chown $USER {lock}")
     for folder in dict.fromkeys((paths.database.parent, paths.spool)):
         yield _disk(folder)
+
+
+def look_at_compilation(environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Check whether a folder can keep the compiled functions of analysis: beside the source, or of the user."""
+    spec = importlib.util.find_spec("analysis")
+    installed = [] if spec is None else [Path(folder) for folder in spec.submodule_search_locations or ()]
+    home = environment.get("XDG_CACHE_HOME") or str(Path(environment.get("HOME") or os.sep) / ".cache")
+    folders = [*installed, Path(home)]
+    if named := environment.get("NUMBA_CACHE_DIR"):
+        folders.append(Path(named))
+    if not any(os.access(_existing(folder), os.W_OK) for folder in folders):
+        text = f"nothing can be written to {' or '.join(map(str, folders))}: each call of analysis compiles for seconds"
+        yield Finding("compilation", "warning", text, "set NUMBA_CACHE_DIR to a folder of your own")
+
+
+def _existing(folder: Path) -> Path:
+    """Return a folder, or the nearest folder above it that exists."""
+    return next(place for place in (folder, *folder.parents) if place.exists())
 
 
 def _why_not_written(log: Path) -> str | None:

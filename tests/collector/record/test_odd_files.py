@@ -12,7 +12,7 @@ import pytest
 
 from collector.clock import SimulatedClock
 from collector.config.settings import Config, Paths
-from collector.doctor.files import look_at_files
+from collector.doctor.files import look_at_compilation, look_at_files
 from collector.errors import RecordNotWritten
 from collector.polling import backoff
 from collector.record import spool
@@ -141,3 +141,15 @@ def test_a_file_system_without_locks_is_named(tmp_path: Path, monkeypatch: pytes
         writing(tmp_path / "record.duckdb").__enter__()
     assert all(f"flock: {os.strerror(number)}" in problem for problem in problems(tmp_path, "disk"))
     assert problems(tmp_path, "disk")
+
+
+def test_a_read_only_installation_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where neither its folder nor a folder of the user can keep compiled functions; else there is nothing to say."""
+    writable = tmp_path / "writable"
+    monkeypatch.setattr("os.access", lambda path, _mode: Path(path) == writable)
+    environment = {"HOME": str(tmp_path), "NUMBA_CACHE_DIR": str(writable / "not" / "yet")}
+    (finding,) = look_at_compilation(environment)
+    assert "warning" == finding.severity
+    assert str(tmp_path / ".cache") in finding.message
+    writable.mkdir()
+    assert [] == list(look_at_compilation(environment))
