@@ -1,9 +1,9 @@
 """The rows of some pools, read from an open record and split by series."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from collector.record.database import Record as OpenRecord
 from collector.record.patterns import matches
 from collector.record.selection import IN_SPAN, WITH_STARTING_STATE, Selection
 from collector.record.statuses import STATUSES, UNDOCUMENTED, UNDOCUMENTED_JOBS, jobs_in
+
+HAS_OTHERS: Final = "(other_statuses IS NOT NULL)::BIGINT"
+"""SQL for whether a snapshot has statuses beside those that have a column."""
 
 
 @dataclass(frozen=True)
@@ -149,13 +152,10 @@ def read(
         WHERE outcome = 'ok' AND {WITH_STARTING_STATE}""",
         selection,
     )
-    statuses = ", ".join(f'coalesce({jobs_in(status)}, {UNKNOWN}) AS "{status}"' for status in STATUSES)
-    items = _by_series(
-        connection,
-        f"""SELECT series, slot, coalesce(total, {UNKNOWN}) AS total, {statuses}, {UNDOCUMENTED_JOBS} AS other
-        FROM snapshots JOIN chosen USING (project, pool, type) WHERE {WITH_STARTING_STATE}""",
-        selection,
-    )
+    # Hardly any row has other statuses: to look for jobs in them would take longer than to read all rows.
+    items = _items(connection, selection, {status: f'"{status}"' for status in STATUSES}, HAS_OTHERS)
+    if any(rows["other"].any() for rows in items.values()):
+        items = _items(connection, selection, {status: jobs_in(status) for status in STATUSES}, UNDOCUMENTED_JOBS)
     labels = _undocumented(connection, selection) if any(rows["other"].any() for rows in items.values()) else {}
     pools: list[Pool] = []
     series: list[Series] = []
@@ -168,6 +168,19 @@ def read(
         series += (replace(member, undocumented=labels.get(numbers[member.type], ())) for member in members)
         number += 1 + len(selected.types)
     return pools, series
+
+
+def _items(
+    connection: OpenRecord, selection: Selection, statuses: Mapping[str, str], other: str
+) -> dict[int, dict[str, Ints]]:
+    """Return the rows of snapshots by series; of each status, and of other statuses, the SQL for its jobs is given."""
+    counts = ", ".join(f'coalesce({jobs}, {UNKNOWN}) AS "{status}"' for status, jobs in statuses.items())
+    return _by_series(
+        connection,
+        f"""SELECT series, slot, coalesce(total, {UNKNOWN}) AS total, {counts}, {other} AS other
+        FROM snapshots JOIN chosen USING (project, pool, type) WHERE {WITH_STARTING_STATE}""",
+        selection,
+    )
 
 
 def _undocumented(connection: OpenRecord, selection: Selection) -> dict[int, tuple[tuple[str, int], ...]]:
@@ -189,8 +202,8 @@ def _undocumented(connection: OpenRecord, selection: Selection) -> dict[int, tup
 def _by_series(connection: OpenRecord, query: str, selection: Selection) -> dict[int, dict[str, Ints]]:
     """Run a query that gives `series`, `slot` and other columns; return its rows by series, in order of slots."""
     fetched = connection.execute(query, selection.span).fetchnumpy()
+    series = np.asarray(fetched.pop("series"))
     columns = {name: np.asarray(values) for name, values in fetched.items()}
-    series = columns.pop("series")
     columns["slot"] = columns["slot"].astype("datetime64[s]").astype(np.int64)
     if "run" in columns:
         columns["run"] = columns["run"].astype("datetime64[us]").astype(np.int64)
@@ -200,7 +213,12 @@ def _by_series(connection: OpenRecord, query: str, selection: Selection) -> dict
         series = columns.pop("series")
     bounds = np.flatnonzero(np.diff(series)) + 1
     parts = zip([0, *bounds], [*bounds, len(series)], strict=True)
-    return {int(series[a]): {name: values[a:b] for name, values in columns.items()} for a, b in parts if b > a}
+    # Sums do not fit into the type of the tables.
+    return {
+        int(series[a]): {name: values[a:b].astype(np.int64, copy=False) for name, values in columns.items()}
+        for a, b in parts
+        if b > a
+    }
 
 
 def _in_order(columns: dict[str, Ints]) -> dict[str, Ints]:
