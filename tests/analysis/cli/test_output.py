@@ -96,10 +96,10 @@ def test_names_give_way_to_figures(tmp_path: Path) -> None:
     "name", ["waits", "failures", "flows", "coverage", "trend", "changes", "profile", "compare", "load", "forecast"]
 )
 def test_the_options_of_a_command_are_the_parameters_of_its_method(name: str) -> None:
-    """Besides those of its output; what the configuration gives is no option."""
+    """Besides those of the record, the engine and its output; what the configuration gives is no option."""
     command = getattr(capacity if name in ("load", "forecast") else estimates, name)
     parameters = set(inspect.signature(getattr(History, name)).parameters) - {"self", "flavors", "targets"}
-    assert parameters | {"db", "format_", "output"} == {option.name for option in command.params}
+    assert parameters | {"db", "format_", "on", "output"} == {option.name for option in command.params}
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,17 @@ def test_a_command_reads_it(folder: Path, store: ObjectStore) -> None:
     assert of_folder.stdout == of_store.stdout
 
 
+def test_processes_read_it_too(folder: Path, store: ObjectStore) -> None:
+    """Each over a connection of its own, with the endpoint of the configuration."""
+    address = (folder / "address").read_text()
+    of_folder = poolscope(folder, "waits", "--format", "csv", "--db", "ds")
+    variables = store.variables() | {"AWS_ENDPOINT_URL": "", "POOLSCOPE_DATASET__ENDPOINT": store.endpoint}
+    words = ("waits", "--format", "csv", "--db", address, "--on", "processes:2")
+    of_store = poolscope(folder, *words, **variables)
+    assert 0 == of_store.returncode, of_store.stderr
+    assert of_folder.stdout == of_store.stdout
+
+
 def test_a_refused_read_is_named(folder: Path, store: ObjectStore) -> None:
     """Exit 5, with the object and what to do, without a traceback; the repr of a History has the reason."""
     address = (folder / "address").read_text()

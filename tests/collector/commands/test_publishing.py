@@ -23,6 +23,9 @@ from collector.storage.publish import LOCK
 from tests.collector.commands.test_watch import EVERY_SECOND, observed, watching
 from tests.polling import GOOD, START, configure, environment, poolscope, rows
 from tests.scripted import Scripted, answer
+from tests.stores import KEY, SECRET, ObjectStore, server, store
+
+__all__ = ["server", "store"]
 
 pytestmark = pytest.mark.floor
 
@@ -110,6 +113,25 @@ def test_a_poll_publishes_when_it_is_due_and_not_before(folder: Path, capfd: pyt
             assert f"{published:%Y-%m-%dT%H:%M:%SZ}" == last_slot(folder)
     assert ("", "") == capfd.readouterr()
     assert slots(folder) == open_dataset(folder / "ds").manifest.rows["scrapes"] == 3
+
+
+def test_a_poll_publishes_to_an_object_store(folder: Path, store: ObjectStore) -> None:
+    """With the endpoint and the key files of the configuration; `doctor` reads it there."""
+    place = store.new_folder()
+    for name, key in (("ak", KEY), ("sk", SECRET)):
+        (folder / name).write_text(key)
+        (folder / name).chmod(0o600)
+    files = 'access_key_file = "ak"\nsecret_key_file = "sk"'
+    with Scripted({}, FINE) as server:
+        set_up(
+            folder, server.endpoint, f'path = "{place}"\nendpoint = "{store.endpoint}"\nregion = "us-east-1"\n{files}'
+        )
+        assert 0 == tick(folder, START)
+    assert f"{START:%Y-%m-%dT%H:%M:%SZ}" == open_dataset(place).manifest.last_slot
+    variables = {"AWS_ENDPOINT_URL": "", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+    findings = json.loads(poolscope(folder, "doctor", "--json", **variables).stdout)
+    (found,) = (finding for finding in findings if "dataset" == finding["what"])
+    assert ("ok", True) == (found["severity"], str(place) in found["message"]), found
 
 
 @pytest.mark.parametrize("change", ["other path", "clock set back", "note damaged"])

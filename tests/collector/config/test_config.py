@@ -207,7 +207,7 @@ def test_the_file_of_init_has_no_unknown_key(read: Read) -> None:
         (DATASET + "every = '1h'", "dataset.path: is missing: name the folder to publish to"),
         (DATASET + "path = 'ds'\nevery = '1s'", "dataset.every: must be from 5s to 7d"),
         (DATASET + "path = 'ds'\nevery = '8d'", "dataset.every: must be from 5s to 7d"),
-        (DATASET + "path = 's3://bucket/ds'", "dataset.path: must be a folder, not s3://bucket/ds: object stores"),
+        (DATASET + "path = 'gs://bucket/ds'", "dataset.path: must be a folder or s3://BUCKET/PREFIX, not gs://bucket/ds"),
         (DATASET + "path = 'data/spool'", "dataset.path: must be a folder of its own, not that of [paths]"),
     ],
 )  # fmt: skip
