@@ -247,15 +247,18 @@ def _session(master: str) -> Any:  # noqa: ANN401 - pyspark is an extra
         from pyspark.sql import SparkSession  # noqa: PLC0415 - an extra
     except ImportError:
         raise RequestRefused("Spark is not installed: pip install 'poolscope[spark]'") from None
-    if "PYSPARK_PYTHON" not in os.environ and master.startswith("local"):
-        os.environ["PYSPARK_PYTHON"] = sys.executable
     try:
         builder = SparkSession.builder.master(master).appName("poolscope")
         # Spark's frames do not take all of pandas 3; none is used here.
         warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
-        return builder.config("spark.ui.showConsoleProgress", "false").config("spark.log.level", "ERROR").getOrCreate()
+        settings: dict[str, Any] = {"spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
+        session = builder.config(map=settings).getOrCreate()
     except (PySparkException, OSError) as error:
         raise RequestRefused(f"Spark did not start ({str(error)[:300]}): it needs Java 17 or newer") from None
+    if master.startswith("local") and session.sparkContext.pythonExec == "python3":
+        # Nobody has set PYSPARK_PYTHON: this Python has what the tasks need.
+        session.sparkContext.pythonExec = sys.executable
+    return session
 
 
 def done_by(engine: Engine, tasks: Sequence[Task]) -> Iterator[Done]:
