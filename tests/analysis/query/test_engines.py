@@ -170,7 +170,7 @@ def test_a_sum_that_lacks_a_pool_is_missing(four_pools: Path, monkeypatch: pytes
 
 
 FAILING_COMMAND = """
-import sys
+from analysis.query import tasks
 from collector import cli
 part = tasks.part
 def fail_for_b(questions, series):
