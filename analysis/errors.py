@@ -28,12 +28,21 @@ class Incomplete(Exception):
 
     Attributes
     ----------
+    failed
+        The names of the pools and the error of each failure.
     frames
         The frame of each question; None where no pool has an answer.
     """
 
     exit_code = 8
+    MOST_NAMED = 5
 
     def __init__(self, failed: Sequence[str], frames: "Sequence[pd.DataFrame | None]") -> None:
-        super().__init__(f"no answer about some pools, please report this: {'; '.join(failed)}")
         self.failed, self.frames = failed, frames
+        super().__init__(f"no answer about some pools, please report this: {self.reasons}")
+
+    @property
+    def reasons(self) -> str:
+        """The first failures as one text, and the number of the others."""
+        others = len(self.failed) - self.MOST_NAMED
+        return "; ".join([*self.failed[: self.MOST_NAMED], *([f"and {others:,} more"] if others > 0 else [])])

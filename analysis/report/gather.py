@@ -224,7 +224,7 @@ def _answered(record: Record, asked: Mapping[str, Question], engine: Engine | No
         try:
             answered[name] = answers(record, [question], engine)[0]
         except Incomplete as error:
-            failed += [Failure(name, text) for text in error.failed]
+            failed.append(Failure(name, error.reasons))
             if error.frames[0] is not None:
                 answered[name] = error.frames[0]
     return answered, failed

@@ -207,7 +207,9 @@ def test_an_estimate_that_fails_takes_no_other_with_it(
     monkeypatch.setattr("analysis.trends.conclusions.trend", conclude)
     assert 8 == write(database, tmp_path, *PERIOD, "--format", "json")
     values = content(tmp_path)
-    assert [{"section": "trend", "message": "ZeroDivisionError: made to fail"}] == values["failed"]
+    ((section, message),) = (failure.values() for failure in values["failed"])
+    assert "trend" == section
+    assert "worse train: ZeroDivisionError: made to fail (conclude, line" in message
     assert all("trend" not in series and "compare" in series and "whole" in series for series in values["series"])
 
 
