@@ -24,7 +24,7 @@ from analysis.query.spared import spared
 from analysis.query.tasks import Parcel
 from analysis.queue.conservation import Flows
 from analysis.queue.discipline import Waiting
-from tests.benchmarks.same_dirty import dirty
+from tests.dirty import dirty_copy
 from tests.engines import QUESTIONS, SUMS, Dying, answer
 from tests.polling import poolscope
 from tests.recorded import record_of
@@ -34,11 +34,7 @@ from tests.reported import queue
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a record that has all kinds of defects, and polls in its spool, and its dataset `ds`."""
-    place = tmp_path_factory.mktemp("dirty") / "record"
-    dirty(Path(sys.executable), place, 1)
-    done = poolscope(place, "export", "--dataset", "ds")
-    assert 0 == done.returncode, done.stderr
-    return place
+    return dirty_copy(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ import pytest
 from analysis import History
 from analysis.errors import RequestRefused
 from analysis.query.engines import Spark
-from tests.benchmarks.same_dirty import dirty
 from tests.clusters import Cluster, cluster, environment, need_spark, stages
+from tests.dirty import dirty_copy
 from tests.engines import QUESTIONS, SUMS, answer
 from tests.polling import poolscope
 
@@ -35,11 +35,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the dataset `ds` of a record that has all kinds of defects."""
-    place = tmp_path_factory.mktemp("dirty") / "record"
-    dirty(Path(sys.executable), place, 1)
-    done = poolscope(place, "export", "--dataset", "ds")
-    assert 0 == done.returncode, done.stderr
-    return place
+    return dirty_copy(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ import pytest
 
 from analysis import History
 from collector.record import RecordUnreadable
-from tests.benchmarks.same_dirty import dirty
 from tests.collector.storage.test_backup_rules import change
+from tests.dirty import dirty_copy
 from tests.polling import environment, poolscope
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -44,11 +44,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a record that has all kinds of defects, and polls in its spool, and its dataset `ds`."""
-    place = tmp_path_factory.mktemp("dirty") / "record"
-    dirty(Path(sys.executable), place, 1)
-    done = poolscope(place, "export", "--dataset", "ds")
-    assert 0 == done.returncode, done.stderr
-    return place
+    return dirty_copy(tmp_path_factory)
 
 
 @pytest.mark.parametrize("question", QUESTIONS)

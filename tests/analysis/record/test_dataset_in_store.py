@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from analysis import History
 from collector.record import RecordUnreadable
 from collector.record.places import StorePath
 from tests.analysis.record.test_dataset import QUESTIONS, ROOT
-from tests.benchmarks.same_dirty import dirty
+from tests.dirty import dirty_copy
 from tests.polling import poolscope
 from tests.stores import KEY, ObjectStore, answering, server, store
 
@@ -23,13 +22,11 @@ __all__ = ["server", "store"]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, server: ObjectStore) -> Path:
     """Return a folder with a record that has all kinds of defects, its dataset `ds`, and the address of one."""
-    place = tmp_path_factory.mktemp("dirty") / "record"
-    dirty(Path(sys.executable), place, 1)
+    place = dirty_copy(tmp_path_factory)
     address = str(server.new_folder())
     (place / "address").write_text(address)
-    for target in ("ds", address):
-        done = poolscope(place, "export", "--dataset", target, **server.variables())
-        assert 0 == done.returncode, done.stderr
+    done = poolscope(place, "export", "--dataset", address, **server.variables())
+    assert 0 == done.returncode, done.stderr
     return place
 
 
