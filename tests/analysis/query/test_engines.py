@@ -81,18 +81,21 @@ def test_processes_sum_to_the_last_bit(
     pd.testing.assert_frame_equal(expected, answer(there, question, by=by, **SUMS[question]), check_exact=True)
 
 
-@pytest.mark.parametrize("words", [("waits", "--by", "all", "--format", "csv"), ("plan",)])
+ELSEWHERE = ("--db", "ds", "--on", "processes:2")
+
+
+@pytest.mark.parametrize("words", [("waits", "--by", "all", "--format", "csv"), ("plan",), ("forecast",)])
 def test_commands_compute_in_processes(folder: Path, words: tuple[str, ...]) -> None:
-    """With ``--on processes:2`` the output is the same."""
-    here, there = poolscope(folder, *words), poolscope(folder, *words, "--on", "processes:2")
+    """Of the dataset, in two processes, the output is that of the configured record."""
+    here, there = poolscope(folder, *words), poolscope(folder, *words, *ELSEWHERE)
     assert 0 == there.returncode, there.stderr
     assert (here.stdout, "") == (there.stdout, there.stderr)
 
 
 def test_a_report_is_computed_in_processes(folder: Path) -> None:
-    """With the same content."""
-    for out, more in (("here", ()), ("there", ("--on", "processes:2"))):
-        done = poolscope(folder, "report", "--format", "json", "--out", out, *more)
+    """Of the dataset, in two processes, all figures and findings are those of the configured record."""
+    for out, more in (("here", ()), ("there", ELSEWHERE)):
+        done = poolscope(folder, "report", "--format", "json", "--slo", "30m", "--out", out, *more)
         assert 0 == done.returncode, done.stderr
     here, there = (json.loads(next((folder / out).glob("*.json")).read_text()) for out in ("here", "there"))
     assert here == there
