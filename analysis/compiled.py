@@ -11,7 +11,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def compiled(function: Function) -> Function:
     """Return the function compiled, so that other threads run meanwhile.
 
-    The machine code is kept beside the source, else in the user's cache, else in ``NUMBA_CACHE_DIR``. Where none of
+    The machine code is kept in ``NUMBA_CACHE_DIR``, else beside the source, else in the user's cache. Where none of
     these folders can be written, each process compiles anew.
     """
     try:

@@ -39,7 +39,11 @@ class Incomplete(Exception):
 
     def __init__(self, failed: Sequence[str], frames: "Sequence[pd.DataFrame | None]") -> None:
         self.failed, self.frames = failed, frames
-        super().__init__(f"no answer about some pools, please report this: {self.reasons}")
+        super().__init__(f"no answer about some pools: {self.reasons}")
+
+    def __reduce__(self) -> "tuple[type[Incomplete], tuple[Sequence[str], Sequence[pd.DataFrame | None]]]":
+        """Let another process raise it."""
+        return Incomplete, (self.failed, self.frames)
 
     @property
     def reasons(self) -> str:

@@ -1,15 +1,18 @@
 """The engine of a command, and what a terminal shows while it works; elsewhere nothing is shown."""
 
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import click
 from numba.core import event
 
 from analysis.query.engines import Engine, named
 from analysis.query.tasks import Parcel
+
+TERMINATED: Final = 143
 
 
 @contextmanager
@@ -21,12 +24,22 @@ def working(on: str | None) -> Iterator[Engine]:
     RequestRefused
         When there is no such engine, or it cannot be started.
     """
-    with named(on) as engine:
+    with _ending_at_sigterm(), named(on) as engine:
         if not sys.stderr.isatty():
             yield engine
             return
         with event.install_listener("numba:compile", _Compilation()):
             yield _Shown(engine)
+
+
+@contextmanager
+def _ending_at_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the command as an error does, so that its processes end too, silently."""
+    former = signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
 
 
 class _Shown:
@@ -50,7 +63,7 @@ class _Compilation(event.Listener):
     def on_start(self, _event: event.Event) -> None:
         if not self.said:
             self.said = True
-            click.echo("compiling, once: this takes about ten seconds", err=True)
+            click.echo("\ncompiling, once: this takes about ten seconds", err=True)
 
     def on_end(self, _event: event.Event) -> None:
         pass

@@ -20,11 +20,12 @@ from analysis.query.engines import Engine, Threads, done_by, task_rows
 from analysis.query.members import Label, Member
 from analysis.query.part import rows_of
 from analysis.query.question import Question
-from analysis.query.tasks import Task
+from analysis.query.tasks import Task, described
 from analysis.record.database import Record
 from analysis.record.query import grouped, selected
 from analysis.schemas.schema import TEXTS, Column, Columns, Kind
 from analysis.schemas.shared import LABELS
+from collector.record import interrupted
 from collector.record.selection import Selection
 
 Rows: TypeAlias = list[Columns | None]
@@ -56,11 +57,12 @@ def answers(record: Record, questions: Sequence[Question], engine: Engine | None
     pools = record.pools()
     resolved, selection = resolve(max(pool.last for pool in pools), questions)
     chosen = selected(pools, selection)
+    engine = Threads() if engine is None else engine
     tasks = [
         Task(record.about(group), group, selection, resolved)
-        for group in grouped(chosen, task_rows(sum(pool.rows for pool in chosen)))
+        for group in grouped(chosen, task_rows(sum(pool.rows for pool in chosen), engine))
     ]
-    rows, failed = _rows(engine or Threads(), tasks, resolved)
+    rows, failed = _rows(engine, tasks, resolved)
     if not failed:
         return [assemble(question, [part[number] for part in rows]) for number, question in enumerate(resolved)]
     found = [[part[number] for part in rows] for number in range(len(resolved))]
@@ -153,9 +155,22 @@ def _rows(engine: Engine, tasks: Sequence[Task], questions: Sequence[Question]) 
         # Which sums lack these pools is not known.
         without_answer |= members.keys()
     sums = {label: group for label, group in members.items() if label not in without_answer}
-    rows += Threads().map(partial(_sum, questions), sums.items())
+    if members and failed:
+        failed.append("sums over these pools are left out")
+    for summed in Threads().map(partial(_summed, questions), sums.items()):
+        if isinstance(summed, str):
+            failed.append(summed)
+        else:
+            rows.append(summed)
     return rows, failed
 
 
-def _sum(questions: Sequence[Question], sum_: tuple[Label, list[Member]]) -> Rows:
-    return rows_of(questions, *sum_)
+def _summed(questions: Sequence[Question], group: tuple[Label, list[Member]]) -> Rows | str:
+    """Return the rows of a sum, or what failed as text."""
+    label, members = group
+    try:
+        return rows_of(questions, label, members)
+    except Exception as error:
+        if interrupted(error):
+            raise
+        return described(f"the sum over {', '.join(map(str, filter(None, label))) or 'all pools'}", error)

@@ -9,21 +9,20 @@ import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing.process import BaseProcess
+from multiprocessing.connection import Connection
 from threading import Thread
 from typing import Any, Final, Protocol, TypeAlias
 
 from analysis.errors import RequestRefused
 from analysis.query.tasks import VERSION, Done, OtherVersion, Parcel, Task, parcel_of, run
+from analysis.record.database import MOST_ROWS
 
 Do: TypeAlias = Callable[[Any], Any]
-MOST_ROWS: Final = 2_000_000
-"""Rows of a task, which are in memory at the same time: about 200 MB."""
 FEWEST_ROWS: Final = 100_000
 """Smaller tasks cost more to begin than their rows take."""
 MOST_THREADS: Final = 4
@@ -102,16 +101,24 @@ class Processes:
                     return worker.submit(function, item).result()
             except BrokenProcessPool:
                 continue
-        return Lost("its process died each time, perhaps for lack of memory")
+        return Lost("its process died each time that it was tried; where memory is short, use fewer processes")
 
     @contextmanager
     def _workers(self, number: int) -> Iterator[ProcessPoolExecutor]:
         # Forked processes would share the locks of this process's threads.
-        workers = ProcessPoolExecutor(number, multiprocessing.get_context("spawn"), _begin)
+        spawned = multiprocessing.get_context("spawn")
+        end, hold = spawned.Pipe(duplex=False)
+        workers = ProcessPoolExecutor(number, spawned, _begin, (end,))
         try:
             yield workers
+        except BaseException:
+            # The workers end at once, whatever they do.
+            hold.close()
+            raise
         finally:
             workers.shutdown(cancel_futures=True)
+            hold.close()
+            end.close()
 
 
 def _submitted(workers: ProcessPoolExecutor, function: Do, item: Parcel) -> "Future[Any]":
@@ -124,18 +131,17 @@ def _submitted(workers: ProcessPoolExecutor, function: Do, item: Parcel) -> "Fut
         return future
 
 
-def _begin() -> None:
-    """End with the parent: silently at Ctrl-C, and where the parent was killed."""
+def _begin(end: Connection) -> None:
+    """Let this process end with the one that began it: silently at Ctrl-C, and where that was killed."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     # Without the end of the interpreter, at which modules complain of what the thread below holds.
     atexit.register(os._exit, 0)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        Thread(target=_end_after, args=(parent,), daemon=True).start()
+    Thread(target=_end_after, args=(end,), daemon=True).start()
 
 
-def _end_after(parent: BaseProcess) -> None:
-    parent.join()
+def _end_after(end: Connection) -> None:
+    """End this process when the other end of the pipe is closed; nothing is ever sent."""
+    end.poll(None)
     os._exit(1)
 
 
@@ -160,6 +166,11 @@ class Spark:
             )
         self._context = session.sparkContext
 
+    @property
+    def parallelism(self) -> int:
+        """The number of tasks that run at the same time."""
+        return int(self._context.defaultParallelism)
+
     def map(self, function: Do, items: Iterable[Any], /) -> Iterator[Any]:
         """Yield the results, see `Engine`."""
         from py4j.protocol import Py4JError  # noqa: PLC0415 - an extra
@@ -169,23 +180,31 @@ class Spark:
         if not todo:
             return
         parts = self._context.parallelize(todo, len(todo))
+        do = partial(_each, function)
         # Some at a time: the results on their way are few, however long the record is.
         at_a_time = max(4 * self._context.defaultParallelism, 1)
         for first in range(0, len(todo), at_a_time):
             chosen = range(first, min(first + at_a_time, len(todo)))
             try:
-                results = self._context.runJob(parts, partial(_each, function), list(chosen))
+                yield from self._context.runJob(parts, do, list(chosen))
             except (Py4JError, PySparkException) as error:
-                raise RequestRefused(_of_spark(str(error))) from None
-            yield from results
+                _refuse_missing(str(error))
+                for number in chosen:
+                    try:
+                        yield from self._context.runJob(parts, do, [number])
+                    except (Py4JError, PySparkException) as own:
+                        yield Lost(_of_spark(str(own)))
+
+
+def _refuse_missing(text: str) -> None:
+    if "No module named" in text:
+        raise RequestRefused(
+            "the workers cannot import Poolscope: install this version there, in the Python that PYSPARK_PYTHON names"
+        )
 
 
 def _of_spark(text: str) -> str:
     """Return why a job of Spark failed, in a sentence."""
-    if "No module named" in text:
-        return (
-            "the workers cannot import Poolscope: install this version there, in the Python that PYSPARK_PYTHON names"
-        )
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     causes = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b", line)]
     return f"Spark ended the job: {[*lines[:1], *causes][-1][:300]}"
@@ -205,7 +224,7 @@ def engine_of(given: Any) -> Engine | None:  # noqa: ANN401 - whatever the calle
     """
     if given is None:
         return None
-    if callable(getattr(given, "map", None)):
+    if callable(getattr(given, "map", None)) and not isinstance(given, type):
         engine: Engine = given
         return engine
     if type(given).__module__.startswith("pyspark.sql"):
@@ -269,7 +288,18 @@ def done_by(engine: Engine, tasks: Sequence[Task]) -> Iterator[Done]:
     RequestRefused, RecordUnreadable
         As a task did; or when the workers have another version of Poolscope, or the engine returns no results.
     """
-    for task, result in zip(tasks, engine.map(run, [parcel_of(task) for task in tasks]), strict=True):
+    results = iter(engine.map(run, [parcel_of(task) for task in tasks]))
+    for number, task in enumerate(tasks):
+        try:
+            result = next(results)
+        except StopIteration:
+            raise RequestRefused(
+                f"the engine's map returned {number} results of {len(tasks)}: take an object whose map returns all"
+            ) from None
+        except BrokenExecutor:
+            # An executor of the caller, which cannot be used any more.
+            yield from (Done(failed=[(None, f"{', '.join(left.names)}: a worker died")]) for left in tasks[number:])
+            return
         if isinstance(result, OtherVersion):
             raise RequestRefused(
                 f"the workers have Poolscope {result.version}, and this is {VERSION}: install one version everywhere"
@@ -287,6 +317,7 @@ def done_by(engine: Engine, tasks: Sequence[Task]) -> Iterator[Done]:
         yield result
 
 
-def task_rows(rows: int) -> int:
-    """Return how many rows a task has at most, where all tasks together have `rows`."""
-    return min(MOST_ROWS, max(FEWEST_ROWS, rows // (4 * (os.cpu_count() or 1))))
+def task_rows(rows: int, engine: Engine) -> int:
+    """Return how many rows a task has at most, where all tasks together have `rows`: each worker gets a few tasks."""
+    workers = getattr(engine, "parallelism", None) or os.cpu_count() or 1
+    return min(MOST_ROWS, max(FEWEST_ROWS, rows // (4 * workers)))

@@ -9,11 +9,11 @@ from importlib.metadata import version
 from typing import Final, NamedTuple, TypeVar
 
 from analysis.errors import RequestRefused
+from analysis.query.compressed import compressed
 from analysis.query.members import Label, Member, label_of, member_of
 from analysis.query.part import facts_needed, part
 from analysis.query.question import Question
 from analysis.query.request import Request
-from analysis.query.spared import spared
 from analysis.record.database import Record
 from analysis.record.query import SelectedPool
 from analysis.record.series import Series
@@ -106,13 +106,13 @@ def _done(task: Task, series: Sequence[Series]) -> Done:
     needs = facts_needed(task.questions)
     for one in series:
         label = label_of(one, request)
-        member = _attempted(done, label, one, partial(_spared, one, request, needs))
+        member = _attempted(done, label, one, partial(_compressed, one, request, needs))
         done.members += [] if member is None else [(label, member)]
     return done
 
 
-def _spared(series: Series, request: Request, needs: Collection[type]) -> Member:
-    return spared(member_of(series, request, needs))
+def _compressed(series: Series, request: Request, needs: Collection[type]) -> Member:
+    return compressed(member_of(series, request, needs))
 
 
 def _attempted(done: Done, label: Label, series: Series, make: Callable[[], Result]) -> Result | None:
@@ -131,4 +131,4 @@ def _attempted(done: Done, label: Label, series: Series, make: Callable[[], Resu
 def described(names: str, error: Exception) -> str:
     """Return what failed as text: the pools, the error, and the function that raised it."""
     place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{names}: {type(error).__name__}: {error} ({place.name}, line {place.lineno})"
+    return f"{names}: {type(error).__name__}: {error} ({place.name}, line {place.lineno}); please report this"

@@ -25,8 +25,8 @@ from collector.record.spool import waiting
 CONTEXT: Final = timedelta(days=1)
 """Slots this far before and after a span are read too, to judge those inside. This is twice as long as an odd total
 lasts: `odd.LONGEST` polls, 12 hours at a poll an hour."""
-MOST_ROWS: Final = 2_000_000
-"""Rows of a group of pools, which are in memory at the same time: about 200 MB."""
+MOST_ROWS: Final = 1_500_000
+"""Rows of a group of pools, which are in memory at the same time: about 150 MB."""
 
 
 class Record:
@@ -83,7 +83,7 @@ class Record:
         for group in query.grouped(query.selected(pools, selection), MOST_ROWS):
             # Closed while the caller computes: a reader keeps the collector from writing.
             with self._opened() as connection:
-                pools_and_series = query.read(connection, group, selection)
+                pools_and_series = query.read(connection, group, selection, selection)
             yield pools_and_series
 
     def judged(self, pools: Sequence[SelectedPool], selection: Selection) -> list[Series]:
@@ -101,7 +101,7 @@ class Record:
             selection, since=max(since, FIRST + CONTEXT) - CONTEXT, until=min(until, LAST - CONTEXT) + CONTEXT, types=()
         )
         with self._opened() as connection:
-            all_series = judged(connection, query.read(connection, pools, around)[1])
+            all_series = judged(connection, query.read(connection, pools, around, selection)[1])
         return [
             series.within(_seconds(since), _seconds(until))
             for series in all_series

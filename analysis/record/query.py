@@ -131,9 +131,17 @@ def unlisted(connection: OpenRecord, selection: Selection) -> list[str]:
 
 
 def read(
-    connection: OpenRecord, group: Sequence[SelectedPool], selection: Selection
+    connection: OpenRecord, group: Sequence[SelectedPool], selection: Selection, inside: Selection
 ) -> tuple[list[Pool], list[Series]]:
-    """Return the pools of a group with their observed slots, and their series."""
+    """Return the pools of a group with their observed slots, and their series.
+
+    Parameters
+    ----------
+    selection
+        The slots that are read.
+    inside
+        Pools that were not observed in its span, and types without a row there, are left out.
+    """
     # One thread returns rows in the order of the file: to sort the rows of two threads costs more than a second gains.
     connection.execute("SET threads = 1")
     # Each pool has a number for its slots, and the numbers after it are for its types.
@@ -160,14 +168,28 @@ def read(
     pools: list[Pool] = []
     series: list[Series] = []
     number = 0
+    since, until = (int(bound.replace(tzinfo=UTC).timestamp()) for bound in inside.span)
     for selected in group:
-        pools.append(_pool(selected, scrapes.get(number)))
+        pool = _pool(selected, scrapes.get(number))
         numbers = {type_: number + 1 + place for place, type_ in enumerate(selected.types)}
-        rows_by_type = {type_: items[at] for type_, at in numbers.items() if at in items}
-        members = _series(pools[-1], rows_by_type, selection)
-        series += (replace(member, undocumented=labels.get(numbers[member.type], ())) for member in members)
         number += 1 + len(selected.types)
+        if not _any_between(pool.slots, since + 1, until):
+            continue
+        rows_by_type = {
+            type_: items[at]
+            for type_, at in numbers.items()
+            if at in items and _any_between(items[at]["slot"], since, until)
+        }
+        pools.append(pool)
+        members = _series(pool, rows_by_type, selection)
+        series += (replace(member, undocumented=labels.get(numbers[member.type], ())) for member in members)
     return pools, series
+
+
+def _any_between(slots: Ints, first: int, last: int) -> bool:
+    """Return whether any of some rising slots lies between two instants, both included, in seconds since 1970."""
+    place = np.searchsorted(slots, first)
+    return bool(place < len(slots) and slots[place] <= last)
 
 
 def _items(

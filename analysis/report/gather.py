@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import pandas as pd
 
 from analysis.capacity.scenario import Scenario
-from analysis.errors import Incomplete, NothingObserved, NothingSelected
+from analysis.errors import Incomplete, NothingObserved, NothingSelected, RequestRefused
 from analysis.query.answers import answers
 from analysis.query.engines import Engine
 from analysis.query.question import Question, ask, ask_comparison, ask_forecast, ask_load, ask_plan
@@ -22,7 +22,7 @@ from analysis.record import frames
 from analysis.record.database import Record
 from analysis.report.findings import SERIES, Finding, findings
 from analysis.stats.batches import WEEKS
-from collector.record import interrupted
+from collector.record import RecordUnreadable, interrupted
 
 Result = TypeVar("Result")
 POOL: Final = ("project", "pool")
@@ -216,8 +216,11 @@ def _answered(record: Record, asked: Mapping[str, Question], engine: Engine | No
     """Answer all questions in one reading; where that fails, each in its own. Return the answers and the failures."""
     try:
         return dict(zip(asked, answers(record, list(asked.values()), engine), strict=True)), []
-    except Incomplete:
-        pass
+    except (RecordUnreadable, RequestRefused):
+        raise
+    except Exception as error:
+        if interrupted(error):
+            raise
     answered: Frames = {}
     failed: list[Failure] = []
     for name, question in asked.items():
@@ -227,6 +230,12 @@ def _answered(record: Record, asked: Mapping[str, Question], engine: Engine | No
             failed.append(Failure(name, error.reasons))
             if error.frames[0] is not None:
                 answered[name] = error.frames[0]
+        except (RecordUnreadable, RequestRefused):
+            raise
+        except Exception as error:
+            if interrupted(error):
+                raise
+            failed.append(Failure(name, f"{type(error).__name__}: {error}"))
     return answered, failed
 
 

@@ -47,7 +47,11 @@ class Locked(RecordUnreadable):
 
     def __init__(self, database: Path, holder: str) -> None:
         super().__init__(f"{database} is in use ({holder}): try again when that process has ended")
-        self.holder = holder
+        self.database, self.holder = database, holder
+
+    def __reduce__(self) -> tuple[type["Locked"], tuple[Path, str]]:
+        """Let another process raise it."""
+        return Locked, (self.database, self.holder)
 
 
 class LogDamaged(RecordUnreadable):

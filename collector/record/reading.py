@@ -11,6 +11,7 @@ from contextlib import _GeneratorContextManager, contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from threading import RLock
 from typing import Final, TypeAlias
 
 from collector.errors import RecordUnreadable
@@ -32,6 +33,9 @@ from collector.record.spooled import load
 
 Opening: TypeAlias = "partial[_GeneratorContextManager[Record, None, None]]"
 """Opens the record when it is called, and closes it at the end of the context."""
+ONE_AT_A_TIME: Final = RLock()
+"""Held while this process reads a database. File locks belong to the process: the first of two threads that closes the
+file would open it to writers, while the other still reads."""
 READ_WAIT_SECONDS: Final = 5.0
 
 
@@ -99,7 +103,7 @@ def about(opened: Opening, pools: Collection[tuple[str, str]]) -> Opening:
 def _reading_database(
     database: Path, spool_folder: Path, sleep: Callable[[float], None], wait_seconds: float
 ) -> Iterator[Record]:
-    with within_memory(database), in_memory() as connection, refusing_damage(database):
+    with ONE_AT_A_TIME, within_memory(database), in_memory() as connection, refusing_damage(database):
         load(connection, waiting(spool_folder))
         stored_columns: dict[str, dict[str, str]] = {}
         if database.exists():

@@ -2,11 +2,12 @@
 
 import json
 import multiprocessing
+import os
 import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,17 @@ import pytest
 
 from analysis import History
 from analysis.errors import Incomplete, RequestRefused
+from analysis.query.compressed import compressed
 from analysis.query.engines import Threads
 from analysis.query.members import member_of
 from analysis.query.part import part
 from analysis.query.request import Request
-from analysis.query.spared import spared
 from analysis.query.tasks import Parcel
 from analysis.queue.conservation import Flows
 from analysis.queue.discipline import Waiting
+from collector.record import RecordUnreadable
+from collector.record.database import Locked
+from collector.record.reading import ONE_AT_A_TIME, reading
 from tests.dirty import dirty_copy
 from tests.engines import QUESTIONS, SUMS, Dying, answer
 from tests.polling import poolscope
@@ -206,12 +210,22 @@ class Later:
         return [Future() for _ in items]
 
 
+class Few:
+    """Returns fewer results than there are tasks."""
+
+    def map(self, _function: Callable[[Any], Any], _items: Iterable[Parcel], /) -> list[Any]:
+        """Return nothing."""
+        return []
+
+
 @pytest.mark.parametrize(
     ("engine", "message"),
     [
         (Older(), "install one version everywhere"),
         (Later(), "returned Future instead of results"),
         (7, "take an object with map"),
+        (Threads, "take an object with map"),
+        (Few(), "returned 0 results of"),
     ],
 )
 def test_an_engine_that_cannot_be_used_is_refused(four_pools: Path, engine: object, message: str) -> None:
@@ -246,7 +260,7 @@ def test_a_member_for_sums_needs_little_memory() -> None:
     for step in (600, 60):
         series = queue(1, days=14, step=step)
         member = member_of(series, Request(), {Waiting, Flows})
-        small = spared(member)
+        small = compressed(member)
         assert (small.slots == member.slots).all()
         assert member.facts is not None
         assert small.facts is not None
@@ -255,3 +269,77 @@ def test_a_member_for_sums_needs_little_memory() -> None:
         assert (flows.arrivals == member.facts[Flows].arrivals).all()
         assert all(np.array_equal(count, flows.series.counts[name]) for name, count in series.counts.items())
         assert len(pickle.dumps(small)) <= 30 * flows.arrivals.sum() + 2 * len(series.slots)
+
+
+def subclasses(error: type[Exception]) -> Iterator[type[Exception]]:
+    yield error
+    for own in error.__subclasses__():
+        yield from subclasses(own)
+
+
+MADE = {Locked: Locked(Path("record.duckdb"), "another"), Incomplete: Incomplete(["a: lost"], [None])}
+
+
+@pytest.mark.parametrize("error", [*subclasses(RecordUnreadable), *subclasses(RequestRefused), Incomplete])
+def test_a_refusal_reaches_the_caller_from_another_process(error: type[Exception]) -> None:
+    """With its class, its text and its exit code."""
+    made = MADE[error] if error in MADE else error("what, where, what to do")
+    arrived = pickle.loads(pickle.dumps(made))  # noqa: S301 - made here
+    assert (type(made), str(made)) == (type(arrived), str(arrived))
+    assert made.exit_code == arrived.exit_code  # type: ignore[attr-defined] # each has one
+
+
+def test_one_thread_at_a_time_reads_a_database(four_pools: Path) -> None:
+    """The first of two that closes the file would open it to writers."""
+    with (
+        reading(four_pools, four_pools.parent / "spool", lambda _seconds: None),
+        ThreadPoolExecutor(1) as other,
+    ):
+        assert not other.submit(ONE_AT_A_TIME.acquire, blocking=False).result()
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(ONE_AT_A_TIME.acquire, blocking=False).result()
+        other.submit(ONE_AT_A_TIME.release).result()
+
+
+def test_a_type_outside_of_the_span_has_no_row(tmp_path: Path) -> None:
+    """Also if it was listed hours before or after; nor has a pool that was not observed in the span."""
+    long, slot = queue(1, days=6), 288
+    early, late = long.at(slice(0, 2 * slot)), long.at(slice(4 * slot, None))
+    around = long.at(np.r_[0 : 2 * slot, 4 * slot : len(long.slots)])
+    pools = {("p", "a"): {"whole": long, "early": early, "late": late}, ("p", "gap"): {"whole": around}}
+    history = History(record_of(tmp_path, pools))
+    since, until = (pd.Timestamp(long.slots[day * slot], unit="s", tz="UTC") for day in (2, 4))
+    frame = history.coverage(every="all", since=since + pd.Timedelta("1h"), until=until - pd.Timedelta("1h"))
+    assert [("a", "whole")] == list(zip(frame["pool"], frame["type"], strict=True))
+
+
+def test_a_sum_whose_computation_fails_is_reported(four_pools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a pool is whose computation fails."""
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("for a test")
+
+    monkeypatch.setattr("analysis.query.answers.rows_of", fail)
+    with pytest.raises(Incomplete, match="the sum over train: ZeroDivisionError"):
+        History(four_pools).waits(by="type")
+
+
+def test_a_broken_executor_names_the_pools_left(four_pools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An executor of the caller is not begun again."""
+    small_tasks(monkeypatch)
+    with (
+        ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as workers,
+        pytest.raises(Incomplete, match="a: a worker died"),
+    ):
+        History(four_pools, engine=Ending(workers)).waits()
+
+
+class Ending:
+    """An executor whose process ends at the first task."""
+
+    def __init__(self, workers: ProcessPoolExecutor) -> None:
+        self._workers = workers
+
+    def map(self, _function: Callable[[Any], Any], items: Iterable[Parcel], /) -> Iterator[Any]:
+        """Yield nothing."""
+        return self._workers.map(os._exit, [9 for _ in items])

@@ -22,17 +22,17 @@ FEWEST: Final = 64
 """Shorter arrays stay as they are."""
 
 
-def spared(member: Member) -> Member:
+def compressed(member: Member) -> Member:
     """Return an object with the attributes of a member that needs little memory; workers can send it."""
     packed = {field.name: _packed(getattr(member, field.name)) for field in fields(Member) if field.name != "facts"}
     facts = None if member.facts is None else {kind: _packed(fact) for kind, fact in member.facts.by_type.items()}
-    return cast("Member", _Spared(packed, facts))
+    return cast("Member", _Compressed(packed, facts))
 
 
-class _Spared:
+class _Compressed:
     def __init__(self, packed: dict[str, bytes], facts: dict[type, bytes] | None) -> None:
         self._packed = packed
-        self.facts = None if facts is None else cast("Facts", _SparedFacts(facts))
+        self.facts = None if facts is None else cast("Facts", _CompressedFacts(facts))
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the member has
         # While it is unpickled it has no attributes yet.
@@ -41,7 +41,7 @@ class _Spared:
         return pickle.loads(self._packed[name])  # noqa: S301 - from `_packed`
 
 
-class _SparedFacts:
+class _CompressedFacts:
     def __init__(self, facts: dict[type, bytes]) -> None:
         self._facts = facts
 
