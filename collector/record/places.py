@@ -4,6 +4,7 @@ A `StorePath` has the few methods that a dataset needs. Nothing third-party is i
 """
 
 import importlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -128,6 +129,11 @@ class StorePath:
 
 Place: TypeAlias = Path | StorePath
 """Where a dataset is."""
+
+
+def has_scheme(text: str) -> bool:
+    """Return whether a text begins with a scheme, such as ``s3://``, and is no path."""
+    return re.match(r"\w\w+://", text) is not None
 
 
 def is_in_store(text: str | Path) -> bool:
