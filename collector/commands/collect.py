@@ -15,6 +15,7 @@ from collector.cli import Context
 from collector.config.settings import Config, Paths
 from collector.console import log_to, warn
 from collector.errors import PoolscopeError
+from collector.local_path import LocalPath
 from collector.polling.slot import poll_slot, warn_of_proxies
 from collector.storage.compaction import compact, compaction_due
 from collector.storage.last_publishing import publishing_due
@@ -22,9 +23,7 @@ from collector.storage.lock import writing
 
 
 @click.command("collect")
-@click.option(
-    "--log", type=click.Path(path_type=Path), help="Append all output to this file, which is limited to 1 MB."
-)
+@click.option("--log", type=LocalPath(), help="Append all output to this file, which is limited to 1 MB.")
 @click.pass_obj
 def command(context: Context, log: Path | None) -> int:
     """Poll every pool once and store the answers.

@@ -12,6 +12,7 @@ import click
 from collector.cli import Context
 from collector.console import say
 from collector.errors import InputRefused
+from collector.local_path import LocalPath
 from collector.record.durations import parse_duration
 from collector.record.reading import reading
 from collector.record.slots import naive, parse_instant
@@ -46,7 +47,7 @@ class OldRows:
 )
 @click.option(
     "--backup",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     metavar="DIR",
     help="The folder of a backup that has all rows to delete.",
 )
