@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from collector.errors import RecordUnreadable
-from collector.record.store import FROM_ENVIRONMENT, SCHEME, Access, Listing, Served
+from collector.record.store import FROM_ENVIRONMENT, SCHEME, Access, Listing, Served, StoredObject
 
 if TYPE_CHECKING:
     # The command line imports this file, and does without DuckDB.
@@ -110,9 +110,15 @@ class StorePath:
         """Set the object's time of change to now."""
         self.store.client.touch(self.key)
 
-    def unlink(self) -> None:
-        """Remove the object; do nothing where there is none."""
-        self.store.client.remove(self.key)
+    def unlink(self, listed: StoredObject | None = None) -> bool:
+        """Remove the object, and return whether it was removed.
+
+        Parameters
+        ----------
+        listed
+            What a listing said of it: it stays if it was written again since.
+        """
+        return self.store.client.remove(self.key, listed)
 
     def serve(self, connection: "duckdb.DuckDBPyConnection", sizes: Mapping[str, int]) -> Served:
         """Let DuckDB read objects of this folder, by the address `served_at` their name.
