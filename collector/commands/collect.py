@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import signal
 from collections.abc import Mapping
 from datetime import timedelta
@@ -56,10 +57,12 @@ def command(context: Context, log: Path | None) -> int:
 
 
 def _publish(context: Context, paths: Paths, path: Path | str, every: timedelta) -> None:
-    from collector.storage.publishing import publish_when_due  # noqa: PLC0415 - few polls need it
+    from collector.storage.publishing import NICENESS, publish_when_due  # noqa: PLC0415 - few polls need it
 
+    # The poll has ended: the next one goes first where cores are few.
+    os.nice(NICENESS)
     try:
-        publish_when_due(paths.database, paths.spool, context.place(path), every, context.clock)
+        publish_when_due(paths.database, paths.spool, path, context.place, every, context.clock)
     except PoolscopeError as error:
         warn("not_published", str(error))
 
