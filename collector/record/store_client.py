@@ -65,7 +65,7 @@ class Client:
     def _call(self, operation: str, key: str | None, **values: object) -> dict[str, Any]:
         if key is not None:
             values["Key"] = key
-        with _told(self._address(key)):
+        with _told(self._address(str(values.get("Prefix", "")) if key is None else key)):
             answer: dict[str, Any] = self._s3.call_s3(operation, Bucket=self._bucket, **values)
             return answer
 

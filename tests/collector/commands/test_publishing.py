@@ -232,6 +232,19 @@ def test_another_exporter_to_a_store_is_noted(folder: Path, store: ObjectStore) 
     assert "another process published to" in finding(folder, "publishing")["message"]
 
 
+@pytest.mark.usefixtures("store")
+def test_doctor_shows_the_whole_problem_of_a_store(folder: Path) -> None:
+    """With the store's error code, and without the fix of another problem; the other checks go on."""
+    with Scripted({}, FINE) as server:
+        set_up(folder, server.endpoint, 'path = "s3://no-such-bucket/ds"')
+        assert 0 == tick(folder, START)
+        dataset = finding(folder, "dataset")
+        assert ("error", None) == (dataset["severity"], dataset["fix"])
+        assert "there is none (NoSuchBucket)" in dataset["message"]
+        assert "s3://no-such-bucket/ds" in dataset["message"]
+        assert "warning" == finding(folder, "publishing")["severity"]
+
+
 def test_a_defect_is_noted(folder: Path) -> None:
     """And ends the command as other defects do."""
     database = folder / RECORD
