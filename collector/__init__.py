@@ -23,7 +23,8 @@ Where to go to
 - change the simulated API: `sandbox`
 
 The top level holds what belongs to no folder: `cli` (the composition root); `clock`, `console` and `errors`, which all
-folders use; `status` (the state of the record); `demo` (polls the sandbox); `crontab` (the lines that start a poll).
+folders use; `local_path` (the type of paths that commands take); `status` (the state of the record); `demo` (polls the
+sandbox); `crontab` (the lines that start a poll).
 data/README.md describes the tables and their columns.
 """
 

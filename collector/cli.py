@@ -22,6 +22,7 @@ from collector.clock import Clock, SystemClock
 from collector.config.settings import Config, read_config
 from collector.console import tell_in_any_encoding, warn
 from collector.errors import ConfigError, PoolscopeError, interrupted
+from collector.local_path import LocalPath
 from collector.record.places import Place, is_in_store, place_of
 from collector.record.store import Access
 
@@ -210,7 +211,7 @@ class LazyGroup(click.Group):
     "--config",
     "config_file",
     envvar="POOLSCOPE_CONFIG",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     help="The configuration file; default: poolscope.toml in this folder.",
 )
 @click.version_option(__version__, prog_name="poolscope")

@@ -7,6 +7,7 @@ import click
 
 from collector.cli import Context
 from collector.console import say, warn
+from collector.local_path import LocalPath
 from collector.record.dataset import Manifest
 from collector.record.reading import reading
 from collector.storage.backups import back_up
@@ -16,7 +17,7 @@ from collector.storage.opening import WAIT_SECONDS
 
 
 @click.command("backup")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=LocalPath())
 @click.pass_obj
 def command(context: Context, folder: Path) -> None:
     """Write all tables to Parquet files.

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import signal
 from collections.abc import Mapping
 from datetime import timedelta
@@ -15,6 +16,7 @@ from collector.cli import Context
 from collector.config.settings import Config, Paths
 from collector.console import log_to, warn
 from collector.errors import PoolscopeError
+from collector.local_path import LocalPath
 from collector.polling.slot import poll_slot, warn_of_proxies
 from collector.storage.compaction import compact, compaction_due
 from collector.storage.last_publishing import publishing_due
@@ -22,9 +24,7 @@ from collector.storage.lock import writing
 
 
 @click.command("collect")
-@click.option(
-    "--log", type=click.Path(path_type=Path), help="Append all output to this file, which is limited to 1 MB."
-)
+@click.option("--log", type=LocalPath(), help="Append all output to this file, which is limited to 1 MB.")
 @click.pass_obj
 def command(context: Context, log: Path | None) -> int:
     """Poll every pool once and store the answers.
@@ -57,10 +57,12 @@ def command(context: Context, log: Path | None) -> int:
 
 
 def _publish(context: Context, paths: Paths, path: Path | str, every: timedelta) -> None:
-    from collector.storage.publishing import publish_when_due  # noqa: PLC0415 - few polls need it
+    from collector.storage.publishing import NICENESS, publish_when_due  # noqa: PLC0415 - few polls need it
 
+    # The poll has ended: the next one goes first where cores are few.
+    os.nice(NICENESS)
     try:
-        publish_when_due(paths.database, paths.spool, context.place(path), every, context.clock)
+        publish_when_due(paths.database, paths.spool, path, context.place, every, context.clock)
     except PoolscopeError as error:
         warn("not_published", str(error))
 

@@ -20,6 +20,7 @@ from collector.config.settings import Project
 from collector.console import progress, say, table, warn
 from collector.demo import run_demo
 from collector.errors import ConfigError, PoolscopeError
+from collector.local_path import LocalPath
 from collector.record import spool
 from collector.record.durations import parse_duration, say_duration
 from collector.record.slots import slot_of
@@ -52,7 +53,7 @@ def _read_step(_context: click.Context, _option: click.Parameter, text: str) -> 
 )
 @click.option(
     "--trace",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     help="Replay the jobs of this trace, a Parquet file, instead of simulated pools.",
 )
 @click.option(
@@ -64,7 +65,7 @@ def _read_step(_context: click.Context, _option: click.Parameter, text: str) -> 
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     default=Path("data/demo"),
     show_default=True,
     help="The folder for the database, the report and a configuration.",

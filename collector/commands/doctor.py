@@ -17,7 +17,7 @@ from collector.doctor.endpoint import look_at_api, not_asked
 from collector.doctor.files import look_at_compilation, look_at_files
 from collector.doctor.findings import Finding, worst
 from collector.doctor.stored import look_at_record
-from collector.errors import ConfigError, RecordUnreadable
+from collector.errors import ConfigError, PoolscopeError, RecordUnreadable
 from collector.polling import backoff
 from collector.polling.sessions import open_sessions
 from collector.record.reading import reading
@@ -72,7 +72,7 @@ async def _check(context: Context) -> list[Finding]:
 def _check_dataset(context: Context, path: Path | str) -> list[Finding]:
     try:
         return list(look_at_dataset(context.place(path)))
-    except ConfigError as error:
+    except PoolscopeError as error:
         return [Finding("dataset", "error", str(error))]
 
 

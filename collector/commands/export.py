@@ -1,6 +1,5 @@
 """``poolscope export``: writes snapshot rows to a file, or the whole record to a dataset."""
 
-import re
 from datetime import datetime
 from pathlib import Path
 
@@ -8,7 +7,8 @@ import click
 
 from collector.cli import Context
 from collector.console import say
-from collector.record.places import is_in_store
+from collector.local_path import LocalPath
+from collector.record.places import has_scheme, is_in_store
 from collector.record.reading import reading
 from collector.record.selection import Selection
 from collector.record.slots import naive, parse_instant
@@ -19,13 +19,13 @@ from collector.storage.publish import publish
 def _read_place(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
     if text == "":
         raise click.BadParameter("must not be empty")
-    if text is not None and re.match(r"\w\w+://", text) and not is_in_store(text):
+    if text is not None and has_scheme(text) and not is_in_store(text):
         raise click.BadParameter(f"{text} is neither a folder nor s3://BUCKET/PREFIX: no other store is supported")
     return text
 
 
 @click.command("export")
-@click.option("--output", type=click.Path(path_type=Path), help="The file to write, .parquet or .csv.")
+@click.option("--output", type=LocalPath(), help="The file to write, .parquet or .csv.")
 @click.option(
     "--dataset",
     callback=_read_place,

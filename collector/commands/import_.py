@@ -12,6 +12,7 @@ import click
 from collector.cli import Context
 from collector.console import progress, say, warn
 from collector.errors import InputRefused
+from collector.local_path import LocalPath
 from collector.record.database import Record, connect
 from collector.record.durations import parse_duration, say_duration
 from collector.record.memory import limit_memory
@@ -38,7 +39,7 @@ def _read_interval(_context: click.Context, _option: click.Parameter, text: str 
 
 
 @click.command("import")
-@click.argument("files", metavar="FILE...", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.argument("files", metavar="FILE...", type=LocalPath(), nargs=-1, required=True)
 @click.option(
     "--project",
     help="The project of all rows; default: that in the column project, or 'imported' without such a column.",

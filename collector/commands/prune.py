@@ -10,8 +10,9 @@ from pathlib import Path
 import click
 
 from collector.cli import Context
-from collector.console import say
+from collector.console import say, warn
 from collector.errors import InputRefused
+from collector.local_path import LocalPath
 from collector.record.durations import parse_duration
 from collector.record.reading import reading
 from collector.record.slots import naive, parse_instant
@@ -46,7 +47,7 @@ class OldRows:
 )
 @click.option(
     "--backup",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     metavar="DIR",
     help="The folder of a backup that has all rows to delete.",
 )
@@ -69,6 +70,13 @@ def command(context: Context, before: str, backup: Path | None, yes: bool, dry_r
     old = _old_rows(context, instant, backup)
     what = f"the rows before {instant:%Y-%m-%d %H:%M}Z: {old.text()}"
     fields = {"before": instant, "rows": dict(old.rows), "first_slot": old.first, "last_slot": old.last}
+    if (dataset := context.config().dataset.path) is not None:
+        warn(
+            "dataset_keeps_rows",
+            f"{dataset} keeps the rows that are deleted, and publishing to it will be refused: name a new folder in"
+            " [dataset]",
+            path=str(dataset),
+        )
     if dry_run:
         say("would_prune", f"would delete {what}", **fields)
         return

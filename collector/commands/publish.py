@@ -1,16 +1,13 @@
 """``poolscope publish``: brings the configured dataset up to date, if it is due."""
 
 import os
-from typing import Final
 
 import click
 
 from collector.cli import Context
 from collector.console import say, warn
 from collector.errors import ConfigError, PoolscopeError
-from collector.storage.publishing import publish_when_due
-
-NICENESS: Final = 10
+from collector.storage.publishing import NICENESS, publish_when_due
 
 
 @click.command("publish", hidden=True)
@@ -28,7 +25,7 @@ def command(context: Context) -> int:
     os.nice(NICENESS)
     try:
         published = publish_when_due(
-            paths.database, paths.spool, context.place(dataset.path), dataset.every, context.clock
+            paths.database, paths.spool, dataset.path, context.place, dataset.every, context.clock
         )
     except PoolscopeError as error:
         warn("not_published", str(error))

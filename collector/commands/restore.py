@@ -6,12 +6,13 @@ import click
 
 from collector.cli import Context
 from collector.console import say
+from collector.local_path import LocalPath
 from collector.storage.backups import restore
 from collector.storage.lock import writing
 
 
 @click.command("restore")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=LocalPath())
 @click.pass_obj
 def command(context: Context, folder: Path) -> None:
     """Make a database from a backup or another dataset.

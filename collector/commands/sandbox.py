@@ -11,6 +11,7 @@ from typing import Literal
 import click
 
 from collector.console import say
+from collector.local_path import LocalPath
 from collector.record.durations import parse_duration
 from collector.sandbox.behaviour import ACCESS_KEY, REGION, SECRET_KEY, Behaviour, Fault
 from collector.sandbox.faults import KINDS, read_fault
@@ -68,7 +69,7 @@ def _read_faults(_context: click.Context, _option: click.Parameter, texts: Seque
 @click.option("--seed", type=int, default=1, show_default=True, help="A number; the same seed gives the same jobs.")
 @click.option(
     "--trace",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     help="Serve the jobs of this trace, a Parquet file, instead of simulated pools.",
 )
 @click.option(

@@ -74,7 +74,8 @@ def _show(status: Status) -> None:
         if dataset.problem is not None:
             warn("not_published", f"the last publishing failed: {dataset.problem}", problem=dataset.problem)
         elif dataset.overdue:
-            warn("overdue", f"{text}: polls go on, but nothing publishes: run poolscope doctor", path=dataset.path)
+            text = f"{text}, although polls go on: run poolscope doctor"
+            warn("overdue", text, path=dataset.path)
     for path in status.set_aside:
         warn("set_aside", f"{path} is damaged and was set aside: repair it and move it back, or remove it", file=path)
     if status.ahead_slots:

@@ -216,7 +216,7 @@ def read_config(file: Path | None, environment: Mapping[str, str], folder: Path)
 
 def _dataset(table: Mapping[str, object], paths: Paths, reader: _Reader) -> DatasetSettings:
     settings = DatasetSettings(**reader.section("dataset", table, DATASET))
-    if settings.path is None and "every" in table:
+    if "path" not in table and "every" in table:
         reader.problems.append("dataset.path: is missing: name the folder to publish to")
     if settings.path in (paths.database, paths.spool):
         reader.problems.append("dataset.path: must be a folder of its own, not that of [paths]")

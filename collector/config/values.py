@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from collector.errors import PoolscopeError
 from collector.record.durations import parse_duration
-from collector.record.places import is_in_store
+from collector.record.places import has_scheme, is_in_store, place_of
 
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
@@ -137,8 +138,11 @@ def _matching(pattern: str, description: str) -> Callable[[object], str]:
 
 
 def _path(value: object) -> Path:
+    text = _text(value)
+    if has_scheme(text):
+        raise ValueError(f"must be a path of this machine, not {text}")
     try:
-        path = Path(_text(value)).expanduser()
+        path = Path(text).expanduser()
     except RuntimeError as error:
         raise ValueError(f"must be a valid path ({error})") from None
     if not path.name:
@@ -148,8 +152,12 @@ def _path(value: object) -> Path:
 
 def _place(value: object) -> Path | str:
     if is_in_store(text := _text(value)):
-        return text
-    if re.match(r"\w\w+://", text):
+        try:
+            # One spelling, whatever slashes it has: the note of the last publishing has this one.
+            return str(place_of(text))
+        except PoolscopeError as error:
+            raise ValueError(str(error)) from None
+    if has_scheme(text):
         raise ValueError(f"must be a folder or s3://BUCKET/PREFIX, not {text}")
     return _path(text)
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from collector.config.settings import Config
 from collector.doctor.findings import Finding
-from collector.errors import PoolscopeError, RecordUnreadable
+from collector.errors import PoolscopeError
 from collector.record.database import Record
 from collector.record.dataset import open_dataset
 from collector.record.durations import say_duration
 from collector.record.places import Place
-from collector.storage.last_publishing import last_publishing, overdue
+from collector.storage.last_publishing import RETRY, last_publishing, overdue
 from collector.storage.targets import target_of
 
 
@@ -18,16 +18,16 @@ def look_at_dataset(place: Place) -> Iterator[Finding]:
     try:
         manifest = target_of(place).manifest()
     except (PoolscopeError, OSError) as refusal:
-        fix = "name a new folder in [dataset], or move the files away: until then nothing is published"
-        yield Finding("dataset", "error", str(refusal).rpartition(": ")[0] or str(refusal), fix)
+        # Its text says what to do.
+        yield Finding("dataset", "error", str(refusal))
         return
     if manifest is None:
         return
     try:
         open_dataset(place)
-    except RecordUnreadable as refusal:
-        fix = "the next publishing writes the file again"
-        yield Finding("dataset", "warning", str(refusal).rpartition(": ")[0], fix)
+    except (PoolscopeError, OSError) as refusal:
+        fix = "the next publishing writes missing and changed files again"
+        yield Finding("dataset", "warning", str(refusal), fix)
     else:
         yield Finding("dataset", "ok", f"{place} has {len(manifest.files):,} files up to slot {manifest.last_slot}")
 
@@ -43,7 +43,8 @@ def look_at_publishing(record: Record, config: Config) -> Iterator[Finding]:
     text = f"last published {f'{published:%Y-%m-%d %H:%M}Z' if published else 'never'}"
     if last is not None and last.problem is not None:
         text = f"{text}; at {last.tried_at:%Y-%m-%d %H:%M}Z that failed: {last.problem}"
-        yield Finding("publishing", "warning", text, "remove the cause: the next try is in the next period of every")
+        fix = f"remove the cause: a poll tries again {say_duration(min(dataset.every, RETRY))} after the failure"
+        yield Finding("publishing", "warning", text, fix)
     elif overdue(last, config.publishing_interval, last_slot):
         text = f"{text}, although it is due every {say_duration(dataset.every)} and polls go on"
         yield Finding("publishing", "warning", text, "run poolscope collect, and see collect.log beside the record")

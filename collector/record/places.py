@@ -4,6 +4,7 @@ A `StorePath` has the few methods that a dataset needs. Nothing third-party is i
 """
 
 import importlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from collector.errors import RecordUnreadable
-from collector.record.store import FROM_ENVIRONMENT, SCHEME, Access, Listing, Served
+from collector.record.store import FROM_ENVIRONMENT, SCHEME, Access, Listing, Served, StoredObject
 
 if TYPE_CHECKING:
     # The command line imports this file, and does without DuckDB.
@@ -109,9 +110,15 @@ class StorePath:
         """Set the object's time of change to now."""
         self.store.client.touch(self.key)
 
-    def unlink(self) -> None:
-        """Remove the object; do nothing where there is none."""
-        self.store.client.remove(self.key)
+    def unlink(self, listed: StoredObject | None = None) -> bool:
+        """Remove the object, and return whether it was removed.
+
+        Parameters
+        ----------
+        listed
+            What a listing said of it: it stays if it was written again since.
+        """
+        return self.store.client.remove(self.key, listed)
 
     def serve(self, connection: "duckdb.DuckDBPyConnection", sizes: Mapping[str, int]) -> Served:
         """Let DuckDB read objects of this folder, by the address `served_at` their name.
@@ -128,6 +135,11 @@ class StorePath:
 
 Place: TypeAlias = Path | StorePath
 """Where a dataset is."""
+
+
+def has_scheme(text: str) -> bool:
+    """Return whether a text begins with a scheme, such as ``s3://``, and is no path."""
+    return re.match(r"\w\w+://", text) is not None
 
 
 def is_in_store(text: str | Path) -> bool:

@@ -24,10 +24,11 @@ FROM_ENVIRONMENT: Final = Access()
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object in a listing: its size in bytes, and when it was written, copied or touched last, in UTC."""
+    """An object in a listing: its size in bytes, when it was written, copied or touched last, in UTC, and its tag."""
 
     size: int
     changed: datetime
+    tag: str
 
 
 @dataclass(frozen=True)

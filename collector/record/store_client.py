@@ -7,7 +7,7 @@ import errno
 import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +20,7 @@ import s3fs
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
 from fsspec import AbstractFileSystem
 
+from collector.errors import RecordNotWritten
 from collector.record.store import AT_ONCE, SCHEME, Access, Listing, Served, StoredObject, served_at
 
 BLOCK: Final = 1 << 20
@@ -29,7 +30,7 @@ BLOCKS: Final = 64
 READS: Final = 3
 """How often an answer is asked for that breaks off. Botocore repeats requests without an answer, and refused ones for
 throttling, by itself: five attempts, or AWS_MAX_ATTEMPTS."""
-HUAWEI: Final = ".myhuaweicloud.com"
+HUAWEI: Final = (".myhuaweicloud.com", ".myhuaweicloud.eu", ".myhuaweicloud.cn")
 """OBS takes the name of the bucket as a part of the host's name only."""
 CONDITION_FAILED: Final = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 NO_CONDITIONS: Final = {"NotImplemented", "501"}
@@ -64,12 +65,20 @@ class Client:
     def _call(self, operation: str, key: str | None, **values: object) -> dict[str, Any]:
         if key is not None:
             values["Key"] = key
-        with _told(self._address(key)):
+        with _told(self._address(str(values.get("Prefix", "")) if key is None else key)):
             answer: dict[str, Any] = self._s3.call_s3(operation, Bucket=self._bucket, **values)
             return answer
 
     def read(self, key: str, start: int | None = None, end: int | None = None) -> bytes:
-        """Return the bytes of an object from `start` to before `end`."""
+        """Return the bytes of an object from `start` to before `end`, or all."""
+        content = self._read(key, start, end)
+        if start is not None and end is not None and len(content) != end - start:
+            # Some gateways answer with the whole object.
+            reason = "it ended too early" if len(content) < end - start else "the store sent more than was asked for"
+            raise OSError(errno.EIO, reason, self._address(key))
+        return content
+
+    def _read(self, key: str, start: int | None, end: int | None) -> bytes:
         for left in reversed(range(READS)):
             try:
                 with _told(self._address(key)):
@@ -98,13 +107,16 @@ class Client:
         after = ""
         while True:
             # The first version of this request: more stores know it.
-            answer = self._call("list_objects", None, Prefix=before, Marker=after)
+            former, answer = after, self._call("list_objects", None, Prefix=before, Marker=after)
             for found in answer.get("Contents", ()):
                 after = found["Key"]
-                objects[after.removeprefix(before)] = StoredObject(int(found["Size"]), found["LastModified"])
+                # A console makes an empty object for a folder.
+                if not after.endswith("/"):
+                    objects[after.removeprefix(before)] = _stored(found, int(found["Size"]))
             if not answer.get("IsTruncated"):
-                date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
-                return Listing(objects, parsedate_to_datetime(date) if date else None)
+                return Listing(objects, _time_of(answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")))
+            if after == former:
+                raise OSError(errno.EIO, "the store's listing ended too early", self._address(before))
 
     def upload(self, key: str, file: Path) -> None:
         """Write the content of a file to an object."""
@@ -119,23 +131,55 @@ class Client:
         try:
             self._call("put_object", key, Body=content, **condition)
         except OSError as error:
-            if _code_of(error.__cause__) in NO_CONDITIONS:
-                self._call("put_object", key, Body=content)
-                return True
-            if _code_of(error.__cause__) not in CONDITION_FAILED:
-                raise
-            # An attempt whose answer was lost may have written it: then the condition of the next one failed.
-            return self.tag(key) is not None and self.read(key) == content
+            if _code_of(error.__cause__) not in NO_CONDITIONS:
+                return self._was_written(key, content, error)
+        else:
+            return True
+        try:
+            self._call("put_object", key, Body=content)
+        except OSError as error:
+            return self._was_written(key, content, error)
         return True
+
+    def _was_written(self, key: str, content: bytes, error: OSError) -> bool:
+        """Return whether an object was written although an error came; False where another process wrote it.
+
+        An attempt whose answer was lost may have written it: then the condition of the next one failed.
+        """
+        condition_failed = _code_of(error.__cause__) in CONDITION_FAILED
+        if not condition_failed and _is_refusal(error.__cause__):
+            raise error
+        try:
+            written = self.read(key) == content
+        except FileNotFoundError:
+            written = False
+        except OSError as unread:
+            raise RecordNotWritten(
+                f"{self._address(key)} is the former or the new one, which is not known ({unread.strerror}): run this"
+                " again"
+            ) from None
+        if not written and not condition_failed:
+            raise error
+        return written
 
     def touch(self, key: str) -> None:
         """Copy an object onto itself."""
         source = {"Bucket": self._bucket, "Key": key}
         self._call("copy_object", key, CopySource=source, MetadataDirective="REPLACE")
 
-    def remove(self, key: str) -> None:
-        """Remove an object."""
+    def remove(self, key: str, listed: StoredObject | None = None) -> bool:
+        """Remove an object, if it is still the one that was listed, and return whether it was removed."""
+        if listed is not None:
+            try:
+                answer = self._call("head_object", key)
+            except FileNotFoundError:
+                return False
+            # This answer has no fractions of a second.
+            found = _stored(answer, listed.size)
+            if found.tag != listed.tag or int(found.changed.timestamp()) != int(listed.changed.timestamp()):
+                return False
         self._call("delete_object", key)
+        return True
 
     def served(self, folder: str, sizes: Mapping[str, int], served: Served) -> AbstractFileSystem:
         """Return a file system of the objects of a folder for DuckDB, see `StorePath.serve`."""
@@ -191,6 +235,27 @@ def _code_of(error: BaseException | None) -> str:
     return str(answer.get("Error", {}).get("Code", ""))[:60] if isinstance(answer, dict) else ""
 
 
+def _is_refusal(error: BaseException | None) -> bool:
+    """Return whether a store answered that it did not do what was asked for; after other errors it may have."""
+    answer = getattr(error, "response", None)
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) if isinstance(answer, dict) else 0
+    return bool(400 <= status < 500)
+
+
+def _stored(answer: Mapping[str, Any], size: int) -> StoredObject:
+    """Return what a listing or an answer says of an object."""
+    return StoredObject(size, answer["LastModified"], str(answer.get("ETag", "")).strip('"'))
+
+
+def _time_of(date: str) -> datetime | None:
+    """Return the time of an answer's header; None where it has none that can be read."""
+    try:
+        time = parsedate_to_datetime(date)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+
+
 def _described(error: BaseException) -> str:
     """Return why there was no answer, without what a store sent: it could repeat parts of the request."""
     if isinstance(error, _BROKEN_OFF):
@@ -213,13 +278,10 @@ class _Files(AbstractFileSystem):  # type: ignore[misc] # fsspec has no types
         """Return a block of a file."""
         end = min((number + 1) * BLOCK, self._sizes[name])
         try:
-            content = self._client.block(f"{self._folder}/{name}".lstrip("/"), number * BLOCK, end)
-            if number * BLOCK + len(content) < end:
-                raise OSError(errno.EIO, "it ended too early")
+            return self._client.block(f"{self._folder}/{name}".lstrip("/"), number * BLOCK, end)
         except OSError as error:
             self.served.failures[name] = str(error.strerror)
             raise
-        return content
 
     def glob(self, path: str, **_more: object) -> list[str]:
         """Return the path itself: none is a pattern."""

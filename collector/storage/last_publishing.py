@@ -18,6 +18,8 @@ from collector.record.slots import naive, slot_of
 
 LATE: Final = 3
 """A dataset is overdue when the record goes on for so many times `every` after the last publishing."""
+RETRY: Final = timedelta(minutes=15)
+"""The longest time from a failed publishing to the next try: a period may last a week."""
 
 
 @dataclass(frozen=True)
@@ -47,17 +49,23 @@ def last_publishing(database: Path, place: Place | str) -> LastPublishing | None
 def publishing_due(database: Path, place: Place | str, every: timedelta, now: datetime) -> bool:
     """Return whether the last try was not in the current period of length `every`; this costs one read of a small file.
 
-    Periods are those of the clock, like slots: with ``1h``, the first poll of an hour publishes.
+    Periods are those of the clock, like slots: with ``1h``, the first poll of an hour publishes. After a failure it is
+    due again within `RETRY`.
     """
     last = last_publishing(database, place)
-    return last is None or naive(slot_of(now, every)) > last.tried_at or naive(now) < last.tried_at
+    if last is None or naive(slot_of(now, every)) > last.tried_at or naive(now) < last.tried_at:
+        return True
+    return last.problem is not None and naive(now) >= last.tried_at + min(every, RETRY)
 
 
 def overdue(last: LastPublishing | None, every: timedelta, last_slot: datetime | None) -> bool:
-    """Return whether a record was polled for more than `LATE` times `every` since it was last published."""
-    if last_slot is None:
+    """Return whether a record was polled for more than `LATE` times `every` since it was last published.
+
+    Where it never was, since the last try: a new dataset is not overdue, nor is one whose first publishing still runs.
+    """
+    if last is None or last_slot is None:
         return False
-    return last is None or last.published_at is None or last_slot - last.published_at > LATE * every
+    return last_slot - (last.published_at or last.tried_at) > LATE * every
 
 
 def note(database: Path, last: LastPublishing) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 import duckdb
@@ -37,7 +38,9 @@ class Published:
     removed: int
 
 
-def publish(opening: AbstractContextManager[Record], place: Place, clock: Callable[[], datetime]) -> Published:
+def publish(
+    opening: AbstractContextManager[Record], place: Place, clock: Callable[[], datetime], working: Path | None = None
+) -> Published:
     """Bring a dataset up to date with a record; where nothing is new, no file changes.
 
     Others can read its files where they can read the folder.
@@ -50,6 +53,9 @@ def publish(opening: AbstractContextManager[Record], place: Place, clock: Callab
         A dataset, or a new or empty folder.
     clock
         Returns the current time. Files that are not in the manifest for longer than `GRACE` are removed.
+    working
+        The folder in which files for an object store are written first, which no other process uses; None makes one
+        among the temporary files.
 
     Raises
     ------
@@ -58,7 +64,7 @@ def publish(opening: AbstractContextManager[Record], place: Place, clock: Callab
     RecordUnreadable
         When the manifest there is damaged, or from a newer Poolscope.
     LockHeld
-        When another process publishes to the folder.
+        When another process publishes to the folder, or published to the same folder of a store (`Overtaken`).
     RecordNotWritten
         When a file cannot be written: the former dataset is still there.
     """
@@ -69,11 +75,8 @@ def publish(opening: AbstractContextManager[Record], place: Place, clock: Callab
             # Files of another schema version are written anew.
             reusable = former if former is not None and former.schema == len(MIGRATIONS) else None
             existing = {} if reusable is None else intact
-            removed = 0
-            # The dataset is complete without it; the next export removes what is left.
-            with suppress(OSError):
-                removed = _remove_unnamed(target, former, clock())
-            with opening as record, target.working_folder() as folder, sorting_in(record, folder):
+            removed = _remove_unnamed(target, [former], clock()) if target.held_alone else 0
+            with opening as record, target.working_folder(working) as folder, sorting_in(record, folder):
                 parts = parts_of(record)
                 if not parts:
                     raise InputRefused(f"the record has no rows, so {place} was not changed: check [paths]")
@@ -86,9 +89,12 @@ def publish(opening: AbstractContextManager[Record], place: Place, clock: Callab
             else:
                 _touch([] if former is None else former.files, manifest, target, clock())
                 target.write_manifest(manifest)
+            if not target.held_alone:
+                # Not before: another process may have uploaded a file again, and its manifest been accepted.
+                removed = _remove_unnamed(target, [former, manifest], clock())
     except (OSError, duckdb.Error) as error:
         raise RecordNotWritten(
-            f"{place} was not published and is as before ({str(error)[:300]}): {target.fix}"
+            f"{place} was not published and is as before ({str(error)[:300]}): {target.fix(error)}"
         ) from None
     return Published(manifest, len({file.path for file in manifest.files} - existing.keys()), removed)
 
@@ -147,16 +153,17 @@ def _touch(former: list[DataFile], manifest: Manifest, target: Target, now: date
             target.touch(path, now)
 
 
-def _remove_unnamed(target: Target, manifest: Manifest | None, now: datetime) -> int:
+def _remove_unnamed(target: Target, manifests: Sequence[Manifest | None], now: datetime) -> int:
     """Remove what no manifest has named for longer than the grace period, and return the number of files."""
     # Where a file system does not tell capitals apart, two projects may share a folder.
-    named = set() if manifest is None else {file.path.casefold() for file in manifest.files}
+    named = {file.path.casefold() for manifest in manifests if manifest is not None for file in manifest.files}
     removed = 0
-    for path, age in target.files(now):
-        if path.casefold() in named:
-            continue
-        if target.is_left_over(path) or (PATH.fullmatch(path) is not None and age > GRACE):
-            target.remove(path)
-            removed += 1
-    target.remove_empty_folders()
+    # The dataset is complete without it; the next export removes what is left.
+    with suppress(OSError):
+        for path, age in target.files(now):
+            if path.casefold() in named:
+                continue
+            if target.is_left_over(path) or (PATH.fullmatch(path) is not None and age > GRACE):
+                removed += target.remove(path)
+        target.remove_empty_folders()
     return removed

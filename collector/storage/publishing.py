@@ -1,6 +1,7 @@
 """Publishing by itself: once in each period, by the first process that finds it due, beside the polls."""
 
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,39 +15,62 @@ from collector.record.slots import naive
 from collector.storage.last_publishing import LastPublishing, last_publishing, note, publishing_due
 from collector.storage.lock import POLL_SECONDS, holding, publishing_lock
 from collector.storage.publish import Published, publish
+from collector.storage.targets import Overtaken
 
 LONGEST_PROBLEM: Final = 500
+NICENESS: Final = 10
+"""How far a process that publishes stands back: polls go first where cores are few."""
 
 
 def publish_when_due(
-    database: Path, spool_folder: Path, place: Place, every: timedelta, clock: Clock
+    database: Path,
+    spool_folder: Path,
+    path: Path | str,
+    place_of: Callable[[Path | str], Place],
+    every: timedelta,
+    clock: Clock,
 ) -> Published | None:
     """Publish a record if that is due and no other process does it; return None where nothing was done.
 
     The process lock is not held. DuckDB lets no process write to the database meanwhile: polls stay in the spool. The
     first poll after the publishing takes them in, before it looks whether the next publishing is due.
 
+    Parameters
+    ----------
+    path
+        The configured folder or address of the dataset.
+    place_of
+        Returns the place of `path`, with the keys of a store.
+
     Raises
     ------
     PoolscopeError
-        See `publish.publish`; the next try is in the next period.
+        See `publish.publish`, or what `place_of` raises; it is noted, see `publishing_due` for the next try.
     """
-    # The lock in the dataset's folder alone would not do: `note` needs one writer, and polls need to know the reader.
-    with suppress(LockHeld), holding(publishing_lock(database), f"publishing {database}"):
-        if not publishing_due(database, place, every, clock.now()):
+    with ExitStack() as stack:
+        # The lock in the dataset's folder alone would not do: `note` needs one writer, and polls need to know the
+        # reader.
+        try:
+            stack.enter_context(holding(publishing_lock(database), f"publishing {database}"))
+        except LockHeld:
             return None
-        former = last_publishing(database, place)
-        begun = LastPublishing(str(place), naive(clock.now()), former.published_at if former else None, None)
+        if not publishing_due(database, path, every, clock.now()):
+            return None
+        former = last_publishing(database, path)
+        begun = LastPublishing(str(path), naive(clock.now()), former.published_at if former else None, None)
         # First of all: one that is killed, for its memory perhaps, must not begin again at every poll.
         note(database, begun)
         try:
-            published = publish(reading(database, spool_folder, clock.pause, POLL_SECONDS), place, clock.now)
-        except LockHeld:
-            raise
-        except PoolscopeError as error:
-            note(database, replace(begun, tried_at=naive(clock.now()), problem=str(error)[:LONGEST_PROBLEM]))
+            record = reading(database, spool_folder, clock.pause, POLL_SECONDS)
+            working = database.with_name(f"{database.name}.publishing")
+            published = publish(record, place_of(path), clock.now, working)
+        except Exception as error:
+            # An export to the same folder does the same: it is no problem.
+            if isinstance(error, LockHeld) and not isinstance(error, Overtaken):
+                return None
+            text = str(error) if isinstance(error, PoolscopeError) else f"{type(error).__name__}: {error}"
+            note(database, replace(begun, tried_at=naive(clock.now()), problem=text[:LONGEST_PROBLEM]))
             raise
         ended = naive(clock.now())
         note(database, replace(begun, tried_at=ended, published_at=ended))
         return published
-    return None

@@ -1,6 +1,7 @@
 """Where a dataset is published, a folder or an object store: how it is held, and how its files are kept and removed."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from collector.errors import InputRefused, LockHeld, RecordNotWritten
 from collector.record.columns import TABLES
 from collector.record.dataset import MANIFEST, OWN_NAME, DataFile, Manifest, read_manifest, sha256_of
 from collector.record.files import UNFINISHED, clear_unfinished, follow_rights, make_folder, remove
-from collector.record.places import Place, StorePath
+from collector.record.places import Place, StorePath, is_in_store
 from collector.record.store import Listing
 from collector.storage.dataset_files import content_of, write_manifest
 from collector.storage.lock import holding
@@ -21,11 +22,18 @@ from collector.storage.lock import holding
 LOCK: Final = ".publishing.lock"
 
 
+class Overtaken(LockHeld):
+    """Another process published to the same place meanwhile."""
+
+
 class Target(Protocol):
     """A place that a dataset is published to."""
 
-    fix: str
-    """What to do if it cannot be written."""
+    held_alone: bool
+    """Whether no other process can publish there while it is held; old files are then removed first, for space."""
+
+    def fix(self, error: Exception) -> str:
+        """Return what to do after an error of the place or of this machine's disk."""
 
     def manifest(self) -> Manifest | None:
         """Return the manifest of the dataset there; None where there is no dataset yet. Refuse a folder of others.
@@ -50,8 +58,8 @@ class Target(Protocol):
     def intact(self, manifest: Manifest) -> dict[str, DataFile]:
         """Return the files of a manifest that are there and unchanged, by path: the others are written again."""
 
-    def working_folder(self) -> AbstractContextManager[Path]:
-        """Return the folder in which files are written."""
+    def working_folder(self, own: Path | None) -> AbstractContextManager[Path]:
+        """Return the folder in which files are written, see `publish`."""
 
     def keep(self, file: DataFile) -> None:
         """Put a file that was written into its place."""
@@ -64,7 +72,7 @@ class Target(Protocol):
 
         Raises
         ------
-        LockHeld
+        Overtaken
             When another process replaced it meanwhile.
         """
 
@@ -77,8 +85,8 @@ class Target(Protocol):
     def touch(self, path: str, now: datetime) -> None:
         """Set a file's time of change to now."""
 
-    def remove(self, path: str) -> None:
-        """Remove a file."""
+    def remove(self, path: str) -> bool:
+        """Remove a file, and return whether it was removed: one that was written again since `files` stays."""
 
     def remove_empty_folders(self) -> None:
         """Remove the folders of projects and months that have no files."""
@@ -92,10 +100,13 @@ def target_of(place: Place) -> Target:
 class _Folder:
     """A folder: held by a lock file, files appear by a rename."""
 
-    fix = "check the folder and the disk"
+    held_alone = True
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+
+    def fix(self, error: Exception) -> str:  # noqa: ARG002 - it has one disk
+        return "check the folder and the disk"
 
     @contextmanager
     def held(self) -> Iterator[Manifest | None]:
@@ -123,7 +134,7 @@ class _Folder:
                     intact[file.path] = file
         return intact
 
-    def working_folder(self) -> AbstractContextManager[Path]:
+    def working_folder(self, own: Path | None) -> AbstractContextManager[Path]:  # noqa: ARG002 - files stay there
         return nullcontext(self._folder)
 
     def keep(self, file: DataFile) -> None:
@@ -154,8 +165,9 @@ class _Folder:
     def touch(self, path: str, now: datetime) -> None:
         os.utime(self._folder / path, (now.timestamp(), now.timestamp()))
 
-    def remove(self, path: str) -> None:
+    def remove(self, path: str) -> bool:
         remove(self._folder / path)
+        return True
 
     def remove_empty_folders(self) -> None:
         for pattern in ("project=*/month=*", "project=*"):
@@ -168,11 +180,16 @@ class _Folder:
 class _Store:
     """An object store: files appear by an upload, and the manifest is replaced only if it is the one that was read."""
 
-    fix = "check the endpoint, the bucket and the keys, then run it again"
+    held_alone = False
 
     def __init__(self, folder: StorePath) -> None:
         self._folder = folder
         self._working: Path | None = None
+
+    def fix(self, error: Exception) -> str:
+        if isinstance(error, OSError) and is_in_store(error.filename):
+            return "check the endpoint, the bucket and the keys, then run it again"
+        return "check the disk of this machine, where the files are written first, then run it again"
 
     @cached_property
     def _tag(self) -> str | None:
@@ -197,8 +214,8 @@ class _Store:
         return _present(self._listed, manifest)
 
     @contextmanager
-    def working_folder(self) -> Iterator[Path]:
-        with TemporaryDirectory(prefix="poolscope-") as name:
+    def working_folder(self, own: Path | None) -> Iterator[Path]:
+        with TemporaryDirectory(prefix="poolscope-") if own is None else _cleared(own) as name:
             self._working = Path(name)
             yield self._working
 
@@ -219,7 +236,7 @@ class _Store:
                 " process may have removed it; run this again"
             )
         if not (self._folder / MANIFEST).replace(content_of(manifest), self._tag):
-            raise LockHeld(
+            raise Overtaken(
                 f"another process published to {self._folder} meanwhile: its dataset is there and whole; run this again"
             )
 
@@ -235,11 +252,22 @@ class _Store:
     def touch(self, path: str, now: datetime) -> None:  # noqa: ARG002 - the store's clock sets the time
         (self._folder / path).touch()
 
-    def remove(self, path: str) -> None:
-        (self._folder / path).unlink()
+    def remove(self, path: str) -> bool:
+        return (self._folder / path).unlink(self._listed.objects[path])
 
     def remove_empty_folders(self) -> None:
         """Do nothing: a store has none."""
+
+
+@contextmanager
+def _cleared(folder: Path) -> Iterator[Path]:
+    """Make a folder empty, which a killed process may have left, and remove it at the end."""
+    shutil.rmtree(folder, ignore_errors=True)
+    make_folder(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _present(listing: Listing, manifest: Manifest) -> dict[str, DataFile]:

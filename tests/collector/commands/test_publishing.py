@@ -17,13 +17,16 @@ from collector.cli import Context
 from collector.clock import SimulatedClock
 from collector.commands.collect import command as collect
 from collector.record.dataset import open_dataset
+from collector.record.slots import naive
 from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY
+from collector.storage.last_publishing import LastPublishing, last_publishing, overdue
 from collector.storage.lock import holding
 from collector.storage.publish import LOCK
+from collector.storage.publishing import publish_when_due
 from tests.collector.commands.test_watch import EVERY_SECOND, observed, watching
 from tests.polling import GOOD, START, configure, environment, poolscope, rows
 from tests.scripted import Scripted, answer
-from tests.stores import KEY, SECRET, ObjectStore, server, store
+from tests.stores import KEY, SECRET, ObjectStore, answering, server, store
 
 __all__ = ["server", "store"]
 
@@ -47,8 +50,10 @@ sys.addaudithook(stop)
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder for a record, with code that stops a publishing where it is on the path."""
+    # A poll of this process would slow down all later tests.
+    monkeypatch.setattr(os, "nice", lambda _: 0)
     (tmp_path / "stopping").mkdir()
     (tmp_path / "stopping/sitecustomize.py").write_text(STOPPING)
     return tmp_path
@@ -186,6 +191,94 @@ def test_two_publishings_never_run_at_once(folder: Path, capfd: pytest.CaptureFi
         assert 0 == tick(folder, START + 2 * HOUR)
     assert ("", "") == capfd.readouterr()
     assert f"{START + 2 * HOUR:%Y-%m-%dT%H:%M:%SZ}" == last_slot(folder)
+
+
+def test_a_publishing_that_failed_is_tried_again_within_a_quarter_of_an_hour(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Where a period is a week, too; meanwhile polls are silent."""
+    (folder / "ds").mkdir()
+    (folder / "ds/notes.txt").touch()
+    with Scripted({}, FINE) as server:
+        set_up(folder, server.endpoint, 'path = "ds"\nevery = "7d"')
+        for minutes, warnings in {0: 1, 14: 0, 15: 1, 16: 0}.items():
+            assert 0 == tick(folder, START + minutes * MINUTE)
+            assert warnings == capfd.readouterr().err.count("not_published")
+        (folder / "ds/notes.txt").unlink()
+        assert 0 == tick(folder, START + 30 * MINUTE)
+    assert f"{START + 30 * MINUTE:%Y-%m-%dT%H:%M:%SZ}" == last_slot(folder)
+
+
+def test_keys_that_others_can_read_are_noted(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """One warning, not one at each poll; status and doctor have it."""
+    for name in ("ak", "sk"):
+        (folder / name).write_text("key")
+        (folder / name).chmod(0o644)
+    with Scripted({}, FINE) as server:
+        set_up(folder, server.endpoint, 'path = "s3://bucket/ds/"\naccess_key_file = "ak"\nsecret_key_file = "sk"')
+        for minutes, warnings in {0: 1, 1: 0}.items():
+            assert 0 == tick(folder, START + minutes * MINUTE)
+            assert warnings == capfd.readouterr().err.count("not_published")
+    assert "chmod 600" in json.loads(poolscope(folder, "status", "--json").stdout)["dataset"]["problem"]
+
+
+def test_another_exporter_to_a_store_is_noted(folder: Path, store: ObjectStore) -> None:
+    """It would go on for ever otherwise, and nobody would know."""
+    place = store.new_folder()
+    store.fail("PUT", "/manifest.json", answering("412 Precondition Failed", "PreconditionFailed"))
+    with Scripted({}, FINE) as server:
+        set_up(folder, server.endpoint, f'path = "{place}"')
+        assert 0 == tick(folder, START)
+    assert "another process published to" in finding(folder, "publishing")["message"]
+
+
+@pytest.mark.usefixtures("store")
+def test_doctor_shows_the_whole_problem_of_a_store(folder: Path) -> None:
+    """With the store's error code, and without the fix of another problem; the other checks go on."""
+    with Scripted({}, FINE) as server:
+        set_up(folder, server.endpoint, 'path = "s3://no-such-bucket/ds"')
+        assert 0 == tick(folder, START)
+        dataset = finding(folder, "dataset")
+        assert ("error", None) == (dataset["severity"], dataset["fix"])
+        assert "there is none (NoSuchBucket)" in dataset["message"]
+        assert "s3://no-such-bucket/ds" in dataset["message"]
+        assert "warning" == finding(folder, "publishing")["severity"]
+
+
+def test_a_defect_is_noted(folder: Path) -> None:
+    """And ends the command as other defects do."""
+    database = folder / RECORD
+    with pytest.raises(ZeroDivisionError):
+        publish_when_due(database, folder / "spool", folder / "ds", lambda _: 1 / 0, HOUR, SimulatedClock(START))  # type: ignore[arg-type,return-value]
+    last = last_publishing(database, folder / "ds")
+    assert last is not None
+    assert "ZeroDivisionError: division by zero" == last.problem
+
+
+def test_a_new_dataset_is_not_overdue(folder: Path) -> None:
+    """Nobody could have published it; nor is one whose first publishing runs still."""
+    with Scripted({}, FINE) as server:
+        set_up(folder, server.endpoint, "")
+        for now in (START, START + 9 * HOUR):
+            assert 0 == tick(folder, now)
+        set_up(folder, server.endpoint)
+        assert ("ok", True) == (
+            finding(folder, "publishing")["severity"],
+            finding(folder, "publishing")["message"].endswith("never"),
+        )
+    last = LastPublishing("ds", naive(START + 9 * HOUR), None, None)
+    assert [False, True] == [overdue(last, HOUR, naive(START + hours * HOUR)) for hours in (11, 13)]
+
+
+def test_prune_says_that_the_dataset_keeps_the_rows(folder: Path) -> None:
+    """The next publishing is refused."""
+    with Scripted({}, FINE) as server:
+        set_up(folder, server.endpoint)
+        for now in (START, START + 9 * HOUR):
+            assert 0 == tick(folder, now)
+        done = poolscope(folder, "prune", "--before", f"{START + HOUR:%Y-%m-%dT%H:%M}", "--yes")
+    assert 0 == done.returncode, done.stderr
+    assert "dataset_keeps_rows" == json.loads(done.stderr)["event"]
 
 
 def test_a_publishing_that_fails_warns_once_a_period(folder: Path) -> None:

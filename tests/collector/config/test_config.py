@@ -208,6 +208,8 @@ def test_the_file_of_init_has_no_unknown_key(read: Read) -> None:
         (DATASET + "path = 'ds'\nevery = '1s'", "dataset.every: must be from 5s to 7d"),
         (DATASET + "path = 'ds'\nevery = '8d'", "dataset.every: must be from 5s to 7d"),
         (DATASET + "path = 'gs://bucket/ds'", "dataset.path: must be a folder or s3://BUCKET/PREFIX, not gs://bucket/ds"),
+        (DATASET + "path = 's3:///ds'\nevery = '1h'", "dataset.path: s3:///ds has no bucket: write s3://BUCKET/PREFIX"),
+        ("[paths]\ndatabase = 's3://b/x'", "paths.database: must be a path of this machine, not s3://b/x"),
         (DATASET + "path = 'data/spool'", "dataset.path: must be a folder of its own, not that of [paths]"),
     ],
 )  # fmt: skip
@@ -215,6 +217,13 @@ def test_an_invalid_value_is_reported_with_its_place(read: Read, text: str, mess
     """There is one problem; its message has the place and what is allowed there."""
     (problem,) = read(text)[1]
     assert message in problem
+
+
+@pytest.mark.parametrize("text", ["s3://b/q", "s3://b/q/", "s3://b//q//"])
+def test_an_address_in_a_store_has_one_spelling(read: Read, text: str) -> None:
+    """The note of the last publishing has it too: another one would be due at every poll."""
+    config, problems = read(f"[dataset]\npath = '{text}'")
+    assert ("s3://b/q", []) == (config.dataset.path, problems)
 
 
 @pytest.mark.parametrize(

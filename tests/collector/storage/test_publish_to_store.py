@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -25,6 +25,7 @@ from collector.record.schema import migrate
 from collector.record.store import Access, Served
 from collector.storage import publish as module
 from collector.storage.publish import GRACE, Published
+from collector.storage.targets import Overtaken
 from tests.polling import configure, poolscope
 from tests.stores import (
     KEY,
@@ -169,6 +170,69 @@ def test_files_stay_for_the_readers_of_the_former_manifest(folder: Path, store: 
     assert second == open_dataset(place).manifest
 
 
+def test_a_file_that_another_exporter_uploads_again_stays(folder: Path, store: ObjectStore) -> None:
+    """What was old in the listing may be one that the next manifest names."""
+    place = store.new_folder()
+    first = publish(folder, place).manifest
+    change(folder)
+    second = publish(folder, place).manifest
+    (dropped,) = {file.path for file in first.files} - {file.path for file in second.files}
+    late = datetime.now(UTC) - NOW + 2 * GRACE
+    store.fail("GET", f"/{place.store.bucket}", dated(NOW + late))
+    change(folder, LATER.replace("02-20", "03-20"))
+    store.fail("PUT", "/manifest.json", after(lambda: put(place / dropped, b"written again")), times=1)
+    assert 0 == publish(folder, place, late).removed
+    assert dropped in place.files().objects
+    assert 1 == publish(folder, place, late).removed
+    assert dropped not in place.files().objects
+
+
+def test_nothing_is_removed_by_an_exporter_that_is_refused(folder: Path, store: ObjectStore) -> None:
+    """Another one's manifest may name it."""
+    place = store.new_folder()
+    publish(folder, place)
+    change(folder)
+    publish(folder, place)
+    late = datetime.now(UTC) - NOW + 2 * GRACE
+    store.fail("GET", f"/{place.store.bucket}", dated(NOW + late))
+    change(folder, LATER.replace("02-20", "03-20"))
+    store.fail("PUT", "/manifest.json", answering("412 Precondition Failed", "PreconditionFailed"))
+    store.requests.clear()
+    with pytest.raises(Overtaken):
+        publish(folder, place, late)
+    assert [] == store.named("DELETE")
+
+
+def test_the_empty_object_of_a_console_is_no_file(folder: Path, store: ObjectStore) -> None:
+    """Consoles make an object whose name ends with a slash for a new folder."""
+    place = store.new_folder()
+    for name in ("", "notes/"):
+        put(place / name, b"")
+    assert publish(folder, place).manifest == open_dataset(place).manifest
+
+
+def test_errors_of_the_local_disk_do_not_blame_the_store(folder: Path, store: ObjectStore) -> None:
+    """The working folder cannot be made where a file is."""
+    place = store.new_folder()
+    (folder / "file").touch()
+    clock = SimulatedClock(NOW)
+    with pytest.raises(RecordNotWritten, match="check the disk of this machine"):
+        module.publish(
+            reading(folder / RECORD, folder / "data/spool", clock.pause), place, clock.now, folder / "file/working"
+        )
+
+
+def test_a_working_folder_is_cleared(folder: Path, store: ObjectStore) -> None:
+    """A killed publishing may have left files."""
+    working = folder / "working"
+    working.mkdir()
+    (working / "left").touch()
+    clock = SimulatedClock(NOW)
+    opening = reading(folder / RECORD, folder / "data/spool", clock.pause)
+    module.publish(opening, store.new_folder(), clock.now, working)
+    assert not working.exists()
+
+
 def test_objects_of_others_stay(folder: Path, store: ObjectStore) -> None:
     """Where there is no manifest, nothing is written beside them; below a table's folder they are left alone."""
     place = store.new_folder()
@@ -273,6 +337,23 @@ def test_a_lost_answer_is_no_other_process(folder: Path, store: ObjectStore) -> 
     place = store.new_folder()
     store.fail("PUT", "/manifest.json", lose_answer, times=1)
     assert publish(folder, place).manifest == open_dataset(place).manifest
+
+
+def test_an_answer_that_never_comes_is_no_failure(folder: Path, store: ObjectStore) -> None:
+    """The manifest is read again; where that fails too, the message does not say that the dataset is as before."""
+    place = store.new_folder()
+    store.fail("PUT", "/manifest.json", lose_answer)
+    assert publish(folder, place).manifest == open_dataset(place).manifest
+    change(folder)
+    store.begin()
+
+    def lose_both(environ: dict[str, Any], start: Callable[..., Any], app: Callable[..., Any]) -> Iterable[bytes]:
+        store.fail("GET", "/manifest.json", cut_answer)
+        return lose_answer(environ, start, app)
+
+    store.fail("PUT", "/manifest.json", lose_both)
+    with pytest.raises(RecordNotWritten, match=r"is the former or the new one, which is not known \(the connection"):
+        publish(folder, place)
 
 
 @pytest.mark.parametrize("end", [".parquet", "/manifest.json"])
@@ -495,12 +576,49 @@ def test_a_listing_goes_on_after_its_first_page(store: ObjectStore, monkeypatch:
     assert 3 == len(store.named("GET"))
 
 
+def test_a_listing_without_an_end_is_an_error(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page without objects that says there are more would be asked for again and again."""
+    place = store.new_folder()
+    monkeypatch.setattr(place.store.client, "_call", lambda *_, **_values: {"IsTruncated": True})
+    with pytest.raises(OSError, match="listing ended too early"):
+        place.files()
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Thu, 99 Jan 2026 00:00:00 GMT"])
+def test_a_store_may_not_know_the_time(store: ObjectStore, monkeypatch: pytest.MonkeyPatch, date: str) -> None:
+    """Then the clock of this machine is used alone."""
+    place = store.new_folder()
+    answer = {"ResponseMetadata": {"HTTPHeaders": {"date": date}}}
+    monkeypatch.setattr(place.store.client, "_call", lambda *_, **_values: answer)
+    assert place.files().at is None
+
+
+def test_a_server_that_ignores_ranges_is_named(store: ObjectStore) -> None:
+    """Its bytes would be those of another place of the file."""
+
+    def whole(environ: dict[str, Any], start: Callable[..., Any], app: Callable[..., Any]) -> Iterable[bytes]:
+        environ.pop("HTTP_RANGE", None)
+        answer: Iterable[bytes] = app(environ, start)
+        return answer
+
+    place = store.new_folder()
+    put(place / "file", b"0123456789")
+    store.fail("GET", "/file", whole)
+    with pytest.raises(OSError, match="more than was asked for"):
+        place.store.client.read((place / "file").key, 4, 6)
+
+
+@pytest.mark.parametrize("top", ["com", "eu"])
 @pytest.mark.parametrize("from_environment", [False, True])
-def test_obs_has_the_bucket_in_the_name_of_the_host(monkeypatch: pytest.MonkeyPatch, from_environment: bool) -> None:
+def test_obs_has_the_bucket_in_the_name_of_the_host(
+    monkeypatch: pytest.MonkeyPatch, from_environment: bool, top: str
+) -> None:
     """OBS takes no other address, wherever its endpoint is set."""
-    endpoint = "https://obs.cn-north-4.myhuaweicloud.com"
+    endpoint = f"https://obs.cn-north-4.myhuaweicloud.{top}"
     for name, value in {"AWS_ENDPOINT_URL": endpoint, "AWS_EC2_METADATA_DISABLED": "true"}.items():
         monkeypatch.setenv(name, value)
     place = place_of("s3://bucket/x", Access(None if from_environment else endpoint, "cn-north-4", "key", "secret"))
     assert isinstance(place, StorePath)
-    assert place.store.client._s3.url("bucket/x/a").startswith("https://bucket.obs.cn-north-4.myhuaweicloud.com/x/a?")
+    assert place.store.client._s3.url("bucket/x/a").startswith(
+        f"https://bucket.obs.cn-north-4.myhuaweicloud.{top}/x/a?"
+    )
