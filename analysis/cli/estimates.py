@@ -172,7 +172,7 @@ def command_of(name: str, text: str, *options_: Decorator, configured: Sequence[
             if options.pop("check", False):
                 method, options = "check", _selection(options)
             options |= configured_of(context, configured if method == name else ())
-            with working(on) as engine:
+            with working(on, name) as engine:
                 history = History(*record_of(context, db), engine=engine)
                 text, incomplete = answer(history, method, options, format_, output)
             click.echo(text, nl=False)

@@ -4,20 +4,24 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import click
-from numba.core import event
 
+from analysis.capacity.replay import replay
 from analysis.query.engines import Engine, named
 from analysis.query.tasks import Parcel
+from analysis.queue.cohorts import bounds
 
 TERMINATED: Final = 143
+CAPACITY: Final = ("plan", "forecast", "report")
+"""The questions that need the functions of capacity too."""
 
 
 @contextmanager
-def working(on: str | None) -> Iterator[Engine]:
-    """Begin the engine that ``--on`` names, and end it.
+def working(on: str | None, question: str) -> Iterator[Engine]:
+    """Begin the engine that ``--on`` names for a question, and end it.
 
     Raises
     ------
@@ -28,8 +32,8 @@ def working(on: str | None) -> Iterator[Engine]:
         if not sys.stderr.isatty():
             yield engine
             return
-        with event.install_listener("numba:compile", _Compilation()):
-            yield _Shown(engine)
+        _say_compilation(question)
+        yield _Shown(engine)
 
 
 @contextmanager
@@ -50,20 +54,17 @@ class _Shown:
 
     def map(self, function: Callable[[Any], Any], items: Iterable[Parcel], /) -> Iterator[Any]:
         parcels = list(items)
-        results = self._engine.map(function, parcels)
-        with click.progressbar(results, len(parcels), "reading", show_pos=True, file=sys.stderr) as bar:
-            yield from bar
+        with click.progressbar(length=len(parcels), label="reading", show_pos=True, file=sys.stderr) as bar:
+            for result in self._engine.map(function, parcels):
+                bar.update(1)
+                yield result
 
 
-class _Compilation(event.Listener):
-    """Says once that functions are compiled: the first call of an installation takes some seconds longer."""
-
-    said = False
-
-    def on_start(self, _event: event.Event) -> None:
-        if not self.said:
-            self.said = True
-            click.echo("\ncompiling, once: this takes about ten seconds", err=True)
-
-    def on_end(self, _event: event.Event) -> None:
-        pass
+def _say_compilation(question: str) -> None:
+    """Say that the functions of a question are still to be compiled, by this process or by those that it begins."""
+    function: Any = replay if question in CAPACITY else bounds
+    kept = function.stats.cache_path
+    if kept is None:
+        click.echo("compiling: about ten seconds; poolscope doctor says why the result cannot be kept", err=True)
+    elif not any(Path(kept).glob(f"*.{function.__name__}-*.nbi")):
+        click.echo("compiling, once: about ten seconds", err=True)

@@ -114,7 +114,7 @@ def report(
 
     try:
         request = Request(**options)
-        with working(on) as engine:
+        with working(on, "report") as engine:
             written = write_report(
                 Record(*record_of(context, db)),
                 request,

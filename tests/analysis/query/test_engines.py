@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 from analysis import History
+from analysis.cli.progress import working
 from analysis.errors import Incomplete, RequestRefused
 from analysis.query.compressed import compressed
 from analysis.query.engines import Threads
@@ -343,3 +344,30 @@ class Ending:
     def map(self, _function: Callable[[Any], Any], items: Iterable[Parcel], /) -> Iterator[Any]:
         """Yield nothing."""
         return self._workers.map(os._exit, [9 for _ in items])
+
+
+def test_a_terminal_shows_how_far_a_question_is(
+    four_pools: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """And that functions are compiled, where none are kept; where standard error is no terminal, nothing is shown."""
+    small_tasks(monkeypatch)
+    for is_terminal in (False, True):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda answer=is_terminal: answer, raising=False)
+        with working(None, "waits") as engine:
+            History(four_pools, engine=engine).waits()
+        shown = capsys.readouterr().err
+        assert is_terminal == ("reading" in shown) == ("4/4" in shown)
+        assert "compiling" not in shown
+    monkeypatch.setattr("analysis.cli.progress.bounds", NotKept(str(tmp_path)))
+    with working(None, "waits"):
+        assert "compiling, once: about ten seconds\n" == capsys.readouterr().err
+
+
+class NotKept:
+    """A function that was never compiled."""
+
+    __name__ = "bounds"
+
+    def __init__(self, cache_path: str) -> None:
+        self.stats = self
+        self.cache_path = cache_path
