@@ -79,7 +79,7 @@ def cluster(folder: Path) -> Iterator[Cluster]:
         )
         workers = []
         for number in range(WORKERS):
-            words = ("worker.Worker", master, "--cores", "2", "--memory", "1g", "--webui-port", "0")
+            words = ("worker.Worker", master, "--cores", "2", "--memory", "3g", "--webui-port", "0")
             process, _ = start(
                 f"worker-{number}",
                 *words,
