@@ -219,6 +219,10 @@ class Few:
         return []
 
 
+Connected = type("SparkSession", (), {"__module__": "pyspark.sql.connect.session", "sparkContext": None})
+"""As the class of a session of Spark Connect: it has no jobs of its own."""
+
+
 @pytest.mark.parametrize(
     ("engine", "message"),
     [
@@ -227,6 +231,7 @@ class Few:
         (7, "take an object with map"),
         (Threads, "take an object with map"),
         (Few(), "returned 0 results of"),
+        (Connected(), "a session of Spark Connect cannot be used"),
     ],
 )
 def test_an_engine_that_cannot_be_used_is_refused(four_pools: Path, engine: object, message: str) -> None:

@@ -1,6 +1,5 @@
 """Spark: a real master with two workers gives the same frames, without a shuffle, also when a worker is killed."""
 
-import importlib.util
 import os
 import signal
 import subprocess
@@ -13,8 +12,6 @@ import pandas as pd
 import pytest
 
 from analysis import History
-from analysis.errors import RequestRefused
-from analysis.query.engines import Spark
 from tests.clusters import Cluster, cluster, environment, need_spark, stages
 from tests.dirty import dirty_copy
 from tests.engines import QUESTIONS, SUMS, answer
@@ -185,14 +182,3 @@ sys.stdout.write(frame.to_csv())
 
 def _parent(process: int) -> int:
     return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
-
-
-def test_a_session_of_spark_connect_is_refused() -> None:
-    """Its jobs are frames of Spark."""
-    need_spark()
-    if importlib.util.find_spec("grpc") is None:
-        pytest.skip("needs grpcio")
-    from pyspark.sql.connect.session import SparkSession  # noqa: PLC0415 - an extra
-
-    with pytest.raises(RequestRefused, match="Spark Connect"):
-        Spark(SparkSession.__new__(SparkSession))
