@@ -8,9 +8,17 @@ import click
 
 from analysis.errors import Incomplete, RequestRefused
 from collector.record import RecordUnreadable
-from collector.record.places import Place, is_in_store
+from collector.record.places import Place, has_scheme, is_in_store
 
 Decorator = Callable[[Any], Any]
+
+
+def local_path(_context: click.Context, _option: click.Parameter, text: str | None) -> Path | None:
+    """Return the path that a text is; refuse an address in an object store, which would become the name of a folder."""
+    if text is not None and has_scheme(text):
+        raise click.BadParameter(f"{text} is not a path: name a file or folder of this machine")
+    return None if text is None else Path(text)
+
 
 POOLS = (
     click.option(
@@ -72,7 +80,8 @@ OUTPUT = (
     ),
     click.option(
         "--output",
-        type=click.Path(path_type=Path),
+        type=click.Path(),
+        callback=local_path,
         help="Write to this file instead of the terminal; parquet needs it.",
     ),
 )

@@ -10,6 +10,7 @@ from typing import Final
 
 import click
 
+from analysis.cli.estimates import local_path
 from collector.record import RecordUnreadable
 
 HERE: Final = Path(__file__).parent.parent
@@ -44,8 +45,9 @@ def demo() -> Path:
 @click.option(
     "--dir",
     "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("notebooks"),
+    type=click.Path(file_okay=False),
+    callback=local_path,
+    default="notebooks",
     show_default=True,
     help="The folder to copy to.",
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from analysis.cli.estimates import ON, POOLS, SLO, TYPE, Refused, configured_of, options_of, record_of
+from analysis.cli.estimates import ON, POOLS, SLO, TYPE, Refused, configured_of, local_path, options_of, record_of
 from analysis.errors import RequestRefused
 from collector.record import RecordUnreadable
 
@@ -53,8 +53,9 @@ def _draw(wanted: "Sequence[Picture]", form: str, limit: float | None) -> Iterat
     ),
     click.option(
         "--out",
-        type=click.Path(path_type=Path),
-        default=Path("reports"),
+        type=click.Path(),
+        callback=local_path,
+        default="reports",
         show_default=True,
         help="The folder for the report's files.",
     ),

@@ -115,6 +115,7 @@ def test_the_options_of_a_command_are_the_parameters_of_its_method(name: str) ->
         (("--pool", "nobody"), 2, "no series matches"),
         (("--format", "parquet"), 2, "--output"),
         (("--output", "missing/file.csv"), 2, "missing/file.csv"),
+        (("--output", "s3://bucket/file.csv"), 2, "s3://bucket/file.csv is not a path"),
         (("--db", "missing.duckdb"), 5, "missing.duckdb does not exist"),
     ],
 )
