@@ -20,8 +20,8 @@ Where do I go to ...?
 - change what trends conclude: `trends.conclusions`; the statistics: `stats`
 - change estimates of capacity: `capacity.load`, `capacity.plan`, `capacity.forecast`
 - change what a caller can ask for: `query.request`, `query.question`; how it is answered: `query.kinds`,
-  `query.part`; in which tasks, and where: `query.tasks`, `query.engines`; what is returned: `query.answers`, `history`,
-  and its help: `schemas.documented`
+  `query.part`; in which tasks, and where: `query.tasks`, `query.engines`, `query.processes`, `query.spark`; what is
+  returned: `query.answers`, `history`, and its help: `schemas.documented`
 - change how an answer is shown: `text.terminal`, `text.cells`, `text.measures`, `text.units`; as a file: `cli.output`
 - change a picture: `figures`; what all pictures have in common: `figures.axes`; how they become SVG and PNG:
   `figures.sheets`, `figures.svg`, `figures.draw`

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import History
-from analysis.query.engines import Processes
+from analysis.query.processes import Processes
 from analysis.query.tasks import Parcel
 
 SLO = {"slo": "30m"}

@@ -17,7 +17,6 @@ from collector.record.paths import text_of
 
 FIRST: Final = {"plan": answers, "forecast": foreseen}
 """The functions that return the sentences before the table, by question."""
-FORMATS: Final = ("table", "csv", "json", "parquet")
 # Spreadsheets take a text that begins with one of these for a formula.
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 

@@ -65,10 +65,10 @@ def answers(record: Record, questions: Sequence[Question], engine: Engine | None
     rows, failed = _rows(engine, tasks, resolved)
     if not failed:
         return [assemble(question, [part[number] for part in rows]) for number, question in enumerate(resolved)]
-    found = [[part[number] for part in rows] for number in range(len(resolved))]
+    by_question = [[part[number] for part in rows] for number in range(len(resolved))]
     frames = [
         assemble(question, parts) if any(part is not None for part in parts) else None
-        for question, parts in zip(resolved, found, strict=True)
+        for question, parts in zip(resolved, by_question, strict=True)
     ]
     raise Incomplete(failed, frames)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
-from typing import Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from analysis.errors import RequestRefused
 from analysis.query.compressed import compressed
@@ -22,6 +22,8 @@ from collector.record import RecordUnreadable, interrupted
 from collector.record.selection import Selection
 
 Result = TypeVar("Result")
+Do: TypeAlias = Callable[[Any], Any]
+"""What an engine calls with each parcel."""
 VERSION: Final = version("poolscope")
 
 
@@ -67,6 +69,13 @@ class Done:
 
 
 @dataclass(frozen=True)
+class Lost:
+    """In place of a result: the processes that did the item died."""
+
+    message: str
+
+
+@dataclass(frozen=True)
 class OtherVersion:
     """The worker did not look at the task: it has another version of Poolscope."""
 
@@ -100,8 +109,8 @@ def _done(task: Task, series: Sequence[Series]) -> Done:
         for one in series:
             groups.setdefault(label_of(one, request), []).append(one)
         for label, members in groups.items():
-            with_rows = _attempted(done, label, members[0], partial(part, task.questions, members))
-            done.rows += [] if with_rows is None else [with_rows]
+            rows = _attempted(done, label, members[0], partial(part, task.questions, members))
+            done.rows += [] if rows is None else [rows]
         return done
     needs = facts_needed(task.questions)
     for one in series:

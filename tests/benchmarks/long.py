@@ -90,9 +90,9 @@ def fill(database: Path, rows: int, now: datetime) -> None:
 
 
 @contextmanager
-def sandbox() -> Iterator[str]:
+def sandbox(pools: int) -> Iterator[str]:
     """Serve the pools from another process, and yield its endpoint."""
-    call = [sys.executable, "-m", "collector", "sandbox", "--port", "0", "--pools", str(POOLS)]
+    call = [sys.executable, "-m", "collector", "sandbox", "--port", "0", "--pools", str(pools)]
     with subprocess.Popen(call, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -137,7 +137,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=200_000_000, help="default: 200 million")
     parser.add_argument("--runs", type=int, default=15, help="polls into each record (default: 15)")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, sandbox() as endpoint:
+    with tempfile.TemporaryDirectory() as name, sandbox(POOLS) as endpoint:
         folders = [Path(name) / "none", Path(name) / "long"]
         config = CONFIG.format(interval=SLOT_SECONDS, database=DATABASE, project_id=PROJECT_ID, endpoint=endpoint)
         for folder, rows in zip(folders, (0, options.rows), strict=True):

@@ -19,8 +19,6 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,7 +29,7 @@ from analysis import History
 from collector.record.dataset import read_manifest
 from collector.record.selection import Selection
 from collector.sandbox.behaviour import ACCESS_KEY, PROJECT_ID, SECRET_KEY
-from tests.benchmarks.long import fill
+from tests.benchmarks.long import fill, sandbox
 
 POOLS = 8
 CONFIG = """\
@@ -47,18 +45,6 @@ endpoint = "{endpoint}"
 """
 COMMAND = ("waits", "--db", "ds", "--every", "1d", "--since", "2d", "--format", "json")
 WITH_KEYS = os.environ | {"HUAWEICLOUD_SDK_AK": ACCESS_KEY, "HUAWEICLOUD_SDK_SK": SECRET_KEY}
-
-
-@contextmanager
-def sandbox() -> Iterator[str]:
-    """Serve the pools from another process, and yield its endpoint."""
-    call = [sys.executable, "-m", "collector", "sandbox", "--port", "0", "--pools", str(POOLS)]
-    with subprocess.Popen(call, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            yield json.loads(process.stdout.readline())["endpoint"]
-        finally:
-            process.terminate()
 
 
 def ask(dataset: Path, until: float) -> None:
@@ -131,7 +117,7 @@ def main() -> int:
         os.nice(options.nice)
         (ask if kind == "ask" else run_command)(Path(folder) / ("ds" if kind == "ask" else ""), float(until))
         return 0
-    with tempfile.TemporaryDirectory() as name, sandbox() as endpoint:
+    with tempfile.TemporaryDirectory() as name, sandbox(POOLS) as endpoint:
         return measure(Path(name), endpoint, options)
 
 

@@ -146,7 +146,7 @@ import os, pathlib, sys
 from functools import partial
 from pyspark.sql import SparkSession
 from analysis import History
-from analysis.query import engines
+from analysis.query import engines, spark
 
 engines.FEWEST_ROWS = 1
 marker, go_on = pathlib.Path("{marker}"), pathlib.Path("{go_on}")
@@ -168,7 +168,7 @@ def wait_first(function, marker, go_on, parcel):
     return function(parcel)
 
 
-class Waiting(engines.Spark):
+class Waiting(spark.Spark):
     def map(self, function, items):
         return super().map(partial(wait_first, function, str(marker), str(go_on)), items)
 

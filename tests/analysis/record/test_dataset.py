@@ -18,27 +18,11 @@ from analysis import History
 from collector.record import RecordUnreadable
 from tests.collector.storage.test_backup_rules import change
 from tests.dirty import dirty_copy
+from tests.engines import QUESTIONS as ON_ENGINES
 from tests.polling import environment, poolscope
 
 ROOT = Path(__file__).parent.parent.parent.parent
-SLO = {"slo": "30m"}
-QUESTIONS: dict[str, dict[str, Any]] = {
-    "scrapes": {},
-    "counts": {},
-    "attempts": {},
-    "waits": {"every": "1d", "zone": "Europe/Berlin", **SLO},
-    "distribution": {},
-    "failures": {"every": "1w"},
-    "flows": {"every": "1d", "by": "pool"},
-    "coverage": {"every": "1d"},
-    "trend": SLO,
-    "changes": SLO,
-    "profile": {},
-    "compare": {"since": "10d"},
-    "load": {},
-    "plan": {},
-    "forecast": {},
-}
+QUESTIONS: dict[str, dict[str, Any]] = {"scrapes": {}, "counts": {}, "attempts": {}, **ON_ENGINES}
 
 
 @pytest.fixture(scope="module")
