@@ -66,7 +66,7 @@ ON = click.option(
     "--on",
     metavar="processes:N|spark://HOST:PORT|local[N]",
     help="Where pools are computed: in N processes of this machine, or on Spark; default: here, in processes if the "
-    "record is large.",
+    "record is large and there are more than two cores.",
 )
 OUTPUT = (
     ON,

@@ -18,7 +18,10 @@ FEWEST_ROWS: Final = 100_000
 MOST_THREADS: Final = 4
 """More threads of one process wait for each other, and each has a task in memory."""
 WORTH_PROCESSES: Final = 5_000_000
-"""Rows from which on processes are faster than threads, though each takes a second to start: see scale.py."""
+"""Rows from which on processes are begun, each of which takes two seconds of CPU to start."""
+MOST_FOR_THREADS: Final = 2
+"""Cores up to which threads alone are used. Threads keep one and a half cores busy. On two cores they took 13.7 s for
+31.5 million rows, and two processes 14.7 s; on more cores nothing was measured."""
 
 
 class Engine(Protocol):
@@ -39,14 +42,14 @@ class Threads:
 
 
 class BySize:
-    """Processes where there are rows enough to pay for them, else threads."""
+    """Processes where there are rows and cores enough to pay for them, else threads."""
 
     def map(self, function: Do, items: Iterable[Parcel], /) -> Iterable[Any]:
         """Return the results, see `Engine`."""
         parcels = list(items)
         cores = os.cpu_count() or 1
         is_large = sum(parcel.rows for parcel in parcels) >= WORTH_PROCESSES
-        return (Processes(cores) if is_large and cores > 1 else Threads()).map(function, parcels)
+        return (Processes(cores) if is_large and cores > MOST_FOR_THREADS else Threads()).map(function, parcels)
 
 
 def engine_of(given: Any) -> Engine | None:  # noqa: ANN401 - whatever the caller has
