@@ -19,7 +19,7 @@ from analysis import History
 from analysis.cli.progress import working
 from analysis.errors import Incomplete, RequestRefused
 from analysis.query.compressed import compressed
-from analysis.query.engines import Threads
+from analysis.query.engines import BySize, Threads
 from analysis.query.members import member_of
 from analysis.query.part import part
 from analysis.query.request import Request
@@ -376,3 +376,23 @@ class NotKept:
     def __init__(self, cache_path: str) -> None:
         self.stats = self
         self.cache_path = cache_path
+
+
+@pytest.mark.parametrize(
+    ("cores", "rows", "engine"), [(8, 5_000_000, "processes"), (8, 4_999_999, "threads"), (2, 1_000_000_000, "threads")]
+)
+def test_processes_are_begun_where_rows_and_cores_pay_for_them(
+    monkeypatch: pytest.MonkeyPatch, cores: int, rows: int, engine: str
+) -> None:
+    """One for each core; else threads."""
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    begun: list[int] = []
+
+    def begin(number: int) -> Threads:
+        begun.append(number)
+        return Threads()
+
+    monkeypatch.setattr("analysis.query.engines.Processes", begin)
+    parcels = [Parcel("", rows - 1, b""), Parcel("", 1, b"")]
+    assert parcels == list(BySize().map(lambda parcel: parcel, parcels))
+    assert begun == ([cores] if "processes" == engine else [])
