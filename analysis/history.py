@@ -41,7 +41,7 @@ class History:
         none.
     engine
         Where pools are computed: in this process by default; or any object with ``map(function, items)``, such as an
-        executor of `concurrent.futures`, of Dask or of Ray; or a Spark session (pyspark 4.1 or newer). Every worker
+        executor of `concurrent.futures` or of Dask; or a Spark session (pyspark 4.1 or newer). Every worker
         needs this version of Poolscope, and the record under the same path.
 
     Notes
