@@ -95,5 +95,5 @@ def stages(session: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - a SparkSessi
     """Return all stages of a session's application, from Spark's REST interface."""
     context = session.sparkContext
     with urllib.request.urlopen(f"{context.uiWebUrl}/api/v1/applications/{context.applicationId}/stages") as answer:  # noqa: S310 - Spark's own
-        found: list[dict[str, Any]] = json.load(answer)
-    return found
+        listed: list[dict[str, Any]] = json.load(answer)
+    return listed

@@ -142,7 +142,7 @@ class ObjectStore:
 
     def named(self, method: str) -> list[str]:
         """Return the paths of the requests of a method."""
-        return [path for found, path in self.requests if found == method]
+        return [path for requested, path in self.requests if requested == method]
 
     def variables(self) -> dict[str, str]:
         """Return the environment of a command that uses the server, without waits of botocore."""

@@ -50,7 +50,7 @@ class Client:
 
     def __init__(self, bucket: str, access: Access) -> None:
         self._bucket = bucket
-        with _told(f"{SCHEME}{bucket}"):
+        with _as_os_errors(f"{SCHEME}{bucket}"):
             self._s3 = _connection(access)
             # The endpoint may also be one of the environment.
             host = urlsplit(self._s3.s3.meta.endpoint_url).hostname or ""
@@ -65,7 +65,7 @@ class Client:
     def _call(self, operation: str, key: str | None, **values: object) -> dict[str, Any]:
         if key is not None:
             values["Key"] = key
-        with _told(self._address(str(values.get("Prefix", "")) if key is None else key)):
+        with _as_os_errors(self._address(str(values.get("Prefix", "")) if key is None else key)):
             answer: dict[str, Any] = self._s3.call_s3(operation, Bucket=self._bucket, **values)
             return answer
 
@@ -81,7 +81,7 @@ class Client:
     def _read(self, key: str, start: int | None, end: int | None) -> bytes:
         for left in reversed(range(READS)):
             try:
-                with _told(self._address(key)):
+                with _as_os_errors(self._address(key)):
                     # Without concurrency, which asks for the size first.
                     content: bytes = self._s3.cat_file(f"{self._bucket}/{key}", start=start, end=end, max_concurrency=1)
                     return content
@@ -108,11 +108,11 @@ class Client:
         while True:
             # The first version of this request: more stores know it.
             former, answer = after, self._call("list_objects", None, Prefix=before, Marker=after)
-            for found in answer.get("Contents", ()):
-                after = found["Key"]
+            for entry in answer.get("Contents", ()):
+                after = entry["Key"]
                 # A console makes an empty object for a folder.
                 if not after.endswith("/"):
-                    objects[after.removeprefix(before)] = _stored(found, int(found["Size"]))
+                    objects[after.removeprefix(before)] = _stored(entry, int(entry["Size"]))
             if not answer.get("IsTruncated"):
                 return Listing(objects, _time_of(answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")))
             if after == former:
@@ -120,7 +120,7 @@ class Client:
 
     def upload(self, key: str, file: Path) -> None:
         """Write the content of a file to an object."""
-        with _told(self._address(key)):
+        with _as_os_errors(self._address(key)):
             self._s3.put_file(str(file), f"{self._bucket}/{key}")
 
     def replace(self, key: str, content: bytes, tag: str | None) -> bool:
@@ -175,8 +175,8 @@ class Client:
             except FileNotFoundError:
                 return False
             # This answer has no fractions of a second.
-            found = _stored(answer, listed.size)
-            if found.tag != listed.tag or int(found.changed.timestamp()) != int(listed.changed.timestamp()):
+            present = _stored(answer, listed.size)
+            if present.tag != listed.tag or int(present.changed.timestamp()) != int(listed.changed.timestamp()):
                 return False
         self._call("delete_object", key)
         return True
@@ -208,7 +208,7 @@ def _connection(access: Access, **config: object) -> s3fs.S3FileSystem:
 
 
 @contextmanager
-def _told(address: str) -> Iterator[None]:
+def _as_os_errors(address: str) -> Iterator[None]:
     """Raise an OSError with a number, a reason and the address, in place of errors of s3fs, botocore and aiohttp."""
     try:
         yield

@@ -243,8 +243,8 @@ class _Store:
     def files(self, now: datetime) -> Iterator[tuple[str, timedelta]]:
         # By a clock that is ahead, a file would be removed while it is still read.
         now = min(now, self._listed.at or now)
-        for name, found in self._listed.objects.items():
-            yield name, now - found.changed
+        for name, stored in self._listed.objects.items():
+            yield name, now - stored.changed
 
     def is_left_over(self, path: str) -> bool:  # noqa: ARG002 - an upload that ended too early leaves none
         return False
@@ -272,7 +272,7 @@ def _cleared(folder: Path) -> Iterator[Path]:
 
 def _present(listing: Listing, manifest: Manifest) -> dict[str, DataFile]:
     """Return the files of a manifest that a listing has, with their size, by path."""
-    sizes = {name: found.size for name, found in listing.objects.items()}
+    sizes = {name: stored.size for name, stored in listing.objects.items()}
     return {file.path: file for file in manifest.files if sizes.get(file.path) == file.bytes}
 
 

@@ -208,7 +208,7 @@ def compare(folder: Path, rows: int, engines: list[str]) -> bool:
         export = [sys.executable, "-m", "collector", "--config", str(folder / "poolscope.toml"), "export"]
         cost = measured([*export, "--dataset", str(dataset)])
         files = json.loads((dataset / "manifest.json").read_text())["files"]
-        size = sum(found["bytes"] for found in files)
+        size = sum(file["bytes"] for file in files)
         print(f"export: {cost.wall:.1f} s, {cost.memory:.0f} MiB, {size / rows / 10:.3f} bytes a count", flush=True)
     ways = {
         "file": (file, ("--on", "processes:1")),

@@ -289,10 +289,10 @@ MADE = {Locked: Locked(Path("record.duckdb"), "another"), Incomplete: Incomplete
 @pytest.mark.parametrize("error", [*subclasses(RecordUnreadable), *subclasses(RequestRefused), Incomplete])
 def test_a_refusal_reaches_the_caller_from_another_process(error: type[Exception]) -> None:
     """With its class, its text and its exit code."""
-    made = MADE[error] if error in MADE else error("what, where, what to do")
-    arrived = pickle.loads(pickle.dumps(made))  # noqa: S301 - made here
-    assert (type(made), str(made)) == (type(arrived), str(arrived))
-    assert made.exit_code == arrived.exit_code  # type: ignore[attr-defined] # each has one
+    refusal = MADE[error] if error in MADE else error("what, where, what to do")
+    arrived = pickle.loads(pickle.dumps(refusal))  # noqa: S301 - made here
+    assert (type(refusal), str(refusal)) == (type(arrived), str(arrived))
+    assert refusal.exit_code == arrived.exit_code  # type: ignore[attr-defined] # each has one
 
 
 def test_one_thread_at_a_time_reads_a_database(four_pools: Path) -> None:
