@@ -22,6 +22,7 @@ from collector.clock import Clock, SystemClock
 from collector.config.settings import Config, read_config
 from collector.console import tell_in_any_encoding, warn
 from collector.errors import ConfigError, PoolscopeError, interrupted
+from collector.exit_codes import help_text
 from collector.local_path import LocalPath
 from collector.record.places import Place, is_in_store, place_of
 from collector.record.store import Access
@@ -60,24 +61,6 @@ COMMANDS = {
 DEFAULT_FILE = Path("poolscope.toml")
 DEFECT = 70
 INTERRUPTED = 130
-EXIT_CODES = """\b
-Exit codes:
-  0  all is well
-  1  some pools failed; the failures are recorded
-  2  the command line or the configuration is wrong; nothing was done
-  3  another run is writing to the same record; nothing was done
-  4  a file or the record could not be written (disk, permissions)
-  5  the database is damaged, in use, from a newer Poolscope, or was not made by Poolscope
-  6  an input file cannot be used; nothing of it was written
-  7  the record is older than --max-age
-  8  a part of a report or of an answer could not be made; the rest is there
-  9  more jobs waited too long than --fail-above allows
-  10 some series cannot be judged against --fail-above
-  70 a defect of Poolscope: please report the message
-  130 ended by Ctrl-C
-  141 the program that read the output has ended
-doctor has its own codes: 1 there are warnings, 2 there are errors
-"""
 
 
 @dataclass(frozen=True)
@@ -206,7 +189,7 @@ class LazyGroup(click.Group):
         return command if isinstance(command, click.Command) else None
 
 
-@click.group(cls=LazyGroup, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, epilog=help_text(), context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--config",
     "config_file",

@@ -10,6 +10,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+import click
 import duckdb
 import pytest
 
@@ -17,7 +18,9 @@ import analysis
 import collector
 from analysis.report import write
 from collector import cli, errors
+from collector.cli import poolscope
 from collector.errors import PoolscopeError
+from collector.exit_codes import EXIT_CODES
 from collector.record import rows, schema
 from collector.record.columns import COLUMNS, TABLES, columns_at
 from collector.record.rows import Discovery, Poll, Pool, Scrape, Snapshot, row_of
@@ -351,14 +354,14 @@ def test_there_is_one_list_of_tables() -> None:
 
 
 def test_every_exit_code_is_explained() -> None:
-    """README and --help have the codes of all errors and those of the command line itself."""
+    """The list, and --help, have the codes of all errors and those of the command line itself."""
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, PoolscopeError)]
     own = re.findall(r"return (\d+)\n", (ROOT / "collector/cli.py").read_text())
     codes = {kind.exit_code for kind in kinds} | {int(code) for code in own} | {cli.DEFECT, cli.INTERRUPTED}
     codes |= {write.PART_FAILED, write.ABOVE, write.UNJUDGED}
-    readme = (ROOT / "README.md").read_text().partition("Exit codes:")[2].partition("\n\n")[0]
-    for text in (readme, cli.EXIT_CODES):
-        assert codes | {0} == {int(code) for code in re.findall(r"\d+", text)}
+    assert codes | {0} == set(EXIT_CODES)
+    shown = poolscope.get_help(click.Context(poolscope)).partition("Exit codes:")[2]
+    assert set(EXIT_CODES) == {int(code) for code in re.findall(r"^ +(\d+) ", shown, re.MULTILINE)}
 
 
 MOST_PARAMETERS = 8
