@@ -1,5 +1,7 @@
 """The crontab lines that poll and report: when they run, what they run, how they are added and removed."""
 
+import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -7,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from collector.config.settings import PREFIX, Config
 from collector.errors import ConfigError
@@ -15,9 +18,11 @@ COLLECT: Final = "poolscope"
 REPORT: Final = "poolscope report"
 MORNING: Final = "10 6 * * *"
 KEEP: Final = "90"
-PROXY_VARIABLES: Final = frozenset(
-    {"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"}
-)
+# Every endpoint that is not on this machine has an https address, so that HTTP_PROXY is never used.
+PROXIES: Final = ("HTTPS_PROXY", "ALL_PROXY")
+CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+# BusyBox shows the file that it cannot open: only the reason tells a missing crontab from one that it may not read.
+NO_CRONTAB: Final = re.compile(rb"no crontab|can't open '[^'\n]*'(: No such file or directory)?\s*$")
 HOUR: Final = timedelta(hours=1)
 MINUTE: Final = timedelta(minutes=1)
 NO_CRON_INTERVAL: Final = (
@@ -136,9 +141,59 @@ def what_cron_lacks(config: Config, environment: Mapping[str, str]) -> list[str]
     return lacking
 
 
-def unlike_the_shell(environment: Mapping[str, str]) -> list[str]:
-    """Return the proxy and certificate variables of this shell, which cron does not have."""
-    return [name for name in sorted(environment) if name.upper() in PROXY_VARIABLES]
+def unlike_the_shell(config: Config, environment: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Return the proxy and certificate variables of this shell that cron lacks, each with how to replace it.
+
+    Parameters
+    ----------
+    folder
+        Where the command was typed: the variables may hold paths relative to it.
+    """
+    settings = config.collect
+    # Where a variable is spelled both ways, the one in small letters is used.
+    spelled = {name.upper(): name for name in sorted(environment) if environment[name]}
+    fixes: dict[str, str] = {}
+    by_proxy = bool(settings.proxy)
+    if settings.proxy is None:
+        for name in (spelled[variable] for variable in PROXIES if variable in spelled):
+            by_proxy = True
+            fixes[name] = _proxy_in_configuration(environment[name]) or _above(name)
+    if by_proxy and "NO_PROXY" in spelled:
+        fixes[spelled["NO_PROXY"]] = _above(spelled["NO_PROXY"])
+    named = next((name for name in CERTIFICATES if environment.get(name)), None)
+    if settings.ca_file is None and named is not None:
+        path = folder / environment[named]
+        if named == "SSL_CERT_FILE":
+            fixes[named] = f"set ca_file = {_quoted(str(path))} in [collect]"
+        else:
+            together = f"cat {shlex.quote(str(path))}/*.pem > ca.pem"
+            fixes[named] = f'write its certificates into one file ({together}), and set ca_file = "ca.pem" in [collect]'
+    return fixes
+
+
+def _proxy_in_configuration(address: str) -> str | None:
+    """Return how to write a proxy of the environment in the configuration, without its password; None if it cannot."""
+    try:
+        parts = urlsplit(address if "://" in address else f"http://{address}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not host:
+        return None
+    user = f"{parts.username}@" if parts.username else ""
+    place = f"[{host}]" if ":" in host else host
+    url = f"{parts.scheme}://{user}{place}{f':{port}' if port else ''}"
+    fix = f"set proxy = {_quoted(url)} in [collect]"
+    return f"{fix}, and proxy_password_file to a file with its password that only you can read" if user else fix
+
+
+def _above(name: str) -> str:
+    return f"write the variable {name} above the line in your crontab (crontab -e)"
+
+
+def _quoted(text: str) -> str:
+    """Return a text as TOML writes it."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _program() -> str:
@@ -156,10 +211,10 @@ def read_crontab() -> bytes:
     ConfigError
         When it cannot be read.
     """
-    listing = subprocess.run([_program(), "-l"], capture_output=True, check=False)  # noqa: S603 - the user's own crontab
-    # BusyBox reports a missing crontab as a file that cannot be opened.
-    none_yet = any(sign in listing.stderr for sign in (b"no crontab", b"No such file or directory"))
-    if listing.returncode and not none_yet:
+    # Its message is searched for English words.
+    call = ["env", "LC_ALL=C", _program(), "-l"]
+    listing = subprocess.run(call, capture_output=True, check=False)  # noqa: S603 - the user's own crontab
+    if listing.returncode and NO_CRONTAB.search(listing.stderr) is None:
         raise ConfigError(f"crontab -l failed: {listing.stderr.decode(errors='replace').strip()}")
     return b"" if listing.returncode else listing.stdout
 

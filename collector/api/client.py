@@ -2,10 +2,12 @@
 
 import asyncio
 import json
-from dataclasses import dataclass
+import ssl
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -56,18 +58,31 @@ class Timeouts:
     total: float
 
 
-def new_clients(concurrency: int, timeouts: Timeouts, *, loopback: bool) -> list[httpx.AsyncClient]:
+@dataclass(frozen=True, slots=True)
+class Network:
+    """How requests leave this machine: the configured proxy and certificates; None follows the environment."""
+
+    proxy: str | None = None
+    """The URL, with its user if it wants one; empty for no proxy."""
+    proxy_password: str | None = field(default=None, repr=False)
+    ca_file: Path | None = None
+
+
+def new_clients(
+    concurrency: int, timeouts: Timeouts, *, loopback: bool, network: Network = Network()
+) -> list[httpx.AsyncClient]:
     """Return one client for every `CONNECTIONS` concurrent requests; the caller closes them.
 
     Raises
     ------
     ConfigError
-        When a proxy or a certificate file that the environment names cannot be used.
+        When a proxy or a certificate file that the configuration or the environment names cannot be used.
     """
+    configured = None if network.ca_file is None else _certificates(network.ca_file)
     try:
+        context = configured or httpx.create_ssl_context()
         # A proxy cannot reach this machine's loopback.
-        context = httpx.create_ssl_context(trust_env=not loopback)
-        proxies_by_pattern = {} if loopback else proxies()
+        proxies_by_pattern = {} if loopback else proxies(network.proxy, network.proxy_password, context)
         # No limit here: an unanswered request keeps its connection while the scheduler starts the next one.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=CONNECTIONS)
         return [
@@ -93,6 +108,19 @@ def new_clients(concurrency: int, timeouts: Timeouts, *, loopback: bool) -> list
             "the proxy or the certificates in the environment cannot be used: check HTTPS_PROXY, HTTP_PROXY, "
             "ALL_PROXY (http:// or https://, a host, a port up to 65535), SSL_CERT_FILE and SSL_CERT_DIR"
         ) from None
+
+
+def _certificates(ca_file: Path) -> ssl.SSLContext:
+    """Return a context that trusts the certificates in a file, and no others."""
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        # OpenSSL's own errors are an OSError too.
+        reason = "it has no certificate in PEM form" if isinstance(error, ssl.SSLError) else error.strerror
+    raise ConfigError(
+        f"collect.ca_file: {ca_file} cannot be used ({reason}): name a file with the certificates to trust, in PEM form"
+        " (-----BEGIN CERTIFICATE-----)"
+    )
 
 
 class ModelArts:

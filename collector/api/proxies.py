@@ -1,6 +1,8 @@
-"""The proxies in the environment, in the HTTP library's form; exceptions that it cannot read are ignored."""
+"""The proxies of requests, in the HTTP library's form; exceptions that it cannot read are ignored."""
 
 import ipaddress
+import ssl
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 from urllib.request import getproxies
@@ -13,8 +15,18 @@ EXCEPTIONS: Final = "no"
 NO_HOST: Final = "is ignored, as it is neither a host name nor an address: list hosts one by one, IPv6 without brackets"
 
 
-def proxies() -> dict[str, str | None]:
+def proxies(configured: str | None, password: str | None, context: ssl.SSLContext) -> Mapping[str, httpx.Proxy | None]:
     """Return the proxy for each of the HTTP library's URL patterns; None where no proxy is used.
+
+    Parameters
+    ----------
+    configured
+        The proxy of the configuration, which replaces those of the environment; empty for no proxy, None where there
+        is none. The exceptions are those of the environment in any case.
+    password
+        The password of the user in `configured`.
+    context
+        The certificates to trust, also those of a proxy that is reached by https.
 
     Raises
     ------
@@ -22,13 +34,21 @@ def proxies() -> dict[str, str | None]:
         When a proxy's address is not valid.
     """
     settings = getproxies()
-    if "*" in _exceptions(settings):
+    exceptions = _exceptions(settings)
+    if configured is not None:
+        settings = {"all": configured}
+    if "*" in exceptions:
         return {}
-    by_pattern: dict[str, str | None] = {}
+    by_pattern: dict[str, httpx.Proxy | None] = {}
     for scheme in SCHEMES:
         if address := settings.get(scheme):
-            by_pattern[f"{scheme}://"] = _checked(address if "://" in address else f"http://{address}")
-    return by_pattern | {pattern: None for exception in _exceptions(settings) if (pattern := _pattern(exception))}
+            url = _checked(address if "://" in address else f"http://{address}")
+            auth = None if password is None else (url.username, password)
+            url = url if auth is None else url.copy_with(username=None, password=None)
+            by_pattern[f"{scheme}://"] = httpx.Proxy(
+                url, auth=auth, ssl_context=context if url.scheme == "https" else None
+            )
+    return by_pattern | {pattern: None for exception in exceptions if (pattern := _pattern(exception))}
 
 
 def unread_exceptions() -> list[str]:
@@ -40,11 +60,11 @@ def _exceptions(settings: dict[str, str]) -> list[str]:
     return [part.strip() for part in settings.get(EXCEPTIONS, "").split(",") if part.strip()]
 
 
-def _checked(address: str) -> str:
+def _checked(address: str) -> httpx.URL:
     url = httpx.URL(address)
     if not url.host or not (url.port is None or 0 < url.port <= LARGEST_PORT):
         raise ValueError("not an address of a proxy")
-    return address
+    return url
 
 
 def _pattern(exception: str) -> str | None:

@@ -11,7 +11,7 @@ from collector.api.proxies import NO_HOST, unread_exceptions
 from collector.cli import Context
 from collector.config.settings import Config
 from collector.console import as_json, say
-from collector.crontab import has_line, read_crontab
+from collector.crontab import has_line, read_crontab, unlike_the_shell
 from collector.doctor.dataset import look_at_dataset, look_at_publishing
 from collector.doctor.endpoint import look_at_api, not_asked
 from collector.doctor.files import look_at_compilation, look_at_files
@@ -62,7 +62,10 @@ async def _check(context: Context) -> list[Finding]:
         findings += _check_dataset(context, config.dataset.path)
     try:
         with reading(config.paths.database, config.paths.spool, context.clock.pause) as record:
-            findings += look_at_record(record, config, context.clock.now(), _scheduled(context))
+            scheduled = _scheduled(context)
+            findings += look_at_record(record, config, context.clock.now(), scheduled)
+            if scheduled:
+                findings += _check_what_cron_lacks(context, config)
             findings += look_at_publishing(record, config)
     except RecordUnreadable as refusal:
         findings.append(Finding("database", "error", str(refusal)))
@@ -74,6 +77,13 @@ def _check_dataset(context: Context, path: Path | str) -> list[Finding]:
         return list(look_at_dataset(context.place(path)))
     except PoolscopeError as error:
         return [Finding("dataset", "error", str(error))]
+
+
+def _check_what_cron_lacks(context: Context, config: Config) -> list[Finding]:
+    lacking = unlike_the_shell(config, context.environment, Path().absolute())
+    return [
+        Finding("schedule", "warning", f"{name} is set here, but not for cron", fix) for name, fix in lacking.items()
+    ]
 
 
 def _scheduled(context: Context) -> bool | None:
@@ -95,6 +105,10 @@ async def _check_apis(context: Context, config: Config) -> list[Finding]:
             findings.append(Finding("credentials", "ok", f"{name} is complete"))
     projects = tuple(project for project in config.projects if project.credentials in credentials)
     timeout = config.collect.total_timeout.total_seconds()
+    settings = config.collect
+    if settings.proxy is not None:
+        text = f"requests go through the proxy {settings.proxy}" if settings.proxy else "requests go through no proxy"
+        findings.append(Finding("network", "ok", f"{text} (collect.proxy)"))
     for exception in unread_exceptions():
         findings.append(Finding("network", "warning", f"NO_PROXY: {exception} {NO_HOST}"))
     try:

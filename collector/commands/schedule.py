@@ -1,6 +1,7 @@
 """``poolscope schedule``: shows, installs or removes the crontab line of a configuration."""
 
 import sys
+from pathlib import Path
 
 import click
 
@@ -62,9 +63,10 @@ def command(context: Context, install: bool, remove: bool, report: bool, options
         say("removed" if after != before else "not_there", f"your crontab has no line for {file}", config=str(file))
         return
     config = context.config()
-    for name in [] if report else unlike_the_shell(context.environment):
-        text = f"{name} is set here, but not for cron: write the variable above the line in your crontab (crontab -e)"
-        warn("not_in_cron", text, variable=name)
+    lacking = {} if report else unlike_the_shell(config, context.environment, Path().absolute())
+    for name, fix in lacking.items():
+        text = f"{name} is set here, but not for cron: {fix}"
+        warn("not_in_cron", text, variable=name, message=text)
     if report:
         check_options("report", options)
         line = report_line(config, file, sys.executable, options)

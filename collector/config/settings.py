@@ -42,6 +42,11 @@ class CollectSettings:
     read_timeout: timedelta = timedelta(seconds=10)
     total_timeout: timedelta = timedelta(seconds=20)
     discovery_interval: timedelta = timedelta(hours=1)
+    proxy: str | None = None
+    """The URL of the proxy, with its user if it wants one; empty for none; None for the proxy of the environment."""
+    proxy_password_file: Path | None = None
+    ca_file: Path | None = None
+    """A PEM file with the certificates to trust; None for ``SSL_CERT_FILE``, or else the usual ones."""
 
     @property
     def longest_poll(self) -> timedelta:
@@ -202,6 +207,11 @@ def read_config(file: Path | None, environment: Mapping[str, str], folder: Path)
     settings = CollectSettings(**reader.section("collect", tree.get("collect", {}), COLLECT))
     if settings.deadline is not None and settings.deadline >= settings.interval:
         reader.problems.append("collect.deadline: must be shorter than the interval, so that polls do not overlap")
+    has_user = bool(settings.proxy) and "@" in str(settings.proxy)
+    if has_user and settings.proxy_password_file is None:
+        reader.problems.append("collect.proxy_password_file: is missing: name the file with the password of the proxy")
+    if not has_user and settings.proxy_password_file is not None:
+        reader.problems.append("collect.proxy: must have the user of the password: write http://USER@HOST:PORT")
     defaults = {"database": str(Paths.database), "spool": str(Paths.spool)}
     paths = Paths(**reader.section("paths", defaults | tree.get("paths", {}), PATHS))
     profiles = {"default": CredentialProfile("default")}

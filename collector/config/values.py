@@ -16,6 +16,7 @@ SECOND = timedelta(seconds=1)
 # A publishing costs some tenths of a second, and keeps a copy of the files that it replaces for hours.
 SHORTEST_PUBLISHING = 5 * SECOND
 LONGEST_PUBLISHING = 7 * DAY
+NO_PROXY = "none"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -125,6 +126,31 @@ def _endpoint(value: object) -> str:
     return text
 
 
+def _proxy(value: object) -> str:
+    """Return a proxy's URL, with its user but never a password; an empty text stands for no proxy.
+
+    No message shows the value, which may contain a password.
+    """
+    if not isinstance(value, str) or not value.isprintable():
+        raise ValueError('must be a URL such as "http://proxy.example:3128", or "none"')
+    text = value.strip().rstrip("/")
+    if text.lower() in ("", NO_PROXY):
+        return ""
+    try:
+        parts = urlsplit(text if "://" in text else f"http://{text}")
+        host, port, password = parts.hostname, parts.port, parts.password
+    except ValueError:
+        raise ValueError("must be a valid URL such as http://proxy.example:3128, with a port up to 65535") from None
+    if password is not None:
+        raise ValueError(
+            "must have no password, because secrets must not be in this file: write http://USER@HOST:PORT, and the "
+            "password into a file that only you can read, named by collect.proxy_password_file"
+        )
+    if parts.scheme not in ("http", "https") or not host or port == 0 or parts.path or parts.query or parts.fragment:
+        raise ValueError('must be a URL such as "http://proxy.example:3128" (http or https), or "none"')
+    return parts.geturl()
+
+
 def _matching(pattern: str, description: str) -> Callable[[object], str]:
     def read(value: object) -> str:
         text = _text(value)
@@ -172,6 +198,9 @@ COLLECT: dict[str, Callable[[object], Any]] = {
     "connect_timeout": _duration,
     "read_timeout": _duration,
     "total_timeout": _duration,
+    "proxy": _proxy,
+    "proxy_password_file": _path,
+    "ca_file": _path,
 }
 PATHS: dict[str, Callable[[object], Any]] = {"database": _path, "spool": _path}
 CREDENTIALS: dict[str, Callable[[object], Any]] = {

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from collector.api.auth import Authentication, SignatureAuth, TokenAuth
-from collector.api.client import ModelArts, Timeouts, new_clients
-from collector.api.credentials import AnyCredential, Credential
+from collector.api.client import ModelArts, Network, Timeouts, new_clients
+from collector.api.credentials import AnyCredential, Credential, read_owner_only
 from collector.api.tokens import token_file
 from collector.clock import Clock
 from collector.config.settings import CollectSettings, Project
+from collector.errors import ConfigError
 from collector.polling.gate import Gate
 from collector.polling.requests import Session
 
@@ -34,7 +35,13 @@ async def open_sessions(
         By profile, with every profile that a project names.
     database
         The database, beside which tokens are stored.
+
+    Raises
+    ------
+    ConfigError
+        When the proxy, its password or the certificates cannot be used.
     """
+    network = _network(settings)
     timeouts = Timeouts(
         settings.connect_timeout.total_seconds(),
         settings.read_timeout.total_seconds(),
@@ -47,7 +54,7 @@ async def open_sessions(
         for loopback in {project.on_loopback for project in projects}:
             clients[loopback] = [
                 await stack.enter_async_context(client)
-                for client in new_clients(settings.concurrency, timeouts, loopback=loopback)
+                for client in new_clients(settings.concurrency, timeouts, loopback=loopback, network=network)
             ]
         sessions = []
         for project in projects:
@@ -62,6 +69,15 @@ async def open_sessions(
             apis = [ModelArts(client, project.endpoint, project.project_id, auth) for client in own]
             sessions.append(Session(project, gates[_key(credential)], apis))
         yield sessions
+
+
+def _network(settings: CollectSettings) -> Network:
+    password = None
+    if settings.proxy_password_file is not None:
+        password, problem = read_owner_only(settings.proxy_password_file)
+        if problem is not None:
+            raise ConfigError(f"collect.proxy_password_file: {problem}")
+    return Network(settings.proxy, password, settings.ca_file)
 
 
 def _key(credential: AnyCredential) -> tuple[str, ...]:

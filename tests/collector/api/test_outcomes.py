@@ -3,8 +3,6 @@
 import codecs
 import json
 import socket
-import ssl
-import subprocess
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -18,6 +16,7 @@ from collector.polling.scheduler import NOT_REFUSED
 from collector.record.rows import Scrape
 from collector.record.slots import naive
 from collector.sandbox.behaviour import SECRET_KEY
+from tests.certified import certify
 from tests.passing import TIME
 from tests.polling import FAST, GOOD, KEYS, START, by_pool, collect, project, rows, statistics_path, take_in
 from tests.scripted import Act, Scripted, answer, close, cut_off, drip, hang, reset
@@ -119,11 +118,7 @@ def test_a_refused_connection_has_its_own_outcome(tmp_path: Path) -> None:
 
 def test_a_self_signed_certificate_is_refused(tmp_path: Path) -> None:
     """A self-signed certificate is a TLS failure, and no key is sent to such a server."""
-    pem = tmp_path / "server.pem"
-    call = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
-    subprocess.run([*call.split(), "-keyout", str(pem), "-out", str(pem) + ".crt"], check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(str(pem) + ".crt", str(pem))
+    _, context = certify(tmp_path)
     with Scripted({}, FINE, tls=context) as server:
         scrape = by_pool(collect(tmp_path, [project(server.endpoint, "odd")]))["odd"]
         assert ("tls", 1) == (scrape.outcome, scrape.attempts)

@@ -1,17 +1,29 @@
-"""Proxies in the environment: which requests use them, and which settings cannot be used."""
+"""Proxies and certificates, of the environment and of the configuration: which requests use them, and bad ones."""
 
+import base64
 import json
+import re
 import socket
+import subprocess
+import threading
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from collector.config.settings import read_config
+from collector.crontab import unlike_the_shell
+from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY
+from tests.certified import certify
 from tests.collector.api.test_outcomes import FINE
-from tests.polling import collect, configure, poolscope, project
-from tests.scripted import Scripted, answer
+from tests.leaks import IN_USE
+from tests.polling import FAST, collect, configure, poolscope, project, rows
+from tests.scripted import Act, Scripted, answer
 
 GATEWAY = "https://gateway.nowhere.example"
-KEYS_IN_FILES = '[credentials.default]\naccess_key_file = "key"\nsecret_key_file = "key"'
+POLLED = 'pools = ["a"]\n[credentials.default]\naccess_key_file = "ak"\nsecret_key_file = "sk"'
+PASSWORD = "correct horse battery"  # noqa: S105 - of a proxy of this test alone
 
 
 @pytest.mark.parametrize(
@@ -66,12 +78,151 @@ def test_an_invalid_proxy_is_a_configuration_error(tmp_path: Path, address: str)
     assert address not in done.stderr
 
 
-def test_schedule_warns_of_proxies_and_certificates_that_cron_lacks(tmp_path: Path) -> None:
-    """Proxy and certificates of the shell are named; the line is printed and contains no password of a proxy."""
-    configure(tmp_path, GATEWAY, KEYS_IN_FILES, collect="")
-    variables = {"https_proxy": "http://user:secret@proxy.example:3128", "SSL_CERT_FILE": "corp.pem"}
-    done = poolscope(tmp_path, "schedule", **variables)
-    assert 0 == done.returncode, done.stderr
-    assert {"SSL_CERT_FILE", "https_proxy"} <= {json.loads(line)["variable"] for line in done.stderr.splitlines()}
-    assert done.stdout.startswith("* * * * * ")
-    assert "secret@" not in done.stdout + done.stderr
+def tunnel(port: int) -> Act:
+    """Connect a client of a proxy with a port of this machine; refuse one that does not send the password."""
+
+    def act(client: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as server:
+            client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            back = threading.Thread(target=pump, args=(server, client))
+            back.start()
+            pump(client, server)
+            back.join()
+
+    return act
+
+
+def pump(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(1 << 16):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+
+def settings_of(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the lines for `[collect]` in the warnings of `schedule`."""
+    return "\n".join(re.findall(r"set (\w+ = \"[^\"]*\")", "\n".join(map(message, done.stderr.splitlines()))))
+
+
+def message(line: str) -> str:
+    text: str = json.loads(line)["message"]
+    return text
+
+
+def test_what_cron_lacks_goes_into_the_configuration(tmp_path: Path) -> None:
+    """With what `schedule` says in `[collect]`, a poll without the variables reaches an endpoint behind the proxy.
+
+    The endpoint's certificate is trusted, its name is looked up by the proxy, and the password of the proxy is shown
+    nowhere. Then `schedule` has nothing to say.
+    """
+    IN_USE.use("the password of the proxy", PASSWORD)
+    host = GATEWAY.removeprefix("https://")
+    certificate, tls = certify(tmp_path, host)
+    keep_keys(tmp_path)
+    with Scripted({}, FINE, tls=tls) as server:
+        port = int(server.endpoint.rpartition(":")[2])
+        with Scripted({f"{host}:443": [tunnel(port)]}, answer(502, b"")) as proxy:
+            address = proxy.endpoint.removeprefix("http://")
+            variables = {"https_proxy": f"http://planner:{PASSWORD}@{address}", "SSL_CERT_FILE": certificate.name}
+            configure(tmp_path, GATEWAY, POLLED)
+            warned = poolscope(tmp_path, "schedule", **variables)
+            assert 0 == warned.returncode
+            assert ["https_proxy", "SSL_CERT_FILE"] == [json.loads(w)["variable"] for w in warned.stderr.splitlines()]
+            assert "proxy_password_file" in warned.stderr
+            keep_secret(tmp_path / "password", PASSWORD)
+            fixed = f'interval = "1d"\n{settings_of(warned)}\nproxy_password_file = "password"'
+            configure(tmp_path, GATEWAY, POLLED, collect=fixed)
+            assert "" == poolscope(tmp_path, "schedule", **variables).stderr
+            done = poolscope(tmp_path, "collect")
+            assert (0, "") == (done.returncode, done.stderr)
+            basic = base64.b64encode(f"planner:{PASSWORD}".encode()).decode()
+            assert [f"Basic {basic}"] == re.findall(r"(?i)proxy-authorization: (.*)\r", "".join(proxy.heads))
+    assert [("ok",)] == rows(tmp_path / "data/poolscope.duckdb", "SELECT outcome FROM scrapes")
+
+
+def keep_keys(folder: Path) -> None:
+    for name, key in (("ak", ACCESS_KEY), ("sk", SECRET_KEY)):
+        keep_secret(folder / name, key)
+
+
+def keep_secret(file: Path, secret: str) -> None:
+    file.touch(mode=0o600)
+    file.write_text(secret)
+
+
+@pytest.mark.parametrize(
+    ("variables", "collect", "named"),
+    [
+        ({"HTTPS_PROXY": "proxy:1", "NO_PROXY": "a.example"}, "", {"HTTPS_PROXY", "NO_PROXY"}),
+        ({"NO_PROXY": "a.example", "HTTP_PROXY": "proxy:1", "HTTPS_PROXY": ""}, "", set()),
+        ({"HTTPS_PROXY": "proxy:1", "NO_PROXY": "a.example"}, 'proxy = "none"', set()),
+        ({"HTTPS_PROXY": "proxy:1", "NO_PROXY": "a.example"}, 'proxy = "proxy:2"', {"NO_PROXY"}),
+        ({"ALL_PROXY": "socks5://proxy:1"}, "", {"ALL_PROXY"}),
+        ({"SSL_CERT_DIR": "certs"}, "", {"SSL_CERT_DIR"}),
+        ({"SSL_CERT_DIR": "certs", "SSL_CERT_FILE": "x.pem"}, "", {"SSL_CERT_FILE"}),
+    ],
+)
+def test_only_variables_that_change_a_poll_are_named(
+    tmp_path: Path, variables: dict[str, str], collect: str, named: set[str]
+) -> None:
+    """HTTP_PROXY is never used, NO_PROXY only beside a proxy, and the configuration replaces the environment."""
+    file = tmp_path / "poolscope.toml"
+    file.write_text(f"[collect]\n{collect}")
+    config, problems = read_config(file, variables, tmp_path)
+    assert [] == problems
+    assert named == set(unlike_the_shell(config, variables, tmp_path))
+
+
+def test_the_configuration_replaces_the_proxy_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its proxy is used in place of HTTPS_PROXY, and no proxy for "none"; NO_PROXY holds for both."""
+
+    def name_not_known(*_: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", name_not_known)
+    for proxy_value, exceptions, expected in (("own", "", (0, 1)), ("own", "example", (0, 0)), ("", "", (0, 0))):
+        with Scripted({}, answer(502, b"")) as environments, Scripted({}, answer(502, b"")) as own:
+            monkeypatch.setenv("HTTPS_PROXY", environments.endpoint)
+            monkeypatch.setenv("NO_PROXY", exceptions)
+            settings = replace(FAST, attempts=1, proxy=own.endpoint if proxy_value else "")
+            collect(tmp_path, [project(GATEWAY, "a")], settings=settings)
+            assert expected == (len(environments.heads), len(own.heads))
+
+
+@pytest.mark.parametrize("named_by", ["ca_file", "SSL_CERT_FILE"])
+def test_an_endpoint_on_loopback_is_checked_against_the_named_certificates(tmp_path: Path, named_by: str) -> None:
+    """https://127.0.0.1 with a certificate of its own is polled if the configuration or the environment trusts it."""
+    certificate, tls = certify(tmp_path)
+    collect = f'interval = "1d"\nca_file = "{certificate.name}"' if named_by == "ca_file" else 'interval = "1d"'
+    with Scripted({}, FINE, tls=tls) as server:
+        configure(tmp_path, server.endpoint, 'pools = ["a"]', collect=collect)
+        done = poolscope(tmp_path, "collect", SSL_CERT_FILE=certificate.name if named_by == "SSL_CERT_FILE" else "")
+    assert (0, "") == (done.returncode, done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(None, "No such file or directory"), ("no certificate", "it has no certificate in PEM form"), ("", "it has no")],
+)
+def test_a_file_without_certificates_is_a_configuration_error(tmp_path: Path, content: str | None, reason: str) -> None:
+    """Exit 2 before the first request, with the key, the file and the reason; doctor says the same."""
+    if content is not None:
+        (tmp_path / "ca.pem").write_text(content)
+    configure(tmp_path, GATEWAY, 'pools = ["a"]', collect='interval = "1d"\nca_file = "ca.pem"')
+    for command in ("collect", "doctor"):
+        done = poolscope(tmp_path, command)
+        assert 2 == done.returncode
+        assert f"collect.ca_file: {tmp_path / 'ca.pem'} cannot be used ({reason}" in done.stdout + done.stderr
+
+
+def test_a_password_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    """Exit 2 before the first request, with the command that fixes it."""
+    (tmp_path / "password").write_text("x")
+    (tmp_path / "password").chmod(0o644)
+    network = 'proxy = "http://planner@127.0.0.1:9"\nproxy_password_file = "password"'
+    configure(tmp_path, GATEWAY, 'pools = ["a"]', collect=f'interval = "1d"\n{network}')
+    done = poolscope(tmp_path, "collect")
+    assert 2 == done.returncode
+    assert f"collect.proxy_password_file: {tmp_path / 'password'} can be read by others" in done.stderr

@@ -69,13 +69,27 @@ def test_a_line_runs_in_every_slot_in_any_zone(tmp_path: Path, interval: str, of
     assert fields == line_of(tmp_path, interval, timedelta(minutes=offset)).partition(" python")[0]
 
 
-def test_a_new_crontab_on_busybox(tmp_path: Path) -> None:
-    """BusyBox says that a missing crontab cannot be opened: the line is written to a new crontab."""
-    environment = prepare(tmp_path)
-    message = "crontab: can't open 'planner': No such file or directory"
-    (tmp_path / "bin" / "crontab").write_text(CRONTAB.replace("no crontab for you", message))
-    assert 0 == poolscope(tmp_path, "schedule", "--install", **environment).returncode
-    assert (tmp_path / "crontab").read_text().startswith("0 * * * * ")
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("crontab: can't open 'planner': No such file or directory", 0),
+        ("crontab: can't open 'planner'", 0),
+        ("crontab: can't open 'planner': Permission denied", 2),
+        ("crontab: can't change directory to '/var/spool/cron/crontabs': No such file or directory", 2),
+    ],
+)
+def test_a_new_crontab_on_busybox(tmp_path: Path, message: str, code: int) -> None:
+    """BusyBox says that a missing crontab cannot be opened: the line is written to a new one, except for other reasons.
+
+    The crontab is asked in English, whatever the user's language is.
+    """
+    environment = prepare(tmp_path) | {"LC_ALL": "zh_CN.UTF-8"}
+    program = CRONTAB.replace('echo "no crontab for you" >&2', f'[ "$LC_ALL" = C ] && echo "{message}" >&2')
+    (tmp_path / "bin" / "crontab").write_text(program)
+    done = poolscope(tmp_path, "schedule", "--install", **environment)
+    assert code == done.returncode, done.stderr
+    assert (code == 0) == (tmp_path / "crontab").exists()
+    assert (code == 0) or (message in done.stderr)
 
 
 @pytest.mark.parametrize("interval", ["10s", "90s", "45m", "90m"])
@@ -96,6 +110,7 @@ def test_other_lines_of_a_crontab_are_kept(tmp_path: Path) -> None:
     assert 0 == poolscope(tmp_path, "schedule", "--install", **environment).returncode
     assert (tmp_path / "crontab").read_bytes().startswith(OTHERS + b"\n*/5 * * * * ")
     assert "your crontab has its line" in schedule_finding(tmp_path, environment)
+    assert 'set proxy = "http://p:1" in [collect]' in schedule_finding(tmp_path, environment | {"HTTPS_PROXY": "p:1"})
     for _ in range(2):
         assert 0 == poolscope(tmp_path, "schedule", "--remove", **environment).returncode
         assert OTHERS + b"\n" == (tmp_path / "crontab").read_bytes()

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,6 +28,9 @@ connect_timeout = "1s"
 read_timeout = "2s"
 total_timeout = "3s"
 discovery_interval = "2h"
+proxy = "planner@proxy.example:3128/"
+proxy_password_file = "keys/proxy"
+ca_file = "ca.pem"
 [paths]
 database = "record.duckdb"
 spool = "/srv/spool"
@@ -61,6 +64,7 @@ endpoint = "http://127.0.0.1:8080/"
 iam_endpoint = "http://127.0.0.1:8081"
 credentials = "user"
 """
+COLLECT = "[collect]\n"
 DATASET = "[dataset]\n"
 PROJECT = '[projects.main]\nproject_id = "0a1b"\nregion = "cn-north-4"\n'
 LAB = "[projects.a]\nproject_id = '1'\n"
@@ -88,7 +92,10 @@ def expected_everything(folder: Path) -> Config:
     )
     minute, second = timedelta(minutes=1), timedelta(seconds=1)
     return Config(
-        CollectSettings(5 * minute, 4 * minute, 40, 150.5, 2, second, 2 * second, 3 * second, 120 * minute),
+        CollectSettings(
+            5 * minute, 4 * minute, 40, 150.5, 2, second, 2 * second, 3 * second, 120 * minute,
+            "http://planner@proxy.example:3128", folder / "keys/proxy", folder / "ca.pem",
+        ),
         Paths(folder / "record.duckdb", Path("/srv/spool")),
         {
             "default": CredentialProfile("default"),
@@ -164,12 +171,17 @@ def test_a_poll_ends_within_its_interval() -> None:
 
 
 def test_the_file_of_init_has_no_unknown_key(read: Read) -> None:
-    """With all commented keys active, the file has no problem, and its `[collect]` shows the defaults."""
+    """With all commented keys active, the file has no problem; most keys of its `[collect]` show the defaults."""
     (template,) = Path(next(iter(collector.commands.__path__))).glob("*.toml")
     text = re.sub(r"(?m)^# (?=\w+ = )", "", template.read_text(encoding="utf-8")).replace("FILL-IN", "cn-north-4")
     config, problems = read(text)
     assert [] == problems
-    assert CollectSettings(deadline=timedelta(seconds=45)) == config.collect
+    assert {"deadline", "proxy", "proxy_password_file", "ca_file"} == {
+        field.name
+        for field in fields(CollectSettings)
+        if getattr(config.collect, field.name) != getattr(CollectSettings(), field.name)
+    }
+    assert timedelta(seconds=45) == config.collect.deadline
     assert ["main"] == [project.name for project in config.projects]
 
 
@@ -193,6 +205,16 @@ def test_the_file_of_init_has_no_unknown_key(read: Read) -> None:
         ("[collect]\nattempts = 2.5", "collect.attempts: must be a whole number from 1 to 20"),
         ("[collect]\nrequests_per_second = nan", "collect.requests_per_second: must be a number of requests"),
         ("[collect]\nrequests_per_second = 1" + "0" * 400, "collect.requests_per_second: must be a number of requests"),
+        (COLLECT + "proxy = 'http://me:hush@proxy:3128'", "collect.proxy: must have no password"),
+        (COLLECT + "proxy = 'me:hush@proxy:3128'", "collect.proxy: must have no password"),
+        (COLLECT + "proxy = 'http://hush:port'", "collect.proxy: must be a valid URL"),
+        (COLLECT + "proxy = 'http://hush:0'", "collect.proxy: must be a URL such as"),
+        (COLLECT + "proxy = 'socks5://hush:1'", "collect.proxy: must be a URL such as"),
+        (COLLECT + "proxy = 'http://hush/path'", "collect.proxy: must be a URL such as"),
+        (COLLECT + "proxy = 3128", "collect.proxy: must be a URL such as"),
+        (COLLECT + "proxy = 'http://me@proxy:3128'", "collect.proxy_password_file: is missing"),
+        (COLLECT + "proxy = 'proxy'\nproxy_password_file = 'p'", "collect.proxy: must have the user of the password"),
+        (COLLECT + "proxy_password = 'hush'", "collect.proxy_password: unknown key"),
         ("[paths]\ndatabase = 'a\\u0000b'".replace("'", '"'), "paths.database: must be text, and not empty"),
         ("[paths]\nspool = '~no-such-user/spool'", "paths.spool: "),
         ("[paths]\ndatabase = '/'", "paths.database: must be the path of a file, not /"),
@@ -217,6 +239,24 @@ def test_an_invalid_value_is_reported_with_its_place(read: Read, text: str, mess
     """There is one problem; its message has the place and what is allowed there."""
     (problem,) = read(text)[1]
     assert message in problem
+    assert "hush" not in problem
+
+
+@pytest.mark.parametrize(
+    ("text", "proxy"),
+    [
+        ("none", ""),
+        ("", ""),
+        ("proxy:3128", "http://proxy:3128"),
+        ("https://[fd00::1]:3128/", "https://[fd00::1]:3128"),
+    ],
+)
+def test_a_proxy_is_read_as_a_url(read: Read, text: str, proxy: str) -> None:
+    """A proxy without a scheme is reached by http; "none" and an empty text both mean no proxy."""
+    config, problems = read(COLLECT + f"proxy = '{text}'")
+    assert (proxy, []) == (config.collect.proxy, problems)
+    config, problems = read("", POOLSCOPE_COLLECT__PROXY=text)
+    assert (proxy, []) == (config.collect.proxy, problems)
 
 
 @pytest.mark.parametrize("text", ["s3://b/q", "s3://b/q/", "s3://b//q//"])
