@@ -1,12 +1,13 @@
 """The state of the record: last slots, coverage, errors by cause, and files that wait in the spool."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from collector.config.settings import Config
+from collector.failures import Failure
 from collector.polling import backoff
 from collector.record import spool
 from collector.record.database import Record
@@ -37,6 +38,8 @@ class PoolStatus:
     """How many slots have odd counts of some type, by kind; see `odd.Run`."""
     undocumented: dict[str, datetime]
     """Undocumented statuses that had jobs in the last week, each with its first slot in the record."""
+    unlisted_since: datetime | None
+    """The slot since which no listing has this pool, None where one has it."""
     polled: bool
     """Whether its project is configured and the newest poll of that project asked for this pool."""
 
@@ -72,9 +75,9 @@ class Status:
     set_aside: list[str]
     pauses: dict[str, str]
     """The credential profiles that were refused, with the time until which polls do not use them."""
-    listing_errors: dict[str, dict[str, int]]
-    """Failed listings of pools in the last week, by project and cause."""
     pools: list[PoolStatus]
+    failures: list[Failure] = field(default_factory=list)
+    """Failed polls and listings of the last day, by cause."""
     dataset: DatasetStatus | None = None
     """None where none is configured."""
 
@@ -129,13 +132,6 @@ def status_of(
         FROM scrapes WHERE outcome = 'ok'""",
         [now, AHEAD],
     ).fetchall()[0]
-    listing_errors: dict[str, dict[str, int]] = {}
-    for project, outcome, failures in record.execute(
-        """SELECT project, outcome, count(*) FROM discoveries
-        WHERE outcome <> 'ok' AND slot > $1 AND slot <= $2 GROUP BY ALL ORDER BY ALL""",
-        [now - WINDOWS["week"], now],
-    ).fetchall():
-        listing_errors.setdefault(project, {})[outcome] = failures
     files = spool.waiting(spool_folder)
     return Status(
         now=now,
@@ -154,7 +150,6 @@ def status_of(
             for profile, pause in backoff.read(spool_folder).items()
             if not pause.over(now.replace(tzinfo=UTC))
         },
-        listing_errors=listing_errors,
         pools=_pools(record, now, projects),
     )
 
@@ -164,6 +159,13 @@ def _pools(record: Record, now: datetime, projects: Collection[str]) -> list[Poo
     errors = {window: _errors(record, now, length) for window, length in WINDOWS.items()}
     odd = count_odd(record, now - WINDOWS["week"], now)
     labels = undocumented(record, now - WINDOWS["week"], now)
+    unlisted = {
+        (project, pool): slot
+        for project, pool, slot in record.execute(
+            """SELECT project, pool, arg_max(slot, run) FROM pools GROUP BY project, pool
+            HAVING NOT arg_max(listed, run)"""
+        ).fetchall()
+    }
     rows = record.execute(
         """WITH newest AS (
             -- Imported rows have no attempts: they do not come from a poll.
@@ -193,6 +195,7 @@ def _pools(record: Record, now: datetime, projects: Collection[str]) -> list[Poo
             disagreements_week=disagreements,
             odd_week=odd.get((project, pool), {}),
             undocumented=labels.get((project, pool), {}),
+            unlisted_since=unlisted.get((project, pool)),
             polled=polled and (not projects or project in projects),
         )
         for project, pool, last_ok, outcome, disagreements, polled in rows

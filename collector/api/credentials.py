@@ -1,11 +1,12 @@
 """Credential profiles and the secrets behind them: from the environment, or from files only their owner can read."""
 
 import os
+import shlex
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,9 @@ class PasswordCredential:
         return (self.password,)
 
 
+# The rights that nobody may have on a file with a secret: for one's own file, and for a file of root.
+OF_OTHERS: Final = 0o077
+OF_ROOT: Final = 0o037
 AnyCredential: TypeAlias = Credential | PasswordCredential
 
 
@@ -110,20 +114,44 @@ def resolve(profile: CredentialProfile, environment: Mapping[str, str]) -> tuple
 
 
 def read_owner_only(file: Path) -> tuple[str | None, str | None]:
-    """Return the secret in a file that only its owner can read, or the problem with the file: one of both is None."""
+    """Return the secret in a file that no other user can read, or the problem with the file: one of both is None.
+
+    The rule is that of libpq for private keys: only the owner may read a file of one's own; a group may also read a
+    file of root, as containers get their secrets (mode 0440 on a read-only mount).
+    """
     try:
         # The open file is checked, not its path, which could be replaced between the check and the read.
         with file.open(encoding="utf-8") as stream:
-            status = os.fstat(stream.fileno())
-            if status.st_uid != os.geteuid():
-                return None, f"{file} belongs to another user: make your own copy of it"
-            if stat.S_IMODE(status.st_mode) & 0o077:
-                return None, f"{file} can be read by others: run chmod 600 {file}"
+            if (problem := _exposed(file, stream.fileno())) is not None:
+                return None, problem
             text = stream.read(65536).strip()
     except UnicodeDecodeError:
         return None, f"{file} is not a text file: it should contain the secret on one line"
+    except PermissionError as error:
+        quoted = shlex.quote(str(file))
+        return None, (
+            f"{file} cannot be read ({error.strerror}): run sudo chown $USER {quoted}; if it is a mounted secret, let "
+            "your group read it (mode 0440; in Kubernetes defaultMode: 0440 and fsGroup)"
+        )
     except OSError as error:
         return None, f"{file} cannot be read ({error.strerror}): it should contain the secret on one line"
     if not text:
         return None, f"{file} is empty: it should contain the secret on one line"
     return text, None
+
+
+def _exposed(file: Path, descriptor: int) -> str | None:
+    """Return who else can read or change an open file, and how to end that; None where nobody can."""
+    status = os.fstat(descriptor)
+    mode, of_root, own = stat.S_IMODE(status.st_mode), status.st_uid == 0, status.st_uid == os.geteuid()
+    quoted = shlex.quote(str(file))
+    copy = f"copy it (install -m 600 {quoted} ~/{shlex.quote(file.name)}) and name the copy"
+    if not own and not of_root:
+        return f"{file} belongs to another user: {copy}"
+    if not mode & (OF_ROOT if of_root else OF_OTHERS):
+        return None
+    problem = f"{file} can be read by others"
+    if os.fstatvfs(descriptor).f_flag & os.ST_RDONLY:
+        allowed = "0440" if of_root else "0400"
+        return f"{problem}, and its mount is read-only: mount it with mode {allowed}, or {copy}"
+    return f"{problem}: run chmod 600 {quoted}" if own else f"{problem}: run sudo chmod 640 {quoted}, or {copy}"

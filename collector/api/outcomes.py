@@ -49,7 +49,7 @@ def outcome_of(http_status: int, error_code: str | None) -> str:
         if error_code == "ModelArts.50015001":
             return "gone"
         return "wrong_endpoint" if error_code in ("APIGW.0101", "APIG.0101") else "not_found"
-    outcomes = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 429: "throttled"}
+    outcomes = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 407: "proxy_unauthorized", 429: "throttled"}
     if http_status in outcomes:
         return outcomes[http_status]
     if 300 <= http_status < 400:

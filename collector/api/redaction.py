@@ -4,9 +4,13 @@ import re
 from collections.abc import Iterable, Iterator
 from html import unescape
 from typing import Any, Final
-from urllib.parse import unquote
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 REDACTED: Final = "[redacted]"
+PLAIN: Final = "%/:;=@!$&()*+,[]"
+"""What `shown_location` shows as it is, besides letters, digits and -._~."""
+LOCATION: Final = "the Location is "
+"""The words before the address of a redirection, in an error's message."""
 NAMES: Final = ("x-security-token", "x-auth-token", "x-subject-token", "authorization", "signature")
 """Headers whose values are secrets in any text: APIGW.0301 echoes the canonical request, with "|" for newlines."""
 SECRET_HEADERS: Final = re.compile(
@@ -28,6 +32,23 @@ def redact(text: str, secrets: Iterable[str]) -> str:
         for spelling in dict.fromkeys((secret, secret.replace(" ", "+"))):
             text = _without(text, spelling)
     return text
+
+
+def shown_location(location: str, asked: str) -> str:
+    """Return where an answer sends its client, as an absolute address without user, password, query and fragment.
+
+    Parameters
+    ----------
+    location
+        The header, which may be relative to `asked`, the address of the request.
+    """
+    try:
+        parts = urlsplit(urljoin(asked, location))
+        host = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return "not a valid address"
+    # Letters that could move a terminal's cursor are encoded, and quotation marks too.
+    return quote(f"{parts.scheme}://{host}{parts.path}", safe=PLAIN) + ("?…" if parts.query else "")
 
 
 def may_echo(text: str, secrets: Iterable[str]) -> bool:

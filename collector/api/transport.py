@@ -33,6 +33,10 @@ def transport_failure(error: Exception, *, answered: bool) -> RequestFailed:
         return RequestFailed("timeout", error_msg=TIMED_OUT.get(type(error), OUT_OF_TIME))
     if any(isinstance(cause, ssl.SSLError) and _lasts(cause) for cause in causes):
         outcome = "tls"
+    elif isinstance(error, httpx.ProxyError):
+        # Its text is the proxy's answer to CONNECT, such as "407 Proxy Authentication Required".
+        outcome = "proxy_unauthorized" if str(error).startswith("407") else "unreachable"
+        return RequestFailed(outcome, error_msg=f"the proxy refused: {error}")
     elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         outcome = "refused"
     elif answered:

@@ -1,5 +1,6 @@
 """``poolscope doctor``: checks configuration, keys, endpoint and record, and says how to fix what is wrong."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,11 +17,13 @@ from collector.doctor.dataset import look_at_dataset, look_at_publishing
 from collector.doctor.endpoint import look_at_api, not_asked
 from collector.doctor.files import look_at_compilation, look_at_files
 from collector.doctor.findings import Finding, worst
-from collector.doctor.stored import look_at_record
+from collector.doctor.stored import look_at_failures, look_at_record
 from collector.errors import ConfigError, PoolscopeError, RecordUnreadable
+from collector.failures import Failure, recent_failures
 from collector.polling import backoff
 from collector.polling.sessions import open_sessions
 from collector.record.reading import reading
+from collector.record.slots import naive
 
 EXIT_CODES = {"ok": 0, "warning": 1, "error": 2}
 MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
@@ -33,7 +36,8 @@ def command(context: Context, json_: bool) -> int:
     """Check what is wrong, and say how to fix it.
 
     Checks configuration, credentials, endpoint, clock, permissions, database, spool, lock, disk, dataset and schedule.
-    Requests the time, the pools and one pool's statistics from each endpoint; stores nothing.
+    Requests the time, the pools and the statistics of a pool from each endpoint, of up to five pools where their last
+    polls failed; stores nothing.
 
     Exit codes: 0 no problems, 1 there are warnings, 2 there are errors.
     """
@@ -55,7 +59,10 @@ async def _check(context: Context) -> list[Finding]:
     findings = [Finding("configuration", "error", problem) for problem in problems]
     if not problems:
         findings.append(Finding("configuration", "ok", f"{len(config.projects)} projects"))
-        findings += await _check_apis(context, config)
+        failures = _failures(context, config)
+        api_findings = await _check_apis(context, config, failures)
+        findings += api_findings
+        findings += look_at_failures(failures, api_findings, naive(context.clock.now()))
     findings += look_at_files(config)
     findings += look_at_compilation(context.environment)
     if config.dataset.path is not None:
@@ -70,6 +77,16 @@ async def _check(context: Context) -> list[Finding]:
     except RecordUnreadable as refusal:
         findings.append(Finding("database", "error", str(refusal)))
     return findings
+
+
+def _failures(context: Context, config: Config) -> list[Failure]:
+    # The record is closed again before the endpoints are asked: a reader keeps polls from storing their answers.
+    try:
+        with reading(config.paths.database, config.paths.spool, context.clock.pause) as record:
+            return recent_failures(record, naive(context.clock.now()), config.projects)
+    except RecordUnreadable:
+        # The checks of the record say so.
+        return []
 
 
 def _check_dataset(context: Context, path: Path | str) -> list[Finding]:
@@ -94,7 +111,7 @@ def _scheduled(context: Context) -> bool | None:
         return None
 
 
-async def _check_apis(context: Context, config: Config) -> list[Finding]:
+async def _check_apis(context: Context, config: Config, failures: Sequence[Failure]) -> list[Finding]:
     findings: list[Finding] = []
     credentials: dict[str, AnyCredential] = {}
     for name in dict.fromkeys(project.credentials for project in config.projects):
@@ -119,7 +136,9 @@ async def _check_apis(context: Context, config: Config) -> list[Finding]:
                 if session.gate.refusal is not None:
                     findings.append(not_asked(session.project))
                     continue
-                api_findings = await look_at_api(session, context.clock, timeout)
+                name = session.project.name
+                failing = [pool for failure in failures for pool in failure.failing_pools(name)]
+                api_findings = await look_at_api(session, context.clock, timeout, failing)
                 findings += api_findings
                 profile = session.project.credentials
                 # The first finding is about the endpoint, which answers without a credential.

@@ -11,8 +11,9 @@ from collector.cli import Context
 from collector.config.settings import Config
 from collector.console import as_json, say, table, warn
 from collector.errors import RecordStale
+from collector.failures import recent_failures
 from collector.polling.pace import too_slow
-from collector.record.durations import parse_duration, say_duration
+from collector.record.durations import parse_duration, spell_age, spell_duration
 from collector.record.reading import reading
 from collector.record.slots import naive
 from collector.status import WINDOWS, Status, dataset_status, status_of
@@ -38,7 +39,8 @@ def command(context: Context, json_: bool, max_age: timedelta | None) -> None:
     """Show the state of the record.
 
     Shows the last slot, the polls that wait in the spool, when the dataset was last published, and for each pool its
-    coverage in the last hour, day and week and its errors by cause.
+    coverage in the last hour, day and week and its errors by cause. Names what polls failed of in the last day, and how
+    to fix it; --json has each answer that was not understood as a whole.
     """
     config = context.config()
     status = _status(context, config)
@@ -50,23 +52,25 @@ def command(context: Context, json_: bool, max_age: timedelta | None) -> None:
             warn("too_slow", slow)
     stale = [] if max_age is None else status.too_old(max_age)
     if max_age is not None and stale:
-        raise RecordStale(f"older than {say_duration(max_age)}: {'; '.join(stale)}")
+        raise RecordStale(f"older than {spell_duration(max_age)}: {'; '.join(stale)}")
 
 
 def _status(context: Context, config: Config) -> Status:
     paths, projects = config.paths, {project.name for project in config.projects}
     with reading(paths.database, paths.spool, context.clock.pause) as record:
         status = status_of(record, paths.database, paths.spool, naive(context.clock.now()), projects)
-    return replace(status, dataset=dataset_status(config, status.last_slot))
+        failures = recent_failures(record, status.now, config.projects)
+    return replace(status, dataset=dataset_status(config, status.last_slot), failures=failures)
 
 
 def _show(status: Status) -> None:
+    age = "" if status.last_slot is None else f" ({spell_age(status.now - status.last_slot)})"
     say(
         "record",
-        f"{status.database}: last slot {_at(status.last_slot)}, {status.database_bytes / 1e6:.1f} MB "
+        f"{status.database}: last slot {_at(status.last_slot)}{age}, {status.database_bytes / 1e6:.1f} MB "
         f"(last compacted {_at(status.compacted_at)}), {status.spool_files} polls wait in the spool, pools last listed "
         f"{_at(status.last_discovery)}",
-        **{key: value for key, value in asdict(status).items() if key not in ("pools", "dataset")},
+        **{key: value for key, value in asdict(status).items() if key not in ("pools", "dataset", "failures")},
     )
     if (dataset := status.dataset) is not None:
         text = f"{dataset.path}: last published {_at(dataset.published_at)}"
@@ -85,12 +89,26 @@ def _show(status: Status) -> None:
             slots=status.ahead_slots,
         )
     for profile, until in status.pauses.items():
-        text = f"credentials {profile} were refused, polls pause until {until}: fix them, then run poolscope doctor"
+        end = datetime.fromisoformat(until)
+        left = spell_duration(naive(end) - status.now)
+        text = (
+            f"credentials {profile} were refused: polls pause for {left} more, until {_at(naive(end))}; fix them, then "
+            "run poolscope doctor, which ends the pause"
+        )
         warn("credentials_refused", text, profile=profile, until=until)
-    for project, causes in status.listing_errors.items():
-        text = f"{project}: listing its pools failed in the last week: {_counts(causes)}"
-        warn("listing_failed", text, project=project, causes=causes)
+    for failure in status.failures:
+        text = failure.text(status.now)
+        if failure.failing:
+            text = f"{text}\n  fix: {failure.fix}"
+        fields = {key: value for key, value in asdict(failure).items() if key != "answer"}
+        warn("failures", text, **fields, message=text)
     for pool in status.pools:
+        if pool.unlisted_since is not None and status.now - pool.unlisted_since < WINDOWS["week"]:
+            text = (
+                f"{pool.project} {pool.pool}: no listing has this pool since {_at(pool.unlisted_since)}: it was deleted"
+                " and is not polled any more; its record stays"
+            )
+            say("gone", text, project=pool.project, pool=pool.pool, since=pool.unlisted_since)
         for label, first_seen in pool.undocumented.items():
             text = (
                 f"{pool.project} {pool.pool}: since {_at(first_seen)} jobs have status {label}, which the API's "

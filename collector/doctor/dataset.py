@@ -7,7 +7,7 @@ from collector.doctor.findings import Finding
 from collector.errors import PoolscopeError
 from collector.record.database import Record
 from collector.record.dataset import open_dataset
-from collector.record.durations import say_duration
+from collector.record.durations import spell_duration, spell_every
 from collector.record.places import Place
 from collector.storage.last_publishing import RETRY, last_publishing, overdue
 from collector.storage.targets import target_of
@@ -43,10 +43,10 @@ def look_at_publishing(record: Record, config: Config) -> Iterator[Finding]:
     text = f"last published {f'{published:%Y-%m-%d %H:%M}Z' if published else 'never'}"
     if last is not None and last.problem is not None:
         text = f"{text}; at {last.tried_at:%Y-%m-%d %H:%M}Z that failed: {last.problem}"
-        fix = f"remove the cause: a poll tries again {say_duration(min(dataset.every, RETRY))} after the failure"
+        fix = f"remove the cause: a poll tries again {spell_duration(min(dataset.every, RETRY))} after the failure"
         yield Finding("publishing", "warning", text, fix)
     elif overdue(last, config.publishing_interval, last_slot):
-        text = f"{text}, although it is due every {say_duration(dataset.every)} and polls go on"
+        text = f"{text}, although it is due {spell_every(dataset.every)} and polls go on"
         yield Finding("publishing", "warning", text, "run poolscope collect, and see collect.log beside the record")
     else:
         yield Finding("publishing", "ok", text)

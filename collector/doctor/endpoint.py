@@ -1,90 +1,125 @@
-"""Checks of a project's endpoint: that it answers, its clock, its listing of pools and the statistics of one pool."""
+"""Checks of a project's endpoint: that it answers, its clock, its listing of pools and the statistics of pools."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from typing import Final
 
+from collector.api.client import ModelArts
 from collector.api.outcomes import RequestFailed
 from collector.api.parse import NotJson, WrongShape, parse_statistics
+from collector.causes import REPORT_IT, Call, cause_of
 from collector.clock import Clock
 from collector.config.settings import Project
 from collector.doctor.findings import Finding
-from collector.polling.discovery import parse_pools
+from collector.failures import beginning, details_of
+from collector.polling.discovery import DiscoveredPool, Page, parse_pools
 from collector.polling.gate import UNAUTHORIZED
+from collector.polling.poll import not_understood
 from collector.polling.requests import Session
+from collector.record.durations import spell_duration
 
 # The gateway refuses signatures whose date is more than 15 minutes off.
 LARGEST_SKEW: Final = timedelta(minutes=15)
 NOTED_SKEW: Final = timedelta(minutes=1)
-ACTIONS: Final = {"listing": "modelarts:pool:list", "statistics": "modelarts:pool:get"}
-REPORT_IT: Final = "report the answer to Poolscope's developers"
-FIXES: Final = {
-    "unauthorized": "check that access key and secret key belong together, are active, and are of this account",
-    "forbidden": "grant the user the action {action} in this project (IAM), or name another credential",
-    "wrong_endpoint": "check region and endpoint of the project: this address does not serve ModelArts",
-    "not_found": "check project_id, region and endpoint of the project",
-    "gone": "remove the pool from the project's list, or check its id (metadata.name, not the display name)",
-    "bad_request": "check project_id and workspaces of the project",
-    "throttled": "lower requests_per_second, or find other programs that use this account",
-    "timeout": "check the route to the endpoint (proxy, firewall, DNS), or raise the setting that the message names",
-    "refused": "check the endpoint's host and port, and the proxy",
-    "unreachable": "check the endpoint's name, and DNS, proxy and network of this machine",
-    "disconnected": "check the proxy, or try again: the connection was closed before an answer came",
-    "tls": "check that SSL_CERT_FILE or the proxy's certificate is in place; never switch verification off",
-    "server_error": "try again later, or give the request id to the vendor's support",
-}
+MOST_ASKED: Final = 5
+"""Pools whose polls fail, of one project."""
 
 
-async def look_at_api(session: Session, clock: Clock, timeout: float) -> list[Finding]:
-    """Ask a project's endpoint for its time, its pools and one pool's statistics, each once.
+async def look_at_api(session: Session, clock: Clock, timeout: float, failing: Sequence[str]) -> list[Finding]:
+    """Ask a project's endpoint for its time, its pools and the statistics of pools, each once.
 
     A refused credential is not used again, so that no key is locked.
+
+    Parameters
+    ----------
+    failing
+        The pools whose newest poll failed: these are asked. Where there are none, the first pool is.
     """
     project, api = session.project, session.apis[0]
     findings = []
     try:
         findings.append(_skew(project, await api.server_date(timeout), clock.now()))
     except RequestFailed as failure:
-        return [_failed(f"{project.name}: endpoint", failure, project.endpoint)]
-    pool = project.pools[0] if project.pools else None
+        return [_failed(project, "endpoint", failure, project.endpoint)]
+    pools = list(project.pools or ())
     if project.pools is None:
-        what = f"{project.name}: listing pools"
         for workspace in project.workspaces:
             try:
-                page = parse_pools((await api.list_pools(workspace, None, timeout)).body)
+                page = await _listed(api, workspace, timeout)
             except RequestFailed as failure:
-                findings.append(_failed(what, failure, f"workspace {workspace}", "listing"))
+                findings.append(_failed(project, "listing pools", failure, f"workspace {workspace}", "listing"))
                 if failure.outcome == UNAUTHORIZED:
                     _close_gate(session, failure)
                     return findings
-            except (NotJson, WrongShape) as error:
-                findings.append(Finding(what, "error", f"workspace {workspace}: {error}", REPORT_IT))
             else:
-                more = " and more" if page.following else ""
-                findings.append(Finding(what, "ok", f"workspace {workspace} has {len(page.pools):,} pools{more}"))
-                if page.nameless is not None:
-                    findings.append(Finding(what, "warning", f"workspace {workspace}: {page.nameless}", REPORT_IT))
-                pool = pool or (page.pools[0].pool if page.pools else None)
-    what = f"{project.name}: statistics"
-    if pool is None:
+                findings += _page(project, workspace, page)
+                pools += [pool.pool for pool in page.pools]
+    asked = [pool for pool in failing if not project.pools or pool in project.pools][:MOST_ASKED] or pools[:1]
+    if not asked:
+        what = f"{project.name}: statistics"
         findings.append(Finding(what, "warning", "no pool to ask for", "check workspaces, or list pools by id"))
-        return findings
-    try:
-        types = parse_statistics((await api.show_workload_statistics(pool, timeout)).body).items
-    except RequestFailed as failure:
-        findings.append(_failed(what, failure, pool, "statistics"))
-        _close_gate(session, failure)
-    except (NotJson, WrongShape) as error:
-        findings.append(
-            Finding(
-                what,
-                "error",
-                f"{pool}: {error}",
-                "see poolscope status; poolscope collect stores the body of such an answer",
-            )
-        )
-    else:
-        findings.append(Finding(what, "ok", f"{pool} answers with {len(types)} job types"))
+    for pool in asked:
+        findings.append(await _statistics(session, pool, timeout))
+        if session.gate.refusal is not None:
+            break
     return findings
+
+
+async def _listed(api: ModelArts, workspace: str, timeout: float) -> Page:
+    """Return the first page of a workspace's pools."""
+    payload = await api.list_pools(workspace, None, timeout)
+    try:
+        return parse_pools(payload.body)
+    except (NotJson, WrongShape) as error:
+        raise not_understood(api, error, payload) from None
+
+
+def _page(project: Project, workspace: str, page: Page) -> Iterator[Finding]:
+    what = f"{project.name}: listing pools"
+    more = " and more" if page.following else ""
+    yield Finding(what, "ok", f"workspace {workspace} has {len(page.pools):,} pools{more}")
+    if page.nameless is not None:
+        yield Finding(what, "warning", f"workspace {workspace}: {page.nameless}", REPORT_IT)
+
+
+async def _statistics(session: Session, pool: str, timeout: float) -> Finding:
+    project, api = session.project, session.apis[0]
+    what = f"{project.name}: statistics"
+    try:
+        payload = await api.show_workload_statistics(pool, timeout)
+        try:
+            types = parse_statistics(payload.body).items
+        except (NotJson, WrongShape) as error:
+            raise not_understood(api, error, payload) from None
+    except RequestFailed as failure:
+        _close_gate(session, failure)
+        finding = _failed(project, "statistics", failure, pool)
+        if failure.outcome != "gone":
+            return finding
+        if project.pools is None:
+            return Finding(what, "ok", f"{pool} was deleted: polls of it have ended")
+        return replace(finding, fix=await _other_pool(session, pool, timeout) or finding.fix)
+    return Finding(what, "ok", f"{pool} answers with {len(types)} job types")
+
+
+async def _other_pool(session: Session, gone: str, timeout: float) -> str | None:
+    """Return how to replace the id of a pool that does not exist, from a listing; None where it cannot be had."""
+    project = session.project
+    pools: list[DiscoveredPool] = []
+    with suppress(RequestFailed):
+        for workspace in project.workspaces:
+            pools += (await _listed(session.apis[0], workspace, timeout)).pools
+    key = f"projects.{project.name}.pools"
+    for pool in pools:
+        if pool.name is not None and pool.name.lower() == gone.lower():
+            return f'{gone} is the name of a pool: write its id "{pool.pool}" in {key}'
+    if not pools:
+        return None
+    nearest = get_close_matches(gone, [pool.pool for pool in pools], n=1, cutoff=0.0)[0]
+    return f'remove "{gone}" from {key}, or write another id: the nearest of {len(pools):,} pools is "{nearest}"'
 
 
 def _close_gate(session: Session, failure: RequestFailed) -> None:
@@ -104,7 +139,7 @@ def _skew(project: Project, server: datetime | None, now: datetime) -> Finding:
     if server is None:
         return Finding(what, "warning", f"{project.endpoint} answers without a date", "check the proxy")
     skew = now - server
-    offset = f"{abs(skew).total_seconds():.0f} s {'ahead' if skew > timedelta() else 'behind'}"
+    offset = f"{spell_duration(abs(skew))} {'ahead' if skew > timedelta() else 'behind'}"
     text = f"{project.endpoint} answers, this machine's clock is {offset}"
     fix = "set this machine's clock (NTP): it decides the slots, and signatures 15 minutes off are refused"
     if abs(skew) <= NOTED_SKEW:
@@ -112,12 +147,15 @@ def _skew(project: Project, server: datetime | None, now: datetime) -> Finding:
     return Finding(what, "error" if abs(skew) > LARGEST_SKEW else "warning", text, fix)
 
 
-def _failed(what: str, failure: RequestFailed, where: str, call: str = "listing") -> Finding:
-    details = " ".join(str(part) for part in (failure.http_status, failure.error_code, failure.error_msg) if part)
-    fix = FIXES.get(failure.outcome, "try again; if it persists, poolscope status shows the outcomes")
-    return Finding(
-        what,
-        "error",
-        f"{where}: {failure.outcome}{f' ({details})' if details else ''}",
-        fix.format(action=ACTIONS[call]),
+def _failed(project: Project, what: str, failure: RequestFailed, where: str, call: Call = "statistics") -> Finding:
+    cause = cause_of(
+        failure.outcome,
+        project.name,
+        call=call,
+        http_status=failure.http_status,
+        message=failure.error_msg,
+        answer=failure.body,
     )
+    details = details_of(failure.http_status, failure.error_code, failure.error_msg)
+    text = f"{where}: {failure.outcome}{f' ({details})' if details else ''}: {cause.meaning}{beginning(failure.body)}"
+    return Finding(f"{project.name}: {what}", "error", text, cause.fix)

@@ -1,15 +1,17 @@
 """Checks of the record: its age, the pace of polls, undocumented statuses, and flavors without cards."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from collector.config.settings import Config
 from collector.doctor.findings import Finding
 from collector.errors import LockHeld, RecordNotWritten
+from collector.failures import Failure
 from collector.polling.pace import too_slow
+from collector.polling.scheduler import DEADLINE
 from collector.record.database import Record
-from collector.record.durations import say_duration
+from collector.record.durations import spell_age
 from collector.record.samples import undocumented
 from collector.record.slots import naive, slot_of
 from collector.storage.lock import writing
@@ -53,7 +55,7 @@ def look_at_record(record: Record, config: Config, now: datetime, scheduled: boo
     if late is None:
         yield Finding("schedule", "warning", f"no slot has been observed yet{by_cron}", fix)
     elif late > MISSED_SLOTS * interval:
-        yield Finding("schedule", "error", f"the last observed slot is {say_duration(late)} ago{by_cron}", fix)
+        yield Finding("schedule", "error", f"the last observed slot was {spell_age(late)}{by_cron}", fix)
         yield from _holder(config)
     else:
         yield Finding("schedule", "ok", f"the last observed slot is {last:%Y-%m-%d %H:%M}Z{by_cron}")
@@ -71,6 +73,28 @@ def look_at_record(record: Record, config: Config, now: datetime, scheduled: boo
     if unknown := unknown_flavors(pools, config.flavors):
         text = f"the number of cards per node is not known for {', '.join(unknown)}"
         yield Finding("flavors", "warning", text, "add these numbers to [flavors]: the API lists nodes, not cards")
+
+
+def look_at_failures(failures: Sequence[Failure], api_findings: Sequence[Finding], now: datetime) -> Iterator[Finding]:
+    """Report the failures of recent polls by cause: as a warning where they go on.
+
+    Parameters
+    ----------
+    api_findings
+        The findings of the same projects' endpoints, which were asked after these polls.
+    now
+        Naive UTC.
+    """
+    answering = {finding.what.partition(": statistics")[0] for finding in api_findings if finding.severity == "ok"}
+    answering -= {finding.what.partition(": ")[0] for finding in api_findings if finding.severity == "error"}
+    for failure in failures:
+        text = failure.text(now)
+        if not failure.failing:
+            yield Finding("failures", "ok", text)
+        elif failure.project in answering and failure.outcome != DEADLINE:
+            yield Finding("failures", "ok", f"{text}; asked now, ModelArts answers: the next poll will succeed")
+        else:
+            yield Finding("failures", "warning", text, failure.fix)
 
 
 def _holder(config: Config) -> Iterator[Finding]:

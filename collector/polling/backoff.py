@@ -64,7 +64,8 @@ def close_gates(sessions: Sequence[Session], pauses: Mapping[str, Pause], now: d
         pause = pauses.get(session.project.credentials)
         if pause is not None and not pause.over(now):
             message = (
-                f"the credential was refused {pause.refusals} times in a row: polls use it again after {pause.until}"
+                f"the credential was refused {pause.refusals} times in a row: polls use it again after {pause.until}; "
+                "poolscope doctor ends the pause once it is accepted"
             )
             session.gate.refusal = RequestFailed(UNAUTHORIZED, error_msg=message)
 

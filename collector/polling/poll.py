@@ -129,10 +129,10 @@ class _Scraper:
                     if page.following in tokens or len(tokens) > MOST_PAGES:
                         raise WrongShape("metadata.continue: the pages form a circle, or are too many")
                     if page.nameless is not None:
-                        failure = self._not_understood(WrongShape(page.nameless), answer.payload)
+                        failure = not_understood(self.session.apis[0], WrongShape(page.nameless), answer.payload)
                 except (NotJson, WrongShape) as error:
                     page = replace(page, following=None)
-                    failure = self._not_understood(error, answer.payload)
+                    failure = not_understood(self.session.apis[0], error, answer.payload)
             self._result.discoveries.append(
                 Discovery(
                     run=self._stamp.run,
@@ -197,7 +197,7 @@ class _Scraper:
                 try:
                     statistics = parse_statistics(answer.payload.body)
                 except (NotJson, WrongShape) as error:
-                    failure = self._not_understood(error, answer.payload)
+                    failure = not_understood(self.session.apis[0], error, answer.payload)
             if failure is None:
                 self._observed.add(pool)
             elif failure.outcome == "gone" and self.session.project.pools is None:
@@ -225,17 +225,18 @@ class _Scraper:
     def _add(self, send: Callable[[ModelArts, float], Awaitable[Payload]], answered: Callable[[Answer], None]) -> None:
         self._scheduler.add(Request(self.session.gate, self.session.apis, send, dating(self.dates, answered)))
 
-    def _not_understood(self, error: ValueError, payload: Payload) -> RequestFailed:
-        api = self.session.apis[0]
-        return RequestFailed(
-            "not_json" if isinstance(error, NotJson) else "wrong_shape",
-            payload.http_status,
-            # A service may answer 200 with an error in the body: its code says more than the shape.
-            error_code=api.clean(error_of(payload.body)[0], LONGEST_CODE),
-            error_msg=api.clean(str(error), LONGEST_MESSAGE),
-            request_id=payload.request_id,
-            body=api.keep(payload.body),
-        )
+
+def not_understood(api: ModelArts, error: ValueError, payload: Payload) -> RequestFailed:
+    """Return the failure of a payload that cannot be parsed, with the error and the beginning of the payload."""
+    return RequestFailed(
+        "not_json" if isinstance(error, NotJson) else "wrong_shape",
+        payload.http_status,
+        # A service may answer 200 with an error in the body: its code says more than the shape.
+        error_code=api.clean(error_of(payload.body)[0], LONGEST_CODE),
+        error_msg=api.clean(str(error), LONGEST_MESSAGE),
+        request_id=payload.request_id,
+        body=api.keep(payload.body),
+    )
 
 
 def _turn(answer: Answer, failure: RequestFailed | None) -> dict[str, Any]:

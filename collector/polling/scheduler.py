@@ -10,7 +10,8 @@ import itertools
 import random
 from dataclasses import dataclass
 
-from collector.api.client import CONNECTIONS, Payload
+from collector.api.client import Payload
+from collector.api.network import CONNECTIONS
 from collector.api.outcomes import PASSING, RequestFailed
 from collector.clock import Clock
 from collector.polling.requests import Answer, Request

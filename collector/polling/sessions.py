@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from collector.api.auth import Authentication, SignatureAuth, TokenAuth
-from collector.api.client import ModelArts, Network, Timeouts, new_clients
+from collector.api.client import ModelArts
 from collector.api.credentials import AnyCredential, Credential, read_owner_only
+from collector.api.network import Network, Timeouts, new_clients
 from collector.api.tokens import token_file
 from collector.clock import Clock
 from collector.config.settings import CollectSettings, Project

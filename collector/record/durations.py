@@ -40,6 +40,37 @@ def refuse_ambiguous(text: str) -> None:
         raise ValueError(f"{text!r} is ambiguous: write m for minutes, mo for months where a window is meant")
 
 
+def spell_duration(length: timedelta) -> str:
+    """Write a duration as people say it, in whole units: less than two minutes in seconds, and so on.
+
+    >>> spell_duration(timedelta(seconds=300)), spell_duration(timedelta(days=3, hours=1))
+    ('5 minutes', '3 days')
+    """
+    seconds = round(length.total_seconds())
+    for unit, name in ((UNITS["d"], "day"), (UNITS["h"], "hour"), (UNITS["m"], "minute"), (1, "second")):
+        if seconds >= 2 * unit or seconds == unit:
+            return f"{seconds // unit:,} {name}{'' if seconds // unit == 1 else 's'}"
+    return "0 seconds"
+
+
+def spell_age(length: timedelta) -> str:
+    """Write how long ago something was, as people say it.
+
+    >>> spell_age(timedelta(seconds=185))
+    '3 minutes ago'
+    """
+    return f"{spell_duration(length)} ago" if length >= timedelta(seconds=1) else "now"
+
+
+def spell_every(interval: timedelta) -> str:
+    """Write an interval as people say it.
+
+    >>> spell_every(timedelta(minutes=1)), spell_every(timedelta(minutes=5))
+    ('every minute', 'every 5 minutes')
+    """
+    return f"every {spell_duration(interval).removeprefix('1 ')}"
+
+
 def say_duration(length: timedelta) -> str:
     """Write a duration as `parse_duration` reads it, in the largest unit of which it is a whole number.
 

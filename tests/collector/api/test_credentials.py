@@ -1,14 +1,30 @@
 """Credentials: where secrets are read from, which files are refused, and that no message shows a secret."""
 
+import os
+import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from collector.api.credentials import Credential, CredentialProfile, resolve
+from collector.api.credentials import Credential, CredentialProfile, read_owner_only, resolve
 
 DEFAULT = CredentialProfile("default")
+NAMESPACE = ("unshare", "--map-root-user", "--mount")
+CODE = "from sys import argv; from pathlib import Path; from collector.api import credentials as c"
+READ = shlex.join([sys.executable, "-c", f"{CODE}; print(c.read_owner_only(Path(argv[1])))"])
 ENVIRONMENT = {"HUAWEICLOUD_SDK_AK": "AKX", "HUAWEICLOUD_SDK_SK": "SKX"}
 KEY = Credential("default", "AKACCESS0001", "SK/secret+key/0001", "TOKEN/part/0001==")
+
+
+def may_mount() -> bool:
+    """Return whether this user can mount a file system in a namespace of its own, which ends with its process."""
+    if shutil.which(NAMESPACE[0]) is None:
+        return False
+    call = [*NAMESPACE, "mount", "-t", "tmpfs", "tmpfs", os.devnull.rpartition("/")[0]]
+    return subprocess.run(call, capture_output=True, check=False).returncode == 0
 
 
 def secret_file(folder: Path, text: str = "from-file\n", mode: int = 0o600, name: str = "key") -> Path:
@@ -71,11 +87,39 @@ def test_a_token_of_the_environment_is_not_for_keys_from_files(tmp_path: Path) -
     assert (Credential("f", "A", "S", "T"), []) == resolve(files, environment)
 
 
-@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o601])
+@pytest.mark.parametrize("mode", [0o644, 0o660, 0o604, 0o620, 0o601])
 def test_files_with_rights_for_others_are_refused(tmp_path: Path, mode: int) -> None:
     """A file with any right for group or others is refused, and the message contains the command that fixes it."""
     file = secret_file(tmp_path, mode=mode)
     assert f"{file} can be read by others: run chmod 600 {file}" in problem_of(file)
+
+
+def test_a_group_may_read_a_file_of_root_only(tmp_path: Path) -> None:
+    """0640 is right for a file of root, as for libpq; one's own file, and that of another user, are refused."""
+    file = secret_file(tmp_path, mode=0o640)
+    if os.geteuid() != 0:
+        assert f"{file} can be read by others: run chmod 600 {file}" in problem_of(file)
+        return
+    assert ("from-file", None) == read_owner_only(file)
+    os.chown(file, 1, 0)
+    assert f"copy it (install -m 600 {file} ~/key) and name the copy" in problem_of(file)
+
+
+@pytest.mark.skipif(not may_mount(), reason="this user may not mount file systems, not even in a namespace of its own")
+def test_secrets_on_a_read_only_mount(tmp_path: Path) -> None:
+    """A container's secret of mode 0440 is read; of mode 0444 it is refused, and the command in the message works."""
+    script = f"""
+        mount -t tmpfs tmpfs mnt && (umask 077; echo 5ecret > mnt/key) && chmod 0440 mnt/key
+        mount -o remount,ro mnt && {READ} mnt/key
+        mount -o remount,rw mnt && chmod 0444 mnt/key && mount -o remount,ro mnt && {READ} mnt/key > refused
+        cat refused; export HOME=.; eval "$(grep -o 'install -m 600 [^)]*' refused)" && {READ} key
+    """
+    (tmp_path / "mnt").mkdir()
+    call = [*NAMESPACE, "sh", "-ec", script]
+    done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=True)
+    read, refused, copied = done.stdout.splitlines()
+    assert ("('5ecret', None)", "('5ecret', None)") == (read, copied)
+    assert "mnt/key can be read by others, and its mount is read-only: mount it with mode 0440, or copy it" in refused
 
 
 def test_files_without_a_secret_are_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from collector.causes import CAUSES
 from collector.clock import SimulatedClock
+from collector.config.settings import Project
+from collector.failures import recent_failures
 from collector.record import spool
 from collector.record.reading import reading
-from collector.record.rows import Discovery, Poll, PolledRows, Scrape
+from collector.record.rows import Discovery, Poll, PolledRows, Pool, Scrape
 from collector.status import PoolStatus, Status, status_of
 from collector.storage.drain import drain
 from tests.polling import GUARD_SECONDS
@@ -22,6 +26,7 @@ from tests.polling import GUARD_SECONDS
 NOW = datetime(2026, 1, 15, 12, 0, 30)
 SLOT = datetime(2026, 1, 15, 12, 0)
 MINUTE = timedelta(minutes=1)
+REPOSITORY = Path(__file__).parents[3]
 CLOCK = SimulatedClock(NOW.replace(tzinfo=UTC))
 
 
@@ -30,11 +35,11 @@ def scrape(slot: datetime, pool: str = "a", outcome: str = "ok", second: int = 1
     return Scrape(run, "p", pool, slot, interval, outcome, 200, None, None, None, 1, run, run, 0, None, None)
 
 
-def keep(folder: Path, *scrapes: Scrape, discoveries: tuple[Discovery, ...] = ()) -> None:
+def keep(folder: Path, *scrapes: Scrape, discoveries: tuple[Discovery, ...] = (), pools: tuple[Pool, ...] = ()) -> None:
     """Write the scrapes of one run to the spool, as a poll does."""
     run, slot = scrapes[0].run, scrapes[0].slot
     poll = Poll(run, "p", "id", "https://example.com", "collect", "1", slot, 60, run, len(scrapes))
-    spool.write(folder / "spool", slot, run, PolledRows([poll], list(discoveries), list(scrapes), []))
+    spool.write(folder / "spool", slot, run, PolledRows([poll], list(discoveries), list(scrapes), [], list(pools)))
 
 
 def status(folder: Path, projects: tuple[str, ...] = ()) -> Status:
@@ -110,14 +115,55 @@ def test_slots_in_the_future_are_reported(tmp_path: Path) -> None:
     assert SLOT - MINUTE == record_status.pools[0].last_ok
 
 
-def test_failed_listings_are_counted_by_project_and_cause(tmp_path: Path) -> None:
-    """Failed listings, which explain slots without any scrape, are in the status."""
+def test_failures_are_told_by_cause(tmp_path: Path) -> None:
+    """Polls and listings that failed in the last day: how many, of which pools, until when, and whether they go on."""
     run_at = SLOT + timedelta(seconds=1)
     listing = Discovery(
         run_at, "p", "0", 0, SLOT, "unauthorized", 401, "APIGW.0301", "x", None, 1, run_at, run_at, None, None
     )
-    keep(tmp_path, scrape(SLOT), discoveries=(listing,))
-    assert {"p": {"unauthorized": 1}} == status(tmp_path).listing_errors
+    html = "<html>\x1b[2J\u202e log in"
+    keep(tmp_path, scrape(SLOT - timedelta(days=2), "a", "refused"))
+    keep(tmp_path, scrape(SLOT - 3 * MINUTE, "a", "tls"), scrape(SLOT - 3 * MINUTE, "b", "timeout"))
+    keep(tmp_path, scrape(SLOT - 2 * MINUTE, "b", "timeout"))
+    keep(tmp_path, scrape(SLOT), replace(scrape(SLOT, "b", "not_json"), body=html), discoveries=(listing,))
+    with reading(tmp_path / "record.duckdb", tmp_path / "spool", CLOCK.pause) as record:
+        failures = recent_failures(record, NOW, [Project("p")])
+        assert [] == recent_failures(record, NOW, [Project("other")])
+    told = [(f.call, f.outcome, f.count, f.pools, f.failing, f.last_slot) for f in failures]
+    assert [
+        ("listing", "unauthorized", 1, ["0"], ["0"], SLOT),
+        ("statistics", "not_json", 1, ["b"], ["b"], SLOT),
+        ("statistics", "timeout", 2, ["b"], [], SLOT - 2 * MINUTE),
+        ("statistics", "tls", 1, ["a"], [], SLOT - 3 * MINUTE),
+    ] == told
+    (page,) = (failure for failure in failures if failure.outcome == "not_json")
+    assert "a web page answered" in page.meaning
+    assert html == page.answer
+    text = page.text(NOW)
+    assert text.isprintable()
+    assert "p: 1 poll of b failed in the last day, the last one 30 seconds ago: not_json (200): a web page" in text
+    assert text.endswith("the answer begins: <html>\\x1b[2J\\u202e log in")
+    assert "p: 2 polls of b failed in the last day, the last one 2 minutes ago; later ones did not" in failures[2].text(
+        NOW
+    )
+
+
+def test_every_outcome_has_a_cause() -> None:
+    """What data/README.md lists as outcomes is what `causes` explains."""
+    _, _, table = (REPOSITORY / "data" / "README.md").read_text(encoding="utf-8").partition("| outcome | meaning |")
+    listed = re.findall(r"(?m)^\| ([a-z_, ]+) \|", table.partition("\n\n")[0])
+    assert {"ok", *CAUSES} == {name for cell in listed for name in cell.split(", ")}
+
+
+def test_a_deleted_pool_is_told_apart_from_a_failing_one(tmp_path: Path) -> None:
+    """A discovered pool that was deleted is no failure; the status says since when no listing has it."""
+    keep(tmp_path, scrape(SLOT - MINUTE, "b"))
+    gone = Pool(SLOT, "p", "b", SLOT, listed=False)
+    keep(tmp_path, scrape(SLOT, "b", "gone"), pools=(gone,))
+    assert SLOT == pool_of(tmp_path, "b").unlisted_since
+    with reading(tmp_path / "record.duckdb", tmp_path / "spool", CLOCK.pause) as record:
+        assert [] == recent_failures(record, NOW, [Project("p")])
+        assert ["gone"] == [failure.outcome for failure in recent_failures(record, NOW, [Project("p", pools=("b",))])]
 
 
 def test_an_empty_record_has_a_status() -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from collector.api.auth import SignatureAuth
-from collector.api.client import ModelArts, Payload, Timeouts, new_clients
+from collector.api.client import ModelArts, Payload
 from collector.api.credentials import Credential
+from collector.api.network import Timeouts, new_clients
 from collector.api.outcomes import RequestFailed
 from collector.clock import SystemClock
 from collector.sandbox.behaviour import CUT, GONE, PROJECT_ID, Behaviour, Fault
