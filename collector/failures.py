@@ -9,7 +9,7 @@ from collector.causes import Call, cause_of
 from collector.config.settings import Project
 from collector.record.database import Record
 from collector.record.durations import spell_age
-from collector.record.rows import OK
+from collector.record.rows import AHEAD, OK
 
 LATELY: Final = timedelta(days=1)
 MOST_NAMED: Final = 3
@@ -144,7 +144,8 @@ def _failures(record: Record, now: datetime, call: Call) -> list[Failure]:
                 request_id=error["id"],
                 meaning=cause.meaning,
                 fix=cause.fix,
-                answer=answer,
+                # A poll whose clock was ahead keeps good counts in its body.
+                answer=None if outcome == AHEAD else answer,
             )
         )
     return failures

@@ -1,6 +1,7 @@
 """The ModelArts API of one project: one method an endpoint; payloads as received, failures by their outcome."""
 
 import asyncio
+import codecs
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -148,11 +149,22 @@ class ModelArts:
             return body
 
     def keep(self, body: bytes) -> str:
-        """Return a body as it is stored with a failure: text without secrets, at most 64 KiB."""
-        text = redact(body[: KEPT_BODY * 4].decode("utf-8", errors="replace"), self._auth.secrets).replace(
-            "\0", "\ufffd"
-        )
-        return text.encode()[:KEPT_BODY].decode(errors="ignore")
+        """Return a body as it is stored with a failure: text without secrets, at most 64 KiB.
+
+        A body that is not in UTF-8 is read as GB18030 where it can be, as Chinese proxies write their pages. Secrets
+        are removed before that: as a part of two bytes, a secret's first letter would disappear.
+        """
+        bare = redact(body[: KEPT_BODY * 4].decode("utf-8", errors="surrogateescape"), self._auth.secrets)
+        left = bare.encode("utf-8", errors="surrogateescape")
+        try:
+            # The end may be cut within a character.
+            text = codecs.getincrementaldecoder("utf-8")().decode(left)
+        except UnicodeDecodeError:
+            try:
+                text = codecs.getincrementaldecoder("gb18030")().decode(left)
+            except UnicodeDecodeError:
+                text = left.decode("utf-8", errors="replace")
+        return text.replace("\0", "\ufffd").encode()[:KEPT_BODY].decode(errors="ignore")
 
     def clean(self, text: str | None, longest: int) -> str | None:
         """Return a text of the server as it is stored: valid Unicode without secrets, cut to a length."""

@@ -60,9 +60,9 @@ async def _check(context: Context) -> list[Finding]:
     if not problems:
         findings.append(Finding("configuration", "ok", f"{len(config.projects)} projects"))
         failures = _failures(context, config)
-        api_findings = await _check_apis(context, config, failures)
-        findings += api_findings
-        findings += look_at_failures(failures, api_findings, naive(context.clock.now()))
+        outcomes: dict[str, set[str]] = {}
+        findings += await _check_apis(context, config, failures, outcomes)
+        findings += look_at_failures(failures, outcomes, naive(context.clock.now()))
     findings += look_at_files(config)
     findings += look_at_compilation(context.environment)
     if config.dataset.path is not None:
@@ -111,7 +111,10 @@ def _scheduled(context: Context) -> bool | None:
         return None
 
 
-async def _check_apis(context: Context, config: Config, failures: Sequence[Failure]) -> list[Finding]:
+async def _check_apis(
+    context: Context, config: Config, failures: Sequence[Failure], outcomes: dict[str, set[str]]
+) -> list[Finding]:
+    """Check credentials and endpoints; add to `outcomes` those of the requests that fail, by project."""
     findings: list[Finding] = []
     credentials: dict[str, AnyCredential] = {}
     for name in dict.fromkeys(project.credentials for project in config.projects):
@@ -138,11 +141,12 @@ async def _check_apis(context: Context, config: Config, failures: Sequence[Failu
                     continue
                 name = session.project.name
                 failing = [pool for failure in failures for pool in failure.failing_pools(name)]
-                api_findings = await look_at_api(session, context.clock, timeout, failing)
-                findings += api_findings
+                checked = await look_at_api(session, context.clock, timeout, failing)
+                findings += checked.findings
+                outcomes[name] = checked.outcomes
                 profile = session.project.credentials
                 # The first finding is about the endpoint, which answers without a credential.
-                accepted = any(finding.severity == "ok" for finding in api_findings[1:])
+                accepted = any(finding.severity == "ok" for finding in checked.findings[1:])
                 if accepted and backoff.forget(config.paths.spool, profile):
                     text = f"{profile} was refused before and is accepted now: polls use it again"
                     findings.append(Finding("credentials", "ok", text))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Final
@@ -28,7 +28,15 @@ MOST_ASKED: Final = 5
 """Pools whose polls fail, of one project."""
 
 
-async def look_at_api(session: Session, clock: Clock, timeout: float, failing: Sequence[str]) -> list[Finding]:
+@dataclass(frozen=True)
+class Checked:
+    """What the checks of a project's endpoint found, and the outcomes of the requests that failed."""
+
+    findings: list[Finding] = field(default_factory=list)
+    outcomes: set[str] = field(default_factory=set)
+
+
+async def look_at_api(session: Session, clock: Clock, timeout: float, failing: Sequence[str]) -> Checked:
     """Ask a project's endpoint for its time, its pools and the statistics of pools, each once.
 
     A refused credential is not used again, so that no key is locked.
@@ -39,33 +47,39 @@ async def look_at_api(session: Session, clock: Clock, timeout: float, failing: S
         The pools whose newest poll failed: these are asked. Where there are none, the first pool is.
     """
     project, api = session.project, session.apis[0]
-    findings = []
+    checked = Checked()
     try:
-        findings.append(_skew(project, await api.server_date(timeout), clock.now()))
+        checked.findings.append(_skew(project, await api.server_date(timeout), clock.now()))
     except RequestFailed as failure:
-        return [_failed(project, "endpoint", failure, project.endpoint)]
+        _failed(checked, project, "endpoint", failure, project.endpoint)
+        return checked
     pools = list(project.pools or ())
     if project.pools is None:
         for workspace in project.workspaces:
             try:
                 page = await _listed(api, workspace, timeout)
             except RequestFailed as failure:
-                findings.append(_failed(project, "listing pools", failure, f"workspace {workspace}", "listing"))
+                _failed(checked, project, "listing pools", failure, f"workspace {workspace}", "listing")
                 if failure.outcome == UNAUTHORIZED:
                     _close_gate(session, failure)
-                    return findings
+                    return checked
             else:
-                findings += _page(project, workspace, page)
+                checked.findings.extend(_page(project, workspace, page))
                 pools += [pool.pool for pool in page.pools]
     asked = [pool for pool in failing if not project.pools or pool in project.pools][:MOST_ASKED] or pools[:1]
     if not asked:
         what = f"{project.name}: statistics"
-        findings.append(Finding(what, "warning", "no pool to ask for", "check workspaces, or list pools by id"))
+        checked.findings.append(Finding(what, "warning", "no pool to ask for", "check workspaces, or list pools by id"))
     for pool in asked:
-        findings.append(await _statistics(session, pool, timeout))
+        try:
+            checked.findings.append(await _statistics(session, pool, timeout))
+        except RequestFailed as failure:
+            _close_gate(session, failure)
+            fix = await _other_pool(session, pool, timeout) if failure.outcome == "gone" else None
+            _failed(checked, project, "statistics", failure, pool, fix=fix)
         if session.gate.refusal is not None:
             break
-    return findings
+    return checked
 
 
 async def _listed(api: ModelArts, workspace: str, timeout: float) -> Page:
@@ -86,22 +100,17 @@ def _page(project: Project, workspace: str, page: Page) -> Iterator[Finding]:
 
 
 async def _statistics(session: Session, pool: str, timeout: float) -> Finding:
-    project, api = session.project, session.apis[0]
-    what = f"{project.name}: statistics"
+    api, what = session.apis[0], f"{session.project.name}: statistics"
     try:
         payload = await api.show_workload_statistics(pool, timeout)
-        try:
-            types = parse_statistics(payload.body).items
-        except (NotJson, WrongShape) as error:
-            raise not_understood(api, error, payload) from None
     except RequestFailed as failure:
-        _close_gate(session, failure)
-        finding = _failed(project, "statistics", failure, pool)
-        if failure.outcome != "gone":
-            return finding
-        if project.pools is None:
-            return Finding(what, "ok", f"{pool} was deleted: polls of it have ended")
-        return replace(finding, fix=await _other_pool(session, pool, timeout) or finding.fix)
+        if failure.outcome == "gone" and session.project.pools is None:
+            return Finding(what, "ok", f"{pool} was deleted: polls of it end")
+        raise
+    try:
+        types = parse_statistics(payload.body).items
+    except (NotJson, WrongShape) as error:
+        raise not_understood(api, error, payload) from None
     return Finding(what, "ok", f"{pool} answers with {len(types)} job types")
 
 
@@ -147,7 +156,16 @@ def _skew(project: Project, server: datetime | None, now: datetime) -> Finding:
     return Finding(what, "error" if abs(skew) > LARGEST_SKEW else "warning", text, fix)
 
 
-def _failed(project: Project, what: str, failure: RequestFailed, where: str, call: Call = "statistics") -> Finding:
+def _failed(
+    checked: Checked,
+    project: Project,
+    what: str,
+    failure: RequestFailed,
+    where: str,
+    call: Call = "statistics",
+    fix: str | None = None,
+) -> None:
+    """Add a failed request to what was checked; `fix` replaces the usual one of its cause."""
     cause = cause_of(
         failure.outcome,
         project.name,
@@ -158,4 +176,5 @@ def _failed(project: Project, what: str, failure: RequestFailed, where: str, cal
     )
     details = details_of(failure.http_status, failure.error_code, failure.error_msg)
     text = f"{where}: {failure.outcome}{f' ({details})' if details else ''}: {cause.meaning}{beginning(failure.body)}"
-    return Finding(f"{project.name}: {what}", "error", text, cause.fix)
+    checked.findings.append(Finding(f"{project.name}: {what}", "error", text, fix or cause.fix))
+    checked.outcomes.add(failure.outcome)

@@ -1,6 +1,6 @@
 """Checks of the record: its age, the pace of polls, undocumented statuses, and flavors without cards."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -75,25 +75,26 @@ def look_at_record(record: Record, config: Config, now: datetime, scheduled: boo
         yield Finding("flavors", "warning", text, "add these numbers to [flavors]: the API lists nodes, not cards")
 
 
-def look_at_failures(failures: Sequence[Failure], api_findings: Sequence[Finding], now: datetime) -> Iterator[Finding]:
-    """Report the failures of recent polls by cause: as a warning where they go on.
+def look_at_failures(
+    failures: Sequence[Failure], outcomes: Mapping[str, Collection[str]], now: datetime
+) -> Iterator[Finding]:
+    """Report the failures of recent polls by cause: as a warning where they go on, and the endpoint did not show them.
 
     Parameters
     ----------
-    api_findings
-        The findings of the same projects' endpoints, which were asked after these polls.
+    outcomes
+        The outcomes of the requests that failed just now, by project; a project that was not asked is missing.
     now
         Naive UTC.
     """
-    answering = {finding.what.partition(": statistics")[0] for finding in api_findings if finding.severity == "ok"}
-    answering -= {finding.what.partition(": ")[0] for finding in api_findings if finding.severity == "error"}
     for failure in failures:
         text = failure.text(now)
+        just_now = outcomes.get(failure.project)
         if not failure.failing:
             yield Finding("failures", "ok", text)
-        elif failure.project in answering and failure.outcome != DEADLINE:
+        elif just_now is not None and not just_now and failure.outcome != DEADLINE:
             yield Finding("failures", "ok", f"{text}; asked now, ModelArts answers: the next poll will succeed")
-        else:
+        elif just_now is None or failure.outcome not in just_now:
             yield Finding("failures", "warning", text, failure.fix)
 
 
