@@ -47,6 +47,8 @@ def look_at_publishing(record: Record, config: Config) -> Iterator[Finding]:
         yield Finding("publishing", "warning", text, fix)
     elif overdue(last, config.publishing_interval, last_slot):
         text = f"{text}, although it is due {spell_every(dataset.every)} and polls go on"
+        if last is not None and last.tried_at != last.published_at:
+            text = f"{text}; the one that began at {last.tried_at:%Y-%m-%d %H:%M}Z did not end (killed for its memory?)"
         yield Finding("publishing", "warning", text, "run poolscope collect, and see collect.log beside the record")
     else:
         yield Finding("publishing", "ok", text)

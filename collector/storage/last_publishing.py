@@ -33,6 +33,8 @@ class LastPublishing:
     """When one last succeeded, whether or not anything was new."""
     problem: str | None
     """Why the last one failed."""
+    first_tried_at: datetime
+    """When the first publishing since the last success began: one that is killed each time stays overdue."""
 
 
 def last_publishing(database: Path, place: Place | str) -> LastPublishing | None:
@@ -40,7 +42,10 @@ def last_publishing(database: Path, place: Place | str) -> LastPublishing | None
     try:
         fields = json.loads(read_small(_file(database)))
         published = _instant(fields["published_at"]) if fields["published_at"] else None
-        last = LastPublishing(fields["path"], _instant(fields["tried_at"]), published, fields["problem"])
+        tried = _instant(fields["tried_at"])
+        # Earlier versions did not write the first one down.
+        first = _instant(fields["first_tried_at"]) if "first_tried_at" in fields else tried
+        last = LastPublishing(fields["path"], tried, published, fields["problem"], first)
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
     return last if last.path == str(place) else None
@@ -61,11 +66,11 @@ def publishing_due(database: Path, place: Place | str, every: timedelta, now: da
 def overdue(last: LastPublishing | None, every: timedelta, last_slot: datetime | None) -> bool:
     """Return whether a record was polled for more than `LATE` times `every` since it was last published.
 
-    Where it never was, since the last try: a new dataset is not overdue, nor is one whose first publishing still runs.
+    Where it never was, since the first try: a new dataset is not overdue, nor is one whose first publishing still runs.
     """
     if last is None or last_slot is None:
         return False
-    return last_slot - (last.published_at or last.tried_at) > LATE * every
+    return last_slot - (last.published_at or last.first_tried_at) > LATE * every
 
 
 def note(database: Path, last: LastPublishing) -> None:

@@ -57,7 +57,12 @@ def publish_when_due(
         if not publishing_due(database, path, every, clock.now()):
             return None
         former = last_publishing(database, path)
-        begun = LastPublishing(str(path), naive(clock.now()), former.published_at if former else None, None)
+        now = naive(clock.now())
+        begun = LastPublishing(str(path), now, None, None, now)
+        if former is not None:
+            # Where the former one succeeded, this is the first one since.
+            first = now if former.published_at == former.tried_at else former.first_tried_at
+            begun = replace(begun, published_at=former.published_at, first_tried_at=first)
         # First of all: one that is killed, for its memory perhaps, must not begin again at every poll.
         note(database, begun)
         try:

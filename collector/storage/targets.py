@@ -7,19 +7,21 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 from typing import Final, Protocol
 
 from collector.errors import InputRefused, LockHeld, RecordNotWritten
 from collector.record.columns import TABLES
 from collector.record.dataset import MANIFEST, OWN_NAME, DataFile, Manifest, read_manifest, sha256_of
-from collector.record.files import UNFINISHED, clear_unfinished, follow_rights, make_folder, remove
+from collector.record.files import UNFINISHED, clear_unfinished, follow_rights, make_folder, remove, unfinished
 from collector.record.places import Place, StorePath, is_in_store
 from collector.record.store import Listing
 from collector.storage.dataset_files import content_of, write_manifest
+from collector.storage.held_folder import clear_abandoned, made_and_held
 from collector.storage.lock import holding
 
 LOCK: Final = ".publishing.lock"
+EXPORT: Final = "poolscope-export"
 
 
 class Overtaken(LockHeld):
@@ -215,8 +217,7 @@ class _Store:
 
     @contextmanager
     def working_folder(self, own: Path | None) -> Iterator[Path]:
-        with TemporaryDirectory(prefix="poolscope-") if own is None else _cleared(own) as name:
-            self._working = Path(name)
+        with _temporary() if own is None else _cleared(own) as self._working:
             yield self._working
 
     def keep(self, file: DataFile) -> None:
@@ -257,6 +258,19 @@ class _Store:
 
     def remove_empty_folders(self) -> None:
         """Do nothing: a store has none."""
+
+
+@contextmanager
+def _temporary() -> Iterator[Path]:
+    """Make a folder among the temporary files, and remove it at the end; first those that killed processes left."""
+    files = Path(gettempdir()) / EXPORT
+    clear_abandoned(files)
+    folder = unfinished(files)
+    try:
+        with made_and_held(folder):
+            yield folder
+    finally:
+        remove(folder)
 
 
 @contextmanager

@@ -266,8 +266,24 @@ def test_a_new_dataset_is_not_overdue(folder: Path) -> None:
             finding(folder, "publishing")["severity"],
             finding(folder, "publishing")["message"].endswith("never"),
         )
-    last = LastPublishing("ds", naive(START + 9 * HOUR), None, None)
+    last = LastPublishing("ds", naive(START + 9 * HOUR), None, None, naive(START + 9 * HOUR))
     assert [False, True] == [overdue(last, HOUR, naive(START + hours * HOUR)) for hours in (11, 13)]
+
+
+def test_a_first_publishing_that_is_killed_each_time_is_overdue(folder: Path) -> None:
+    """Each try is noted before it begins: what was tried for three hours without an end is overdue."""
+    database = folder / RECORD
+
+    def kill(_: Path | str) -> Path:
+        raise SystemExit
+
+    for hour in range(5):
+        clock = SimulatedClock(START + hour * HOUR)
+        with pytest.raises(SystemExit):
+            publish_when_due(database, folder / "spool", folder / "ds", kill, HOUR, clock)
+        last = last_publishing(database, folder / "ds")
+        assert last is not None
+        assert (hour > 3) == overdue(last, HOUR, naive(START + hour * HOUR))
 
 
 def test_prune_says_that_the_dataset_keeps_the_rows(folder: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from collector.record.reading import opener, reading
 from collector.record.schema import migrate
 from collector.record.store import Access, Served
 from collector.storage import publish as module
+from collector.storage.held_folder import made_and_held
 from collector.storage.publish import GRACE, Published
 from collector.storage.targets import Overtaken
 from tests.polling import configure, poolscope
@@ -231,6 +233,23 @@ def test_a_working_folder_is_cleared(folder: Path, store: ObjectStore) -> None:
     opening = reading(folder / RECORD, folder / "data/spool", clock.pause)
     module.publish(opening, store.new_folder(), clock.now, working)
     assert not working.exists()
+
+
+def test_what_a_killed_export_left_is_removed(
+    folder: Path, store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files are among the temporary ones; those of an export that still runs stay, and those of others too."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    left, running, other = (
+        tmp_path / "temporary" / name
+        for name in (".poolscope-export.1.unfinished", ".poolscope-export.2.unfinished", "other")
+    )
+    for path in (left, other):
+        path.mkdir(parents=True)
+        (path / "part.parquet").touch()
+    with made_and_held(running):
+        publish(folder, store.new_folder())
+        assert {running, other} == set((tmp_path / "temporary").iterdir())
 
 
 def test_objects_of_others_stay(folder: Path, store: ObjectStore) -> None:
