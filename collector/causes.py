@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from collector.api.credentials import WRITE_PASSWORD
 from collector.api.redaction import LOCATION
 
 REPORT_IT: Final = (
@@ -61,8 +62,8 @@ CAUSES: Final = {
     ),
     "proxy_unauthorized": Cause(
         "the proxy wants a user and a password, or refused them",
-        'set proxy = "http://USER@HOST:PORT" in [collect], and proxy_password_file to a file with the password that '
-        "only you can read",
+        'set proxy = "http://USER@HOST:PORT" and proxy_password_file = "proxy-password" in [collect], and write that '
+        f"file: {WRITE_PASSWORD}",
     ),
     "unexpected_status": Cause(
         "something else than ModelArts answered", "check projects.{project}.endpoint, and the proxy"

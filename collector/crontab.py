@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from collector.api.credentials import WRITE_PASSWORD
 from collector.config.settings import PREFIX, Config
 from collector.errors import ConfigError
 
@@ -184,7 +185,7 @@ def _proxy_in_configuration(address: str) -> str | None:
     place = f"[{host}]" if ":" in host else host
     url = f"{parts.scheme}://{user}{place}{f':{port}' if port else ''}"
     fix = f"set proxy = {_quoted(url)} in [collect]"
-    return f"{fix}, and proxy_password_file to a file with its password that only you can read" if user else fix
+    return f'{fix} and proxy_password_file = "proxy-password", and write that file: {WRITE_PASSWORD}' if user else fix
 
 
 def _above(name: str) -> str:

@@ -60,6 +60,8 @@ class PasswordCredential:
 # The rights that nobody may have on a file with a secret: for one's own file, and for a file of root.
 OF_OTHERS: Final = 0o077
 OF_ROOT: Final = 0o037
+WRITE_PASSWORD: Final = "(umask 077; read -rsp 'Password: ' p && echo \"$p\" > proxy-password)"  # noqa: S105 - a command
+"""How to write a password into a file that only its owner can read, without showing it."""
 AnyCredential: TypeAlias = Credential | PasswordCredential
 
 

@@ -55,10 +55,11 @@ def look_at_record(record: Record, config: Config, now: datetime, scheduled: boo
     if late is None:
         yield Finding("schedule", "warning", f"no slot has been observed yet{by_cron}", fix)
     elif late > MISSED_SLOTS * interval:
-        yield Finding("schedule", "error", f"the last observed slot was {spell_age(late)}{by_cron}", fix)
+        yield Finding("schedule", "error", f"the last observed slot was {spell_age(naive(now) - last)}{by_cron}", fix)
         yield from _holder(config)
     else:
-        yield Finding("schedule", "ok", f"the last observed slot is {last:%Y-%m-%d %H:%M}Z{by_cron}")
+        text = f"the last observed slot is {last:%Y-%m-%d %H:%M}Z ({spell_age(naive(now) - last)}){by_cron}"
+        yield Finding("schedule", "ok", text)
     polled = record.execute(POOLS, [[project.name for project in config.projects]]).fetchall()[0][0]
     if slow := too_slow(config.collect, polled or 0):
         text, _, fix = slow.partition(": ")

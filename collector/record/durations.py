@@ -56,9 +56,12 @@ def spell_duration(length: timedelta) -> str:
 def spell_age(length: timedelta) -> str:
     """Write how long ago something was, as people say it.
 
-    >>> spell_age(timedelta(seconds=185))
-    '3 minutes ago'
+    >>> spell_age(timedelta(seconds=185)), spell_age(timedelta(seconds=100))
+    ('3 minutes ago', '1 minute ago')
     """
+    minute = timedelta(minutes=1)
+    if length >= minute:
+        length -= length % minute
     return f"{spell_duration(length)} ago" if length >= timedelta(seconds=1) else "now"
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from collector.config.settings import read_config
 from collector.crontab import unlike_the_shell
+from collector.errors import ConfigError
 from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY
 from tests.certified import certify
 from tests.collector.api.test_outcomes import FINE
@@ -79,7 +80,7 @@ def test_an_invalid_proxy_is_a_configuration_error(tmp_path: Path, address: str)
 
 
 def tunnel(port: int) -> Act:
-    """Connect a client of a proxy with a port of this machine; refuse one that does not send the password."""
+    """Connect a client of a proxy with a port of this machine, until both are done."""
 
     def act(client: socket.socket) -> None:
         with socket.create_connection(("127.0.0.1", port)) as server:
@@ -101,7 +102,7 @@ def pump(source: socket.socket, target: socket.socket) -> None:
 
 def settings_of(done: subprocess.CompletedProcess[str]) -> str:
     """Return the lines for `[collect]` in the warnings of `schedule`."""
-    return "\n".join(re.findall(r"set (\w+ = \"[^\"]*\")", "\n".join(map(message, done.stderr.splitlines()))))
+    return "\n".join(re.findall(r"\w+ = \"[^\"]*\"", "\n".join(map(message, done.stderr.splitlines()))))
 
 
 def message(line: str) -> str:
@@ -128,9 +129,9 @@ def test_what_cron_lacks_goes_into_the_configuration(tmp_path: Path) -> None:
             warned = poolscope(tmp_path, "schedule", **variables)
             assert 0 == warned.returncode
             assert ["https_proxy", "SSL_CERT_FILE"] == [json.loads(w)["variable"] for w in warned.stderr.splitlines()]
-            assert "proxy_password_file" in warned.stderr
-            keep_secret(tmp_path / "password", PASSWORD)
-            fixed = f'interval = "1d"\n{settings_of(warned)}\nproxy_password_file = "password"'
+            (write,) = re.findall(r"write that file: (.*)", message(warned.stderr.splitlines()[0]))
+            subprocess.run(["bash", "-c", write], cwd=tmp_path, input=f"{PASSWORD}\n", text=True, check=True)
+            fixed = f'interval = "1d"\n{settings_of(warned)}'
             configure(tmp_path, GATEWAY, POLLED, collect=fixed)
             assert "" == poolscope(tmp_path, "schedule", **variables).stderr
             done = poolscope(tmp_path, "collect")
@@ -192,37 +193,39 @@ def test_the_configuration_replaces_the_proxy_of_the_environment(
 
 
 @pytest.mark.parametrize("named_by", ["ca_file", "SSL_CERT_FILE"])
-def test_an_endpoint_on_loopback_is_checked_against_the_named_certificates(tmp_path: Path, named_by: str) -> None:
+def test_an_endpoint_on_loopback_is_checked_against_the_named_certificates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named_by: str
+) -> None:
     """https://127.0.0.1 with a certificate of its own is polled if the configuration or the environment trusts it."""
     certificate, tls = certify(tmp_path)
-    collect = f'interval = "1d"\nca_file = "{certificate.name}"' if named_by == "ca_file" else 'interval = "1d"'
+    settings = replace(FAST, ca_file=certificate) if named_by == "ca_file" else FAST
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate) if named_by == "SSL_CERT_FILE" else "")
     with Scripted({}, FINE, tls=tls) as server:
-        configure(tmp_path, server.endpoint, 'pools = ["a"]', collect=collect)
-        done = poolscope(tmp_path, "collect", SSL_CERT_FILE=certificate.name if named_by == "SSL_CERT_FILE" else "")
-    assert (0, "") == (done.returncode, done.stderr)
+        result = collect(tmp_path, [project(server.endpoint, "a")], settings=settings)
+    assert ["ok"] == [scrape.outcome for scrape in result.scrapes]
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [(None, "No such file or directory"), ("no certificate", "it has no certificate in PEM form"), ("", "it has no")],
 )
-def test_a_file_without_certificates_is_a_configuration_error(tmp_path: Path, content: str | None, reason: str) -> None:
-    """Exit 2 before the first request, with the key, the file and the reason; doctor says the same."""
+def test_a_file_without_certificates_is_refused(tmp_path: Path, content: str | None, reason: str) -> None:
+    """It is a configuration error, before the first request, with the key, the file and the reason."""
+    file = tmp_path / "ca.pem"
     if content is not None:
-        (tmp_path / "ca.pem").write_text(content)
-    configure(tmp_path, GATEWAY, 'pools = ["a"]', collect='interval = "1d"\nca_file = "ca.pem"')
-    for command in ("collect", "doctor"):
-        done = poolscope(tmp_path, command)
-        assert 2 == done.returncode
-        assert f"collect.ca_file: {tmp_path / 'ca.pem'} cannot be used ({reason}" in done.stdout + done.stderr
+        file.write_text(content)
+    with pytest.raises(ConfigError, match=re.escape(f"collect.ca_file: {file} cannot be used ({reason}")):
+        collect(tmp_path, [project(GATEWAY, "a")], settings=replace(FAST, ca_file=file))
 
 
 def test_a_password_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
-    """Exit 2 before the first request, with the command that fixes it."""
+    """Collect and doctor end with 2, before the first request, and say how to fix it."""
     (tmp_path / "password").write_text("x")
     (tmp_path / "password").chmod(0o644)
     network = 'proxy = "http://planner@127.0.0.1:9"\nproxy_password_file = "password"'
     configure(tmp_path, GATEWAY, 'pools = ["a"]', collect=f'interval = "1d"\n{network}')
-    done = poolscope(tmp_path, "collect")
-    assert 2 == done.returncode
-    assert f"collect.proxy_password_file: {tmp_path / 'password'} can be read by others" in done.stderr
+    for command in ("collect", "doctor"):
+        done = poolscope(tmp_path, command)
+        assert 2 == done.returncode
+        problem = f"collect.proxy_password_file: {tmp_path / 'password'} can be read by others"
+        assert problem in done.stdout + done.stderr
