@@ -7,6 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 from collector.api.credentials import WRITE_PASSWORD
 from collector.api.redaction import LOCATION
+from collector.api.transport import REFUSED_BY_PROXY
 
 REPORT_IT: Final = (
     "try again; if it stays, report how the answer begins to Poolscope's developers (poolscope status --json has all"
@@ -106,6 +107,27 @@ CAUSES: Final = {
 """By outcome, as scrapes and discoveries have it."""
 
 
+BY_MESSAGE: Final = {
+    ("unreachable", REFUSED_BY_PROXY): Cause(
+        "the proxy does not connect to this address",
+        f"ask those who run the proxy to allow it, or go past the proxy: {PAST}",
+    ),
+    ("wrong_shape", "content encoding"): Cause(
+        "the answer is compressed, although Poolscope asks for plain ones: a proxy or gateway changed it",
+        f"check projects.{{project}}.endpoint, switch compression off there, or go past it: {PAST}",
+    ),
+    ("not_json", "invalid UTF-8"): Cause(
+        "the answer is in another encoding than UTF-8, which JSON has: a proxy or gateway changed it",
+        f"check projects.{{project}}.endpoint, or go past the proxy: {PAST}",
+    ),
+}
+"""By outcome and the first words of the error's message."""
+WEB_PAGE: Final = Cause(
+    "a web page answered, such as the login page of a proxy",
+    f"check projects.{{project}}.endpoint, log in to the proxy, or go past it: {PAST}",
+)
+
+
 def cause_of(
     outcome: str,
     project: str,
@@ -143,19 +165,8 @@ def _special(outcome: str, http_status: int | None, message: str, answer: str) -
             f"the answer has no content ({http_status}), so that something else than ModelArts answered",
             CAUSES[outcome].fix,
         )
-    if outcome == "wrong_shape" and message.startswith("content encoding"):
-        return Cause(
-            "the answer is compressed, although Poolscope asks for plain ones: a proxy or gateway changed it",
-            f"check projects.{{project}}.endpoint, switch compression off there, or go past it: {PAST}",
-        )
-    if outcome == "not_json" and message.startswith("invalid UTF-8"):
-        return Cause(
-            "the answer is in another encoding than UTF-8, which JSON has: a proxy or gateway changed it",
-            f"check projects.{{project}}.endpoint, or go past the proxy: {PAST}",
-        )
     if outcome in ("not_json", "wrong_shape") and answer.lstrip("\ufeff \r\n\t").startswith("<"):
-        return Cause(
-            "a web page answered, such as the login page of a proxy",
-            f"check projects.{{project}}.endpoint, log in to the proxy, or go past it: {PAST}",
-        )
-    return None
+        return WEB_PAGE
+    return next(
+        (cause for (of, words), cause in BY_MESSAGE.items() if of == outcome and message.startswith(words)), None
+    )

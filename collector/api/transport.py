@@ -16,6 +16,8 @@ TIMED_OUT: dict[type[Exception], str] = {
 OUT_OF_TIME = "no complete answer within total_timeout or before the slot's deadline"
 # Parts of OpenSSL's names for failures that a second handshake cannot fix: an untrusted certificate, no common version.
 LASTING_TLS_FAILURES = ("VERIFY", "CERTIFICATE", "UNKNOWN_CA", "VERSION", "PROTOCOL")
+REFUSED_BY_PROXY = "the proxy refused:"
+"""The words before a proxy's answer to CONNECT, in an error's message."""
 BROKEN_OFF = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, ConnectionError, ssl.SSLError)
 
 
@@ -36,7 +38,7 @@ def transport_failure(error: Exception, *, answered: bool) -> RequestFailed:
     elif isinstance(error, httpx.ProxyError):
         # Its text is the proxy's answer to CONNECT, such as "407 Proxy Authentication Required".
         outcome = "proxy_unauthorized" if str(error).startswith("407") else "unreachable"
-        return RequestFailed(outcome, error_msg=f"the proxy refused: {error}")
+        return RequestFailed(outcome, error_msg=f"{REFUSED_BY_PROXY} {error}")
     elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         outcome = "refused"
     elif answered:

@@ -69,6 +69,7 @@ def poll_scripted_pool(folder: Path, *acts: Act) -> tuple[Scrape, int]:
         (error(500, "ModelArts.50005000"), "server_error", 500, "ModelArts.50005000", 4),
         (answer(503, b"<html>busy</html>"), "server_error", 503, None, 4),
         (answer(302, b"", Location="http://127.0.0.1:1/"), "redirected", 302, None, 1),
+        (answer(407, b""), "proxy_unauthorized", 407, None, 1),
         (answer(418, b"tea"), "unexpected_status", 418, None, 1),
         (hang, "timeout", None, None, 4),
         (drip, "timeout", None, None, 4),

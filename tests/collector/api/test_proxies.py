@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from collector.causes import cause_of
 from collector.config.settings import read_config
 from collector.crontab import unlike_the_shell
 from collector.errors import ConfigError
@@ -53,7 +54,10 @@ def test_an_invalid_exception_is_ignored(
         monkeypatch.setenv("NO_PROXY", exceptions)
         result = collect(tmp_path, [project(GATEWAY, "a")])
         assert through == any(head.startswith("CONNECT gateway.nowhere.example:443") for head in proxy.heads)
-    assert ["unreachable"] == [scrape.outcome for scrape in result.scrapes]
+    (scrape,) = result.scrapes
+    assert "unreachable" == scrape.outcome
+    cause = cause_of(scrape.outcome, "p", message=scrape.error_msg)
+    assert through == ("ask those who run the proxy" in cause.fix)
 
 
 def test_a_poll_and_doctor_name_ignored_exceptions(tmp_path: Path) -> None:
