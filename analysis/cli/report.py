@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from analysis.cli.estimates import ON, POOLS, SLO, TYPE, Refused, configured_of, local_path, options_of, record_of
+from analysis.cli.estimates import ON, POOLS, SLO, TYPE, Refused, configured_of, local_path, options_of
 from analysis.errors import RequestRefused
 from collector.record import RecordUnreadable
 
@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 def _draw(wanted: "Sequence[Picture]", form: str, limit: float | None) -> Iterator[str | bytes | Exception]:
     """Draw pictures, with a progress bar on a terminal."""
-    from analysis.figures.draw import draw  # noqa: PLC0415 - `poolscope --help` does without pandas and numba
+    from analysis.cli.progress import shows_progress  # noqa: PLC0415 - `poolscope --help` does without pandas and numba
+    from analysis.figures.draw import draw  # noqa: PLC0415 - likewise
 
     drawn = draw(wanted, form, limit)
     label = f"drawing {form}"
     bar = click.progressbar(drawn, length=len(wanted), label=label, show_pos=True, file=sys.stderr)
-    with bar if sys.stderr.isatty() else nullcontext(drawn) as pictures:
+    with bar if shows_progress() else nullcontext(drawn) as pictures:
         yield from pictures
 
 
@@ -91,7 +92,6 @@ def _draw(wanted: "Sequence[Picture]", form: str, limit: float | None) -> Iterat
 def report(
     context: Any,  # noqa: ANN401 - `poolscope --help` does without pandas and numba
     /,
-    db: str | None,
     out: Path,
     forms: str,
     lang: str,
@@ -117,7 +117,7 @@ def report(
         request = Request(**options)
         with working(on, "report") as engine:
             written = write_report(
-                Record(*record_of(context, db)),
+                Record(*context.record()),
                 request,
                 out,
                 partial(_draw, limit=request.limit),

@@ -26,6 +26,7 @@ from analysis.record.query import grouped, selected
 from analysis.schemas.schema import TEXTS, Column, Columns, Kind
 from analysis.schemas.shared import LABELS
 from collector.record import interrupted
+from collector.record.log import LOG
 from collector.record.selection import Selection
 
 Rows: TypeAlias = list[Columns | None]
@@ -62,6 +63,7 @@ def answers(record: Record, questions: Sequence[Question], engine: Engine | None
         Task(record.about(group), group, selection, resolved)
         for group in grouped(chosen, task_rows(sum(pool.rows for pool in chosen), engine))
     ]
+    LOG.debug("computing %s of %s pools", ", ".join(question.name for question in resolved), len(chosen))
     rows, failed = _rows(engine, tasks, resolved)
     if not failed:
         return [assemble(question, [part[number] for part in rows]) for number, question in enumerate(resolved)]

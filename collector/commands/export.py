@@ -88,15 +88,13 @@ def command(
 
 
 def _export(context: Context, selection: Selection, output: Path) -> int:
-    paths = context.config().paths
-    with reading(paths.database, paths.spool, context.clock.pause) as record:
+    with reading(*context.record(), context.clock.pause) as record:
         return export(record, selection, output)
 
 
 def _publish(context: Context, text: str) -> None:
-    paths = context.config().paths
     place = context.place(text)
-    published = publish(reading(paths.database, paths.spool, context.clock.pause), place, context.clock.now)
+    published = publish(reading(*context.record(), context.clock.pause), place, context.clock.now)
     manifest = published.manifest
     rows = sum(manifest.rows.values())
     say(

@@ -1,0 +1,23 @@
+"""The nearest known name to a misspelt one, for messages: one rule for commands, pools, zones and files."""
+
+import difflib
+from collections.abc import Iterable
+
+
+def nearest(word: str, names: Iterable[str]) -> str | None:
+    """Return the known name that resembles a word most, whatever its capitals; None where none resembles it.
+
+    >>> nearest("wait", ["waits", "watch"])
+    'waits'
+    >>> nearest("PARIS", ["Europe/Paris"]) is None
+    True
+    """
+    by_spelling = {name.casefold(): name for name in names}
+    close = difflib.get_close_matches(word.casefold(), by_spelling, n=1)
+    return by_spelling[close[0]] if close else None
+
+
+def hint(word: str, names: Iterable[str]) -> str:
+    """Return ``, did you mean NAME?`` for a message, or nothing."""
+    name = nearest(word, names)
+    return "" if name is None else f", did you mean {name}?"
