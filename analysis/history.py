@@ -13,7 +13,7 @@ from analysis.capacity.scenario import Scenario, weeks_of
 from analysis.errors import Incomplete, NothingObserved, RequestRefused
 from analysis.query import question as questions
 from analysis.query.question import Question
-from analysis.query.request import Patterns, Request
+from analysis.query.request import Patterns, Request, named
 from analysis.query.targets import Targets, targets_of
 from analysis.query.times import Instant, seconds_of
 from analysis.queue.assumptions import SHARE
@@ -137,7 +137,7 @@ class History:
             last = self.record.last_slot()
         except NothingObserved:
             last = None
-        return frames.attempts(self.record, request.selection(last))
+        return frames.attempts(self.record, named(self.record, request.selection(last)))
 
     @documented("waits")
     def waits(

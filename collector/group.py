@@ -69,7 +69,7 @@ def _check_use(text: str, listed: Listed, ctx: click.Context, option: click.Para
     if listed.makes or is_in_store(text) or path.exists() or spool_of(path).exists():
         return
     nearby = [str(path.with_name(name.name)) for name in path.parent.glob("*.duckdb")]
-    raise NoRecord(f"{text} does not exist{hint(text, nearby) or ': name a database or a dataset with --db'}")
+    raise NoRecord(f"{text} does not exist: name a database or a dataset with --db{hint(text, nearby)}")
 
 
 def _loudness(ctx: click.Context, option: click.Parameter, value: object) -> None:
@@ -174,7 +174,7 @@ class LazyGroup(click.Group):
 
 def refuse_name(name: str, ctx: click.Context) -> None:
     """Raise a usage error that names the command nearest to a name."""
-    ctx.fail(f"there is no command {name!r}{hint(name, COMMANDS) or ': poolscope help lists all'}")
+    ctx.fail(f"there is no command {name!r}: poolscope help lists all{hint(name, COMMANDS)}")
 
 
 def _equipped(command: click.Command, listed: Listed) -> click.Command:

@@ -20,13 +20,15 @@ from analysis.query.engines import Engine, Threads, done_by, task_rows
 from analysis.query.members import Label, Member
 from analysis.query.part import rows_of
 from analysis.query.question import Question
+from analysis.query.request import named
 from analysis.query.tasks import Task, described
 from analysis.record.database import Record
-from analysis.record.query import grouped, selected
+from analysis.record.query import SelectedPool, grouped, selected
 from analysis.schemas.schema import TEXTS, Column, Columns, Kind
 from analysis.schemas.shared import LABELS
 from collector.record import interrupted
 from collector.record.log import LOG
+from collector.record.names import Names, UnknownName
 from collector.record.selection import Selection
 
 Rows: TypeAlias = list[Columns | None]
@@ -57,6 +59,7 @@ def answers(record: Record, questions: Sequence[Question], engine: Engine | None
     """
     pools = record.pools()
     resolved, selection = resolve(max(pool.last for pool in pools), questions)
+    selection = _named(record, pools, selection)
     chosen = selected(pools, selection)
     engine = Threads() if engine is None else engine
     tasks = [
@@ -73,6 +76,19 @@ def answers(record: Record, questions: Sequence[Question], engine: Engine | None
         for question, parts in zip(resolved, by_question, strict=True)
     ]
     raise Incomplete(failed, frames)
+
+
+def _named(record: Record, pools: Sequence[SelectedPool], selection: Selection) -> Selection:
+    """Return the selection with its names in full; pools that were never observed are known too."""
+    names = Names(
+        sorted({pool.project for pool in pools}),
+        [(pool.project, pool.pool, pool.name) for pool in pools],
+        sorted({type_ for pool in pools for type_ in pool.types}),
+    )
+    try:
+        return selection.named(names)
+    except UnknownName:
+        return named(record, selection)
 
 
 def resolve(last: datetime, questions: Sequence[Question]) -> tuple[list[Question], Selection]:
