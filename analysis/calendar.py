@@ -37,9 +37,7 @@ def zone_of(name: str | ZoneInfo) -> ZoneInfo:
         return name if isinstance(name, ZoneInfo) else ZoneInfo(name)
     except (KeyError, ValueError, OSError, TypeError):
         near = hint(str(name), available_timezones())
-        raise RequestRefused(
-            f"there is no zone {name!r}{near or ':'} take a name such as Asia/Shanghai, or UTC"
-        ) from None
+        raise RequestRefused(f"there is no zone {name!r}: take a name such as Asia/Shanghai, or UTC{near}") from None
 
 
 def windows_between(first: int, last: int, every: str, zone: ZoneInfo) -> Windows:

@@ -2,10 +2,11 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -15,6 +16,9 @@ from collector.record import RecordUnreadable
 
 if TYPE_CHECKING:
     from analysis.figures.draw import Picture
+
+
+STDOUT: Final = Path("-")
 
 
 def _draw(wanted: "Sequence[Picture]", form: str, limit: float | None) -> Iterator[str | bytes | Exception]:
@@ -58,7 +62,7 @@ def _draw(wanted: "Sequence[Picture]", form: str, limit: float | None) -> Iterat
         callback=local_path,
         default="reports",
         show_default=True,
-        help="The folder for the report's files.",
+        help="The folder for the report's files; - is standard output, for one report as HTML or JSON.",
     ),
     click.option(
         "--format",
@@ -115,7 +119,12 @@ def report(
 
     try:
         request = Request(**options)
-        with working(on, "report") as engine:
+        to_stdout = out == STDOUT
+        if to_stdout and forms not in ("html", "json"):
+            raise RequestRefused(f"{forms} is more than one file: name a folder with --out, or take html or json")
+        with ExitStack() as stack:
+            out = Path(stack.enter_context(TemporaryDirectory())) if to_stdout else out
+            engine = stack.enter_context(working(on, "report"))
             written = write_report(
                 Record(*context.record()),
                 request,
@@ -125,9 +134,11 @@ def report(
                 **configured_of(context, ("flavors", "targets")),
                 engine=engine,
             )
+            if to_stdout:
+                click.echo(written.files[0].read_bytes(), nl=False)
     except (RecordUnreadable, RequestRefused) as error:
         raise Refused(error) from None
-    for file in written.files:
+    for file in [] if to_stdout else written.files:
         click.echo(file)
     for failure in written.failed:
         click.echo(f"could not be made: {failure.section}: {failure.message}", err=True)
