@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 
 from analysis.errors import RequestRefused
 from analysis.windows import Windows
+from collector.record.nearest import hint
 
 EVERY: Final = ("1h", "3h", "6h", "1d", "1w", "1mo", "all")
 STEPS: Final = {"1h": 1, "3h": 3, "6h": 6}
@@ -35,7 +36,8 @@ def zone_of(name: str | ZoneInfo) -> ZoneInfo:
     try:
         return name if isinstance(name, ZoneInfo) else ZoneInfo(name)
     except (KeyError, ValueError, OSError, TypeError):
-        raise RequestRefused(f"there is no zone {name!r}: take a name such as Asia/Shanghai, or UTC") from None
+        near = hint(str(name), available_timezones())
+        raise RequestRefused(f"there is no zone {name!r}: take a name such as Asia/Shanghai, or UTC{near}") from None
 
 
 def windows_between(first: int, last: int, every: str, zone: ZoneInfo) -> Windows:

@@ -13,7 +13,7 @@ from analysis.capacity.scenario import Scenario, weeks_of
 from analysis.errors import Incomplete, NothingObserved, RequestRefused
 from analysis.query import question as questions
 from analysis.query.question import Question
-from analysis.query.request import Patterns, Request
+from analysis.query.request import Patterns, Request, named
 from analysis.query.targets import Targets, targets_of
 from analysis.query.times import Instant, seconds_of
 from analysis.queue.assumptions import SHARE
@@ -37,8 +37,8 @@ class History:
         dataset, or its address ``s3://BUCKET/PREFIX``, see ``data/README.md``. Keys and endpoint of an object store are
         those of ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY`` and ``AWS_ENDPOINT_URL``.
     spool
-        The folder of polls that are not yet in the database; ``spool`` beside the database by default. A dataset has
-        none.
+        The folder of polls that are not yet in the database. By default it is beside the database: ``NAME.spool`` of
+        ``NAME.duckdb``, but ``spool`` of ``poolscope.duckdb``. A dataset has none.
     engine
         Where pools are computed: in this process by default; or any object with ``map(function, items)``, such as an
         executor of `concurrent.futures` or of Dask; or a Spark session (pyspark 4.1 or newer). Every worker
@@ -137,7 +137,7 @@ class History:
             last = self.record.last_slot()
         except NothingObserved:
             last = None
-        return frames.attempts(self.record, request.selection(last))
+        return frames.attempts(self.record, named(self.record, request.selection(last)))
 
     @documented("waits")
     def waits(

@@ -1,16 +1,17 @@
 """The command line and composition root: the only place that touches environment, clock, network and the user's paths.
 
-A command is imported when it is called, so that a cron tick loads no more than it uses. The commands of `analysis` are
-mounted here by name alone.
+`catalogue` lists the commands, `group` imports each when it is called, so that a cron tick loads no more than it uses.
 """
 
 import importlib
 import os
+import shlex
+import shutil
 import signal
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -19,68 +20,85 @@ import click
 from collector import __version__
 from collector.api.credentials import AnyCredential, read_owner_only, resolve
 from collector.clock import Clock, SystemClock
-from collector.config.settings import Config, read_config
+from collector.config.settings import Config, Paths, from_environment, read_config
 from collector.console import tell_in_any_encoding, warn
 from collector.errors import ConfigError, PoolscopeError, interrupted
 from collector.exit_codes import help_text
-from collector.local_path import LocalPath
-from collector.record.places import Place, is_in_store, place_of
+from collector.group import LazyGroup, shared_options
+from collector.record.folders import find_upwards, upwards
+from collector.record.log import LOG
+from collector.record.places import Place, is_in_store, place_of, spool_of
 from collector.record.store import Access
 
-COMMANDS = {
-    "init": "collector.commands.init",
-    "collect": "collector.commands.collect",
-    "schedule": "collector.commands.schedule",
-    "watch": "collector.commands.watch",
-    "status": "collector.commands.status",
-    "doctor": "collector.commands.doctor",
-    "pools": "collector.commands.pools",
-    "compact": "collector.commands.compact",
-    "backup": "collector.commands.backup",
-    "restore": "collector.commands.restore",
-    "prune": "collector.commands.prune",
-    "import": "collector.commands.import_",
-    "export": "collector.commands.export",
-    "publish": "collector.commands.publish",
-    "waits": "analysis.cli.estimates:waits",
-    "failures": "analysis.cli.estimates:failures",
-    "flows": "analysis.cli.estimates:flows",
-    "coverage": "analysis.cli.estimates:coverage",
-    "trend": "analysis.cli.estimates:trend",
-    "changes": "analysis.cli.estimates:changes",
-    "profile": "analysis.cli.estimates:profile",
-    "compare": "analysis.cli.estimates:compare",
-    "load": "analysis.cli.capacity:load",
-    "plan": "analysis.cli.capacity:plan",
-    "forecast": "analysis.cli.capacity:forecast",
-    "report": "analysis.cli.report:report",
-    "notebooks": "analysis.cli.notebooks:notebooks",
-    "sandbox": "collector.commands.sandbox",
-    "demo": "collector.commands.demo",
-}
 DEFAULT_FILE = Path("poolscope.toml")
+NO_FILE = f"no {DEFAULT_FILE} here"
 DEFECT = 70
 INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a command gets from the outside world: environment, clock and configuration file."""
+    """What a command gets from the outside world: environment, clock, configuration file and named record."""
 
     environment: Mapping[str, str]
     clock: Clock = field(default_factory=SystemClock)
     config_file: Path | None = None
+    database: str | None = None
+    """The record that ``--db`` names; None: that of the configuration."""
 
     def read_config(self) -> tuple[Config, list[str]]:
-        """Read the configuration of this call, and return it with its problems (none where it is valid)."""
+        """Read the configuration of this call, and return it with its problems (none where it is valid).
+
+        Its database is that of ``--db``, if one is named there.
+        """
         file = self.found_file()
-        return read_config(file, self.environment, file.parent if file else Path().absolute())
+        config, problems = read_config(file, self.environment, file.parent if file else Path().absolute())
+        LOG.debug("configuration: %s", file or "only the environment")
+        if self.database is not None:
+            config = replace(config, paths=self._named(config.paths, Path(self.database)))
+        elif file is None and not from_environment(self.environment):
+            problems.insert(0, self.no_file())
+        return config, problems
 
     def found_file(self) -> Path | None:
         """Return the configuration file of this call, absolute; None where there is only the environment."""
-        if self.config_file is None and not DEFAULT_FILE.exists():
-            return None
-        return (self.config_file or DEFAULT_FILE).absolute()
+        if self.config_file is not None:
+            return self.config_file.absolute()
+        return find_upwards(DEFAULT_FILE, Path().absolute())
+
+    def no_file(self) -> str:
+        """Return what is wrong where there is no configuration file, and what to do."""
+        folders = ", ".join(map(str, upwards(Path().absolute())))
+        return (
+            f"{NO_FILE}; looked in {folders}: write one with poolscope init, name one with --config FILE,"
+            " or name a record with --db"
+        )
+
+    def record(self) -> tuple[Place, Path]:
+        """Return the database or dataset to read, and the spool: of ``--db``, else of the configuration.
+
+        Raises
+        ------
+        ConfigError
+        """
+        if self.database is not None and is_in_store(self.database):
+            return self.place(self.database), Path()
+        paths = self.config().paths if self.database is None else self.read_config()[0].paths
+        return paths.database, paths.spool
+
+    def words(self) -> list[str]:
+        """Return the words of the command line with which another process has the same configuration and database."""
+        file, database = self.found_file(), self.database
+        return [
+            *([] if file is None else ["--config", str(file)]),
+            *([] if database is None else ["--db", str(Path(database).absolute())]),
+        ]
+
+    @staticmethod
+    def _named(paths: Paths, database: Path) -> Paths:
+        """Return the paths of a named database; its spool is that of the configuration if it is its database."""
+        same = database.absolute() == paths.database.absolute()
+        return Paths(database, paths.spool if same else spool_of(database))
 
     def config(self) -> Config:
         """Read the configuration.
@@ -129,7 +147,8 @@ class Context:
         config, problems = self.read_config()
         credentials: dict[str, AnyCredential] = {}
         if not problems and not config.projects:
-            problems.append("there is no project: add a section [projects.NAME] (poolscope init writes an example)")
+            example = "there is no project: add a section [projects.NAME] (poolscope init writes an example)"
+            problems.append(self.no_file() if self.found_file() is None else example)
         for profile in dict.fromkeys(project.credentials for project in config.projects):
             if profile in config.credentials:
                 credential, missing = resolve(config.credentials[profile], self.environment)
@@ -142,6 +161,8 @@ class Context:
 
 def refuse(problems: list[str]) -> None:
     """Raise one ConfigError with all problems of a configuration; do nothing where there are none."""
+    if len(problems) == 1 and problems[0].startswith(NO_FILE):
+        raise ConfigError(problems[0])
     if problems:
         raise ConfigError("the configuration is not usable:\n" + "\n".join(f"  - {problem}" for problem in problems))
 
@@ -160,6 +181,19 @@ def write_report(database: Path, spool: Path, out: Path) -> list[Path]:
     return files
 
 
+def own_command() -> str:
+    """Return the words with which a shell calls this program, whatever its PATH."""
+    started = Path(sys.argv[0])
+    script = started if started.name == "poolscope" else Path(sys.executable).with_name("poolscope")
+    if not script.exists():
+        return shlex.join([sys.executable, "-m", "collector"])
+    found = shutil.which("poolscope")
+    if found is not None and script.samefile(found):
+        return "poolscope"
+    folder, path = Path().absolute(), script.absolute()
+    return shlex.quote(f".{os.sep}{path.relative_to(folder)}" if path.is_relative_to(folder) else str(path))
+
+
 def check_options(name: str, options: Sequence[str]) -> None:
     """Check early that a command has these options: without this check, the error would come after a long wait.
 
@@ -168,40 +202,21 @@ def check_options(name: str, options: Sequence[str]) -> None:
     click.UsageError
         When it does not have one of them.
     """
-    command = poolscope.get_command(click.Context(poolscope), name)
+    context = click.get_current_context().find_root()
+    command = poolscope.get_command(context, name)
     if command is not None:
-        command.make_context(name, list(options))
+        command.make_context(name, list(options), parent=context)
 
 
-class LazyGroup(click.Group):
-    """A group that imports a command when it is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Return the commands in the order in which a new user needs them."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        """Import a command and return it; None where there is no such command."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, name = COMMANDS[cmd_name].partition(":")
-        command = getattr(importlib.import_module(module), name or "command")
-        return command if isinstance(command, click.Command) else None
-
-
-@click.group(cls=LazyGroup, epilog=help_text(), context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--config",
-    "config_file",
-    envvar="POOLSCOPE_CONFIG",
-    type=LocalPath(),
-    help="The configuration file; default: poolscope.toml in this folder.",
+@click.group(
+    cls=LazyGroup,
+    params=shared_options(),
+    epilog=help_text(),
+    context_settings={"help_option_names": ["-h", "--help"], "obj": Context(os.environ)},
 )
-@click.version_option(__version__, prog_name="poolscope")
-@click.pass_context
-def poolscope(ctx: click.Context, config_file: Path | None) -> None:
+@click.version_option(__version__, "-V", "--version", prog_name="poolscope")
+def poolscope() -> None:
     """Queue waits, failures and capacity of ModelArts dedicated resource pools."""
-    ctx.obj = Context(os.environ, config_file=config_file)
 
 
 def main() -> NoReturn:

@@ -3,18 +3,60 @@
 import codecs
 import io
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, Final, TextIO, TypeVar
 
 import click
 
+from collector.record.log import LOG
+
 Item = TypeVar("Item")
 LARGEST_LOG = 1 << 20
+CONFIRMATIONS: Final = logging.getLogger("poolscope.confirmations")
+REQUESTS: Final = logging.getLogger("httpx")
+"""Where httpx names each request, without its headers."""
+
+
+class _ToStderr(logging.Handler):
+    """Writes steps and notes as events."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one."""
+        _write_event(
+            sys.stderr,
+            "note" if (record.name, record.levelno) == (LOG.name, logging.INFO) else "step",
+            record.getMessage(),
+            {},
+        )
+
+
+SHOWN: Final = _ToStderr()
+
+
+def be_loud(*, verbose: bool, quiet: bool, answering: bool) -> None:
+    """Set what is shown beside answers and problems.
+
+    Parameters
+    ----------
+    verbose
+        Show each step too.
+    quiet
+        Show neither notes nor progress; nor the events on standard output, unless the command is `answering` by them.
+    """
+    for logger in (LOG, REQUESTS):
+        logger.removeHandler(SHOWN)
+    LOG.addHandler(SHOWN)
+    LOG.setLevel(logging.DEBUG if verbose else logging.ERROR if quiet else logging.INFO)
+    CONFIRMATIONS.setLevel(logging.ERROR if quiet and not answering else logging.NOTSET)
+    REQUESTS.setLevel(logging.INFO if verbose else logging.NOTSET)
+    if verbose:
+        REQUESTS.addHandler(SHOWN)
 
 
 def tell_in_any_encoding() -> None:
@@ -33,7 +75,8 @@ def _escaped(error: UnicodeError) -> tuple[str, int]:
 
 def say(event: str, text: str, **fields: object) -> None:
     """Write an event of normal operation to standard output."""
-    _write_event(sys.stdout, event, text, fields)
+    if CONFIRMATIONS.isEnabledFor(logging.WARNING):
+        _write_event(sys.stdout, event, text, fields)
 
 
 def warn(event: str, text: str, **fields: object) -> None:
@@ -130,7 +173,7 @@ def _cell(value: object) -> str:
 @contextmanager
 def progress(items: Sequence[Item], what: str) -> Iterator[Iterable[Item]]:
     """Give items to go through, with a progress bar labelled `what` on a terminal and silently elsewhere."""
-    if not sys.stderr.isatty():
+    if not (sys.stderr.isatty() and LOG.isEnabledFor(logging.WARNING)):
         yield items
         return
     with click.progressbar(items, label=what, show_pos=True, file=sys.stderr) as bar:

@@ -83,10 +83,10 @@ def empty_record(folder: Path, *, failed: int = 0) -> Path:
 
 def write(database: Path, out: Path, *words: str) -> int:
     """Call `poolscope report` in this process, and return its exit code."""
-    context = click.Context(report, obj=Context({}))
+    context = click.Context(report, obj=Context({}, database=str(database)))
     try:
         code = report.main(
-            ["--db", str(database), "--out", str(out), *words],
+            ["--out", str(out), *words],
             standalone_mode=False,
             parent=context,
             prog_name="report",

@@ -8,7 +8,7 @@ import click
 
 from analysis.errors import Incomplete, RequestRefused
 from collector.record import RecordUnreadable
-from collector.record.places import Place, has_scheme, is_in_store
+from collector.record.places import has_scheme
 
 Decorator = Callable[[Any], Any]
 
@@ -21,11 +21,6 @@ def local_path(_context: click.Context, _option: click.Parameter, text: str | No
 
 
 POOLS = (
-    click.option(
-        "--db",
-        metavar="PATH|s3://BUCKET/PREFIX",
-        help="The database or dataset to read; default: database and spool of the configuration.",
-    ),
     click.option(
         "--until", metavar="1d|DATE", help="Read the record up to this date, or up to this long before its last slot."
     ),
@@ -130,14 +125,6 @@ def configured_of(context: Any, names: Sequence[str]) -> dict[str, Any]:  # noqa
     return {name: getattr(config, name) for name in names}
 
 
-def record_of(context: Any, db: str | None) -> tuple[Place, Path | None]:  # noqa: ANN401 - the collector's, which analysis does not know by name
-    """Return the database and the spool to read: those of ``--db``, else those of the configuration."""
-    if db is not None:
-        return context.place(db) if is_in_store(db) else Path(db), None
-    paths = context.config().paths
-    return paths.database, paths.spool
-
-
 def options_of(*options: Decorator) -> Decorator:
     """Add options to a command, in the order in which its help shows them."""
 
@@ -166,7 +153,6 @@ def command_of(name: str, text: str, *options_: Decorator, configured: Sequence[
     def run(
         context: Any,  # noqa: ANN401 - the collector's, which analysis does not know by name
         /,
-        db: str | None,
         format_: str,
         output: Path | None,
         on: str | None,
@@ -182,7 +168,7 @@ def command_of(name: str, text: str, *options_: Decorator, configured: Sequence[
                 method, options = "check", _selection(options)
             options |= configured_of(context, configured if method == name else ())
             with working(on, name) as engine:
-                history = History(*record_of(context, db), engine=engine)
+                history = History(*context.record(), engine=engine)
                 text, incomplete = answer(history, method, options, format_, output)
             click.echo(text, nl=False)
             if incomplete is not None:

@@ -1,5 +1,6 @@
 """The engine of a command, and what a terminal shows while it works; elsewhere nothing is shown."""
 
+import logging
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -13,10 +14,16 @@ from analysis.capacity.replay import replay
 from analysis.query.engines import Engine, named
 from analysis.query.tasks import Parcel
 from analysis.queue.cohorts import bounds
+from collector.record.log import LOG
 
 TERMINATED: Final = 143
 CAPACITY: Final = ("plan", "forecast", "report")
 """The questions that need the functions of capacity too."""
+
+
+def shows_progress() -> bool:
+    """Return whether progress is shown: on a terminal, without ``--quiet``."""
+    return sys.stderr.isatty() and LOG.isEnabledFor(logging.WARNING)
 
 
 @contextmanager
@@ -29,7 +36,7 @@ def working(on: str | None, question: str) -> Iterator[Engine]:
         When there is no such engine, or it cannot be started.
     """
     with _ending_at_sigterm(), named(on) as engine:
-        if not sys.stderr.isatty():
+        if not shows_progress():
             yield engine
             return
         _say_compilation(question)

@@ -2,14 +2,15 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from analysis.cli.estimates import ON, POOLS, SLO, TYPE, Refused, configured_of, local_path, options_of, record_of
+from analysis.cli.estimates import ON, POOLS, SLO, TYPE, Refused, configured_of, local_path, options_of
 from analysis.errors import RequestRefused
 from collector.record import RecordUnreadable
 
@@ -17,14 +18,18 @@ if TYPE_CHECKING:
     from analysis.figures.draw import Picture
 
 
+STDOUT: Final = Path("-")
+
+
 def _draw(wanted: "Sequence[Picture]", form: str, limit: float | None) -> Iterator[str | bytes | Exception]:
     """Draw pictures, with a progress bar on a terminal."""
-    from analysis.figures.draw import draw  # noqa: PLC0415 - `poolscope --help` does without pandas and numba
+    from analysis.cli.progress import shows_progress  # noqa: PLC0415 - `poolscope --help` does without pandas and numba
+    from analysis.figures.draw import draw  # noqa: PLC0415 - likewise
 
     drawn = draw(wanted, form, limit)
     label = f"drawing {form}"
     bar = click.progressbar(drawn, length=len(wanted), label=label, show_pos=True, file=sys.stderr)
-    with bar if sys.stderr.isatty() else nullcontext(drawn) as pictures:
+    with bar if shows_progress() else nullcontext(drawn) as pictures:
         yield from pictures
 
 
@@ -57,7 +62,7 @@ def _draw(wanted: "Sequence[Picture]", form: str, limit: float | None) -> Iterat
         callback=local_path,
         default="reports",
         show_default=True,
-        help="The folder for the report's files.",
+        help="The folder for the report's files; - is standard output, for one report as HTML or JSON.",
     ),
     click.option(
         "--format",
@@ -91,7 +96,6 @@ def _draw(wanted: "Sequence[Picture]", form: str, limit: float | None) -> Iterat
 def report(
     context: Any,  # noqa: ANN401 - `poolscope --help` does without pandas and numba
     /,
-    db: str | None,
     out: Path,
     forms: str,
     lang: str,
@@ -115,9 +119,14 @@ def report(
 
     try:
         request = Request(**options)
-        with working(on, "report") as engine:
+        to_stdout = out == STDOUT
+        if to_stdout and forms not in ("html", "json"):
+            raise RequestRefused(f"{forms} is more than one file: name a folder with --out, or take html or json")
+        with ExitStack() as stack:
+            out = Path(stack.enter_context(TemporaryDirectory())) if to_stdout else out
+            engine = stack.enter_context(working(on, "report"))
             written = write_report(
-                Record(*record_of(context, db)),
+                Record(*context.record()),
                 request,
                 out,
                 partial(_draw, limit=request.limit),
@@ -125,9 +134,11 @@ def report(
                 **configured_of(context, ("flavors", "targets")),
                 engine=engine,
             )
+            if to_stdout:
+                click.echo(written.files[0].read_bytes(), nl=False)
     except (RecordUnreadable, RequestRefused) as error:
         raise Refused(error) from None
-    for file in written.files:
+    for file in [] if to_stdout else written.files:
         click.echo(file)
     for failure in written.failed:
         click.echo(f"could not be made: {failure.section}: {failure.message}", err=True)

@@ -20,12 +20,15 @@ from analysis.query.engines import Engine, Threads, done_by, task_rows
 from analysis.query.members import Label, Member
 from analysis.query.part import rows_of
 from analysis.query.question import Question
+from analysis.query.request import named
 from analysis.query.tasks import Task, described
 from analysis.record.database import Record
-from analysis.record.query import grouped, selected
+from analysis.record.query import SelectedPool, grouped, selected
 from analysis.schemas.schema import TEXTS, Column, Columns, Kind
 from analysis.schemas.shared import LABELS
 from collector.record import interrupted
+from collector.record.log import LOG
+from collector.record.names import Names, UnknownName
 from collector.record.selection import Selection
 
 Rows: TypeAlias = list[Columns | None]
@@ -56,12 +59,14 @@ def answers(record: Record, questions: Sequence[Question], engine: Engine | None
     """
     pools = record.pools()
     resolved, selection = resolve(max(pool.last for pool in pools), questions)
+    selection = _named(record, pools, selection)
     chosen = selected(pools, selection)
     engine = Threads() if engine is None else engine
     tasks = [
         Task(record.about(group), group, selection, resolved)
         for group in grouped(chosen, task_rows(sum(pool.rows for pool in chosen), engine))
     ]
+    LOG.debug("computing %s of %s pools", ", ".join(question.name for question in resolved), len(chosen))
     rows, failed = _rows(engine, tasks, resolved)
     if not failed:
         return [assemble(question, [part[number] for part in rows]) for number, question in enumerate(resolved)]
@@ -71,6 +76,19 @@ def answers(record: Record, questions: Sequence[Question], engine: Engine | None
         for question, parts in zip(resolved, by_question, strict=True)
     ]
     raise Incomplete(failed, frames)
+
+
+def _named(record: Record, pools: Sequence[SelectedPool], selection: Selection) -> Selection:
+    """Return the selection with its names in full; pools that were never observed are known too."""
+    names = Names(
+        sorted({pool.project for pool in pools}),
+        [(pool.project, pool.pool, pool.name) for pool in pools],
+        sorted({type_ for pool in pools for type_ in pool.types}),
+    )
+    try:
+        return selection.named(names)
+    except UnknownName:
+        return named(record, selection)
 
 
 def resolve(last: datetime, questions: Sequence[Question]) -> tuple[list[Question], Selection]:

@@ -9,12 +9,15 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from analysis.calendar import EVERY, zone_of
-from analysis.errors import RequestRefused
+from analysis.errors import NothingSelected, RequestRefused
 from analysis.query.times import Instant, duration_of, instant_of
 from analysis.queue.assumptions import ORDERS, QUEUES, SHARE
+from analysis.record.database import Record
 from analysis.record.series import Pool
 from analysis.windows import Windows
+from collector.record.dates import date_hint
 from collector.record.durations import DURATION
+from collector.record.names import UnknownName
 from collector.record.patterns import matches
 from collector.record.selection import Selection
 
@@ -148,10 +151,27 @@ class Request:
             return None if last is None else last - duration_of(value)
         try:
             return instant_of(value, self.tz)
-        except (ValueError, OverflowError) as error:
+        except (ValueError, OverflowError):
             raise RequestRefused(
-                f"{value!r} is not a date or time ({error}): give 2026-01-31, 2026-01-31T08:00 or 30d"
+                f"{value!r} is not a date or time: give 2026-01-31, 2026-01-31T08:00 or 30d{date_hint(str(value))}"
             ) from None
+
+
+def named(record: Record, selection: Selection) -> Selection:
+    """Return a selection with its names in full, by all names that a record has.
+
+    Raises
+    ------
+    RecordUnreadable
+    NothingSelected
+        When the record does not have a name.
+    """
+    if not (selection.projects or selection.pools or selection.types):
+        return selection
+    try:
+        return selection.named(record.names())
+    except UnknownName as error:
+        raise NothingSelected(str(error)) from None
 
 
 def _patterns(patterns: Patterns) -> tuple[str, ...]:

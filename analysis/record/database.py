@@ -16,10 +16,11 @@ from analysis.record.query import SelectedPool
 from analysis.record.series import Pool, Series
 from collector.record import RecordUnreadable
 from collector.record.database import Record as OpenRecord
+from collector.record.names import Names
 from collector.record.patterns import matches
-from collector.record.places import Place, StorePath, place_of
+from collector.record.places import Place, StorePath, place_of, spool_of
 from collector.record.reading import Opening, about, opener
-from collector.record.selection import FIRST, LAST, Selection
+from collector.record.selection import FIRST, LAST, Selection, names_of
 from collector.record.spool import waiting
 
 CONTEXT: Final = timedelta(days=1)
@@ -38,14 +39,14 @@ class Record:
         The DuckDB file, which is open only while it is read; or the folder of a dataset, or its address in an object
         store. All that one object reads from a dataset is of one manifest.
     spool
-        The folder of polls that are not yet in the database; ``spool`` beside the database by default. A dataset has
-        none.
+        The folder of polls that are not yet in the database; by default that of `places.spool_of`. A dataset has none.
     """
 
     def __init__(self, database: Place | str, spool: Path | str | None = None) -> None:
         self.database = place_of(database)
-        beside = self.database.parent if isinstance(self.database, Path) else Path()
-        self.spool = Path(spool) if spool is not None else beside / "spool"
+        if spool is None:
+            spool = spool_of(self.database) if isinstance(self.database, Path) else Path()
+        self.spool = Path(spool)
 
     def pools(self) -> list[SelectedPool]:
         """Return every pool that was observed, from one scan of the record.
@@ -62,6 +63,17 @@ class Record:
         if not pools:
             raise self._nothing_observed()
         return pools
+
+    def names(self) -> Names:
+        """Return the names that the record has, also of pools that were never observed.
+
+        Raises
+        ------
+        RecordUnreadable
+            As in `pools`.
+        """
+        with self._opened() as connection:
+            return names_of(connection, types=True)
 
     def about(self, pools: Sequence[SelectedPool]) -> "Record":
         """Return the record for reading some pools alone, wherever it is sent: of a dataset it names their files."""

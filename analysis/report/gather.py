@@ -16,7 +16,7 @@ from analysis.errors import Incomplete, NothingObserved, NothingSelected, Reques
 from analysis.query.answers import answers
 from analysis.query.engines import Engine
 from analysis.query.question import Question, ask, ask_comparison, ask_forecast, ask_load, ask_plan
-from analysis.query.request import Request
+from analysis.query.request import Request, named
 from analysis.query.targets import Targets, targets_of
 from analysis.record import frames
 from analysis.record.database import Record
@@ -124,6 +124,8 @@ def gather(
     ------
     RecordUnreadable, RequestRefused
     """
+    selected = named(record, replace(request, since=None, until=None).selection(None))
+    request = replace(request, project=selected.projects, pool=selected.pools, type=selected.types)
     try:
         last = record.last_slot()
     except NothingObserved:

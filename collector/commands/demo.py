@@ -1,4 +1,4 @@
-"""``poolscope demo``: collects days of simulated pools in seconds."""
+"""``poolscope demo``: collects days of simulated pools in minutes."""
 
 import asyncio
 import json
@@ -13,8 +13,9 @@ from typing import Any
 
 import click
 
+from collector import __version__
 from collector.api.credentials import Credential
-from collector.cli import flows_of_pools, write_report
+from collector.cli import flows_of_pools, own_command, write_report
 from collector.clock import SimulatedClock
 from collector.config.settings import Project
 from collector.console import progress, say, table, warn
@@ -23,6 +24,8 @@ from collector.errors import ConfigError, PoolscopeError
 from collector.local_path import LocalPath
 from collector.record import spool
 from collector.record.durations import parse_duration, say_duration
+from collector.record.folders import DEMO, find_upwards
+from collector.record.places import spool_of
 from collector.record.slots import slot_of
 from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY
 from collector.storage.lock import writing
@@ -30,7 +33,7 @@ from collector.storage.lock import writing
 # A Monday, so that the demo has whole weeks.
 START = datetime(2026, 1, 5, tzinfo=UTC)
 MOST_WARNINGS = 5
-CONFIG_MARK = "# Made by poolscope demo."
+CONFIG_MARK = "# Made by poolscope demo"
 
 
 class SandboxFailed(PoolscopeError):
@@ -66,23 +69,59 @@ def _read_step(_context: click.Context, _option: click.Parameter, text: str) -> 
 @click.option(
     "--out",
     type=LocalPath(),
-    default=Path("data/demo"),
-    show_default=True,
-    help="The folder for the database, the report and a configuration.",
+    help="The folder for the database, the report and a configuration; default: data/demo, here or in a folder above.",
 )
-def command(days: int | None, trace: Path | None, step: timedelta, out: Path) -> int:
-    """Collect two weeks of simulated pools in seconds.
+def command(days: int | None, trace: Path | None, step: timedelta, out: Path | None) -> int:
+    """Collect two weeks of simulated pools in minutes.
 
     Runs the sandbox and polls it with the code of collect, over real HTTP but on a simulated clock. Ends with a table
-    of the pools, a report, and what to do next.
+    of the pools, a report, and what to do next. This takes two to five minutes; with --days 1 --step 1h, seconds.
+
+    A demo that was made with the same options is used, not made again: remove its folder to make it anew.
     """
-    slots = _slots(days, trace, step)
-    database, spool_folder = out / "demo.duckdb", out / "demo.spool"
-    config = out / "poolscope.toml"
-    if config.exists() and not config.read_text(encoding="utf-8", errors="replace").startswith(CONFIG_MARK):
+    mark = f"{CONFIG_MARK} {__version__}, {days or 14} days, one poll every {say_duration(step)}.\n"
+    out = _default_folder(mark) if out is None else out
+    database, config, reports_folder = out / DEMO.name, out / "poolscope.toml", out / "reports"
+    spool_folder = spool_of(database)
+    if config.exists() and not _text(config).startswith(CONFIG_MARK):
         raise ConfigError(f"{config} was not written by the demo: choose another folder with --out")
+    failures: list[str] = []
+    # A trace may have other jobs under the same name.
+    if made := trace is None and _is_made(out, mark):
+        say("found", f"{out} has this demo already: remove the folder to make it anew.\n", folder=str(out))
+    else:
+        failures = _make(_slots(days, trace, step), trace, step, database, spool_folder)
+        _write_config(config, mark)
+    table("pool", [_row(pool) for pool in flows_of_pools(database, spool_folder)], _cells)
+    reports = sorted(reports_folder.glob("*.html")) if made else []
+    _say_next(config, database, reports or write_report(database, spool_folder, reports_folder))
+    return int(bool(failures))
+
+
+def _default_folder(mark: str) -> Path:
+    """Return the folder of this demo, if it was made here or in a folder above; else the one to make it in."""
+    here, above = Path().absolute(), find_upwards(DEMO, Path().absolute())
+    if above is None or above.is_relative_to(here) or not _is_made(above.parent, mark):
+        return DEMO.parent
+    return above.parent
+
+
+def _is_made(folder: Path, mark: str) -> bool:
+    """Return whether a folder has a whole demo that was made with the same options."""
+    config = folder / "poolscope.toml"
+    return (folder / DEMO.name).exists() and config.exists() and _text(config).startswith(mark)
+
+
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8", errors="replace")
+
+
+def _make(
+    slots: Sequence[datetime], trace: Path | None, step: timedelta, database: Path, spool_folder: Path
+) -> list[str]:
+    """Collect all slots in place of an earlier demo, and return what failed."""
     with writing(database):
-        _remove_previous(database, spool_folder)
+        _remove_previous(database.with_name("poolscope.toml"), database, spool_folder)
         failures: list[str] = []
         with _sandbox(trace) as sandbox, progress(slots, f"{len(slots):,} polls") as slots_with_progress:
             asyncio.run(
@@ -108,10 +147,7 @@ def command(days: int | None, trace: Path | None, step: timedelta, out: Path) ->
         last_slot=slots[-1],
         polls=len(slots),
     )
-    table("pool", [_row(pool) for pool in flows_of_pools(database, spool_folder)], _cells)
-    reports = write_report(database, spool_folder, out / "reports")
-    _say_next(_write_config(out), reports)
-    return int(bool(failures))
+    return failures
 
 
 def _slots(days: int | None, trace: Path | None, step: timedelta) -> list[datetime]:
@@ -128,9 +164,9 @@ def _slots(days: int | None, trace: Path | None, step: timedelta) -> list[dateti
     return [first + number * step for number in range((last - first) // step + 1)]
 
 
-def _remove_previous(database: Path, spool_folder: Path) -> None:
-    """Remove the record of an earlier demo."""
-    for path in (database, database.with_name(database.name + ".wal")):
+def _remove_previous(config: Path, database: Path, spool_folder: Path) -> None:
+    """Remove the record of an earlier demo; first the configuration, which says that the demo is whole."""
+    for path in (config, database, database.with_name(database.name + ".wal")):
         path.unlink(missing_ok=True)
     spool.remove(spool.waiting(spool_folder))
     shutil.rmtree(spool_folder, ignore_errors=True)
@@ -174,25 +210,23 @@ def _cells(pool: Mapping[str, Any]) -> dict[str, object]:
     }
 
 
-def _write_config(out: Path) -> Path:
+def _write_config(file: Path, mark: str) -> None:
     """Write a configuration with which the other commands find the demo's record."""
-    file = out / "poolscope.toml"
-    text = f'{CONFIG_MARK}\n[paths]\ndatabase = "demo.duckdb"\nspool = "demo.spool"\n'
-    file.write_text(text, encoding="utf-8")
-    return file
+    file.write_text(f'{mark}[paths]\ndatabase = "{DEMO.name}"\nspool = "demo.spool"\n', encoding="utf-8")
 
 
-def _say_next(config: Path, reports: Sequence[Path]) -> None:
-    report = ", ".join(map(str, reports))
+def _say_next(config: Path, database: Path, reports: Sequence[Path]) -> None:
+    report, called = ", ".join(map(str, reports)), own_command()
     say(
         "next",
         f"""
 The report of these days, to open in a browser: {report}
 
 What to do next:
-  see the status   poolscope --config {config} status
-  export the data  poolscope --config {config} export --output snapshots.parquet
-  use your pools   poolscope init, fill in poolscope.toml, poolscope collect, then poolscope schedule --install""",
+  see the waits    {called} waits --db {database}
+  plan capacity    {called} plan --db {database} --target-wait 15m
+  use notebooks    {called} notebooks
+  use your pools   {called} init""",
         config=str(config),
         report=report,
     )

@@ -57,6 +57,9 @@ async def _check(context: Context) -> list[Finding]:
         problems = ["there is no project: add a section [projects.NAME] (poolscope init writes an example)"]
     # Each problem's text already says how to fix it.
     findings = [Finding("configuration", "error", problem) for problem in problems]
+    if context.no_file() in problems:
+        # It is not known where the record is.
+        return findings
     if not problems:
         findings.append(Finding("configuration", "ok", f"{len(config.projects)} projects"))
         failures = _failures(context, config)

@@ -1,5 +1,8 @@
 """``poolscope export``: writes snapshot rows to a file, or the whole record to a dataset."""
 
+import shutil
+import sys
+import tempfile
 from datetime import datetime
 from pathlib import Path
 
@@ -25,7 +28,7 @@ def _read_place(_context: click.Context, _option: click.Parameter, text: str | N
 
 
 @click.command("export")
-@click.option("--output", type=LocalPath(), help="The file to write, .parquet or .csv.")
+@click.option("--output", type=LocalPath(), help="The file to write, .parquet or .csv; - is standard output, as CSV.")
 @click.option(
     "--dataset",
     callback=_read_place,
@@ -76,7 +79,9 @@ def command(
             raise click.BadParameter(str(error), param_hint=option) from None
 
     selection = Selection(instant("--since", since), instant("--until", until), projects, pools)
-    if output is not None and dataset is None:
+    if output == Path("-") and dataset is None:
+        _export_to_stdout(context, selection)
+    elif output is not None and dataset is None:
         rows = _export(context, selection, output)
         say("exported", f"{output}: {rows:,} rows", file=str(output), rows=rows)
     elif dataset is not None and output is None:
@@ -88,15 +93,21 @@ def command(
 
 
 def _export(context: Context, selection: Selection, output: Path) -> int:
-    paths = context.config().paths
-    with reading(paths.database, paths.spool, context.clock.pause) as record:
+    with reading(*context.record(), context.clock.pause) as record:
         return export(record, selection, output)
 
 
+def _export_to_stdout(context: Context, selection: Selection) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "snapshots.csv")
+        _export(context, selection, file)
+        with file.open("rb") as stream:
+            shutil.copyfileobj(stream, sys.stdout.buffer)
+
+
 def _publish(context: Context, text: str) -> None:
-    paths = context.config().paths
     place = context.place(text)
-    published = publish(reading(paths.database, paths.spool, context.clock.pause), place, context.clock.now)
+    published = publish(reading(*context.record(), context.clock.pause), place, context.clock.now)
     manifest = published.manifest
     rows = sum(manifest.rows.values())
     say(

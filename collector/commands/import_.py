@@ -1,7 +1,12 @@
 """``poolscope import``: adds snapshots from files, or all rows of a dataset, to the record."""
 
 import asyncio
-from collections.abc import Callable
+import io
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -25,6 +30,8 @@ from collector.storage.opening import WAIT_SECONDS, open_for_writing
 
 # DuckDB puts what does not fit into this memory on disk.
 MEMORY = 200_000_000
+STDIN = Path("-")
+PARQUET = b"PAR1"
 _Result = TypeVar("_Result")
 
 
@@ -54,8 +61,8 @@ def _read_interval(_context: click.Context, _option: click.Parameter, text: str 
 def command(context: Context, files: tuple[Path, ...], project: str | None, interval: timedelta | None) -> None:
     """Add snapshots from files, or all rows of a dataset, to the record.
 
-    Each FILE is Parquet or CSV, or one folder that export --dataset or backup wrote. Either all files are imported, or
-    none.
+    Each FILE is Parquet or CSV, or - for standard input, or one folder that export --dataset or backup wrote. Either
+    all files are imported, or none.
 
     Columns: slot (UTC), pool and type are required; total, the nine statuses and project are optional; any other column
     is a status under its own name. Rows that the record already has are not changed, so that importing a file twice
@@ -81,10 +88,11 @@ def command(context: Context, files: tuple[Path, ...], project: str | None, inte
             replaced=replaced,
         )
         return
-    for file in files:
-        if not file.is_file():
-            raise InputRefused(f"{file}: there is no such file")
-    imported, intervals = _import(context, list(files), project, interval)
+    with _stdin_as_file(files) as given:
+        for file in given:
+            if not file.is_file():
+                raise InputRefused(f"{file}: there is no such file")
+        imported, intervals = _import(context, given, project, interval)
     names = ", ".join(str(file) for file in files)
     usual, *others = map(say_duration, intervals)
     interval_text = f"{usual}, in parts every {' or '.join(others)}" if others else usual
@@ -101,6 +109,21 @@ def command(context: Context, files: tuple[Path, ...], project: str | None, inte
         interval_seconds=int(intervals[0].total_seconds()),
         other_intervals_seconds=[int(other.total_seconds()) for other in intervals[1:]],
     )
+
+
+@contextmanager
+def _stdin_as_file(files: Sequence[Path]) -> Iterator[list[Path]]:
+    """Yield the files, with a temporary one in place of ``-``: Parquet is not read from its beginning to its end."""
+    if STDIN not in files:
+        yield list(files)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        content = sys.stdin.buffer
+        start = content.peek(len(PARQUET))[: len(PARQUET)] if isinstance(content, io.BufferedReader) else b""
+        file = Path(folder, "stdin.parquet" if start == PARQUET else "stdin.csv")
+        with file.open("wb") as stream:
+            shutil.copyfileobj(content, stream)
+        yield [file if given == STDIN else given for given in files]
 
 
 def _import(

@@ -1,31 +1,72 @@
-"""``poolscope init``: writes a commented configuration."""
+"""``poolscope init``: writes a commented configuration, or one for the sandbox with its keys."""
 
+import os
 from pathlib import Path
 
 import click
 
-from collector.cli import DEFAULT_FILE, Context
+from collector.cli import DEFAULT_FILE, Context, own_command
 from collector.console import say
 from collector.errors import ConfigError, RecordNotWritten
+from collector.sandbox.behaviour import ACCESS_KEY, DEFAULT_PORT, PROJECT_ID, REGION, SECRET_KEY
 
 TEMPLATE = Path(__file__).with_name("poolscope.toml")
+KEYS = {Path("keys", "sandbox-access-key"): ACCESS_KEY, Path("keys", "sandbox-secret-key"): SECRET_KEY}
+FOR_SANDBOX = """\
+# Poolscope's configuration for its sandbox, which simulates the API: run poolscope sandbox in another terminal.
+# The keys open the sandbox and nothing else. For your account, run poolscope init in another folder.
+
+[credentials.default]
+access_key_file = "{}"
+secret_key_file = "{}"
+
+[projects.sandbox]
+endpoint = "http://127.0.0.1:{}"
+project_id = "{}"
+region = "{}"
+"""
+NEXT = """\
+{file} was written. Next:
+  1. fill in project_id and region
+  2. set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, or name files with the keys
+  3. check it:               {poolscope} doctor
+  4. poll once, and look:    {poolscope} collect && {poolscope} status
+  5. poll once an interval:  {poolscope} schedule --install"""
+NEXT_IN_SANDBOX = """\
+{file} was written. Next:
+  1. serve the sandbox, in another terminal or here:  {poolscope} sandbox &
+  2. poll once, and look:                             {poolscope} collect && {poolscope} status"""
 
 
 @click.command("init")
+@click.option("--sandbox", is_flag=True, help="Write a configuration that works with poolscope sandbox, and its keys.")
 @click.pass_obj
-def command(context: Context) -> None:
-    """Write a commented poolscope.toml to start from."""
+def command(context: Context, sandbox: bool) -> None:
+    """Write a commented poolscope.toml to start from.
+
+    It is written to this folder, or to the file of --config. A file that exists is not changed.
+    """
     file = context.config_file or DEFAULT_FILE
+    if os.path.lexists(file):
+        raise ConfigError(f"{file} exists and was not changed: edit it, or choose another file with --config")
     try:
+        if sandbox:
+            _write_keys(file.parent)
+        text = FOR_SANDBOX.format(*KEYS, DEFAULT_PORT, PROJECT_ID, REGION) if sandbox else TEMPLATE.read_text("utf-8")
         with file.open("x", encoding="utf-8") as stream:
-            stream.write(TEMPLATE.read_text(encoding="utf-8"))
-    except FileExistsError:
-        raise ConfigError(f"{file} exists and was not changed: edit it, or choose another file with --config") from None
+            stream.write(text)
     except OSError as error:
         raise RecordNotWritten(f"{file} cannot be written ({error.strerror}): check its folder") from error
-    say(
-        "initialised",
-        f"{file} was written. Next: fill in project_id and region, set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK,\n"
-        "run poolscope collect once by hand, then poolscope status to see the result.",
-        file=str(file),
-    )
+    called = own_command() if context.config_file is None else f"{own_command()} --config {file}"
+    following = NEXT_IN_SANDBOX if sandbox else NEXT
+    say("initialised", following.format(file=file, poolscope=called), file=str(file))
+
+
+def _write_keys(folder: Path) -> None:
+    """Write the keys of the sandbox to files that only their owner can read; files that exist stay."""
+    for name, key in KEYS.items():
+        file = folder / name
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        if not file.exists():
+            file.touch(mode=0o600, exist_ok=False)
+            file.write_text(f"{key}\n", encoding="utf-8")

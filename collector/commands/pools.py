@@ -26,7 +26,7 @@ def command(context: Context, json_: bool) -> None:
     node, which are in [flavors] of the configuration.
     """
     flavors = context.config().flavors
-    pools, changes = _describe(context)
+    pools, changes = _describe(context, flavors)
     if json_:
         click.echo(as_json({"pools": [asdict(p) for p in pools], "changes": [asdict(c) for c in changes]}, indent=2))
         return
@@ -47,10 +47,10 @@ def command(context: Context, json_: bool) -> None:
         )
 
 
-def _describe(context: Context) -> tuple[list[PoolDescription], list[Change]]:
-    config = context.config()
-    with reading(config.paths.database, config.paths.spool, context.clock.pause) as record:
-        return describe(record, config.flavors)
+def _describe(context: Context, flavors: Mapping[str, int]) -> tuple[list[PoolDescription], list[Change]]:
+    database, spool = context.record()
+    with reading(database, spool, context.clock.pause) as record:
+        return describe(record, flavors)
 
 
 def _change_text(change: Change) -> str:

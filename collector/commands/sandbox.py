@@ -10,32 +10,25 @@ from typing import Literal
 
 import click
 
+from collector.cli import own_command
 from collector.console import say
 from collector.local_path import LocalPath
 from collector.record.durations import parse_duration
-from collector.sandbox.behaviour import ACCESS_KEY, REGION, SECRET_KEY, Behaviour, Fault
+from collector.sandbox.behaviour import DEFAULT_PORT, Behaviour, Fault
 from collector.sandbox.faults import KINDS, read_fault
 from collector.sandbox.jobs import Pool
 from collector.sandbox.server import Sandbox
 from collector.sandbox.simulated import simulated_pools
 
-DEFAULT_PORT = 8700
+USUAL = f"http://127.0.0.1:{DEFAULT_PORT}"
 HOW_TO_USE = """\
 The sandbox serves {pools} pools at {endpoint}; Ctrl-C ends it.
 
-In another terminal, set its keys (they are valid only here):
+In another terminal:
 
-  export HUAWEICLOUD_SDK_AK={access_key}
-  export HUAWEICLOUD_SDK_SK={secret_key}
-
-and write a poolscope.toml with:
-
-  [projects.sandbox]
-  endpoint = "{endpoint}"
-  project_id = "{project_id}"
-  region = "{region}"
-
-Then: poolscope collect"""
+  {poolscope} init --sandbox   (writes poolscope.toml and keys{elsewhere})
+  {poolscope} collect && {poolscope} status"""
+ELSEWHERE = """; then set endpoint = "{}" in it"""
 
 
 def _read_retention(_context: click.Context, _option: click.Parameter, text: str) -> timedelta | None:
@@ -167,10 +160,8 @@ def command(
     with _interruption() as interrupted, Sandbox(pools_to_serve, behaviour, port=port) as sandbox:
         text = HOW_TO_USE.format(
             endpoint=sandbox.endpoint,
-            project_id=behaviour.project_id,
-            region=REGION,
-            access_key=ACCESS_KEY,
-            secret_key=SECRET_KEY,
+            elsewhere="" if sandbox.endpoint == USUAL else ELSEWHERE.format(sandbox.endpoint),
+            poolscope=own_command(),
             pools=len(pools_to_serve),
         )
         say("sandbox_ready", text, endpoint=sandbox.endpoint, project_id=behaviour.project_id)

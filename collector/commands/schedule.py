@@ -51,9 +51,7 @@ def command(context: Context, install: bool, remove: bool, report: bool, options
         raise click.UsageError(f"{options[0]} is an option of a report: use it with --report")
     file = context.found_file()
     if file is None:
-        raise ConfigError(
-            "there is no configuration file, and cron does not have your environment: poolscope init writes a file"
-        )
+        raise ConfigError(f"cron needs a file, as it does not have your environment: {context.no_file()}")
     what = REPORT if report else COLLECT
     if remove:
         # The line is found by the file's path, so that it can be removed even if the file is damaged or missing.

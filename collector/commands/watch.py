@@ -94,9 +94,8 @@ def _due(clock: Clock, config: Config) -> Iterator[str]:
 
 async def _start(context: Context, command_name: str) -> asyncio.subprocess.Process:
     """Start a command in another process: no slot waits for it, and its memory is freed when it ends."""
-    file = context.found_file()
-    options = [] if file is None else ["--config", str(file)]
-    return await asyncio.create_subprocess_exec(sys.executable, "-P", "-m", "collector", *options, command_name)
+    call = [sys.executable, "-P", "-m", "collector", *context.words(), command_name]
+    return await asyncio.create_subprocess_exec(*call)
 
 
 async def _poll(clock: Clock, slot: datetime, config: Config, credentials: Mapping[str, AnyCredential]) -> None:

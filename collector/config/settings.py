@@ -269,6 +269,11 @@ def _project(
     return Project(name, **values)
 
 
+def from_environment(environment: Mapping[str, str]) -> bool:
+    """Return whether any value of the configuration comes from the environment."""
+    return any(name.startswith(PREFIX) and name != f"{PREFIX}CONFIG" for name in environment)
+
+
 def _overlay(tree: dict[str, Any], environment: Mapping[str, str], reader: _Reader) -> None:
     """Override the file's values with those of the environment."""
     for variable in sorted(environment):

@@ -19,6 +19,7 @@ from collector.polling.requests import Session
 from collector.polling.scheduler import DEADLINE, Limits
 from collector.polling.sessions import open_sessions
 from collector.record import spool
+from collector.record.log import LOG
 from collector.record.rows import Discovery, PolledRows, Scrape
 from collector.record.slots import naive, slot_of
 from collector.storage.drain import Drained, drain
@@ -100,8 +101,11 @@ async def poll_slot(
     now = clock.now()
     slot = naive(slot_of(now, settings.interval))
     known = read_known(paths.database, paths.spool, slot, settings.discovery_interval)
+    LOG.debug("polling slot %sZ", f"{slot:%Y-%m-%d %H:%M:%S}")
     async with open_sessions(config.projects, credentials, settings, clock, paths.database) as sessions:
         result = await collect_slot(sessions, settings, paths.spool, clock, now, "collect", known, end)
+    for turn in [*result.discoveries, *result.scrapes]:
+        LOG.debug("%s: %s", _what(turn), turn.outcome)
     try:
         drained = await drain(paths.database, paths.spool, clock, drain_wait(settings, clock.now()))
     finally:
@@ -122,7 +126,7 @@ def warn_of_proxies() -> None:
 
 def _show_failures(failures: list[Discovery | Scrape]) -> None:
     for turn in failures[:MOST_WARNINGS]:
-        what = f"{turn.project} {turn.pool}" if isinstance(turn, Scrape) else f"{turn.project}: listing its pools"
+        what = _what(turn)
         details = " ".join(str(part) for part in (turn.http_status, turn.error_code, turn.error_msg) if part)
         warn(
             "failed",
@@ -139,6 +143,10 @@ def _show_failures(failures: list[Discovery | Scrape]) -> None:
     more = len(failures) - MOST_WARNINGS
     if more > 0:
         warn("more_failed", f"{more} more failed; poolscope status counts all failures by cause", more=more)
+
+
+def _what(turn: Discovery | Scrape) -> str:
+    return f"{turn.project} {turn.pool}" if isinstance(turn, Scrape) else f"{turn.project}: listing its pools"
 
 
 def _show_pace(settings: CollectSettings, result: PolledRows) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from collector.errors import RecordUnreadable
 from collector.record.store import FROM_ENVIRONMENT, SCHEME, Access, Listing, Served, StoredObject
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import duckdb
 
     from collector.record.store_client import Client
+
+
+DEFAULT_DATABASE: Final = "poolscope.duckdb"
 
 
 class ExtraMissing(RecordUnreadable):
@@ -163,3 +166,14 @@ def place_of(text: str | Path | StorePath, access: Access = FROM_ENVIRONMENT) ->
     if not bucket:
         raise RecordUnreadable(f"{text} has no bucket: write s3://BUCKET/PREFIX")
     return StorePath(Store(bucket, access), prefix.strip("/"))
+
+
+def spool_of(database: Path) -> Path:
+    """Return the spool of a database that no configuration names one for: ``NAME.spool`` beside ``NAME.duckdb``.
+
+    That of ``poolscope.duckdb`` is ``spool``, as in the default configuration. Two databases in one folder never share
+    a spool: the polls of one would be stored in the other.
+    """
+    return database.with_name(
+        "spool" if database.name == DEFAULT_DATABASE else f"{database.name.removesuffix('.duckdb')}.spool"
+    )

@@ -26,6 +26,7 @@ from collector.record.database import (
     within_memory,
 )
 from collector.record.dataset import MANIFEST, Dataset, make_views, open_dataset, refusing_loss, served
+from collector.record.log import LOG
 from collector.record.merging import KEYS, changes, new_rows, new_snapshots, winners
 from collector.record.places import Place, StorePath
 from collector.record.spool import waiting
@@ -84,7 +85,9 @@ def opener(
     if name == MANIFEST:
         raise RecordUnreadable(f"{database} is the manifest of a dataset: name its folder, {before or Path()}")
     if isinstance(database, StorePath) or database.is_dir():
+        LOG.debug("reading the dataset %s", database)
         return partial(_reading_dataset, open_dataset(database))
+    LOG.debug("reading %s and its spool, %s", database, spool_folder)
     return partial(_reading_database, database, spool_folder, sleep, wait_seconds)
 
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from collector.record.dates import date_hint
 from collector.record.durations import parse_duration, refuse_ambiguous
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,6 +37,7 @@ def parse_instant(text: str, now: datetime) -> datetime:
     except (ValueError, OverflowError):
         raise ValueError(
             f"{text!r} is not a date or time: give a date such as 2026-01-31 or 2026-01-31T08:00, or an age such as 7d"
+            + date_hint(text)
         ) from None
 
 

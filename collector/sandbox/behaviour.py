@@ -7,6 +7,7 @@ from typing import Literal
 
 PROJECT_ID = "5a6d0b0c5a6d0b0c5a6d0b0c5a6d0b0c"
 REGION = "sandbox-1"
+DEFAULT_PORT = 8700
 # The keys are published on purpose: they are valid for the sandbox only.
 ACCESS_KEY = "POOLSCOPESANDBOXONLY"
 SECRET_KEY = "this-key-opens-the-poolscope-sandbox-and-nothing-else"  # noqa: S105 - a documented dummy

@@ -11,6 +11,7 @@ from collector.errors import RecordNotWritten, RecordUnreadable
 from collector.record import spool
 from collector.record.columns import COLUMNS
 from collector.record.database import Locked, LogDamaged, Record, refusing_damage
+from collector.record.log import LOG
 from collector.record.merging import KEYS, changes, new_rows, new_snapshots, winners
 from collector.record.spooled import load
 from collector.storage.opening import open_for_writing
@@ -87,6 +88,7 @@ async def drain(database: Path, spool_folder: Path, clock: Clock, wait_seconds: 
                 connection.execute("CHECKPOINT")
                 drained.staying += spool.remove(readable)
                 drained.files += len(readable)
+                LOG.debug("%s: took in %s polls of the spool", database, len(readable))
                 for path in unreadable:
                     drained.put_aside(spool_folder, path)
     except duckdb.Error as error:

@@ -58,10 +58,10 @@ def test_a_command_answers_as_the_method_does(
     words, options = COMMANDS[command]
     frame = getattr(History(database), command)(**options)
     assert [*LABELS.names, *SCHEMAS[command].names] == list(frame.columns)
-    context = Context({}, config_file=folder / "poolscope.toml")
+    context = Context({}, config_file=folder / "poolscope.toml", database=str(database))
     told = []
     for form in ("table", "json"):
-        call = [*words, "--db", str(database), "--format", form]
+        call = [*words, "--format", form]
         getattr(capacity, command).main(call, standalone_mode=False, obj=context)
         told.append(capsys.readouterr())
     assert ["", ""] == [output.err for output in told]
@@ -135,7 +135,7 @@ def test_what_makes_no_sense_is_refused(database: Path, words: tuple[str, ...], 
     """With exit code 2, in one line that says what is wrong."""
     command = getattr(capacity, words[0])
     with pytest.raises(click.ClickException) as refused:
-        command.main([*words[1:], "--db", str(database)], standalone_mode=False, obj=Context({}))
+        command.main([*words[1:]], standalone_mode=False, obj=Context({}, database=str(database)))
     assert 2 == refused.value.exit_code
     assert said in refused.value.format_message()
 

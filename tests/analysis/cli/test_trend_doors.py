@@ -211,8 +211,8 @@ def test_a_command_answers_as_the_method_does(database: Path, command: str, caps
     told = []
     for form in ("table", "json"):
         limit = [word for name, value in COMMANDS[command].items() for word in (f"--{name}", value)]
-        call = ["--db", str(database), *limit, "--format", form]
-        getattr(estimates, command).main(call, standalone_mode=False, obj=Context({}))
+        call = [*limit, "--format", form]
+        getattr(estimates, command).main(call, standalone_mode=False, obj=Context({}, database=str(database)))
         told.append(capsys.readouterr())
     assert ["", ""] == [output.err for output in told]
     assert max(len(line) for line in told[0].out.splitlines() if line[1:2] != ":") <= 100

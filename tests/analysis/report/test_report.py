@@ -13,11 +13,10 @@ import pandas as pd
 import pytest
 
 from analysis import History
-from analysis.cli.report import report
 from analysis.figures import queueing
 from analysis.report import json_schema, render, tables
 from analysis.text.units import isolated
-from collector.cli import Context
+from collector.cli import poolscope as poolscope_group
 from tests.polling import configure, poolscope
 from tests.recorded import MONDAY, record_of
 from tests.reported import DAY, HOSTILE, content, empty_record, name_pools, only, queue, write
@@ -368,8 +367,8 @@ def test_all_pools_have_sections_and_some_have_pictures(tmp_path: Path, monkeypa
 def test_odd_calls_are_refused(words: tuple[str, ...], code: int, message: str, database: Path, tmp_path: Path) -> None:
     """The message says what is wrong and what to do; nothing is written."""
     with pytest.raises(click.ClickException) as refused:
-        report.main(
-            ["--db", str(database), "--out", str(tmp_path / "reports"), *words], standalone_mode=False, obj=Context({})
+        poolscope_group.main(
+            ["report", "--db", str(database), "--out", str(tmp_path / "reports"), *words], standalone_mode=False
         )
     assert code == refused.value.exit_code
     assert message in refused.value.format_message()

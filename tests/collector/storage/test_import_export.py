@@ -258,6 +258,7 @@ def test_the_commands_as_a_user_calls_them(tmp_path: Path) -> None:
         return subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
 
     csv(tmp_path, HEADER, GOOD, NEXT)
+    (tmp_path / "poolscope.toml").touch()
     assert 6 == (refused := run("import", "missing.csv")).returncode
     assert "missing.csv: there is no such file" == json.loads(refused.stderr)["message"]
     assert (0, "") == ((done := run("import", "given.csv")).returncode, done.stderr)
