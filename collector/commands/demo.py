@@ -31,6 +31,8 @@ from collector.storage.lock import writing
 START = datetime(2026, 1, 5, tzinfo=UTC)
 MOST_WARNINGS = 5
 CONFIG_MARK = "# Made by poolscope demo."
+TARGETS = {"wait": "15m", "quantile": "p90", "price_per_node_hour": 4.2, "currency": "USD"}
+"""What the demo's report plans for: with a price, it says what more nodes would cost."""
 
 
 class SandboxFailed(PoolscopeError):
@@ -109,7 +111,7 @@ def command(days: int | None, trace: Path | None, step: timedelta, out: Path) ->
         polls=len(slots),
     )
     table("pool", [_row(pool) for pool in flows_of_pools(database, spool_folder)], _cells)
-    reports = write_report(database, spool_folder, out / "reports")
+    reports = write_report(database, spool_folder, out / "reports", {"*": TARGETS})
     _say_next(_write_config(out), reports)
     return int(bool(failures))
 
@@ -177,7 +179,8 @@ def _cells(pool: Mapping[str, Any]) -> dict[str, object]:
 def _write_config(out: Path) -> Path:
     """Write a configuration with which the other commands find the demo's record."""
     file = out / "poolscope.toml"
-    text = f'{CONFIG_MARK}\n[paths]\ndatabase = "demo.duckdb"\nspool = "demo.spool"\n'
+    targets = "\n".join(f"{name} = {json.dumps(value)}" for name, value in TARGETS.items())
+    text = f'{CONFIG_MARK}\n[paths]\ndatabase = "demo.duckdb"\nspool = "demo.spool"\n\n[targets]\n{targets}\n'
     file.write_text(text, encoding="utf-8")
     return file
 
