@@ -175,9 +175,9 @@ def flows_of_pools(database: Path, spool: Path) -> list[dict[str, Any]]:
     return [{name: value if value == value else None for name, value in row.items()} for row in rows]  # noqa: PLR0124
 
 
-def write_report(database: Path, spool: Path, out: Path) -> list[Path]:
-    """Write a report of the last two weeks of a record, and return its files."""
-    files: list[Path] = importlib.import_module("analysis.report.write").write_first(database, spool, out)
+def write_report(database: Path, spool: Path, out: Path, targets: Mapping[str, Mapping[str, object]]) -> list[Path]:
+    """Write a report of the last two weeks of a record, with targets by pattern of pools, and return its files."""
+    files: list[Path] = importlib.import_module("analysis.report.write").write_first(database, spool, out, targets)
     return files
 
 

@@ -50,7 +50,12 @@ def outlook(report: Report, *, pictured: bool) -> Section | None:
             title,
             about,
             answers=texts,
-            tables=[makers[part](frame) for part, frame in frames.items()],
+            # Without a forecast, the answers say why.
+            tables=[
+                makers[part](frame)
+                for part, frame in frames.items()
+                if part != "forecast" or frame["arrivals"].notna().any()
+            ],
             notes=list(_notes(list(frames.values()))),
             pictures=list(_pictures(frames["plan"])) if pictured and "plan" in frames else (),
         )
@@ -183,8 +188,10 @@ def _notes(frames: Sequence[pd.DataFrame]) -> Iterator[str]:
         for _key, part in frame.groupby(list(POOL), sort=False):
             row = part.iloc[0]
             # The reasons of plans and forecasts are in the answers.
+            answered = () if "offered" in frame else tuple(joined(row["reason"]))
             for about in joined(row["note"], row["reason"] if "offered" in frame else None):
-                pools.setdefault(about, {})[named(row)] = None
+                if about not in answered:
+                    pools.setdefault(about, {})[named(row)] = None
     for about, names in pools.items():
         yield rendered(note("{note} ({names})", note=about, names=Names(tuple(names))))
 

@@ -19,9 +19,6 @@ from analysis.notes import NOTHING, Notes
 from analysis.queue.verdict import OVER
 from analysis.stats.batches import FEWEST
 from analysis.stats.discoveries import discoveries
-from analysis.text.language import _
-from analysis.text.measures import figure
-from analysis.text.units import duration, isolated, percent
 
 CHANCE: Final = 0.05
 """The largest expected share of chance among the sure findings: one in twenty is usual."""
@@ -127,6 +124,27 @@ def _worse(frames: Frames) -> Iterator[Finding]:
             yield _dated(finding, _estimate(row, "change"), row)
 
 
+def improvements(frames: Frames) -> list[Finding]:
+    """Return the measures of series that surely fell, compared with the other period; the largest first within a kind.
+
+    Parameters
+    ----------
+    frames
+        The frames by series named compare and changes.
+    """
+    compare, changes = frames["compare"], _last(frames["changes"])
+    compared = compare[compare["measure"] != "arrivals"]
+    falls = {(*_key(row), row["measure"]): row for row in _rows(changes) if row["direction"] == "down"}
+    improved = []
+    for row, beyond_chance in zip(_rows(compared), _beyond_chance(compared["chance"]), strict=True):
+        if beyond_chance and row["direction"] == "down":
+            kind = "failures" if row["measure"] == "failures" else "waits"
+            value = _estimate(row, "value")
+            finding = _finding(row, kind, row["measure"], sure=True, value=value, other=row["other"])
+            improved.append(_dated(finding, _estimate(row, "difference"), falls.get((*_key(row), row["measure"]))))
+    return sorted(improved, key=lambda finding: (KINDS.index(finding.kind), _size(finding)))
+
+
 def _rows(frame: pd.DataFrame) -> Iterator[Row]:
     return ({str(name): value for name, value in row.items()} for row in frame.to_dict("records"))
 
@@ -165,78 +183,8 @@ def _finding(
     return Finding(kind, sure, *labels, measure, *value, other, *unknown, None, *observed)
 
 
-def _dated(finding: Finding, difference: tuple[float, float, float], rise: Row | None) -> Finding:
-    """Add the difference, and the date of the rise that is the measure's last change."""
+def _dated(finding: Finding, difference: tuple[float, float, float], change: Row | None) -> Finding:
+    """Add the difference, and the date of the change in that direction that is the measure's last change."""
     point, low, high = difference
-    since = None if rise is None else rise["changed_at"].to_pydatetime()
+    since = None if change is None else change["changed_at"].to_pydatetime()
     return replace(finding, difference=point, difference_low=low, difference_high=high, since=since)
-
-
-def sentence(finding: Finding, limit: float | None) -> str:
-    """Return a finding as a sentence, with its value, bounds and coverage.
-
-    Parameters
-    ----------
-    limit
-        On waits, in seconds; None where there is no limit.
-    """
-    series = f"{isolated(finding.pool_name or finding.pool)} · {isolated(finding.type or '')}"
-    coverage = percent(finding.coverage)
-    if finding.kind == "limit":
-        texts = (
-            _("{series}: {value} of the jobs waited longer than {limit} ({low} to {high}); coverage {coverage}"),
-            _("{series}: {low} to {high} of the jobs waited longer than {limit}; coverage {coverage}"),
-        )
-        # While jobs still wait there may be bounds without a point estimate.
-        return texts[bool(np.isnan(finding.value))].format(
-            series=series,
-            value=percent(finding.value),
-            limit=duration(limit),
-            low=percent(finding.low),
-            high=percent(finding.high),
-            coverage=coverage,
-        )
-    text = {
-        "wait": _(
-            "{series}: the mean wait rose to {value}{bounds} from {other}{difference}{since}; coverage {coverage}"
-        ),
-        "over": _(
-            "{series}: the share over the limit rose to {value}{bounds} from {other}{difference}{since};"
-            " coverage {coverage}"
-        ),
-        "failures": _(
-            "{series}: the failure rate rose to {value}{bounds} from {other}{difference}{since}; coverage {coverage}"
-        ),
-    }[finding.measure]
-    return text.format(
-        series=series,
-        value=_text(finding, finding.value),
-        other=_text(finding, finding.other),
-        bounds=_bounds(finding),
-        difference=_difference(finding),
-        since="" if finding.since is None else _(", since {date}").format(date=f"{finding.since:%Y-%m-%d}"),
-        coverage=coverage,
-    )
-
-
-def _text(finding: Finding, value: float) -> str:
-    return duration(value, finding.interval_seconds) if finding.measure == "wait" else figure(finding.measure, value)
-
-
-def _bounds(finding: Finding) -> str:
-    low, high = finding.low, finding.high
-    if np.isnan(low) and np.isnan(high):
-        return ""
-    least = _text(finding, low) if low > 0 else "0"
-    if np.isnan(high):
-        return _(" ({low} or more)").format(low=least)
-    most = _text(finding, high)
-    return "" if least == most else _(" ({low} to {high})").format(low=least, high=most)
-
-
-def _difference(finding: Finding) -> str:
-    low, high = finding.difference_low, finding.difference_high
-    if np.isnan(finding.difference) or (np.isnan(low) and np.isnan(high)):
-        return ""
-    by, least, most = (figure(finding.measure, value, signed=True) for value in (finding.difference, low, high))
-    return _(", a difference of {by} ({low} to {high})").format(by=by, low=least, high=most)

@@ -13,12 +13,13 @@ from markupsafe import Markup
 
 from analysis.figures.draw import Picture
 from analysis.report import sections, summary, tables
+from analysis.report.answers import Answers, answers
 from analysis.report.as_json import plain
 from analysis.report.capacity import outlook
 from analysis.report.gather import Failure, Report
 from analysis.report.glossary import definitions
 from analysis.report.sections import Section
-from analysis.text.language import _, plural, speaking, spoken
+from analysis.text.language import _, paragraph, plural, speaking, spoken
 
 TEMPLATES: Final = Path(__file__).parent.with_name("templates")
 MADE_BY: Final = "Poolscope report"
@@ -52,6 +53,7 @@ class Pages:
 class Parts:
     """The sections and pictures of a page."""
 
+    answers: Answers
     pools: Sequence[Picture]
     capacity: Section | None
     series: Sequence[Section]
@@ -64,7 +66,8 @@ class Parts:
     @property
     def pictures(self) -> list[Picture]:
         """All pictures in their order."""
-        return [*self.pools, *(picture for section in self.sections for picture in section.pictures)]
+        first = [] if self.answers.picture is None else [self.answers.picture]
+        return [*first, *self.pools, *(picture for section in self.sections for picture in section.pictures)]
 
     @property
     def failed(self) -> list[Failure]:
@@ -89,6 +92,7 @@ def pages(report: Report, forms: Sequence[str], language: str, folder: str, draw
     with speaking(language):
         pictured = bool({"html", "md"} & set(forms))
         parts = Parts(
+            answers(report, pictured=pictured),
             sections.pool_pictures(report),
             outlook(report, pictured=pictured),
             list(sections.sections(report, pictured=pictured)),
@@ -184,7 +188,8 @@ def _content(report: Report, parts: Parts, pictures: Mapping[str, str], failed: 
         "language": "zh-CN" if spoken() == "zh" else spoken(),
         "made_by": MADE_BY,
         "title": title(report),
-        "period": summary.period(report),
+        "period": paragraph(summary.period(report)),
+        "answers": parts.answers,
         "failed": failed,
         "summary": summary.summary(report),
         "sure": sure,
@@ -193,7 +198,8 @@ def _content(report: Report, parts: Parts, pictures: Mapping[str, str], failed: 
         "pool_pictures": parts.pools,
         "capacity": parts.capacity,
         "pictures": pictures,
-        "sections": parts.series,
+        "sections": [section for section in parts.series if not section.folded],
+        "folded": [section for section in parts.series if section.folded],
         "undrawn": ""
         if drawn == len(parts.series)
         else plural(

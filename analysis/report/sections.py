@@ -8,20 +8,31 @@ import numpy as np
 import pandas as pd
 
 from analysis.figures.draw import Picture
-from analysis.report.findings import SERIES, Finding, sentence
+from analysis.notes import joined
+from analysis.queue.verdict import WITHIN
+from analysis.report.findings import SERIES, Finding
 from analysis.report.gather import POOL, Frames, Key, Report
+from analysis.report.refusals import line, untold, without_refusals
+from analysis.report.sentences import sentence
 from analysis.report.summary import SHOWN
-from analysis.report.tables import Table, changes, facts, limit_of, measures
+from analysis.report.tables import Table, changes, facts, is_compared, limit_of, measures
+from analysis.text.cells import judged
 from analysis.text.language import _, listed, plural, rendered, together
-from analysis.text.measures import measure_name
-from analysis.text.units import bracketed, isolated, named, percent
+from analysis.text.units import (
+    bracketed,
+    count_parts,
+    duration,
+    isolated,
+    named,
+    percent,
+    share_with_bounds,
+    with_bounds,
+)
 
 PICTURED: Final = 60
 """The most series with pictures: those with findings, then those with the most jobs."""
 MULTIPLES: Final = 12
 """The most pools in a picture that shows pools beside each other."""
-SUMMARISED: Final = 3
-"""The number of values of a series in the text that replaces its picture."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +42,11 @@ class Section:
     name: str
     title: str
     about: str = ""
+    folded: str = ""
+    """The estimates that stand beside the title while the section is folded; empty where it is never folded."""
     answers: Sequence[str] = ()
+    refusal: str = ""
+    """What cannot be told yet, and why, in one line."""
     tables: Sequence[Table] = ()
     notes: Sequence[str] = ()
     pictures: Sequence[Picture] = ()
@@ -87,32 +102,60 @@ def _pictured(report: Report, keys: Sequence[Key]) -> list[Key]:
 def _section(report: Report, name: str, parts: Frames, *, pictured: bool) -> Section:
     row = next(iter(parts.values())).iloc[0]
     title = f"{named(row)} · {isolated(row['type'])}"
-    figures, change_rows = facts(report, parts), changes(parts)
+    key = tuple(row[label] for label in SERIES)
+    figures = facts(report, parts)
     return Section(
         name,
         title,
         _("pool {pool}, project {project}").format(pool=isolated(row["pool"]), project=isolated(row["project"])),
-        tables=[figures, measures(parts), *([change_rows] if change_rows.rows else [])],
-        notes=list(dict.fromkeys(_notes(parts))),
-        pictures=list(_pictures(name, title, parts, figures)) if pictured else (),
+        folded="" if _is_notable(report, key, parts) else together(_summary(report, parts)),
+        refusal=line(untold(parts)),
+        tables=[*figures, *(table for table in (measures(parts), changes(parts)) if table.rows)],
+        notes=list(_notes(parts)),
+        pictures=list(_pictures(name, title, parts, together(_summary(report, parts)))) if pictured else (),
     )
 
 
+def _is_notable(report: Report, key: Key, parts: Frames) -> bool:
+    """Return whether a series has a finding, or was not found within the limit."""
+    if any((finding.project, finding.pool, finding.type) == key for finding in report.findings):
+        return True
+    return limit_of(report) is not None and ("whole" not in parts or parts["whole"]["verdict"].iloc[-1] != WITHIN)
+
+
+def _summary(report: Report, parts: Frames) -> Iterator[str]:
+    """Yield the most important estimates of a series, with their bounds and coverage."""
+    if "whole" not in parts:
+        return
+    row = parts["whole"].iloc[-1]
+    texts = {_("arrivals"): bracketed(*count_parts(row, "arrivals")), _("mean wait"): with_bounds(row, "mean")}
+    if limit_of(report):
+        texts[_("over {limit}").format(limit=duration(limit_of(report)))] = judged(row)
+    if "failures" in parts:
+        texts[_("failure rate")] = share_with_bounds(parts["failures"].iloc[-1], "failure_rate")
+    for label, text in (texts | {_("coverage"): percent(row["coverage"])}).items():
+        yield f"{label} {text}"
+
+
 def _notes(parts: Mapping[str, pd.DataFrame]) -> Iterator[str]:
-    """Yield the text of each note, after the name of the estimate that it is about."""
+    """Yield the text of each note once, after the names of the estimates that it is about."""
     titles = {"whole": _("waits"), "failures": _("failures"), "compare": _("comparison"), "trend": _("trend")}
+    if not is_compared(parts):
+        # The first lines of the report say so.
+        del titles["compare"]
+    about: dict[str, dict[str, None]] = {}
     for part, title in titles.items():
         for _place, row in parts.get(part, pd.DataFrame()).iterrows():
-            if row["note"]:
-                about = listed([title, measure_name(row["measure"])]) if "measure" in row else title
-                yield _("{name}: {text}").format(name=about, text=rendered(row["note"]))
+            for note in without_refusals(row) if "direction" in row else joined(row["note"]):
+                # Measures are named where they have different notes.
+                about.setdefault(rendered(note), {})[title] = None
+    for text, names in about.items():
+        yield _("{name}: {text}").format(name=listed(names), text=text)
 
 
-def _pictures(name: str, title: str, parts: Mapping[str, pd.DataFrame], figures: Table) -> Iterator[Picture]:
+def _pictures(name: str, title: str, parts: Mapping[str, pd.DataFrame], summary: str) -> Iterator[Picture]:
     panels = {"flows": "fine", "waits": "windows", "outcomes": "outcomes", "failures": "ends", "changes": "changes"}
     frames = {panel: parts[part] for panel, part in panels.items() if part in parts and _drawable(parts[part])}
-    cells = [[cell.text for cell in row] for row in figures.rows[:SUMMARISED]]
-    summary = together(f"{label} {bracketed(value, bounds)}" for label, value, bounds, _coverage in cells)
     if frames:
         caption = _("Queue, waits, outcomes and failure rate over time; coverage below each axis")
         alt = _("Over time, {series}: {summary}").format(series=title, summary=summary)

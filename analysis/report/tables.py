@@ -7,6 +7,7 @@ from typing import Final
 import pandas as pd
 
 from analysis.report.gather import POOL, Report
+from analysis.report.refusals import is_told
 from analysis.text.cells import judged
 from analysis.text.language import _, listed, rendered
 from analysis.text.measures import MEASURES, MONTH, figure, interval_of, measure_name
@@ -35,6 +36,8 @@ class Cell:
 
 
 UNKNOWN: Final = Cell("-")
+NARROW: Final = 4
+"""The most columns of a table that has room beside another one."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,11 @@ class Table:
     caption: str
     headings: Sequence[str]
     rows: Sequence[Sequence[Cell]]
+
+    @property
+    def wide(self) -> bool:
+        """Whether it has too many columns for half a page, or for a telephone."""
+        return len(self.headings) > NARROW
 
 
 def limit_of(report: Report) -> float | None:
@@ -97,17 +105,24 @@ def pool_id(report: Report, row: pd.Series) -> str:
     )
 
 
-def facts(report: Report, parts: Mapping[str, pd.DataFrame]) -> Table:
-    """Return the table of a series' estimates over the period, each with bounds or interval and with coverage."""
-    rows: list[list[Cell]] = []
-    for name, estimates in (("whole", _waits), ("failures", _failures), ("flows", _queue)):
-        if name in parts:
-            row = parts[name].iloc[-1]
-            coverage = percent(row["coverage"])
-            rows += [
-                [*map(Cell, (label, value, bounds or "-", coverage))] for label, value, bounds in estimates(report, row)
-            ]
-    return Table(_("In this period"), (_("estimate"), _("value"), _("bounds or 95% interval"), _("coverage")), rows)
+def facts(report: Report, parts: Mapping[str, pd.DataFrame]) -> list[Table]:
+    """Return the tables of a series' estimates over the period, with bounds or intervals; captions have coverage."""
+    makers = {"whole": _waits, "failures": _failures, "flows": _queue}
+    captions = {
+        _("Waits in this period, coverage {coverage}"): ("whole",),
+        _("Outcomes and queue in this period, coverage {coverage}"): ("failures", "flows"),
+    }
+    tables = []
+    for caption, names in captions.items():
+        rows = [parts[name].iloc[-1] for name in names if name in parts]
+        estimates = [makers[name](report, parts[name].iloc[-1]) for name in names if name in parts]
+        cells = [
+            [Cell(label), Cell(value), Cell(bounds or "-")] for texts in estimates for label, value, bounds in texts
+        ]
+        if cells:
+            headings = (_("estimate"), _("value"), _("bounds or 95% interval"))
+            tables.append(Table(caption.format(coverage=percent(rows[0]["coverage"])), headings, cells))
+    return tables
 
 
 def _waits(report: Report, row: pd.Series) -> Iterator[tuple[str, str, str]]:
@@ -134,21 +149,36 @@ def _queue(_report: Report, row: pd.Series) -> Iterator[tuple[str, str, str]]:
 
 
 def measures(parts: Mapping[str, pd.DataFrame]) -> Table:
-    """Return the table of a series' measures: the difference from the other period, and the trend within this one."""
+    """Return the table of a series' measures: the difference from the other period, and the trend within this one.
+
+    It has no rows where neither can be told of any measure, and no columns of the comparison without another period.
+    """
     compare, trend = (
         {row["measure"]: row for _place, row in parts[name].iterrows()} if name in parts else {}
         for name in ("compare", "trend")
     )
+    told = {measure for rows in (compare, trend) for measure, row in rows.items() if is_told(row)}
+    compared = is_compared(parts)
     rows = [
-        [Cell(measure_name(measure)), *_difference(compare.get(measure)), *_trend(trend.get(measure))]
+        [
+            Cell(measure_name(measure)),
+            *(_difference(compare.get(measure)) if compared else []),
+            *_trend(trend.get(measure)),
+        ]
         for measure in MEASURES
-        if measure in compare or measure in trend
+        if measure in told
     ]
-    headings = (
-        _("measure"), _("this period"), _("other period"), _("difference (95%)"), _("coverage"),
-        _("change in 30 days (95%)"), _("direction"), _("independent days"), _("coverage"),
-    )  # fmt: skip
-    return Table(_("Comparison with the other period, and trend within this one"), headings, rows)
+    headings = [_("measure")]
+    if compared:
+        headings += [_("this period"), _("other period"), _("difference (95%)"), _("coverage")]
+    headings += [_("change in 30 days (95%)"), _("direction"), _("independent days"), _("coverage")]
+    both = _("Comparison with the other period, and trend within this one")
+    return Table(both if compared else _("Trend within this period"), headings, rows)
+
+
+def is_compared(parts: Mapping[str, pd.DataFrame]) -> bool:
+    """Return whether any measure of a series is known in the other period."""
+    return bool("compare" in parts and parts["compare"]["other"].notna().any())
 
 
 def _difference(row: pd.Series | None) -> list[Cell]:
@@ -162,7 +192,7 @@ def _trend(row: pd.Series | None) -> list[Cell]:
     if row is None:
         return [UNKNOWN] * 4
     # Without an interval, a reader could take the slope for a trend.
-    slope = interval_of(row, "slope", MONTH, signed=True) if pd.notna(row["direction"]) else "-"
+    slope = interval_of(row, "slope", MONTH, signed=True) if is_told(row) else "-"
     days = "-" if pd.isna(row["batches"]) else figure("arrivals", row["batches"])
     return [*map(Cell, (slope, _direction(row["direction"]), days, percent(row["coverage"])))]
 

@@ -117,9 +117,10 @@ def _in_boxes(page: Page) -> bool:
     return not shows_chinese()
 
 
-def write_first(database: Path, spool: Path, out: Path) -> list[Path]:
-    """Write a report of a record's last 14 days, with a limit of 15 minutes; return its files."""
+def write_first(database: Path, spool: Path, out: Path, targets: Targets) -> list[Path]:
+    """Write a report of a record's last 14 days, with a limit of 15 minutes and these prices; return its files."""
     request = Request(every="1d", slo="15m")
     record = Record(database, spool)
     drawing = partial(draw.draw, limit=request.limit)
-    return list(write_report(record, replace(request, since="14d"), out, drawing, Form()).files)
+    period = replace(request, since="14d")
+    return list(write_report(record, period, out, drawing, Form(), targets=targets).files)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.notes import GOOD, NONE
-from analysis.text.language import _, listed, plural, rendered
+from analysis.text.language import _, listed, plural, rendered, together
 from analysis.text.units import amount, bracketed, duration, figures_of, named
 
 NODES: Final = "nodes"
@@ -41,6 +41,19 @@ def _names(rows: Sequence[pd.Series]) -> list[str]:
 def _of_pool(row: pd.Series, pool: str) -> str:
     if row["needed_confidence"] == NONE:
         return _("{name}: {text}").format(name=pool, text=rendered(row["needed_reason"]))
+    return _doubted(row, together([need(row, pool), cost_change(row)]))
+
+
+def need(row: pd.Series, pool: str) -> str:
+    """Return a sentence on the capacity that a pool needs for its target, without its cost and its confidence.
+
+    Parameters
+    ----------
+    row
+        A row of `History.plan` with a target, and with a confidence other than none.
+    pool
+        The name of the pool.
+    """
     needs = _needs(row)
     target = {
         "mean": _("jobs to start within {wait} on average"),
@@ -50,25 +63,31 @@ def _of_pool(row: pd.Series, pool: str) -> str:
         target = _("{target}, with {times} times the jobs").format(target=target, times=f"{row['demand']:g}")
     if not needs:
         text = _("{pool}: none of the capacities tried is known to suffice for {target}")
-        return _doubted(row, text.format(pool=pool, target=target))
-    sentence = _("{pool} needs {needs} for {target}; it has {today}").format(
-        pool=pool, needs=needs, target=target, today=_current(row)
-    )
+        return text.format(pool=pool, target=target)
+    text = _("{pool} needs {needs} for {target}; it has {today}")
+    return text.format(pool=pool, needs=needs, target=target, today=_current(row))
+
+
+def cost_change(row: pd.Series) -> str:
+    """Return how much more or less the needed capacity costs a month; empty where that is unknown, or nothing.
+
+    The needed capacity has an interval: digits of its cost after the third would be noise.
+    """
     price = row["cost_a_month"] / row["capacity"]
-    more, surplus = _lacking(row, "needed"), -_lacking(row, "needed_high")
-    # Savings are certain only for capacity above the upper end of the needed capacity.
+    more, surplus = lacking(row, "needed"), -lacking(row, "needed_high")
     if pd.notna(price) and more > 0:
-        sentence = _("{sentence}; {cost} a month more").format(sentence=sentence, cost=_money(more * price, row))
-    elif pd.notna(price) and surplus > 0:
-        sentence = _("{sentence}; {cost} a month less").format(sentence=sentence, cost=_money(surplus * price, row))
-    return _doubted(row, sentence)
+        return _("{cost} a month more").format(cost=_money(more * price, row))
+    # Savings are certain only for capacity above the upper end of the needed capacity.
+    if pd.notna(price) and surplus > 0:
+        return _("{cost} a month less").format(cost=_money(surplus * price, row))
+    return ""
 
 
 def _money(price: float, row: pd.Series) -> str:
-    return f"{price:,.0f} {row['currency'] or ''}".strip()
+    return f"{float(f'{price:.3g}'):,.0f} {row['currency'] or ''}".strip()
 
 
-def _lacking(row: pd.Series, name: str) -> float:
+def lacking(row: pd.Series, name: str) -> float:
     """Return the needed capacity with its spare nodes, less today's, in the unit of the row; NaN where it is unknown.
 
     Parameters
@@ -130,14 +149,14 @@ def _balance(flavor: str, pools: Sequence[tuple[pd.Series, str]]) -> str:
     gives, lacks, unknown = list[tuple[str, int]](), list[tuple[str, int]](), list[str]()
     for row, name in pools:
         # Only a pool with good confidence in its own need gives nodes to others.
-        surplus, lacking, least = (
-            -_lacking(row, "needed_high"), _lacking(row, "needed"), _lacking(row, "needed_low"),
+        surplus, missing, least = (
+            -lacking(row, "needed_high"), lacking(row, "needed"), lacking(row, "needed_low"),
         )  # fmt: skip
         if row["needed_confidence"] == GOOD and surplus > 0:
             gives.append((name, int(surplus)))
-        elif lacking > 0:
-            lacks.append((name, int(lacking)))
-        elif math.isnan(lacking) and not surplus >= 0:
+        elif missing > 0:
+            lacks.append((name, int(missing)))
+        elif math.isnan(missing) and not surplus >= 0:
             unknown.append(name if not least > 0 else f"{name} (≥{int(least)})")
     buy = sum(number for _name, number in lacks) - sum(number for _name, number in gives)
     net = plural("{n} node to buy", "{n} nodes to buy", buy).format(n=buy) if buy > 0 else _("nothing to buy")
@@ -154,22 +173,35 @@ def _listed(nodes: Sequence[tuple[str, int]]) -> str:
 def foreseen(frame: pd.DataFrame) -> Iterator[str]:
     """Yield a sentence on each pool: until when today's capacity suffices for its target, and when to order more.
 
+    Pools without a forecast come last, those with the same reason in one sentence.
+
     Parameters
     ----------
     frame
         The result of `History.forecast`; pools without a target are left out.
     """
     aimed = frame[frame["target_seconds"].notna()]
+    refused: dict[str, list[str]] = {}
     for _key, part in aimed.groupby(["project", "pool"], sort=False):
         row = part.iloc[-1]
-        yield (
-            _doubted(row, _until(row, part["window_start"].iloc[0]), "")
-            if row["confidence"] != NONE
-            else _("{name}: {text}").format(name=named(row), text=rendered(row["reason"]))
-        )
+        if row["confidence"] == NONE:
+            refused.setdefault(rendered(row["reason"]), []).append(named(row))
+        else:
+            yield _doubted(row, until(row, part["window_start"].iloc[0]), "")
+    for reason, names in refused.items():
+        yield _("{name}: {text}").format(name=listed(names), text=reason)
 
 
-def _until(row: pd.Series, now: pd.Timestamp) -> str:
+def until(row: pd.Series, now: pd.Timestamp) -> str:
+    """Return a sentence on how long today's capacity suffices for a pool's target, and when to order more.
+
+    Parameters
+    ----------
+    row
+        The last row of a pool in `History.forecast`, with a confidence other than none.
+    now
+        The start of the forecast.
+    """
     pool = named(row)
     if pd.isna(row["pass_probability"]) and row["growth_low"] > 0:
         text = _("{pool}: today's capacity suffices for at least {times} times the jobs of the last weeks")

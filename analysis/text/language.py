@@ -64,7 +64,7 @@ def together(sentences: Iterable[str]) -> str:
 
 def paragraph(sentences: Iterable[str]) -> str:
     """Return whole sentences as one paragraph: in English with a space between them, in Chinese without."""
-    first, *others = sentences
+    first, *others = [*sentences] or [""]
     for other in others:
         first = _("{sentence} {next}").format(sentence=first, next=other)
     return first

@@ -34,6 +34,8 @@ from collector.storage.lock import writing
 START = datetime(2026, 1, 5, tzinfo=UTC)
 MOST_WARNINGS = 5
 CONFIG_MARK = "# Made by poolscope demo"
+TARGETS = {"wait": "15m", "quantile": "p90", "price_per_node_hour": 4.2, "currency": "USD"}
+"""What the demo's report plans for: with a price, it says what more nodes would cost."""
 
 
 class SandboxFailed(PoolscopeError):
@@ -94,7 +96,7 @@ def command(days: int | None, trace: Path | None, step: timedelta, out: Path | N
         _write_config(config, mark)
     table("pool", [_row(pool) for pool in flows_of_pools(database, spool_folder)], _cells)
     reports = sorted(reports_folder.glob("*.html")) if made else []
-    _say_next(config, database, reports or write_report(database, spool_folder, reports_folder))
+    _say_next(config, database, reports or write_report(database, spool_folder, reports_folder, {"*": TARGETS}))
     return int(bool(failures))
 
 
@@ -212,7 +214,9 @@ def _cells(pool: Mapping[str, Any]) -> dict[str, object]:
 
 def _write_config(file: Path, mark: str) -> None:
     """Write a configuration with which the other commands find the demo's record."""
-    file.write_text(f'{mark}[paths]\ndatabase = "{DEMO.name}"\nspool = "demo.spool"\n', encoding="utf-8")
+    targets = "\n".join(f"{name} = {json.dumps(value)}" for name, value in TARGETS.items())
+    text = f'{mark}[paths]\ndatabase = "{DEMO.name}"\nspool = "demo.spool"\n\n[targets]\n{targets}\n'
+    file.write_text(text, encoding="utf-8")
 
 
 def _say_next(config: Path, database: Path, reports: Sequence[Path]) -> None:

@@ -8,7 +8,8 @@ import pytest
 from scipy.stats import false_discovery_control
 
 from analysis.notes import NOTHING, Notes, note
-from analysis.report.findings import findings, sentence
+from analysis.report.findings import findings
+from analysis.report.sentences import sentence
 from analysis.stats.discoveries import discoveries
 from analysis.text.language import speaking
 

@@ -79,12 +79,13 @@ def test_findings_agree_with_the_estimates(database: Path, made: Path) -> None:
 
 
 def test_every_series_has_its_section_with_bounds_and_coverage(made: Path) -> None:
-    """A heading a series in order, each figure with its bounds and coverage, and the method of the series."""
+    """A heading a series, those with findings first; each figure with its bounds and coverage, and the method."""
     page = only(made, "html")
-    assert ["same · notebook", "same · train", "worse · train"] == re.findall(r'<h2 id="series-\d+">([^<]*)<', page)
-    rows = re.findall(r'<th scope="row">mean wait</th><td>([^<]+)</td><td>([^<]+)</td><td>(\d+%)</td>', page)
-    assert 3 == len(rows)
-    assert all("min" in value and "-" in bounds for value, bounds, _seen in rows)
+    assert ["worse · train"] == re.findall(r'<h2 id="series-\d+">([^<]*)<', page)
+    assert ["same · notebook", "same · train"] == re.findall(r'<summary><h3 id="series-\d+">([^<]*)<', page)
+    rows = re.findall(r'<th scope="row">mean wait</th><td>([^<]+)</td><td>([^<]+)</td>', page)
+    assert 3 == len(rows) == len(re.findall(r"<caption>Waits in this period, coverage \d+%</caption>", page))
+    assert all("min" in value and "-" in bounds for value, bounds in rows)
     assert 3 == page.count("<td>conservation</td>")
     assert "Retention of finished jobs, assumed service discipline and method" in page
 
@@ -189,7 +190,7 @@ def test_a_section_that_fails_says_so_and_the_rest_appears(
     page = only(tmp_path, "html")
     assert "This section could not be made: ValueError: made to fail" in page
     assert 2 == page.count("This picture could not be drawn.")
-    assert 2 == page.count("<caption>In this period</caption>")
+    assert 2 == page.count("<caption>Waits in this period")
     errors = capsys.readouterr().err
     assert "same · notebook: ValueError: made to fail" in errors
     assert "ArithmeticError: no picture" in errors
