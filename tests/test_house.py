@@ -60,6 +60,7 @@ IMPORTERS = {
         "analysis/figures/endings.py",
         "analysis/figures/queueing.py",
         "analysis/figures/sheets.py",
+        "analysis/figures/values.py",
     },
     "jinja2": {"analysis/report/render.py"},
     "babel": {"analysis/locale/build.py"},

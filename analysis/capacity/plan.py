@@ -27,12 +27,12 @@ from analysis.schemas.schema import Columns
 from analysis.windows import Windows
 
 CURVE: Final = (0.8, 1.5)
-"""The smallest and the largest multiple of today's capacity in a curve."""
+"""A curve goes from at most the first to at least the second multiple of today's capacity."""
 LEAST_MORE: Final = 3
 """A curve goes to at least this many nodes (or jobs) more than today's capacity."""
 POINTS: Final = 15
-"""The largest number of points of a curve. This and the two before were chosen by eye, for a picture and a table that
-fit a page."""
+"""The largest number of points of a curve, without the needed capacity and its bounds. This and the two before were
+chosen by eye, for a picture and a table that fit a page."""
 MONTH_HOURS: Final = 730
 """A twelfth of 365 days."""
 UPPER_BOUND: Final = note("upper bound")
@@ -68,7 +68,8 @@ def plan(series: Sequence[Facts], windows: Windows, scenario: Scenario, queue: s
         return _nothing(scenario, note("no arrivals"))
     today = today_of(series, occupancy, windows[:1])
     ensemble = today.ensemble.scaled(scenario.demand)
-    factors = _factors(scenario, today.capacity)
+    answer = needed(ensemble, scenario, today.capacity)
+    factors = _factors(scenario, today.capacity, answer.capacity)
     waits = never_rising(factors, [ensemble.effect(factor) for factor in factors])
     n, factor = len(factors), np.array(factors)
     columns: Columns = {
@@ -91,7 +92,7 @@ def plan(series: Sequence[Facts], windows: Windows, scenario: Scenario, queue: s
     for name, share in zip(("utilisation", "utilisation_high"), _used(ensemble, occupancy, windows[:1]), strict=True):
         columns[name] = np.minimum(share * scenario.demand / factor, 1.0)
     columns |= _judged(ensemble, scenario, factor, waits)
-    columns |= needed(ensemble, scenario, today.capacity).columns(n)
+    columns |= answer.columns(n)
     return columns | _costs(scenario, today, factor * today.capacity)
 
 
@@ -172,16 +173,22 @@ def as_curve(observation: Observation, columns: Columns | None) -> Columns:
     return {"confidence": NONE, "needed_confidence": NONE, **reasons, **rows}
 
 
-def _factors(scenario: Scenario, today: float) -> list[float]:
-    """Return the capacities to show, as multiples of today's capacity: 1 and the requested capacity, or a curve."""
+def _factors(scenario: Scenario, today: float, answer: Estimate) -> list[float]:
+    """Return the capacities to show, as multiples of today's capacity: 1 and the requested capacity, or a curve.
+
+    A curve goes beyond the needed capacity `answer` and its bounds, so that it crosses the target.
+    """
     asked = scenario.factor_of(today)
     if asked is not None:
         return sorted({1.0, asked})
-    fewest, most = min((CURVE[0] - 1) * today, -1), max((CURVE[1] - 1) * today, LEAST_MORE)
+    known = np.rint(np.concatenate(answer) - today)
+    fewest = np.nanmin([(CURVE[0] - 1) * today, -1, *known])
+    most = np.nanmax([(CURVE[1] - 1) * today, LEAST_MORE, *known + 1])
     steps = np.arange(np.ceil(fewest), np.floor(most) + 1)
     # Whole nodes more or less than today; some are left out where there are many.
     if len(steps) > POINTS:
         steps = steps[np.unique(np.rint(np.linspace(0, len(steps) - 1, POINTS)).astype(int))]
+    steps = np.append(steps, known[np.isfinite(known)])
     return sorted({1.0, *(float((today + step) / today) for step in steps if today + step > 0)})
 
 

@@ -11,10 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from analysis.arrays import Floats
-from analysis.calendar import DAY, HOUR, MINUTE
+from analysis.calendar import DAY, HOUR, MINUTE, WEEK
+from analysis.figures.scales import LINEAR, ROOM, WaitScale
 from analysis.notes import NOTHING, Notes
 from analysis.text.language import _, rendered, spoken
 from analysis.text.units import duration
@@ -42,6 +43,10 @@ STEPS: Final = (
     *(DAY * number for number in (1, 2, 5, 10, 20, 50, 100, 200)),
 )
 """Distances between ticks of a time axis, in seconds."""
+WAITS: Final = (MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR, 12 * HOUR, 2 * DAY, WEEK, 30 * DAY, 365 * DAY)
+"""Ticks of a logarithmic axis of waits, in seconds."""
+LOW: Final = 1.2
+"""On axes that are lower than this, in inches, every second of these ticks is left out."""
 TICKS: Final = 6
 """The most ticks of a time axis."""
 FEW: Final = 16
@@ -50,8 +55,6 @@ LINE: Final = 50
 """The most letters in a line of text within axes."""
 INCH: Final = 17
 """About this many letters are as wide as an inch."""
-ROOM: Final = 1.1
-"""The end of an axis, as a multiple of the largest value."""
 STRIP: Final = 0.035
 """The height of the coverage strip, as a share of the axes' height."""
 
@@ -164,6 +167,25 @@ def durations(axis: Axis, longest: float) -> None:
     unit = next((unit for unit in (DAY, HOUR, MINUTE) if longest >= 2 * unit), 1)
     axis.set_major_locator(FixedLocator(list(np.arange(0, longest + step, step))))
     axis.set_major_formatter(FuncFormatter(lambda seconds, _place: tick(seconds, unit)))
+
+
+def wait_axis(axes: Axes, scale: WaitScale) -> None:
+    """Make y an axis of waits of a scale."""
+    if not scale.logarithmic:
+        axes.set_ylim(0, scale.top)
+        durations(axes.yaxis, scale.top)
+        return
+    axes.set_yscale("symlog", linthresh=MINUTE, linscale=LINEAR)
+    axes.set_ylim(0, scale.top)
+    inches = axes.get_window_extent().height / axes.figure.dpi
+    logarithmic(axes.yaxis, scale.top, 2 if inches < LOW else 1)
+
+
+def logarithmic(axis: Axis, longest: float, every: int = 1) -> None:
+    """Label a logarithmic axis of waits up to `longest` seconds; of the ticks one in `every` is shown."""
+    axis.set_major_locator(FixedLocator([0, *(ticked for ticked in WAITS[::every] if ticked < longest)]))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda seconds, _place: tick(seconds)))
 
 
 def tick(seconds: float, unit: int | None = None) -> str:

@@ -11,6 +11,7 @@ from typing import Final
 
 import pandas as pd
 
+from analysis.figures.scales import Shared, shared
 from analysis.text.language import speaking, spoken
 
 FEW: Final = 12
@@ -39,7 +40,8 @@ def draw(wanted: Sequence[Picture], form: str, limit: float | None = None) -> It
     limit
         On waits, in seconds; None where there is no limit.
     """
-    draw_one = partial(_draw_one, form=form, limit=limit, language=spoken())
+    common = shared((picture.frames for picture in wanted), limit)
+    draw_one = partial(_draw_one, form=form, common=common, language=spoken())
     processes = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 8)
     if len(wanted) < FEW or processes < 2:
         yield from map(draw_one, wanted, range(len(wanted)))
@@ -60,12 +62,12 @@ def _draw_alone(
     return drawn
 
 
-def _draw_one(picture: Picture, place: int, form: str, limit: float | None, language: str) -> str | bytes | Exception:
+def _draw_one(picture: Picture, place: int, form: str, common: Shared, language: str) -> str | bytes | Exception:
     from analysis.figures import sheets  # noqa: PLC0415 - a report in JSON does without matplotlib
 
     try:
         with speaking(language), sheets.styled():
-            figure = sheets.PICTURES[picture.kind](picture.frames, limit)
+            figure = sheets.PICTURES[picture.kind](picture.frames, common)
             return sheets.png(figure) if form == "png" else sheets.svg(figure, f"p{place}-")
     except Exception as error:  # noqa: BLE001 - the page says which picture failed, the rest appears
         return error

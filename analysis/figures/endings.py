@@ -11,7 +11,6 @@ from analysis.figures.axes import (
     MUTED,
     PAPER,
     RED,
-    ROOM,
     SKY,
     day,
     dots,
@@ -24,18 +23,25 @@ from analysis.figures.axes import (
     times,
     without_estimate,
 )
+from analysis.figures.scales import ROOM, top_rate
 from analysis.text.language import _
 
 
-def failures(frame: pd.DataFrame, axes: Axes, *, labelled: bool = True) -> Axes:
-    """Draw the failure rate of each window with its 95% interval, from `History.failures`."""
+def failures(frame: pd.DataFrame, axes: Axes, *, labelled: bool = True, top: float | None = None) -> Axes:
+    """Draw the failure rate of each window with its 95% interval, from `History.failures`.
+
+    Parameters
+    ----------
+    top
+        The end of the axis of all figures to compare with, as a share of 1; None: that of this frame.
+    """
     if frame.empty:
         return without_estimate(axes)
     at, rate = middles(frame), Estimate.of(frame, "failure_rate")
     spans(axes, at, rate.low, rate.high, color=RED, label=_("95% interval"))
     axes.plot(at, rate.point, **dots(rate.point), color=RED, label=_("failure rate"))
     axes.set_ylabel(_("share of jobs"))
-    axes.set_ylim(0, min(1.0, ROOM * np.nanmax(np.concatenate([rate.point, rate.high]), initial=0.05)))
+    axes.set_ylim(0, top or top_rate(frame))
     shares(axes.yaxis)
     times(axes, frame, labelled=labelled)
     legend(axes)

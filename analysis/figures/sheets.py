@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from io import BytesIO, StringIO
@@ -13,12 +13,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findSystemFonts, fontManager, get_font_names
 
-from analysis.figures import by_pool, capacity, endings, queueing
+from analysis.figures import by_pool, capacity, endings, queueing, values
 from analysis.figures.axes import GRID, INK, MUTED, PALETTE, PAPER
 from analysis.figures.by_pool import COLUMNS
-from analysis.figures.svg import slim
+from analysis.figures.scales import Frames, Shared
+from analysis.figures.svg import slim, with_values
 
-Frames = Mapping[str, pd.DataFrame]
 CHINESE: Final = (
     "Noto Sans CJK SC", "Noto Sans CJK JP",
     "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN", "Microsoft YaHei", "PingFang SC",
@@ -29,9 +29,11 @@ FILES: Final = re.compile(
 )
 WIDTH: Final = 7.6
 """The width of a sheet in inches: A4 without its margins."""
+NARROW: Final = 3.9
+"""The width of a picture that a telephone shows as it is, in inches."""
 LEFT: Final = 0.76
 LABEL: Final = 0.16
-RIGHT: Final = 0.12
+RIGHT: Final = 0.2
 """The left and right margin of a sheet, and the distance of its labels from the left edge, in inches."""
 DOTS: Final = 130
 """Dots per inch of PNG."""
@@ -102,35 +104,39 @@ def _figure(height: float, top: float = 0.3, bottom: float = 0.55) -> Figure:
     return figure
 
 
-def sheet(frames: Frames, limit: float | None) -> Figure:
+def sheet(frames: Frames, shared: Shared) -> Figure:
     """Draw the frames of a series as panels above each other, with the same time axis.
 
     Parameters
     ----------
     frames
         Any of flows (with fine windows), waits, outcomes (flows with longer windows), failures and changes.
-    limit
-        On waits, in seconds; None where there is no limit.
+    shared
+        What all pictures have in common.
     """
     shown = {name: frames[name] for name in HEIGHTS if name in frames}
     heights = [HEIGHTS[name] for name in shown]
     figure = _figure(0.3 + 1.15 * sum(heights))
     grid = figure.subplots(len(shown), 1, squeeze=False, height_ratios=heights, gridspec_kw={"hspace": 0.5})
-    changes = frames.get("changes", pd.DataFrame({"measure": []}))
+    changes = frames.get("changes", pd.DataFrame({"measure": [], "changed_at": []}))
     first, last = _span(next(iter(shown.values())))
-    for axes, (name, whole) in zip(grid[:, 0], shown.items(), strict=True):
-        frame, labelled = _within(whole, first, last), axes is grid[-1, 0]
+    shown = {name: _within(whole, first, last) for name, whole in shown.items()}
+    for axes, (name, frame) in zip(grid[:, 0], shown.items(), strict=True):
+        labelled = axes is grid[-1, 0]
         if name == "flows":
             queueing.queue(frame, axes, labelled=labelled)
         elif name == "waits":
-            queueing.waits(frame, axes, limit=limit, labelled=labelled)
+            queueing.waits(frame, axes, limit=shared.limit, labelled=labelled, scale=shared.waits)
             endings.changes(changes[changes["measure"] == "wait"], axes)
         elif name == "outcomes":
             endings.outcomes(frame, axes, labelled=labelled)
         else:
-            endings.failures(frame, axes, labelled=labelled)
+            endings.failures(frame, axes, labelled=labelled, top=shared.rates)
             endings.changes(changes[changes["measure"] == "failures"], axes)
         axes.yaxis.set_label_coords((LABEL - LEFT) / (WIDTH - LEFT - RIGHT), 0.5)
+    highest, lowest = (axes.get_position() for axes in (grid[0, 0], grid[-1, 0]))
+    top = (highest.y1 - lowest.y0) / lowest.height
+    values.of_series({**shown, "changes": changes}, grid[-1, 0], top, shared.values)
     return figure
 
 
@@ -145,39 +151,59 @@ def _within(frame: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp) -> pd.
     return inside.assign(window_start=starts.where(starts > first, first), window_end=ends.where(ends < last, last))
 
 
-def shapes(frames: Frames, limit: float | None) -> Figure:
+def shapes(frames: Frames, shared: Shared) -> Figure:
     """Draw the distribution of waits and the mean wait by hour of the week beside each other."""
     figure = _figure(2.5, top=0.55, bottom=0.75)
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.35], gridspec_kw={"wspace": 0.22})
-    queueing.distribution(frames["distribution"], left, limit=limit)
-    queueing.week(frames["profile"], right)
+    queueing.distribution(frames["distribution"], left, limit=shared.limit, longest=shared.longest)
+    queueing.week(frames["profile"], right, scale=shared.waits)
+    values.of_distribution(frames["distribution"], left)
+    values.of_week(frames["profile"], right)
     return figure
 
 
-def pools(frames: Frames, limit: float | None) -> Figure:
+def pools(frames: Frames, shared: Shared) -> Figure:
     """Draw the waits of several pools beside each other."""
     number = frames["waits"].groupby(["project", "pool"]).ngroups
     figure = Figure(figsize=(WIDTH, 0.6 + 1.4 * -(-number // COLUMNS)), layout="constrained")
-    return by_pool.pools(frames["waits"], figure, limit=limit)
-
-
-def plans(frames: Frames, _limit: float | None) -> Figure:
-    """Draw the wait of several pools against their capacity."""
-    number = frames["plan"].groupby(["project", "pool"]).ngroups
-    figure = Figure(figsize=(WIDTH, 0.6 + 1.7 * -(-number // COLUMNS)), layout="constrained")
-    return capacity.plans(frames["plan"], figure)
-
-
-def coverage(frames: Frames, _limit: float | None) -> Figure:
-    """Draw the coverage of each pool."""
-    number = frames["coverage"].groupby(["project", "pool"]).ngroups
-    figure = Figure(figsize=(WIDTH, 0.9 + 0.2 * number), layout="constrained")
-    by_pool.coverage(frames["coverage"], figure.subplots())
+    by_pool.pools(frames["waits"], figure, limit=shared.limit, scale=shared.waits)
+    values.of_pools(frames["waits"], figure, shared.values)
     return figure
 
 
-PICTURES: Final = {"sheet": sheet, "shapes": shapes, "pools": pools, "plans": plans, "coverage": coverage}
-"""The functions that draw pictures, by name: each takes frames and the limit on waits in seconds."""
+def decision(frames: Frames, shared: Shared) -> Figure:
+    """Draw the wait of one pool against its capacity, so narrow that a telephone shows it as it is."""
+    figure = Figure(figsize=(NARROW, 3.1), layout="constrained")
+    axes = capacity.plan(frames["plan"], figure.subplots(), scale=shared.planned)
+    if (box := axes.get_legend()) is not None:
+        box.remove()
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=2, frameon=False)
+    values.of_plans(frames["plan"], figure)
+    return figure
+
+
+def plans(frames: Frames, shared: Shared) -> Figure:
+    """Draw the wait of several pools against their capacity."""
+    number = frames["plan"].groupby(["project", "pool"]).ngroups
+    figure = Figure(figsize=(WIDTH, 0.6 + 2.1 * -(-number // capacity.COLUMNS)), layout="constrained")
+    capacity.plans(frames["plan"], figure, scale=shared.planned)
+    values.of_plans(frames["plan"], figure)
+    return figure
+
+
+def coverage(frames: Frames, _shared: Shared) -> Figure:
+    """Draw the coverage of each pool."""
+    number = frames["coverage"].groupby(["project", "pool"]).ngroups
+    figure = Figure(figsize=(WIDTH, 0.9 + 0.2 * number), layout="constrained")
+    axes = by_pool.coverage(frames["coverage"], figure.subplots())
+    values.of_coverage(frames["coverage"], axes)
+    return figure
+
+
+PICTURES: Final = {
+    "sheet": sheet, "shapes": shapes, "pools": pools, "decision": decision, "plans": plans, "coverage": coverage,
+}  # fmt: skip
+"""The functions that draw pictures, by name: each takes frames, and what all pictures have in common."""
 
 
 def png(figure: Figure) -> bytes:
@@ -197,6 +223,10 @@ def svg(figure: Figure, name: str) -> str:
     """
     # The background is the page's.
     figure.patch.set_visible(False)
-    file = StringIO()
+    file, texts = StringIO(), dict[str, str]()
+    for place, box in enumerate(values.boxes(figure)):
+        identifier = f"{values.BOX}{place}"
+        texts[identifier] = values.text_of(box)
+        box.set_gid(identifier)
     figure.savefig(file, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    return slim(file.getvalue(), name, PALETTE)
+    return slim(with_values(file.getvalue(), texts), name, PALETTE)

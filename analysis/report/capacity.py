@@ -1,6 +1,5 @@
 """The section of a report about capacity: pool load, plans for other capacities, and forecasts."""
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -13,14 +12,12 @@ from analysis.report.gather import POOL, Report
 from analysis.report.sections import MULTIPLES, Section, rows_of
 from analysis.report.tables import UNKNOWN, Cell, Table, limit_of
 from analysis.text.answer import answers, foreseen
-from analysis.text.capacity import at_once, idle, in_use, nodes_used, run_time, wait
+from analysis.text.capacity import at_once, idle, in_use, needed, nodes_used, run_time, wait
 from analysis.text.language import _, paragraph, plural, rendered
 from analysis.text.units import (
     amount,
     between,
-    bracketed,
     duration,
-    figures_of,
     named,
     number,
     or_dash,
@@ -103,9 +100,9 @@ def _plan(frame: pd.DataFrame) -> Table:
     aimed = bool(frame["target_seconds"].notna().any())
     rows = []
     for name, part in _rows(frame):
-        needed = [Cell(_needed(part.iloc[0]))] if aimed else []
+        target = [Cell(needed(part.iloc[0]))] if aimed else []
         confidence = Cell(_(str(part["needed_confidence" if aimed else "confidence"].iloc[0])))
-        rows.append([name, *needed, confidence, *_steps(part)])
+        rows.append([name, *target, confidence, *_steps(part)])
     factors = [_("about {share}").format(share=percent(factor)) for factor in FACTORS]
     factors[FACTORS.index(1.0)] = _("today")
     headings = [_("pool"), *([_("needed for the target")] if aimed else []), _("confidence"), *factors]
@@ -145,17 +142,6 @@ def _doubts(frame: pd.DataFrame) -> Iterator[str]:
         if reasons and not answered:
             text = _("{pool}: weak confidence (marked with ?): {reason}")
             yield text.format(pool=named(part.iloc[0]), reason=rendered(Notes(reasons)))
-
-
-def _needed(row: pd.Series) -> str:
-    needed, low, high = figures_of(row, "needed")
-    if not math.isnan(needed):
-        least = amount(low)
-        bounds = _("{least} or more").format(least=least) if math.isnan(high) else f"{least}-{amount(high)}"
-        return bracketed(amount(needed), bounds) + (" ?" if row["needed_confidence"] == WEAK else "")
-    if not math.isnan(high):
-        return _("at most {number}").format(number=amount(high))
-    return _("at least {number}").format(number=amount(low)) if low > 0 else UNKNOWN.text
 
 
 def _forecast(frame: pd.DataFrame) -> Table:

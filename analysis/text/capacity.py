@@ -5,8 +5,19 @@ import math
 import pandas as pd
 
 from analysis.estimate import SECONDS
+from analysis.notes import WEAK
 from analysis.text.language import _
-from analysis.text.units import UNKNOWN, amount, between, duration, figures_of, number, percent, with_bounds
+from analysis.text.units import (
+    UNKNOWN,
+    amount,
+    between,
+    bracketed,
+    duration,
+    figures_of,
+    number,
+    percent,
+    with_bounds,
+)
 
 
 def at_once(row: pd.Series) -> str:
@@ -106,3 +117,15 @@ def demand(row: pd.Series) -> str:
 def passes(row: pd.Series) -> str | None:
     """Return the text of the probability that the capacity misses the target; None where there is no target."""
     return percent(row["pass_probability"]) if _has_target(row) else None
+
+
+def needed(row: pd.Series) -> str:
+    """Return the text of the capacity that a target needs, with its bounds; a question mark for weak confidence."""
+    point, low, high = figures_of(row, "needed")
+    if not math.isnan(point):
+        least = amount(low)
+        bounds = _("{least} or more").format(least=least) if math.isnan(high) else f"{least}-{amount(high)}"
+        return bracketed(amount(point), bounds) + (" ?" if row["needed_confidence"] == WEAK else "")
+    if not math.isnan(high):
+        return _("at most {number}").format(number=amount(high))
+    return _("at least {number}").format(number=amount(low)) if low > 0 else UNKNOWN

@@ -17,6 +17,7 @@ from matplotlib.patches import Rectangle, StepPatch
 from analysis import History, figures
 from analysis.figures import MODULES, sheets
 from analysis.figures.axes import day, edges, without_estimate
+from analysis.figures.scales import Shared
 from analysis.text.language import speaking
 from tests.recorded import record_of
 from tests.reported import HOSTILE, queue
@@ -33,7 +34,7 @@ def days(*values: float | None, start: str = "2026-03-27", **columns: list[float
     frame = frame.assign(mean_low_seconds=frame["mean_seconds"] / 2, mean_high_seconds=frame["mean_seconds"] * 2)
     frame = frame.assign(
         coverage=[0.0 if value is None else 1.0 for value in values], pool="a", pool_name=None, project="p"
-    )
+    ).assign(interval_seconds=300)
     return frame.assign(
         **{name: pd.array(column, "Float64").to_numpy(float, na_value=np.nan) for name, column in columns.items()}
     )
@@ -291,7 +292,7 @@ def test_in_svg_text_stays_text_and_colours_have_names() -> None:
 
     def svg() -> str:
         with speaking("zh"), sheets.styled():
-            return sheets.svg(sheets.pools({"waits": frame}, 900), "p0-")
+            return sheets.svg(sheets.pools({"waits": frame}, Shared(900)), "p0-")
 
     text = svg()
     assert svg() == text
@@ -313,7 +314,7 @@ def test_drawing_restores_the_settings_of_matplotlib() -> None:
 
     before = dict(mpl.rcParams)
     with sheets.styled():
-        sheets.png(sheets.pools({"waits": days(60.0, 120.0)}, None))
+        sheets.png(sheets.pools({"waits": days(60.0, 120.0)}, Shared()))
     assert before == dict(mpl.rcParams)
     assert [] == plt.get_fignums()
 
@@ -321,8 +322,8 @@ def test_drawing_restores_the_settings_of_matplotlib() -> None:
 def test_figures_read_compute_and_save_nothing() -> None:
     """No module of figures imports a reader, an estimator, pyplot or a path."""
     allowed = {"arrays", "calendar", "estimate", "notes", "figures.axes", "text.language", "text.units"}
-    allowed |= {"figures.by_pool", "figures.queueing"}
-    for module in (*MODULES, "axes", "sheets"):
+    allowed |= {"figures.by_pool", "figures.queueing", "figures.scales", "text.capacity"}
+    for module in (*MODULES, "axes", "scales", "sheets"):
         source = (Path(sheets.__file__ or "").parent / f"{module}.py").read_text(encoding="utf-8")
         modules = set(re.findall(r"^\s*(?:from|import) ([.\w]+)", source, re.MULTILINE))
         assert (
