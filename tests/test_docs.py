@@ -205,7 +205,12 @@ def test_the_examples_read_the_record_of_the_demo(tmp_path: Path, tmp_path_facto
     """The record that is made without HTTP has the counts, scrapes and pools that ``poolscope demo`` stores."""
     made = write_demo(tmp_path / "made.duckdb", days=2, step=6 * STEP)
     polled = small_demo(tmp_path_factory) / "data/demo/demo.duckdb"
-    for table, columns in (("snapshots", "* EXCLUDE other_statuses"), ("scrapes", "pool, slot, outcome, total"), ("pools", "pool, slot, name, nodes[1].count")):  # fmt: skip
+    shown = {
+        "snapshots": "* EXCLUDE other_statuses",
+        "scrapes": "pool, slot, outcome, total",
+        "pools": "pool, slot, name, nodes[1].count",
+    }
+    for table, columns in shown.items():
         query = f"SELECT {columns} FROM {table} ORDER BY ALL"
         assert rows(polled, query) == rows(made, query), table
 
