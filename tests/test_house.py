@@ -31,7 +31,9 @@ PACKAGES = [Path(package.__file__ or "").parent for package in (collector, analy
 FILES = sorted(file for package in PACKAGES for file in package.rglob("*.py"))
 # The files that may import each third-party module; no other file may.
 IMPORTERS = {
-    "httpx": {f"collector/api/{name}.py" for name in ("auth", "client", "leftovers", "proxies", "transport")},
+    "httpx": {
+        f"collector/api/{name}.py" for name in ("auth", "client", "leftovers", "network", "proxies", "transport")
+    },
     "duckdb": {
         "collector/storage/backups.py",
         "collector/record/database.py",
@@ -76,7 +78,7 @@ IMPORTS_OF = {
     "config": {"record", "api", "errors"},
     "storage": {"record", "clock", "errors"},
     "polling": {"record", "api", "config", "storage", "clock", "console", "errors"},
-    "doctor": {"record", "api", "config", "polling", "storage", "clock", "errors"},
+    "doctor": {"record", "api", "config", "polling", "storage", "causes", "clock", "errors", "failures"},
     "sandbox": {"record", "api", "clock", "errors"},
 }
 OUTSIDE_WORLD = {"collector/cli.py", "collector/clock.py"}
