@@ -77,7 +77,7 @@ def _pictures(pools: Sequence[Standing]) -> Iterator[Picture]:
         if pool.planned:
             plan = pool.parts["plan"]
             caption = _("Wait against capacity of {pool}").format(pool=pool.name)
-            yield Picture("decision", "plans", {"plan": plan[plan["capacity"].notna()]}, caption, caption)
+            yield Picture("decision", "decision", {"plan": plan[plan["capacity"].notna()]}, caption, caption)
 
 
 def _lines(report: Report, others: Sequence[Standing]) -> Iterator[Line]:
