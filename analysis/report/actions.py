@@ -11,6 +11,7 @@ from analysis.notes import GOOD, NONE, joined
 from analysis.queue.verdict import OVER
 from analysis.report.findings import Finding
 from analysis.report.gather import Report
+from analysis.report.refusals import span
 from analysis.report.sentences import brief
 from analysis.report.standing import Standing
 from analysis.text.answer import NODES, cost_change, lacking, need, until
@@ -105,7 +106,7 @@ def _over(pool: Standing, share: float, limit: float | None) -> Action:
     text = _("{pool}: more than {share} of the jobs waited longer than {limit}.")
     sentence = text.format(pool=pool.name, share=percent(share), limit=duration(limit))
     why = [] if pool.plan is None else [_unknown_need(pool.plan, pool.name, planned=pool.planned)]
-    return Action(pool, "over", _("over the limit"), sentence, [*_series(pool), *_changes(pool), *why], "")
+    return Action(pool, "over", _("Over the limit"), sentence, [*_series(pool), *_changes(pool), *why], "")
 
 
 def _unknown_need(plan: pd.Series, name: str, *, planned: bool) -> str:
@@ -119,10 +120,10 @@ def _series(pool: Standing) -> Iterator[str]:
     """Yield the shares of the series of a pool that are over the limit."""
     for finding in pool.findings:
         if finding.kind == "limit" and finding.sure:
+            # While jobs still wait there may be bounds without a point estimate.
             bounds = f"{percent(finding.low).removesuffix('%')}-{percent(finding.high)}"
-            yield _("{type}: {share}.").format(
-                type=isolated(finding.type or ""), share=bracketed(percent(finding.value), bounds)
-            )
+            share = bounds if math.isnan(finding.value) else bracketed(percent(finding.value), bounds)
+            yield _("{type}: {share}.").format(type=isolated(finding.type or ""), share=share)
 
 
 def _ordered(pool: Standing) -> Action | None:
@@ -195,11 +196,19 @@ def missing(report: Report, pools: Sequence[Standing]) -> Iterator[str]:
                 "configuration."
             )
         return
-    unknown: dict[str, list[str]] = {}
+    unknown: dict[str, list[Standing]] = {}
     for pool in pools:
         if pool.plan is not None and not pool.planned and OVER not in pool.verdicts:
-            unknown.setdefault(rendered(pool.plan["needed_reason"]), []).append(pool.name)
-    for reason, names in list(unknown.items())[:NAMED]:
-        shown = listed(names[:NAMED]) + (" …" if names[NAMED:] else "")
-        text = _("The capacity that {pools} needs cannot be told: {reason}.")
-        yield text.format(pools=shown, reason=reason)
+            # The pools that need more days share one line, whatever the number.
+            reason = "" if _days(pool.plan) else rendered(pool.plan["needed_reason"])
+            unknown.setdefault(reason, []).append(pool)
+    for reason, group in unknown.items():
+        names = listed(pool.name for pool in group[:NAMED]) + (" …" if group[NAMED:] else "")
+        why = reason or span(days for pool in group if pool.plan is not None for days in _days(pool.plan))
+        yield _("No capacity is recommended yet for {pools}: {reason}.").format(pools=names, reason=why)
+
+
+def _days(plan: pd.Series) -> list[float]:
+    """Return the number of further days that a refused plan needs; nothing where the reason is another one."""
+    fields = (field for reason in plan["needed_reason"] for field in reason.fields)
+    return [float(value) for name, value in fields if name == "days" and isinstance(value, float)]

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import pandas as pd
+
 from analysis.figures.draw import Picture
 from analysis.queue.verdict import MAY_BE_OVER
 from analysis.report.actions import Action, action_of, missing
@@ -14,7 +16,7 @@ from analysis.report.refusals import span, untold
 from analysis.report.sentences import brief, series_name
 from analysis.report.standing import Standing, standings
 from analysis.text.language import _, listed, plural, together
-from analysis.text.units import bracketed, duration, percent, share_parts
+from analysis.text.units import bracketed, duration, percent, share_parts, with_bounds
 
 SHOWN: Final = 6
 """The most actions on the first screen; the section about capacity has the others."""
@@ -44,7 +46,7 @@ class Answers:
     """That there is no action, how many are left out, and what is missing for others."""
     lines: Sequence[Line]
     picture: Picture | None
-    """The wait against capacity of the pool of the first action that has a plan."""
+    """The wait against capacity of the pool of the first action that has a plan; None without one."""
 
 
 def answers(report: Report, *, pictured: bool) -> Answers:
@@ -65,7 +67,7 @@ def answers(report: Report, *, pictured: bool) -> Answers:
         text = plural("{n} more pool is left out here.", "{n} more pools are left out here.", left)
         remarks.append(text.format(n=left))
     remarks += missing(report, pools)
-    pictures = _pictures([*(action.pool for action in actions), *others]) if pictured else iter(())
+    pictures = _pictures([action.pool for action in actions]) if pictured else iter(())
     return Answers(actions[:SHOWN], remarks, lines, next(pictures, None))
 
 
@@ -75,13 +77,15 @@ def _pictures(pools: Sequence[Standing]) -> Iterator[Picture]:
         if pool.planned:
             plan = pool.parts["plan"]
             caption = _("Wait against capacity of {pool}").format(pool=pool.name)
-            yield Picture("decision", "plans", {"plan": plan[plan["capacity"].notna()]}, caption, caption)
+            yield Picture("decision", "decision", {"plan": plan[plan["capacity"].notna()]}, caption, caption)
 
 
 def _lines(report: Report, others: Sequence[Standing]) -> Iterator[Line]:
     """Yield the lines below the actions; `others` are the pools without an action."""
     if "whole" not in report.series:
         return
+    if report.request.limit is None and not any(pool.plan is not None for pool in others):
+        yield from _longest(others)
     yield from _changes(report)
     near = [pool for pool in others if MAY_BE_OVER in pool.verdicts]
     if near:
@@ -93,6 +97,16 @@ def _lines(report: Report, others: Sequence[Standing]) -> Iterator[Line]:
     fine = [pool.name for pool in others if pool.fine]
     if fine:
         yield Line("fine", _("Fine"), _fine(report, _some(fine, FINE, listed)))
+
+
+def _longest(pools: Sequence[Standing]) -> Iterator[Line]:
+    """Yield the pools with the longest mean waits: without a limit and a target there is nothing to judge them by."""
+    waits = [(pool, pool.whole) for pool in pools if pool.whole is not None and pd.notna(pool.whole["mean_seconds"])]
+    waits.sort(key=lambda wait: -float(wait[1]["mean_seconds"]))
+    texts = [_("{name}: {text}").format(name=pool.name, text=with_bounds(whole, "mean")) for pool, whole in waits]
+    if texts:
+        text = _some(texts, NAMED)
+        yield Line("waits", _("Longest mean waits"), _("{text}.").format(text=text))
 
 
 def _some(texts: Sequence[str], most: int, together: Callable[[Iterable[str]], str] = together) -> str:
@@ -133,7 +147,9 @@ def _changes(report: Report) -> Iterator[Line]:
     needs = [days["wait"] for days in map(untold, report.by_series.values()) if "wait" in days]
     told = len(report.by_series) - len(needs)
     texts = []
-    if told and not worse and not better:
+    if not needs and not worse and not better:
+        texts.append(_("none is shown beyond chance"))
+    elif told and not worse and not better:
         texts.append(_("none is shown beyond chance in {n} of {all} series").format(n=told, all=len(report.by_series)))
     if needs:
         texts.append(_untold(needs, len(report.by_series)))

@@ -10,6 +10,8 @@ from analysis.notes import Notes
 from analysis.text.language import _, listed, plural
 from analysis.text.measures import MEASURES, measure_name
 
+TENTHS: Final = 3
+"""Fewer days than this are given to a tenth."""
 COUNTED: Final = ("batches", "more")
 """The fields of the notes that say how many days a row has and how many it needs."""
 
@@ -57,13 +59,13 @@ def span(numbers: Iterable[float]) -> str:
     known = sorted(number for number in numbers if pd.notna(number) and number > 0)
     if not known:
         return ""
-    least, most = round(known[0]), round(known[-1])
-    if least > MOST_DAYS:
+    if known[0] > MOST_DAYS:
         return _("needs more than a year of further polls")
-    if most > MOST_DAYS:
+    least, most = (f"{number:.0f}" if number >= TENTHS else f"{number:.2g}" for number in (known[0], known[-1]))
+    if known[-1] > MOST_DAYS:
         return _("needs about {least} more days, or more than a year").format(least=least)
     if least == most:
-        return plural("needs about {n} more day", "needs about {n} more days", least).format(n=least)
+        return plural("needs about {n} more day", "needs about {n} more days", float(least)).format(n=least)
     return _("needs about {least} to {most} more days").format(least=least, most=most)
 
 

@@ -9,7 +9,6 @@ import pandas as pd
 
 from analysis.figures.draw import Picture
 from analysis.notes import joined
-from analysis.queue.verdict import WITHIN
 from analysis.report.findings import SERIES, Finding
 from analysis.report.gather import POOL, Frames, Key, Report
 from analysis.report.refusals import line, untold, without_refusals
@@ -103,24 +102,18 @@ def _section(report: Report, name: str, parts: Frames, *, pictured: bool) -> Sec
     row = next(iter(parts.values())).iloc[0]
     title = f"{named(row)} · {isolated(row['type'])}"
     key = tuple(row[label] for label in SERIES)
+    with_findings = {(finding.project, finding.pool, finding.type) for finding in report.findings}
     figures = facts(report, parts)
     return Section(
         name,
         title,
         _("pool {pool}, project {project}").format(pool=isolated(row["pool"]), project=isolated(row["project"])),
-        folded="" if _is_notable(report, key, parts) else together(_summary(report, parts)),
+        folded="" if key in with_findings else together(_summary(report, parts)),
         refusal=line(untold(parts)),
         tables=[*figures, *(table for table in (measures(parts), changes(parts)) if table.rows)],
         notes=list(_notes(parts)),
         pictures=list(_pictures(name, title, parts, together(_summary(report, parts)))) if pictured else (),
     )
-
-
-def _is_notable(report: Report, key: Key, parts: Frames) -> bool:
-    """Return whether a series has a finding, or was not found within the limit."""
-    if any((finding.project, finding.pool, finding.type) == key for finding in report.findings):
-        return True
-    return limit_of(report) is not None and ("whole" not in parts or parts["whole"]["verdict"].iloc[-1] != WITHIN)
 
 
 def _summary(report: Report, parts: Frames) -> Iterator[str]:

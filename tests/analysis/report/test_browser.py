@@ -1,5 +1,6 @@
 """The demo's report in a real browser: sorting, filtering, printing, dark mode, keyboard, and the rules of axe."""
 
+import re
 import shutil
 import socket
 import threading
@@ -140,6 +141,52 @@ def test_it_is_readable_on_a_telephone(page: Page) -> None:
     assert 390 == page.evaluate("document.documentElement.scrollWidth")
     regions = page.locator(".scroll")
     assert page.locator("table").count() == regions.count() == page.locator(".scroll[tabindex='0']").count()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+def test_the_first_screen_says_what_to_do(page: Page, width: int, height: int) -> None:
+    """Every action, with its reason, and the lines below are above the fold; on a wide screen the picture too."""
+    page.set_viewport_size({"width": width, "height": height})
+    actions = page.locator(".actions li, .remark, .lines div").all()
+    wanted = [*actions, *(page.locator(".first figure").all() if width > 1000 else [])]
+    boxes = [box for box in (element.bounding_box() for element in wanted) if box is not None]
+    assert len(wanted) == len(boxes) > 0
+    assert max(box["y"] + box["height"] for box in boxes) <= height
+    assert page.locator("h2").first.inner_text() in ("What to do", "行动建议")
+
+
+CLIPPED = """[...document.querySelectorAll("body, body *:not(svg *)")]
+    .filter(element => getComputedStyle(element).display !== "inline" && element.clientWidth > 0)
+    .filter(element => element.scrollWidth > element.clientWidth + 1)
+    .map(element => element.tagName + ": " + element.textContent.trim().slice(0, 40))"""
+
+
+@pytest.mark.parametrize("width", [390, 768, 1440, 1920])
+def test_nothing_is_clipped(page: Page, width: int) -> None:
+    """At no width does the page, a table or a picture scroll sideways, with all series open."""
+    page.set_viewport_size({"width": width, "height": 900})
+    page.evaluate("document.querySelectorAll('details').forEach(element => element.open = true)")
+    assert width == page.evaluate("document.documentElement.scrollWidth")
+    assert [] == page.evaluate(CLIPPED)
+
+
+def test_it_prints_on_few_pages(page: Page) -> None:
+    """The demo's report on at most ten pages of A4, and what it says of its folded series stands there."""
+    printed = page.pdf(format="A4", prefer_css_page_size=True)
+    assert 2 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 10
+    page.emulate_media(media="print")
+    for warning in page.locator(".notes, .refusal, .warning, .folded summary span").all():
+        assert warning.is_visible() or warning.evaluate("element => element.closest('details:not([open])') !== null")
+
+
+def test_series_without_findings_are_folded(page: Page) -> None:
+    """Each opens at its summary, which has its estimates; a link from the table of pools leads to it."""
+    folded = page.locator(".folded details")
+    assert 0 < folded.count()
+    assert not folded.first.locator("table").first.is_visible()
+    folded.first.locator("summary").click()
+    assert folded.first.locator("table").first.is_visible()
+    assert "%" in folded.first.locator("summary span").inner_text()
 
 
 def test_print_is_black_on_white_and_whole(page: Page) -> None:
