@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -178,8 +179,8 @@ def refuse_name(name: str, ctx: click.Context) -> None:
 
 
 def _equipped(command: click.Command, listed: Listed) -> click.Command:
-    """Give a command, once, the shared options and its examples."""
-    if command.epilog is None:
-        command.params += shared_options(listed.uses)
-        command.epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in listed.examples)
-    return command
+    """Return a command with the shared options and its examples."""
+    equipped = copy(command)
+    equipped.params = [*command.params, *shared_options(listed.uses)]
+    equipped.epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in listed.examples)
+    return equipped

@@ -52,21 +52,23 @@ class Reader:
         AssertionError
             When a line fails.
         """
-        shown = "".join(self._line(line) for line in block.text.replace("\\\n", "").splitlines() if line.strip())
+        shown = "".join(self.run_line(line) for line in block.text.replace("\\\n", "").splitlines() if line.strip())
         self._fill_in()
         return shown
 
-    def _line(self, line: str) -> str:
+    def run_line(self, line: str) -> str:
+        """Run a line, see `run`."""
         line = line.partition("  #")[0].strip()
         line, _, first_lines = line.partition(" | head -")
         call = CALL.match(line)
         if call is None or SHELL.search(line):
-            return self._in_shell(line)
+            return self.run_in_shell(line)
         code, shown, errors = called(shlex.split(call[1]))
         assert code in CODES.get(shlex.split(call[1])[0], (0,)), f"{line}: exit code {code}\n{errors}{shown}"
         return "".join(shown.splitlines(keepends=True)[: int(first_lines)]) if first_lines else shown
 
-    def _in_shell(self, line: str) -> str:
+    def run_in_shell(self, line: str) -> str:
+        """Run a line in a shell, see `run`."""
         path = f"{self.folder / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
             ["bash", "-euc", line], cwd=self.folder, env={**os.environ, "PATH": path}, capture_output=True, text=True,

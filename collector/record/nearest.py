@@ -17,10 +17,9 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
     >>> nearest("PARIS", ["Berlin"]) is None
     True
     """
-    by_spelling: dict[str, str] = {}
-    for name in names:
-        spelling = name.casefold()
-        for part in (spelling, *re.split(r"[^\w]+", spelling), spelling[: len(word)]):
+    by_spelling = {name.casefold(): name for name in names}
+    for spelling, name in list(by_spelling.items()):
+        for part in (*re.split(r"[^\w]+", spelling), spelling[: len(word)]):
             by_spelling.setdefault(part, name)
     close = difflib.get_close_matches(word.casefold(), by_spelling, n=1)
     return by_spelling[close[0]] if close else None

@@ -96,10 +96,10 @@ def test_names_give_way_to_figures(tmp_path: Path) -> None:
     "name", ["waits", "failures", "flows", "coverage", "trend", "changes", "profile", "compare", "load", "forecast"]
 )
 def test_the_options_of_a_command_are_the_parameters_of_its_method(name: str) -> None:
-    """Besides those of the record, the engine and its output; what the configuration gives is no option."""
+    """Besides those of the engine and the output; what the configuration gives is no option."""
     command = getattr(capacity if name in ("load", "forecast") else estimates, name)
     parameters = set(inspect.signature(getattr(History, name)).parameters) - {"self", "flavors", "targets"}
-    assert parameters | {"db", "format_", "on", "output"} == {option.name for option in command.params}
+    assert parameters | {"format_", "on", "output"} == {option.name for option in command.params}
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_the_options_of_a_command_are_the_parameters_of_its_method(name: str) ->
         (("--since", "never"), 2, "2026-01-31"),
         (("--since", "2026-01-08", "--until", "2026-01-07"), 2, "is not after since"),
         (("--since", "2030-01-01"), 2, "no series matches"),
-        (("--pool", "nobody"), 2, "no series matches"),
+        (("--pool", "nobody"), 2, "there is no pool 'nobody'"),
         (("--format", "parquet"), 2, "--output"),
         (("--output", "missing/file.csv"), 2, "missing/file.csv"),
         (("--output", "s3://bucket/file.csv"), 2, "s3://bucket/file.csv is not a path"),

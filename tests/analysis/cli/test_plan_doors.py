@@ -128,7 +128,7 @@ def test_capacity_of_configured_flavors_is_told_in_cards(database: Path, folder:
         (("forecast", "--horizon", "soon"), "horizon cannot be 'soon'"),
         (("forecast", "--every", "3h"), "take one of 1h, 1d, 1w"),
         (("load", "--by", "type"), "take pool or all"),
-        (("plan", "--pool", "nobody"), "no series matches"),
+        (("plan", "--pool", "nobody"), "there is no pool 'nobody'"),
     ],
 )
 def test_what_makes_no_sense_is_refused(database: Path, words: tuple[str, ...], said: str) -> None:

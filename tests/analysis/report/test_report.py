@@ -359,7 +359,7 @@ def test_all_pools_have_sections_and_some_have_pictures(tmp_path: Path, monkeypa
         (("--lang", "de"), 2, "take en, zh"),
         (("--since", "soon"), 2, "is not a date or time"),
         (("--compare", "last"), 2, "take previous, or START..END"),
-        (("--pool", "none*"), 2, "no series matches"),
+        (("--pool", "none*"), 2, "there is no pool 'none*'"),
         (("--zone", "Mars/Olympus"), 2, "there is no zone"),
         (("--keep", "0"), 2, "0 is not in the range"),
         (("--db", "missing.duckdb"), 5, "does not exist"),
