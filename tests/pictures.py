@@ -24,6 +24,8 @@ SIZE: Final = (8.0, 2.9)
 DOTS: Final = 110
 SCREEN: Final = {"width": 1280, "height": 860}
 LIMIT: Final = "15m"
+FIRST_SCREENS: Final = {"en": "report", "zh": "report.zh"}
+"""The pictures of a report's first screen, by language."""
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -39,7 +41,8 @@ def write_pictures(demo: Path, folder: Path) -> None:
         _save("distribution", lambda axes: figures.distribution(distribution, axes, limit=900.0))
         plan = history.plan(target_wait=LIMIT, quantile="p90", pool=POOL["pool"])
         _save("plan", lambda axes: figures.plan(plan, axes))
-    _first_screen(demo, folder)
+    for language in FIRST_SCREENS:
+        _first_screen(demo, folder, language)
 
 
 def _save(name: str, draw: Any) -> None:  # noqa: ANN401 - a function that draws on axes
@@ -84,16 +87,16 @@ def _curves(axes: Axes, frame: pd.DataFrame) -> None:
     axes.text(ends[job], came[job] + 12, "wait of a job, first in first out ", ha="right")
 
 
-def _first_screen(demo: Path, folder: Path) -> None:
-    """Write the first screen of the report of the demo."""
+def _first_screen(demo: Path, folder: Path, language: str) -> None:
+    """Write the first screen of the report of the demo in a language."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    options = ["--db", str(demo), "--out", str(folder), "--since", "14d", "--slo", LIMIT]
+    options = ["--db", str(demo), "--out", str(folder), "--since", "14d", "--slo", LIMIT, "--lang", language]
     report.main(options, standalone_mode=False, parent=click.Context(report, obj=Context({})))
-    (page,) = folder.glob("*.html")
+    (page,) = folder.glob(f"*.{language}.html")
     with sync_playwright() as playwright:
         # As root, which containers are, its own sandbox does not start; it opens our own file alone.
         started = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
         opened = started.new_page(viewport=SCREEN)  # type: ignore[arg-type]  # a size
         opened.goto(page.as_uri())
-        opened.screenshot(path=PICTURES / "report.png")
+        opened.screenshot(path=PICTURES / f"{FIRST_SCREENS[language]}.png")
         started.close()
