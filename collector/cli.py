@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, cast
 
 import click
 
@@ -29,6 +29,9 @@ from collector.record.folders import find_upwards, upwards
 from collector.record.log import LOG
 from collector.record.places import Place, is_in_store, place_of, spool_of
 from collector.record.store import Access
+
+if TYPE_CHECKING:
+    from collector.mail import Mailer
 
 DEFAULT_FILE = Path("poolscope.toml")
 NO_FILE = f"no {DEFAULT_FILE} here"
@@ -130,6 +133,20 @@ class Context:
                 problems += [f"dataset.{name}_file: {problem}"] if problem else []
         refuse(problems)
         return place_of(text, Access(settings.endpoint, settings.region, **keys))
+
+    def mailer(self, recipients: Sequence[str]) -> "Mailer":
+        """Return the object that sends a mail to these addresses, before the work begins that is to be mailed.
+
+        Raises
+        ------
+        ConfigError
+            When there is no mail server in the configuration, an address is none, or the password is missing.
+        """
+        from collector.mail import mailer  # noqa: PLC0415 - a cron tick sends no mail
+
+        found, problems = mailer(self.config().mail, recipients, self.environment, self.clock)
+        refuse(problems)
+        return cast("Mailer", found)
 
     def ready_to_poll(self) -> tuple[Config, dict[str, AnyCredential]]:
         """Read the configuration and the credentials, before the first request of a poll.

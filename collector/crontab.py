@@ -12,12 +12,13 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from collector.api.credentials import WRITE_PASSWORD
-from collector.config.settings import PREFIX, Config
+from collector.config.settings import NO_VALUES, PREFIX, Config
 from collector.errors import ConfigError
 
 COLLECT: Final = "poolscope"
 REPORT: Final = "poolscope report"
-MORNING: Final = "10 6 * * *"
+MORNINGS: Final = {"day": "10 6 * * *", "week": "10 6 * * 1", "month": "10 6 1 * *"}
+"""When a report is written: every morning, on Mondays, or on the first day of a month."""
 KEEP: Final = "90"
 # Every endpoint that is not on this machine has an https address, so that HTTP_PROXY is never used.
 PROXIES: Final = ("HTTPS_PROXY", "ALL_PROXY")
@@ -54,18 +55,20 @@ def crontab_line(config: Config, file: Path, python: str, now: datetime) -> str:
     return _line(_fields(config.collect.interval, now), call, _mark(file, COLLECT))
 
 
-def report_line(config: Config, file: Path, python: str, options: Sequence[str]) -> str:
-    """Return the line that writes a report every morning into ``reports`` beside the record; see `crontab_line`.
+def report_line(config: Config, file: Path, python: str, options: Sequence[str], every: str = "day") -> str:
+    """Return the line that writes reports in the morning into ``reports`` beside the record; see `crontab_line`.
 
     Parameters
     ----------
+    every
+        One of `MORNINGS`.
     options
         Further words of the command line; of two options of one name the later one counts.
     """
     out = config.paths.database.with_name("reports")
     call = _call(file, python, ["report", "--out", str(out), "--keep", KEEP, *options])
     # Warnings and errors stay visible: cron sends them by mail.
-    return _line(MORNING, f"{call} > /dev/null", _mark(file, REPORT))
+    return _line(MORNINGS[every], f"{call} > /dev/null", _mark(file, REPORT))
 
 
 def _call(file: Path, python: str, words: Sequence[str]) -> str:
@@ -128,7 +131,7 @@ def what_cron_lacks(config: Config, environment: Mapping[str, str]) -> list[str]
     lacking = [
         f"{name} is set in the environment, which cron does not have: put its value into the configuration file"
         for name in sorted(environment)
-        if name.startswith(PREFIX) and name != f"{PREFIX}CONFIG"
+        if name.startswith(PREFIX) and name not in NO_VALUES
     ]
     for name in dict.fromkeys(project.credentials for project in config.projects):
         profile = config.credentials[name]
@@ -140,6 +143,19 @@ def what_cron_lacks(config: Config, environment: Mapping[str, str]) -> list[str]
             if getattr(profile, f"{part}_file") is None
         ]
     return lacking
+
+
+def what_a_mail_lacks(config: Config) -> list[str]:
+    """Return the settings of mails that cron lacks, and how to replace each."""
+    if config.mail is None:
+        return ["there is no section [mail]: name the mail server, and from whom mails come (poolscope init shows how)"]
+    if config.mail.user is None or config.mail.password_file is not None:
+        return []
+    lacking = (
+        "mail: the password is in the environment, which cron does not have: write it into a file that only you can"
+        " read (chmod 600) and name it with mail.password_file"
+    )
+    return [lacking]
 
 
 def unlike_the_shell(config: Config, environment: Mapping[str, str], folder: Path) -> dict[str, str]:

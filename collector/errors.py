@@ -43,6 +43,12 @@ class RecordStale(PoolscopeError):
     exit_code = 7
 
 
+class NotMailed(PoolscopeError):
+    """A report was written, but a mail server did not take it for all recipients."""
+
+    exit_code = 11
+
+
 def interrupted(error: BaseException) -> bool:
     """Return whether an error is the one that DuckDB raises for a Ctrl-C during a query."""
     return isinstance(error, RuntimeError) and str(error) == "Query interrupted"

@@ -14,6 +14,7 @@ EXIT_CODES: Final = {
     8: "a part of a report or of an answer could not be made; the rest is there",
     9: "more jobs waited too long than --fail-above allows",
     10: "some series cannot be judged against --fail-above",
+    11: "the report was written, but not mailed to all recipients; this code wins over 8, 9 and 10",
     70: "a defect of Poolscope: please report the message",
     130: "ended by Ctrl-C",
     141: "the program that read the output has ended",

@@ -92,6 +92,12 @@ def _draw(wanted: "Sequence[Picture]", form: str, limit: float | None) -> Iterat
         "with 10 if a series cannot be judged.",
     ),
 )
+@click.option(
+    "--mail-to",
+    multiple=True,
+    metavar="ADDRESS",
+    help="Also mail the report to this address, by the mail server of [mail]; several with commas between them.",
+)
 @click.pass_obj
 def report(
     context: Any,  # noqa: ANN401 - `poolscope --help` does without pandas and numba
@@ -103,13 +109,15 @@ def report(
     keep: int | None,
     fail_above: str | None,
     on: str | None,
+    mail_to: tuple[str, ...],
     **options: Any,  # noqa: ANN401 - a text, or several
 ) -> int:
     """Write a report for a browser, mail, or a program.
 
     It has the findings, all pools, all series, the collection of the data, and the method. HTML is one file that needs
     no other; Markdown has its pictures in a folder beside it. The same data gives the same bytes. Exit code 8: a part
-    of the report could not be made, and the report gives the reason in its place; 9 and 10: see --fail-above.
+    of the report could not be made, and the report gives the reason in its place; 9 and 10: see --fail-above; 11: the
+    report was written, but not mailed to all, whatever else happened.
     """
     from analysis.cli.progress import working  # noqa: PLC0415 - likewise
     from analysis.query.request import Request  # noqa: PLC0415 - likewise
@@ -117,6 +125,8 @@ def report(
     from analysis.report.limit import sentence  # noqa: PLC0415 - likewise
     from analysis.report.write import Form, write_report  # noqa: PLC0415 - likewise
 
+    # What is wrong with it is said before the work.
+    mailer = context.mailer(mail_to) if mail_to else None
     try:
         request = Request(**options)
         to_stdout = out == STDOUT
@@ -130,7 +140,7 @@ def report(
                 request,
                 out,
                 partial(_draw, limit=request.limit),
-                Form(lang, forms, compare, fail_above, keep),
+                Form(lang, forms, compare, fail_above, keep, mailed=mailer is not None),
                 **configured_of(context, ("flavors", "targets")),
                 engine=engine,
             )
@@ -152,4 +162,6 @@ def report(
         click.echo(f"above the allowed share: {series}", err=True)
     for unjudged in written.unjudged:
         click.echo(f"cannot be judged: {sentence(unjudged)}", err=True)
+    if mailer is not None:
+        mailer.send(written.message)
     return written.exit_code

@@ -129,6 +129,11 @@ def _drawn(wanted: Sequence[Picture], form: str, draw: Draw) -> tuple[dict[str, 
     return drawn, failed
 
 
+def filled(template: str, **content: Any) -> str:  # noqa: ANN401 - a text, or several
+    """Return a template of HTML with its content."""
+    return _environment(autoescape=True).get_template(template).render(**content)
+
+
 def _html(report: Report, parts: Parts, svgs: Mapping[str, str], failed: Sequence[Failure]) -> str:
     pictures = {name: Markup(svg) for name, svg in svgs.items()}  # noqa: S704 - matplotlib's, escaped by it
     environment = _environment(autoescape=True)

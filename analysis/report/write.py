@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from email.message import EmailMessage
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,7 @@ from analysis.record.database import Record
 from analysis.report.files import publish, remove_older, stem
 from analysis.report.gather import Failure, gather
 from analysis.report.limit import Unjudged, above, unjudged
+from analysis.report.mail import mail
 from analysis.report.render import FORMATS, Draw, Page, pages
 from analysis.text.language import LANGUAGES
 
@@ -39,6 +41,8 @@ class Form:
     """The share of a series' jobs that may wait longer than the limit, as `Request.share`; None: nothing is judged."""
     keep: int | None = None
     """The number of newest dates whose reports are kept in the folder; None: all."""
+    mailed: bool = False
+    """Whether the report is made as a mail too."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ class Written:
     """The series, pools and projects that cannot be judged; like `above`, empty where nothing is judged."""
     boxes: bool
     """Whether pictures show boxes instead of Chinese characters, as no installed font has these."""
+    message: EmailMessage | None
+    """The report as a mail without sender and recipients; None where none was asked for."""
 
     @property
     def exit_code(self) -> int:
@@ -105,7 +111,9 @@ def write_report(
     files = publish(out, name, rendered.pages)
     removed = remove_older(out, form.keep) if form.keep is not None else []
     over, open_series = (above(report), unjudged(report)) if judged else ([], [])
-    return Written(files, removed, rendered.failed, over, open_series, boxes=any(map(_in_boxes, rendered.pages)))
+    message = mail(report, rendered, form.language, draw, name) if form.mailed else None
+    boxes = any(map(_in_boxes, rendered.pages))
+    return Written(files, removed, rendered.failed, over, open_series, boxes, message)
 
 
 def _in_boxes(page: Page) -> bool:

@@ -9,11 +9,13 @@ from collector.cli import Context, check_options, refuse
 from collector.console import say, warn
 from collector.crontab import (
     COLLECT,
+    MORNINGS,
     REPORT,
     crontab_line,
     read_crontab,
     report_line,
     unlike_the_shell,
+    what_a_mail_lacks,
     what_cron_lacks,
     with_line,
     without,
@@ -32,23 +34,32 @@ from collector.errors import ConfigError
 @click.option(
     "--report",
     is_flag=True,
-    help="Show, install or remove the line that writes a daily report, instead of the line that polls; the report's "
-    "options come after --, as in -- --slo 15m.",
+    help="Show, install or remove the line that writes reports, instead of the line that polls; the report's options "
+    "come after --, as in -- --slo 15m --mail-to team@example.com.",
+)
+@click.option(
+    "--every",
+    type=click.Choice(list(MORNINGS)),
+    help="How often --report writes one: every morning (default), on Mondays, or on the first day of a month.",
 )
 @click.argument("options", nargs=-1)
 @click.pass_obj
-def command(context: Context, install: bool, remove: bool, report: bool, options: tuple[str, ...]) -> None:
+def command(
+    context: Context, install: bool, remove: bool, report: bool, every: str | None, options: tuple[str, ...]
+) -> None:
     """Show or install the crontab line.
 
     The line runs collect once an interval, with absolute paths. Warnings and errors go to collect.log beside the
-    database (at most 1 MB, and one older file). With --report, the line writes a report every morning to the folder
-    reports beside the database, and keeps the reports of 90 days. Other lines of the crontab are not changed. Secrets
-    must come from files.
+    database (at most 1 MB, and one older file). With --report, the line writes a report in the morning to the folder
+    reports beside the database, and keeps 90 reports. Other lines of the crontab are not changed. Secrets must come
+    from files.
     """
     if install and remove:
         raise click.UsageError("use either --install or --remove")
     if options and not report:
         raise click.UsageError(f"{options[0]} is an option of a report: use it with --report")
+    if every is not None and not report:
+        raise click.UsageError("--every is for reports: use it with --report; collect.interval says when to poll")
     file = context.found_file()
     if file is None:
         raise ConfigError(f"cron needs a file, as it does not have your environment: {context.no_file()}")
@@ -67,7 +78,10 @@ def command(context: Context, install: bool, remove: bool, report: bool, options
         warn("not_in_cron", text, variable=name, message=text)
     if report:
         check_options("report", options)
-        line = report_line(config, file, sys.executable, options)
+        # The option may have its address behind an equals sign.
+        if any(option.partition("=")[0] == "--mail-to" for option in options):
+            refuse(what_a_mail_lacks(config))
+        line = report_line(config, file, sys.executable, options, every or "day")
     else:
         refuse(what_cron_lacks(config, context.environment))
         line = crontab_line(config, file, sys.executable, context.clock.now().astimezone())

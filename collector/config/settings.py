@@ -17,6 +17,7 @@ from collector.config.values import (
     DATASET,
     FLAVORS,
     LOOPBACK,
+    MAIL,
     NAMED_SECTIONS,
     PATHS,
     PROJECTS,
@@ -25,6 +26,9 @@ from collector.config.values import (
 )
 
 PREFIX = "POOLSCOPE_"
+MAIL_PASSWORD = "POOLSCOPE_MAIL_PASSWORD"  # noqa: S105 - the name of a variable, not a secret
+NO_VALUES = {"POOLSCOPE_CONFIG", MAIL_PASSWORD}
+"""The variables with our prefix that are no values of the configuration."""
 SECRET_KEYS = {"access_key", "secret_key", "security_token", "ak", "sk", "password", "token", "secret"}
 
 
@@ -82,6 +86,29 @@ class DatasetSettings:
 
 
 @dataclass(frozen=True)
+class MailSettings:
+    """The mail server that takes reports: the section ``[mail]``."""
+
+    host: str
+    sender: str
+    """The address in From, ``from`` in the file."""
+    port: int
+    tls: str = "starttls"
+    """starttls, tls, or on loopback none."""
+    user: str | None = None
+    """None: the server asks for no password."""
+    password_file: Path | None = None
+    """None: the password is in the variable `MAIL_PASSWORD`."""
+    timeout: timedelta = timedelta(seconds=30)
+    ca_file: Path | None = None
+    """A PEM file with the certificates to trust; None for the usual ones."""
+
+
+PORTS = {"starttls": 587, "tls": 465, "none": 25}
+"""The usual port of a mail server by its TLS."""
+
+
+@dataclass(frozen=True)
 class Project:
     """One project of an account: its endpoint, and which of its pools are polled."""
 
@@ -118,6 +145,8 @@ class Config:
     """The values of ``[targets]`` by pattern of pool ids or display names, ``*`` first: wait, quantile,
     price_per_node_hour, currency, spare_nodes, lead_time. A later pattern overrides an earlier one."""
     dataset: DatasetSettings = field(default_factory=DatasetSettings)
+    mail: MailSettings | None = None
+    """None where no mail server is configured."""
 
     @property
     def publishing_interval(self) -> timedelta:
@@ -151,6 +180,12 @@ class _Reader:
     def unknown(self, where: str, key: str, known: Mapping[str, object]) -> None:
         name = f"{where}.{key}".lstrip(".")
         if key.lower() in SECRET_KEYS:
+            if known is MAIL:
+                self.problems.append(
+                    f"{name}: secrets must not be in this file: set the environment variable {MAIL_PASSWORD}, or set "
+                    "mail.password_file to a file that only you can read"
+                )
+                return
             variables = "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK"
             if known is DATASET:
                 variables = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
@@ -221,7 +256,8 @@ def read_config(file: Path | None, environment: Mapping[str, str], folder: Path)
     flavors = reader.section("flavors", tree.get("flavors", {}), dict.fromkeys(tree.get("flavors", {}), FLAVORS))
     targets = _targets(tree.get("targets", {}), reader)
     dataset = _dataset(tree.get("dataset", {}), paths, reader)
-    return Config(settings, paths, profiles, tuple(projects), flavors, targets, dataset), reader.problems
+    mail = _mail(tree["mail"], reader) if tree.get("mail") else None
+    return Config(settings, paths, profiles, tuple(projects), flavors, targets, dataset, mail), reader.problems
 
 
 def _dataset(table: Mapping[str, object], paths: Paths, reader: _Reader) -> DatasetSettings:
@@ -233,6 +269,25 @@ def _dataset(table: Mapping[str, object], paths: Paths, reader: _Reader) -> Data
     if (settings.access_key_file is None) != (settings.secret_key_file is None):
         reader.problems.append("dataset: set both access_key_file and secret_key_file, or neither")
     return settings
+
+
+def _mail(table: Mapping[str, object], reader: _Reader) -> MailSettings | None:
+    """Return the settings of the mail server; None where they have problems."""
+    before = len(reader.problems)
+    values = reader.section("mail", table, MAIL)
+    if len(reader.problems) > before:
+        return None
+    for key, example in (("host", "smtp.example.com"), ("from", "poolscope@example.com")):
+        if key not in values:
+            reader.problems.append(f"mail.{key}: is missing: set it, such as {example}")
+    tls = values.get("tls", "starttls")
+    if tls == "none" and values.get("host", LOOPBACK[0]) not in LOOPBACK:
+        reader.problems.append("mail.tls: none is allowed only for a server on this machine: use starttls or tls")
+    if "password_file" in values and "user" not in values:
+        reader.problems.append("mail.user: is missing: name the user of the password")
+    if len(reader.problems) > before:
+        return None
+    return MailSettings(sender=values.pop("from"), **{"port": PORTS[tls], **values})
 
 
 def _targets(table: Mapping[str, Any], reader: _Reader) -> dict[str, dict[str, Any]]:
@@ -277,7 +332,7 @@ def from_environment(environment: Mapping[str, str]) -> bool:
 def _overlay(tree: dict[str, Any], environment: Mapping[str, str], reader: _Reader) -> None:
     """Override the file's values with those of the environment."""
     for variable in sorted(environment):
-        if not variable.startswith(PREFIX) or variable == f"{PREFIX}CONFIG":
+        if not variable.startswith(PREFIX) or variable in NO_VALUES:
             continue
         parts = variable.removeprefix(PREFIX).lower().split("__")
         section = parts[0]

@@ -17,6 +17,7 @@ SECOND = timedelta(seconds=1)
 SHORTEST_PUBLISHING = 5 * SECOND
 LONGEST_PUBLISHING = 7 * DAY
 NO_PROXY = "none"
+MAIL_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -188,6 +189,27 @@ def _place(value: object) -> Path | str:
     return _path(text)
 
 
+def _address(value: object) -> str:
+    text = _text(value)
+    if MAIL_ADDRESS.fullmatch(text) is None:
+        raise ValueError("must be a mail address such as poolscope@example.com")
+    return text
+
+
+def _host(value: object) -> str:
+    text = _text(value)
+    # An IPv6 address has several colons, a name none.
+    if re.fullmatch(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*", text) is None:
+        raise ValueError("must be the name of a host, such as smtp.example.com, without a port")
+    return text
+
+
+def _tls(value: object) -> str:
+    if value not in ("starttls", "tls", "none"):
+        raise ValueError("must be starttls, tls or none")
+    return str(value)
+
+
 COLLECT: dict[str, Callable[[object], Any]] = {
     "interval": _interval,
     "discovery_interval": _duration,
@@ -242,7 +264,17 @@ DATASET: dict[str, Callable[[object], Any]] = {
     "access_key_file": _path,
     "secret_key_file": _path,
 }
+MAIL: dict[str, Callable[[object], Any]] = {
+    "host": _host,
+    "port": whole(1, 65535),
+    "tls": _tls,
+    "from": _address,
+    "user": _text,
+    "password_file": _path,
+    "timeout": _duration,
+    "ca_file": _path,
+}
 FLAVORS = whole(1, 4096)
 """The reader of numbers of cards per node; the keys of the section are names of flavors."""
-SECTIONS = {"collect": COLLECT, "paths": PATHS, "dataset": DATASET, "targets": TARGETS}
+SECTIONS = {"collect": COLLECT, "paths": PATHS, "dataset": DATASET, "targets": TARGETS, "mail": MAIL}
 NAMED_SECTIONS = {"credentials": CREDENTIALS, "projects": PROJECTS}
