@@ -11,9 +11,12 @@ from typing import Final, TextIO, TypeVar
 import click
 
 from collector.output.documents import as_json
+from collector.output.visible import one_line
 from collector.record.log import LOG
 
 Item = TypeVar("Item")
+WHOLE: Final = ("message", "line")
+"""The fields that are whole texts of ours, with line feeds of their own."""
 LARGEST_LOG = 1 << 20
 CONFIRMATIONS: Final = logging.getLogger("poolscope.confirmations")
 REQUESTS: Final = logging.getLogger("httpx")
@@ -71,10 +74,18 @@ def _write_event(stream: TextIO, event: str, text: str, fields: Mapping[str, obj
     # A log on a full disk must not change what was done, nor the exit code.
     with suppress(OSError) if stream is sys.stderr else nullcontext():
         if stream.isatty():
-            click.echo(text, file=stream)
+            click.echo(_names_in_one_line(text, fields), file=stream)
         else:
             fields_of_line = {"event": event, **fields} if fields else {"event": event, "message": text}
             click.echo(as_json(fields_of_line), file=stream)
+
+
+def _names_in_one_line(text: str, fields: Mapping[str, object]) -> str:
+    """Return a text in which no name or label that is a field too begins a line: it could pass for another message."""
+    for name, value in fields.items():
+        if name not in WHOLE and isinstance(value, str) and one_line(value) != value:
+            text = text.replace(value, one_line(value))
+    return text
 
 
 def log_to(file: Path) -> None:
