@@ -22,7 +22,8 @@ Where do I go to ...?
 - change what a caller can ask for: `query.request`, `query.question`; how it is answered: `query.kinds`,
   `query.part`; in which tasks, and where: `query.tasks`, `query.engines`, `query.processes`, `query.spark`; what is
   returned: `query.answers`, `history`, and its help: `schemas.documented`
-- change how an answer is shown: `text.terminal`, `text.cells`, `text.measures`, `text.units`; as a file: `cli.output`
+- change how an answer is shown: `text.terminal`, `text.cells`, `text.measures`, `text.units`, `text.heatmap`; which
+  rows and notes are told in one sentence: `text.refusals`; as a file: `cli.output`
 - change a picture: `figures`; what all pictures have in common: `figures.axes`; how they become SVG and PNG:
   `figures.sheets`, `figures.svg`, `figures.draw`
 - change a report: its data: `report.gather`; the choice of findings: `report.findings`; its words: `report.sections`,
@@ -31,7 +32,7 @@ Where do I go to ...?
 - change a text or its translation: `text.language`, `locale`
 - change a notebook: the folder `notebooks` beside this one; how they reach a user: `cli.notebooks`
 
-It imports only `collector.record` of the collector, and never reads the clock.
+It imports only `collector.record` and `collector.output` of the collector, and never reads the clock.
 """
 
 import importlib

@@ -19,6 +19,7 @@ Where to go to
   `backups`, ...); when and how it is published as a dataset: `storage.publishing`, `storage.publish`
 - change what can be configured: `config`
 - change what a user types: `cli`, `commands`
+- change how answers look, and in which forms they go to a terminal or a file: `output`, which `analysis` uses too
 - change the checks that find a problem before it costs slots: `doctor` (`endpoint`, `files`, `stored`)
 - change the simulated API: `sandbox`
 

@@ -21,10 +21,11 @@ from collector import __version__
 from collector.api.credentials import AnyCredential, read_owner_only, resolve
 from collector.clock import Clock, SystemClock
 from collector.config.settings import Config, Paths, from_environment, read_config
-from collector.console import tell_in_any_encoding, warn
+from collector.console import warn
 from collector.errors import ConfigError, PoolscopeError, interrupted
 from collector.exit_codes import help_text
 from collector.group import LazyGroup, shared_options
+from collector.output.visible import show_only_visible
 from collector.record.folders import find_upwards, upwards
 from collector.record.log import LOG
 from collector.record.places import Place, is_in_store, place_of, spool_of
@@ -264,7 +265,7 @@ def _run() -> int:
     """Run the command, show the error that ended it, if any, and return the exit code."""
     # Only the owner should see the record: it holds names of pools, their load and errors of an account.
     os.umask(0o077)
-    tell_in_any_encoding()
+    show_only_visible()
     try:
         code = poolscope.main(prog_name="poolscope", standalone_mode=False)
     except click.ClickException as error:
@@ -281,6 +282,7 @@ def _run() -> int:
         return 141
     except Exception as error:  # noqa: BLE001 - Python would exit with 1, which means here that failures are recorded
         if not interrupted(error):
-            traceback.print_exc()
+            # print_exc would colour it on a terminal.
+            click.echo(traceback.format_exc(), err=True)
         return INTERRUPTED if interrupted(error) else DEFECT
     return code if isinstance(code, int) else 0

@@ -1,22 +1,22 @@
-"""Output for people and programs: sentences and tables on a terminal, elsewhere one JSON line per event."""
+"""Events for people and programs: sentences on a terminal, elsewhere one JSON line per event; and progress bars."""
 
-import codecs
-import io
-import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, TextIO, TypeVar
+from typing import Final, TextIO, TypeVar
 
 import click
 
+from collector.output.documents import as_json
+from collector.output.visible import one_line
 from collector.record.log import LOG
 
 Item = TypeVar("Item")
+WHOLE: Final = ("message", "line")
+"""The fields that are whole texts of ours, with line feeds of their own."""
 LARGEST_LOG = 1 << 20
 CONFIRMATIONS: Final = logging.getLogger("poolscope.confirmations")
 REQUESTS: Final = logging.getLogger("httpx")
@@ -59,20 +59,6 @@ def be_loud(*, verbose: bool, quiet: bool, answering: bool) -> None:
         REQUESTS.addHandler(SHOWN)
 
 
-def tell_in_any_encoding() -> None:
-    """Let standard output and error write a character that their encoding lacks (an emoji in GBK) as a JSON escape."""
-    codecs.register_error("json", _escaped)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="json")
-
-
-def _escaped(error: UnicodeError) -> tuple[str, int]:
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
-
-
 def say(event: str, text: str, **fields: object) -> None:
     """Write an event of normal operation to standard output."""
     if CONFIRMATIONS.isEnabledFor(logging.WARNING):
@@ -88,10 +74,18 @@ def _write_event(stream: TextIO, event: str, text: str, fields: Mapping[str, obj
     # A log on a full disk must not change what was done, nor the exit code.
     with suppress(OSError) if stream is sys.stderr else nullcontext():
         if stream.isatty():
-            click.echo(text, file=stream)
+            click.echo(_names_in_one_line(text, fields), file=stream)
         else:
             fields_of_line = {"event": event, **fields} if fields else {"event": event, "message": text}
             click.echo(as_json(fields_of_line), file=stream)
+
+
+def _names_in_one_line(text: str, fields: Mapping[str, object]) -> str:
+    """Return a text in which no name or label that is a field too begins a line: it could pass for another message."""
+    for name, value in fields.items():
+        if name not in WHOLE and isinstance(value, str) and one_line(value) != value:
+            text = text.replace(value, one_line(value))
+    return text
 
 
 def log_to(file: Path) -> None:
@@ -118,63 +112,12 @@ def log_to(file: Path) -> None:
     os.close(descriptor)
 
 
-def as_json(value: object, indent: int | None = None) -> str:
-    """Return a value as JSON; a datetime is naive UTC and is written with a Z."""
-    return json.dumps(value, default=_plain, indent=indent, ensure_ascii=False)
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, datetime):
-        return f"{value.replace(tzinfo=None).isoformat()}Z"
-    return str(value)
-
-
-def table(
-    event: str, rows: Sequence[Mapping[str, Any]], cells: Callable[[Mapping[str, Any]], Mapping[str, object]]
-) -> None:
-    """Show rows: a table on a terminal, elsewhere a JSON line per row.
-
-    Parameters
-    ----------
-    rows
-        Values by key, as the JSON lines have them.
-    cells
-        Returns the cells of a row in the terminal's table, by heading; None is text as a dash.
-    """
-    if not sys.stdout.isatty():
-        for row in rows:
-            click.echo(as_json({"event": event, **row}))
-        return
-    from tabulate import tabulate  # noqa: PLC0415 - a cron tick never shows a table
-
-    lines = [cells(row) for row in rows]
-    headings = lines[0] if lines else {}
-    right = [all(isinstance(line[heading], int | float | None) for line in lines) for heading in headings]
-    text = tabulate(
-        [[_cell(value) for value in line.values()] for line in lines],
-        headers=list(headings),
-        tablefmt="simple",
-        disable_numparse=True,
-        colalign=["right" if is_right else "left" for is_right in right],
-    )
-    click.echo(text)
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}Z"
-    if isinstance(value, float):
-        return f"{value:,.1f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
 @contextmanager
 def progress(items: Sequence[Item], what: str) -> Iterator[Iterable[Item]]:
     """Give items to go through, with a progress bar labelled `what` on a terminal and silently elsewhere."""
     if not (sys.stderr.isatty() and LOG.isEnabledFor(logging.WARNING)):
         yield items
         return
-    with click.progressbar(items, label=what, show_pos=True, file=sys.stderr) as bar:
+    # It moves the cursor, which our own streams let nobody do.
+    with click.progressbar(items, label=what, show_pos=True, file=sys.__stderr__) as bar:
         yield bar

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from analysis.errors import Incomplete, RequestRefused
+from collector.output.forms import Target, output_options
 from collector.record import RecordUnreadable
 from collector.record.places import has_scheme
 
@@ -63,23 +64,7 @@ ON = click.option(
     help="Where pools are computed: in N processes of this machine, or on Spark; default: here, in processes if the "
     "record is large and there are more than two cores.",
 )
-OUTPUT = (
-    ON,
-    click.option(
-        "--format",
-        "format_",
-        default="table",
-        type=click.Choice(["table", "csv", "json", "parquet"]),
-        show_default=True,
-        help="The form of the answer; csv, json and parquet have all columns.",
-    ),
-    click.option(
-        "--output",
-        type=click.Path(),
-        callback=local_path,
-        help="Write to this file instead of the terminal; parquet needs it.",
-    ),
-)
+OUTPUT = (ON, output_options)
 SHARE = click.option(
     "--share",
     default="10%",
@@ -153,8 +138,7 @@ def command_of(name: str, text: str, *options_: Decorator, configured: Sequence[
     def run(
         context: Any,  # noqa: ANN401 - the collector's, which analysis does not know by name
         /,
-        format_: str,
-        output: Path | None,
+        target: Target,
         on: str | None,
         **options: Any,  # noqa: ANN401 - a text, or several
     ) -> None:
@@ -169,8 +153,7 @@ def command_of(name: str, text: str, *options_: Decorator, configured: Sequence[
             options |= configured_of(context, configured if method == name else ())
             with working(on, name) as engine:
                 history = History(*context.record(), engine=engine)
-                text, incomplete = answer(history, method, options, format_, output)
-            click.echo(text, nl=False)
+                incomplete = answer(history, method, options, target)
             if incomplete is not None:
                 raise incomplete
         except (RecordUnreadable, RequestRefused, Incomplete) as error:

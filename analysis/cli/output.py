@@ -1,30 +1,39 @@
-"""The answers of the command line: a table for the terminal, CSV, JSON or Parquet; on standard output or in a file."""
+"""The answers of the command line in every form: a table for people; CSV, JSON, Parquet and Excel with all columns."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-import duckdb
 import pandas as pd
 
-from analysis.errors import Incomplete, RequestRefused
+from analysis.errors import Incomplete
 from analysis.history import History
+from analysis.schemas import SCHEMAS
+from analysis.schemas.schema import Column
+from analysis.schemas.schema import Kind as Meaning
+from analysis.schemas.shared import LABELS
 from analysis.text.answer import answers, foreseen
-from analysis.text.terminal import in_zone, table
+from analysis.text.cells import question_of
+from analysis.text.terminal import for_markdown, in_zone, table
+from collector.output.delivery import deliver
+from collector.output.forms import Target
+from collector.output.layout import prose
+from collector.output.rows import harmless
+from collector.output.spreadsheet import Field, Kind, workbook
+from collector.output.visible import visible
 from collector.record.database import in_memory
-from collector.record.files import replacing
 from collector.record.paths import text_of
 
 FIRST: Final = {"plan": answers, "forecast": foreseen}
 """The functions that return the sentences before the table, by question."""
-# Spreadsheets take a text that begins with one of these for a formula.
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+IN_EXCEL: Final = {Meaning.INSTANT: Kind.INSTANT, Meaning.SHARE: Kind.SHARE} | dict.fromkeys(
+    (Meaning.SECONDS, Meaning.COUNT, Meaning.NUMBER), Kind.NUMBER
+)
 
 
-def answer(
-    history: History, estimate: str, options: dict[str, Any], format_: str, output: Path | None
-) -> tuple[str, Incomplete | None]:
-    """Return the answer of a method of `History` as text, or write it to a file.
+def answer(history: History, estimate: str, options: dict[str, Any], target: Target) -> Incomplete | None:
+    """Write the answer of a method of `History` to a terminal, a pipe or a file.
 
     Parameters
     ----------
@@ -33,13 +42,12 @@ def answer(
 
     Returns
     -------
-    tuple
-        The text for standard output: empty where the answer went into a file; and the error that names the pools that
-        have no answer, None where all have one.
+    Incomplete or None
+        The error that names the pools that have no answer; None where all have one.
 
     Raises
     ------
-    RecordUnreadable, RequestRefused
+    RecordUnreadable, RequestRefused, RecordNotWritten
     Incomplete
         When no pool has an answer.
     """
@@ -50,69 +58,60 @@ def answer(
         if error.frames[0] is None:
             raise
         incomplete, frame = error, error.frames[0]
-
-    def shown() -> str:
-        first = list(FIRST[estimate](frame)) if estimate in FIRST else []
-        return "\n".join([*first, *([""] if first else []), table(frame)])
-
-    return write(frame, format_, output, shown), incomplete
-
-
-def write(frame: pd.DataFrame, format_: str, output: Path | None, show: Callable[[], str]) -> str:
-    """Return a frame as text, or write it to a file.
-
-    Parameters
-    ----------
-    show
-        Returns the table for a terminal.
-
-    Returns
-    -------
-    str
-        The text for standard output: empty where the frame went into a file.
-
-    Raises
-    ------
-    RequestRefused
-        When Parquet is asked for without a file, or the file cannot be written; then the old file is unchanged.
-    """
-    if format_ == "parquet":
-        if output is None:
-            raise RequestRefused("Parquet cannot be shown on a terminal: name a file with --output")
-        _replace(output, lambda file: _write_parquet(frame, file))
-        return ""
-    frame = in_zone(frame, "UTC")
-    makers: dict[str, Callable[[], str]] = {"table": show, "csv": lambda: _csv(frame), "json": lambda: _json(frame)}
-    text = makers[format_]()
-    if output is None:
-        return text
-    _replace(output, lambda file: file.write_bytes(text.encode()))
-    return ""
+    first = list(FIRST[estimate](frame)) if estimate in FIRST and target.form in ("table", "md") else []
+    makers: dict[str, Callable[[], str | bytes]] = {
+        "table": lambda: _for_people(first, frame, target.width),
+        "md": lambda: "\n\n".join([*first, for_markdown(frame)]),
+        "csv": lambda: _csv(in_zone(frame, "UTC")),
+        "json": lambda: _json(in_zone(frame, "UTC")),
+        "parquet": lambda: _parquet(frame),
+        "xlsx": lambda: _workbook(frame),
+    }
+    deliver(target, makers[target.form]())
+    return incomplete
 
 
-def _replace(output: Path, make: Callable[[Path], object]) -> None:
-    try:
-        with replacing(output) as beside:
-            make(beside)
-    except (OSError, duckdb.Error) as error:
-        raise RequestRefused(f"{output} cannot be written ({error}): name another file with --output") from None
+def _for_people(first: Sequence[str], frame: pd.DataFrame, width: int | None) -> str:
+    """Return the sentences before a table, and the table."""
+    above = [*(prose(text, width, "  ") for text in first), ""] if first else []
+    return "\n".join([*above, table(frame, width)])
 
 
-def _write_parquet(frame: pd.DataFrame, file: Path) -> None:
-    with in_memory() as connection:
+def _parquet(frame: pd.DataFrame) -> bytes:
+    with in_memory() as connection, TemporaryDirectory() as folder:
         # A column without any text would have no type.
         kinds = {name: "string" for name in frame.columns if frame[name].dtype == object}
         connection.register("frame", frame.astype(kinds))
+        file = Path(folder, "answer.parquet")
         connection.sql("FROM frame").write_parquet(text_of(file))
+        return file.read_bytes()
 
 
 def _csv(frame: pd.DataFrame) -> str:
-    return frame.map(_harmless).to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ", lineterminator="\r\n")
-
-
-def _harmless(value: Any) -> Any:  # noqa: ANN401 - a cell is of any type
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    texts = frame.map(lambda value: harmless(value) if isinstance(value, str) else value)
+    return texts.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ", lineterminator="\r\n")
 
 
 def _json(frame: pd.DataFrame) -> str:
-    return frame.to_json(orient="records", date_format="iso", date_unit="s", indent=2, force_ascii=False) + "\n"
+    text = frame.to_json(orient="records", date_format="iso", date_unit="s", indent=2, force_ascii=False)
+    return visible(text) + "\n"
+
+
+def _workbook(frame: pd.DataFrame) -> bytes:
+    """Return a frame as a workbook: times are on the clock of the frame's zone, durations in seconds."""
+    frame = in_zone(frame)
+    zone = str(frame["window_start"].dt.tz)
+    columns = [column for column in (*LABELS, *SCHEMAS[question_of(frame)]) if column.name in frame.columns]
+    values = [_values(frame[column.name], column) for column in columns]
+    fields = [
+        Field(column.name, IN_EXCEL.get(column.kind, Kind.TEXT), column.measured_in, column.meaning)
+        for column in columns
+    ]
+    return workbook(fields, list(zip(*values, strict=True)), zone)
+
+
+def _values(column: pd.Series, of: Column) -> list[object]:
+    if of.kind is Meaning.INSTANT:
+        column = column.dt.tz_localize(None)
+        return [None if pd.isna(instant) else instant.to_pydatetime(warn=False) for instant in column]
+    return [None if pd.isna(value) else value for value in column.tolist()]

@@ -61,7 +61,9 @@ class _Shown:
 
     def map(self, function: Callable[[Any], Any], items: Iterable[Parcel], /) -> Iterator[Any]:
         parcels = list(items)
-        with click.progressbar(length=len(parcels), label="reading", show_pos=True, file=sys.stderr) as bar:
+        # It moves the cursor, which our own streams let nobody do.
+        bar_ = click.progressbar(length=len(parcels), label="reading", show_pos=True, file=sys.__stderr__)
+        with bar_ as bar:
             for result in self._engine.map(function, parcels):
                 bar.update(1)
                 yield result

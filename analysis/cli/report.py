@@ -28,7 +28,7 @@ def _draw(wanted: "Sequence[Picture]", form: str, limit: float | None) -> Iterat
 
     drawn = draw(wanted, form, limit)
     label = f"drawing {form}"
-    bar = click.progressbar(drawn, length=len(wanted), label=label, show_pos=True, file=sys.stderr)
+    bar = click.progressbar(drawn, length=len(wanted), label=label, show_pos=True, file=sys.__stderr__)
     with bar if shows_progress() else nullcontext(drawn) as pictures:
         yield from pictures
 

@@ -10,7 +10,8 @@ from analysis.figures.axes import coverage_style, dates, edges, stretches, times
 from analysis.figures.queueing import mean_waits
 from analysis.figures.scales import WaitScale, longest_mean, wait_scale
 from analysis.text.language import _
-from analysis.text.units import named, shortened
+from analysis.text.units import named
+from collector.output.layout import shortened
 
 COLUMNS: Final = 3
 """The number of panels beside each other."""

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from analysis.schemas.schema import Column, Kind, Schema, with_bounds
+from analysis.schemas.schema import FIRST, NEVER, Column, Kind, Schema, with_bounds
 from analysis.schemas.shared import ALWAYS, CONFIDENCE, REASON
 
 QUANTILES: Final = ("mean", "p90")
@@ -14,7 +14,13 @@ WAITS: Final = {"mean": "mean wait", "p90": "P90 wait"}
 LOAD: Final = Schema(
     (
         *with_bounds(
-            "offered", Kind.COUNT, "offered load: arrivals times run time", "95% interval", "concurrent jobs", "load"
+            "offered",
+            Kind.COUNT,
+            "offered load: arrivals times run time",
+            "95% interval",
+            "concurrent jobs",
+            "load",
+            NEVER,
         ),
         Column("offered_nodes", Kind.COUNT, "the offered load in nodes", "nodes", "nodes used"),
         Column("offered_nodes_high", Kind.COUNT, "upper bound of the offered load in nodes", "nodes"),
@@ -34,18 +40,23 @@ LOAD: Final = Schema(
         Column("cards", Kind.COUNT, "the mean number of cards", "cards"),
         Column("utilisation", Kind.SHARE, "the mean share of the servers in use"),
         Column("utilisation_high", Kind.SHARE, "upper bound of utilisation"),
-        Column("queued_hours", Kind.NUMBER, "hours a week with a queue", "hours", "queue h/week"),
+        Column("queued_hours", Kind.NUMBER, "hours a week with a queue", "hours", "queue h/week", FIRST),
         Column("unmet_job_hours", Kind.NUMBER, "the waiting of all jobs in the window", "job-hours"),
         Column("unmet_node_hours", Kind.NUMBER, "the waiting of all jobs in the window, in node-hours", "node-hours"),
         Column("unmet_node_hours_high", Kind.NUMBER, "upper bound of unmet_node_hours", "node-hours"),
-        Column("idle", Kind.SHARE, "the mean share of the servers that is not in use", heading="idle"),
+        Column("idle", Kind.SHARE, "the mean share of the servers that is not in use", heading="idle", weight=NEVER),
         Column("idle_low", Kind.SHARE, "lower bound of idle"),
         Column("idle_night", Kind.SHARE, "the idle share from 20 to 8 o'clock in the zone"),
         Column("idle_night_low", Kind.SHARE, "lower bound of idle_night"),
         Column("idle_weekend", Kind.SHARE, "the idle share on Saturdays and Sundays in the zone"),
         Column("idle_weekend_low", Kind.SHARE, "lower bound of idle_weekend"),
         *with_bounds(
-            "run_seconds", Kind.SECONDS, "the mean run time, by Little's law", "95% interval", heading="run time"
+            "run_seconds",
+            Kind.SECONDS,
+            "the mean run time, by Little's law",
+            "95% interval",
+            heading="run time",
+            weight=FIRST,
         ),
         CONFIDENCE,
         REASON,
@@ -60,6 +71,7 @@ PLAN: Final = Schema(
             "the capacity, in the unit of the next column",
             "nodes or concurrent jobs",
             heading="capacity",
+            weight=NEVER,
         ),
         Column("unit", Kind.WORD, "nodes, or concurrent jobs where the nodes are not known"),
         Column("factor", Kind.NUMBER, "the capacity as a multiple of the current one", "ratio"),
@@ -73,9 +85,10 @@ PLAN: Final = Schema(
                 f"the {heading} of the observed jobs at that capacity",
                 PLANNED,
                 heading=heading,
+                weight=NEVER,
             )
         ),
-        Column("utilisation", Kind.SHARE, "the mean share of the capacity in use", heading="utilisation"),
+        Column("utilisation", Kind.SHARE, "the mean share of the capacity in use", heading="utilisation", weight=FIRST),
         Column("utilisation_high", Kind.SHARE, "upper bound of utilisation"),
         Column(
             "extrapolated",
@@ -90,6 +103,7 @@ PLAN: Final = Schema(
             Kind.WORD,
             "the wait compared with the target: over, may be over, within or cannot be judged",
             heading="verdict",
+            weight=NEVER,
         ),
         *with_bounds(
             "needed",
@@ -121,7 +135,7 @@ PLAN: Final = Schema(
 )
 CHECK: Final = Schema(
     (
-        Column("changed_at", Kind.INSTANT, "when the number of nodes changed", heading="changed on"),
+        Column("changed_at", Kind.INSTANT, "when the number of nodes changed", heading="changed on", weight=NEVER),
         Column("nodes_before", Kind.COUNT, "nodes before the change", "nodes", "nodes"),
         Column("capacity", Kind.COUNT, "nodes after the change", "nodes"),
         Column(
@@ -136,6 +150,7 @@ CHECK: Final = Schema(
                 f"the {wait} that a plan from before the change predicted",
                 PLANNED,
                 heading="planned mean wait" if name == "mean" else "",
+                weight=NEVER,
             )
         ),
         *(
@@ -147,6 +162,7 @@ CHECK: Final = Schema(
                 f"the {wait} that was observed, until the next change",
                 "bounds over every service discipline",
                 heading="observed mean wait" if name == "mean" else "",
+                weight=NEVER,
             )
         ),
         CONFIDENCE,
@@ -163,17 +179,35 @@ FORECAST: Final = Schema(
             "weeks",
         ),
         *with_bounds(
-            "arrivals", Kind.COUNT, "arrivals in the window: the median forecast", PLANNED, heading="arrivals"
+            "arrivals",
+            Kind.COUNT,
+            "arrivals in the window: the median forecast",
+            PLANNED,
+            heading="arrivals",
+            weight=NEVER,
         ),
         *with_bounds("load", Kind.COUNT, "offered load: arrivals times run time", PLANNED, "concurrent jobs", "load"),
-        Column("error", Kind.COUNT, "the mean absolute error of a window's arrivals in the backtest", heading="error"),
+        Column(
+            "error",
+            Kind.COUNT,
+            "the mean absolute error of a window's arrivals in the backtest",
+            heading="error",
+            weight=FIRST,
+        ),
         Column(
             "error_naive",
             Kind.COUNT,
             "the same error where the arrivals of the week before are the forecast",
             heading="error of last week",
+            weight=FIRST,
         ),
-        Column("covered", Kind.SHARE, "the share of the backtest's windows inside their intervals", heading="inside"),
+        Column(
+            "covered",
+            Kind.SHARE,
+            "the share of the backtest's windows inside their intervals",
+            heading="inside",
+            weight=FIRST,
+        ),
         Column("folds", Kind.COUNT, "forecasts in the backtest", "forecasts"),
         Column("target_seconds", Kind.SECONDS, "the target for the wait"),
         *with_bounds(
@@ -188,6 +222,7 @@ FORECAST: Final = Schema(
             Kind.SHARE,
             "the probability of more arrivals in the week than the capacity can take",
             heading="falls short",
+            weight=NEVER,
         ),
         Column(
             "may_pass_from",

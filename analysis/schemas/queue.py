@@ -1,8 +1,9 @@
 """The columns of answers about the queue: waits, distribution, failures, flows, coverage."""
 
+from dataclasses import replace
 from typing import Final
 
-from analysis.schemas.schema import Column, Kind, Schema, with_bounds
+from analysis.schemas.schema import FIRST, NEVER, Column, Kind, Schema, with_bounds
 from analysis.schemas.shared import ALWAYS, NOTE, RETENTION
 from analysis.schemas.shared import COVERAGE as COVERED
 
@@ -20,6 +21,7 @@ LIMITED: Final = (
         "the share of the jobs that waited longer than the limit",
         ORDERS,
         heading="over the limit",
+        weight=NEVER,
     ),
     Column(
         "verdict",
@@ -37,7 +39,9 @@ WAITS: Final = Schema(
     (
         QUEUE,
         *with_bounds("arrivals", Kind.COUNT, "jobs that arrived in the window", "bounds", heading="arrivals"),
-        *with_bounds("mean_seconds", Kind.SECONDS, "the mean wait of these jobs", ORDERS, heading="mean wait"),
+        *with_bounds(
+            "mean_seconds", Kind.SECONDS, "the mean wait of these jobs", ORDERS, heading="mean wait", weight=NEVER
+        ),
         *(
             column
             for quantile in QUANTILES
@@ -56,13 +60,16 @@ WAITS: Final = Schema(
 )
 DISTRIBUTION: Final = Schema(
     (
-        Column("share", Kind.SHARE, "a share of the jobs that arrived in the window", heading="share of jobs"),
+        Column(
+            "share", Kind.SHARE, "a share of the jobs that arrived in the window", heading="share of jobs", weight=NEVER
+        ),
         *with_bounds(
             "wait_seconds",
             Kind.SECONDS,
             "the wait that this share of the jobs did not exceed",
             ORDERS,
             heading="wait at most",
+            weight=NEVER,
         ),
         ORDER,
         *ALWAYS,
@@ -80,12 +87,14 @@ FAILURES: Final = Schema(
             "failed jobs over all jobs that ended",
             "95% interval of the underlying rate",
             heading="failure rate",
+            weight=NEVER,
         ),
         Column(
             "failure_rate_of_ran",
             Kind.SHARE,
             "failed jobs over jobs that completed or failed",
             heading="without terminated",
+            weight=FIRST,
         ),
         Column(
             "overdispersion",
@@ -105,11 +114,11 @@ FLOWS: Final = Schema(
         Column("left_until", Kind.COUNT, "departures since the start of the first window"),
         Column("starts_low", Kind.COUNT, "jobs that started, if all terminated ones gave up in the queue"),
         Column("starts_high", Kind.COUNT, "jobs that started, if none gave up in the queue"),
-        Column("completed", Kind.COUNT, "jobs that completed", heading="completed"),
+        Column("completed", Kind.COUNT, "jobs that completed", heading="completed", weight=FIRST),
         Column("failed", Kind.COUNT, "jobs that failed", heading="failed"),
-        Column("terminated", Kind.COUNT, "jobs that were terminated", heading="terminated"),
+        Column("terminated", Kind.COUNT, "jobs that were terminated", heading="terminated", weight=FIRST),
         Column("queue_start", Kind.COUNT, "jobs waiting at the start of the window"),
-        Column("queue_end", Kind.COUNT, "jobs waiting at the end of the window", heading="queue at end"),
+        Column("queue_end", Kind.COUNT, "jobs waiting at the end of the window", heading="queue at end", weight=NEVER),
         Column("queue_mean", Kind.COUNT, "the mean queue length"),
         Column("queue_max", Kind.COUNT, "the largest queue length at any slot"),
         Column("running_mean", Kind.COUNT, "the mean number of running jobs"),
@@ -127,11 +136,11 @@ FLOWS: Final = Schema(
 )
 COVERAGE: Final = Schema(
     (
-        Column("slots", Kind.COUNT, "slots that were observed", "slots", heading="slots"),
+        Column("slots", Kind.COUNT, "slots that were observed", "slots", heading="slots", weight=FIRST),
         Column("odd_slots_fell", Kind.COUNT, "slots left out: the counts fell and came back", "slots"),
         Column("odd_slots_rose", Kind.COUNT, "slots left out: the counts rose and came back", "slots"),
         Column("odd_slots_open", Kind.COUNT, "slots left out: whether the counts came back is not known", "slots"),
-        COVERED,
+        replace(COVERED, weight=NEVER),
         Column("longest_gap_seconds", Kind.SECONDS, "the longest time without an observed slot", heading="longest gap"),
         Column(RETENTION.name, RETENTION.kind, RETENTION.meaning, heading="retention"),
         NOTE,

@@ -41,6 +41,12 @@ TEXTS: Final = (Kind.LABEL, Kind.WORD, Kind.NOTE)
 """Kinds whose values are neither numbers nor instants."""
 
 
+FIRST: Final = 1
+SOMETIMES: Final = 2
+NEVER: Final = 3
+"""The weights of columns in a table, from the first that leaves it where it is too wide; see `Column.weight`."""
+
+
 @dataclass(frozen=True)
 class Column:
     """One column."""
@@ -52,6 +58,8 @@ class Column:
     """Empty where the kind implies the unit, or there is none."""
     heading: str = ""
     """The heading in the table on a terminal; empty where the table leaves the column out."""
+    weight: int = SOMETIMES
+    """When the column leaves a table that is too wide: `FIRST`, `SOMETIMES`, or `NEVER`."""
 
     @property
     def measured_in(self) -> str:
@@ -97,7 +105,7 @@ class Schema:
 
 
 def with_bounds(
-    name: str, kind: Kind, meaning: str, bounds: str, unit: str = "", heading: str = ""
+    name: str, kind: Kind, meaning: str, bounds: str, unit: str = "", heading: str = "", weight: int = SOMETIMES
 ) -> tuple[Column, ...]:
     """Return the columns of an estimate: point, lower bound and upper bound.
 
@@ -106,7 +114,7 @@ def with_bounds(
     bounds
         What the bounds are, such as ``95% interval``.
     """
-    point = Column(name, kind, meaning, unit, heading)
+    point = Column(name, kind, meaning, unit, heading, weight)
     _, low, high = columns_of(name)
     lower = replace(point, name=low, meaning=f"lower end of the {bounds}", heading="")
     upper = replace(point, name=high, meaning=f"upper end of the {bounds}; missing: there is none", heading="")

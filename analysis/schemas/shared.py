@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from analysis.schemas.schema import Column, Kind, Schema
+from analysis.schemas.schema import FIRST, NEVER, Column, Kind, Schema
 
 LABELS: Final = Schema(
     (
@@ -20,9 +20,10 @@ MEASURE: Final = Column(
     Kind.WORD,
     "wait (mean, in seconds), over (share of jobs over the limit), arrivals (jobs a day), failures (rate)",
     heading="measure",
+    weight=NEVER,
 )
 COVERAGE: Final = Column(
-    "coverage", Kind.SHARE, "the share of the window's slots that were observed", heading="coverage"
+    "coverage", Kind.SHARE, "the share of the window's slots that were observed", heading="coverage", weight=FIRST
 )
 RETENTION: Final = Column("retention", Kind.NOTE, "how the API keeps finished jobs, and for how long")
 METHOD: Final = Column("method", Kind.NOTE, "how the values were estimated")

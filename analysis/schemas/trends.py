@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from analysis.schemas.schema import Column, Kind, Schema, with_bounds
+from analysis.schemas.schema import NEVER, Column, Kind, Schema, with_bounds
 from analysis.schemas.shared import ALWAYS, MEASURE
 
 BY_MEASURE: Final = "unit of the measure"
@@ -15,7 +15,7 @@ MORE_DAYS: Final = Column(
 )
 CHANCE: Final = Column("chance", Kind.SHARE, "p-value: how probable a value as far from zero is by chance alone")
 DIRECTION: Final = Column(
-    "direction", Kind.WORD, "up, down or not shown; missing: not enough data", heading="direction"
+    "direction", Kind.WORD, "up, down or not shown; missing: not enough data", heading="direction", weight=NEVER
 )
 TREND: Final = Schema(
     (
@@ -30,6 +30,7 @@ TREND: Final = Schema(
             "95% interval of the long-run mean",
             BY_MEASURE,
             heading="level",
+            weight=NEVER,
         ),
         *with_bounds(
             "slope",
@@ -52,6 +53,7 @@ CHANGES: Final = Schema(
             Kind.INSTANT,
             "the start of the first day of the new level; missing: no change",
             heading="changed on",
+            weight=NEVER,
         ),
         Column("earliest", Kind.INSTANT, "the earliest day of the change by its 95% interval"),
         Column("latest", Kind.INSTANT, "the latest day of the change by its 95% interval"),
@@ -66,6 +68,7 @@ CHANGES: Final = Schema(
             "95% interval",
             BY_MEASURE,
             heading="change",
+            weight=NEVER,
         ),
         Column("direction", Kind.WORD, "up or down; missing: no change, or not enough data"),
         BATCHES,
@@ -87,6 +90,7 @@ COMPARE: Final = Schema(
             "95% interval",
             BY_MEASURE,
             heading="difference",
+            weight=NEVER,
         ),
         CHANCE,
         DIRECTION,

@@ -138,19 +138,14 @@ WEEK: Final = Schema((
 """The columns of a profile as a table shows them, see `by_hour`."""
 
 
-def _shown(question: str) -> Schema:
-    """Return the columns of an answer as its table shows them."""
+def shown_columns(question: str) -> Schema:
+    """Return the columns of an answer as its table shows them; those without a heading are not shown."""
     return WEEK if question == "profile" else SCHEMAS[question]
-
-
-def headings_of(question: str) -> list[str]:
-    """Return the headings that a table of an answer may have, in order, without those of labels, window and note."""
-    return [column.heading for column in _shown(question) if column.heading]
 
 
 def cells_of(question: str, row: pd.Series) -> Cells:
     """Return the texts of a row's cells by heading, without labels, window and note."""
-    schema = _shown(question)
+    schema = shown_columns(question)
     cells = {}
     for column in schema:
         if not column.heading or column.name not in row.index:

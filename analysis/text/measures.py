@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis.notes import word
 from analysis.text.language import _
-from analysis.text.units import UNKNOWN, bracketed, duration, figures_of, in_unit, unit_of
+from analysis.text.units import UNKNOWN, below, bracketed, figures_of, in_unit, unit_of
 
 MEASURES: Final = {
     "wait": word("mean wait"),
@@ -21,6 +21,7 @@ SHARES: Final = ("over", "failures")
 """The measures that are shares."""
 MONTH: Final = 30
 """Slopes are shown as the change in this many days."""
+PERCENT: Final = "{amount}%"
 UNSEEN: Final = 0.0005
 """Differences of shares below this are rounded to zero: they are shown in tenths of a percentage point."""
 
@@ -42,14 +43,12 @@ def figure(measure: str, value: float, interval: float = 0.0, *, signed: bool = 
     signed
         Whether the value is a difference: it has a sign, and that of shares is in percentage points.
     """
-    if measure == "wait" and not signed and value < interval:
-        return duration(value, interval)
     text, (number_,) = _numbers(measure, (value,), interval, signed=signed)
     return number_ if math.isnan(value) else text.format(amount=number_)
 
 
 def interval_of(row: pd.Series, name: str, times: float = 1.0, *, signed: bool = False) -> str:
-    """Return the text of a measure's value with its interval: 12 min (9-15 min), +2.0 pt (+1.0..+3.0 pt).
+    """Return the text of a measure's value with its interval: 12 (9-15) min, +2.0 (+1.0..+3.0) pt, 5.6% (3.7-9.1%).
 
     Parameters
     ----------
@@ -64,21 +63,25 @@ def interval_of(row: pd.Series, name: str, times: float = 1.0, *, signed: bool =
     if math.isnan(point):
         return UNKNOWN
     measure, interval = str(row["measure"]), float(row.get("interval_seconds", 0.0))
-    text, (_value, least, most) = _numbers(measure, (point, low, high), interval, signed=signed)
-    finer = measure == "wait" and not signed and point < interval
-    value = duration(point, interval) if finer else text.format(amount=_value)
+    text, (value, least, most) = _numbers(measure, (point, low, high), interval, signed=signed)
     if math.isnan(low) and math.isnan(high):
-        return value
+        return text.format(amount=value)
     if signed and measure in SHARES and max(abs(low), abs(high)) < UNSEEN:
         return _("under {number}").format(number=figure(measure, 2 * UNSEEN, signed=True).removeprefix("+"))
     # After rounding, both ends may be the same number.
     if least == most:
-        return value
-    return bracketed(value, text.format(amount=f"{least}..{most}" if signed else f"{least}-{most}"))
+        return text.format(amount=value)
+    bounds = f"{least}..{most}" if signed else f"{least}-{most}"
+    if text == PERCENT:
+        return bracketed(text.format(amount=value), text.format(amount=bounds))
+    return text.format(amount=bracketed(value, bounds))
 
 
 def _numbers(measure: str, values: Sequence[float], interval: float, *, signed: bool) -> tuple[str, list[str]]:
-    """Return the text of the unit that suits values of a measure, and each value in that unit; `?` for NaN."""
+    """Return the text of the unit that suits values of a measure, and each value in that unit; `?` for NaN.
+
+    A wait that is the first value and below the poll interval is "under" it.
+    """
     # Waits are below zero by rounding errors only.
     sizes = [abs(value) if signed else max(value, 0.0) for value in values]
     text = "{amount}"
@@ -86,10 +89,12 @@ def _numbers(measure: str, values: Sequence[float], interval: float, *, signed: 
         known = [size for size in sizes if not math.isnan(size)] or [0.0]
         unit = unit_of(max(known[0], interval), max(known))
         text, numbers = _(unit.text), ["" if math.isnan(size) else in_unit(size, unit) for size in sizes]
+        if not signed and sizes[0] < interval:
+            numbers[0] = below(interval, unit)
     elif measure not in SHARES:
         numbers = [f"{round(size, 1) + 0.0:,.1f}" for size in sizes]
     else:
-        text = _("{amount} pt") if signed else "{amount}%"
+        text = _("{amount} pt") if signed else PERCENT
         numbers = [f"{100 * (min(size, 1.0) if signed else size):.1f}" for size in sizes]
     return text, [
         "?" if math.isnan(value) else f"{'-' if value < 0 else '+'}{size}" if signed else size

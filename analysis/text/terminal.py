@@ -1,29 +1,24 @@
 """Frames of estimates for people: names, units and notes as text, and tables for a terminal."""
 
-import re
-from collections.abc import Iterator, Sequence
-from textwrap import wrap
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import pandas as pd
-from tabulate import tabulate
-from wcwidth import wcswidth
 
 from analysis.calendar import zone_of
 from analysis.schemas import INSTANTS
 from analysis.schemas.shared import COVERAGE
-from analysis.text.cells import SHAPES, Cells, cells_of, headings_of, question_of
+from analysis.text.cells import SHAPES, Cells, cells_of, question_of, shown_columns
+from analysis.text.heatmap import heatmap
 from analysis.text.language import rendered, together
-from analysis.text.units import UNKNOWN, shortened
+from analysis.text.refusals import NO_FIGURE, merged, sentences, without_figure
+from analysis.text.units import UNKNOWN
+from collector.output.layout import STAYS, Heading, left_out, markdown, prose
+from collector.output.layout import table as layout
+from collector.output.visible import one_line
 
-WIDTH: Final = 100
 NOTE: Final = "note"
 """The heading of the note on a row; a terminal's table has the number of the note there, without a heading."""
-NAME_LENGTHS: Final = (24, 18, 14, 11, 9, 7, 5, 4)
-"""Lengths to which names are shortened until a table fits; from `BRIEF` on headings are abbreviated too."""
-BRIEF: Final = 9
-ABBREVIATED: Final = 6
-"""Letters of an abbreviated word of a heading, its full stop included."""
 
 
 def in_zone(frame: pd.DataFrame, zone: str | None = None) -> pd.DataFrame:
@@ -47,35 +42,83 @@ def in_zone(frame: pd.DataFrame, zone: str | None = None) -> pd.DataFrame:
     return frame.assign(**{name: pd.to_datetime(frame[name], utc=True).dt.tz_convert(there) for name in instants})
 
 
-def table(frame: pd.DataFrame) -> str:
-    """Return a frame of an estimate as a table of at most `WIDTH` columns of text, with each note once below it."""
-    span, lines, labels = _lines(frame)
+def table(frame: pd.DataFrame, width: int | None = None) -> str:
+    """Return a frame of an estimate as a table of text, with each note once below it.
+
+    Rows without any figure are not in the table: a sentence says how many they are, and why. A profile is a map of days
+    by hours.
+
+    Parameters
+    ----------
+    width
+        The columns of text that the terminal has: a table that is too wide loses columns, then its names are cut. None:
+        no limit.
+    """
+    question = question_of(frame)
+    frame = in_zone(frame)
+    if frame.empty:
+        return "no rows\n"
+    span, lines, labels = _lines(question, frame)
+    # A coverage that all rows share is shown once, above the table.
+    coverages = {line.get(COVERAGE.heading) for line in lines}
+    above = [span] if span else []
+    if len(coverages) == 1 and COVERAGE.heading in lines[0]:
+        above.append(f"{COVERAGE.heading} {coverages.pop()}")
+        lines = [_without(line, COVERAGE.heading) for line in lines]
+    parts = [prose(", ".join(above), width)] if above else []
+    if question == "profile":
+        parts += ["", *heatmap(frame, labels, width), *_numbered(_note_numbers(lines), width)]
+        return "\n".join(parts) + "\n"
+    silent = [without_figure(line, labels) for line in lines]
+    shown = [line for line, is_silent in zip(lines, silent, strict=True) if not is_silent]
+    if shown:
+        parts += _table(question, shown, labels, width)
+    if any(silent):
+        refused = [line for line, is_silent in zip(lines, silent, strict=True) if is_silent]
+        said = sentences(question, frame[silent], refused, labels, len(lines))
+        parts += [prose(one_line(text), width) for text in (*said[:-1], f"{said[-1]} (--format csv has all rows)")]
+    return "\n".join(parts) + "\n"
+
+
+def _table(question: str, lines: Sequence[Cells], labels: Sequence[str], width: int | None) -> Iterator[str]:
+    """Yield a table, the sentence on columns that it has no room for, and its notes."""
+    numbers = _note_numbers(lines)
+    marked = [_without(line, NOTE) | {"": numbers.get(line[NOTE], ("", ""))[0]} for line in lines]
+    weights = {column.heading: column.weight for column in shown_columns(question) if column.heading}
+    # A column without any value leaves first.
+    weights |= {text: 0 for text in weights if all(line.get(text) in NO_FIGURE for line in marked)}
+    headings = [
+        Heading(text, weights.get(text, STAYS), is_name=text in labels) for text in marked[0] if text or numbers
+    ]
+    text, missing = layout(marked, headings, width)
+    yield text
+    if missing:
+        yield left_out(missing, width)
+    yield from _numbered(numbers, width)
+
+
+def _note_numbers(lines: Sequence[Cells]) -> dict[str, tuple[str, str]]:
+    """Return the number and the text of each note; notes that differ only in numbers may have one."""
+    groups = merged(line[NOTE] for line in lines if line[NOTE])
+    return {note: (str(number), text) for number, (text, notes) in enumerate(groups, 1) for note in notes}
+
+
+def _numbered(notes: Mapping[str, tuple[str, str]], width: int | None) -> Iterator[str]:
+    for number, text in dict.fromkeys(notes.values()):
+        yield prose(one_line(f"{number}: {text}"), width, " " * (len(number) + 2))
+
+
+def _without(line: Cells, heading: str) -> Cells:
+    return {other: cell for other, cell in line.items() if other != heading}
+
+
+def for_markdown(frame: pd.DataFrame) -> str:
+    """Return a frame of an estimate as a table in Markdown: all rows, with their notes in a column."""
+    span, lines, _labels = _lines(question_of(frame), _shaped(frame))
     if not lines:
         return "no rows\n"
-    coverage = COVERAGE.heading
-    above = [span] if span else []
-    # A coverage that all rows share is shown once, above the table.
-    if len({line.get(coverage) for line in lines}) == 1 and coverage in lines[0]:
-        above.append(f"{coverage} {lines[0][coverage]}")
-        lines = [{heading: cell for heading, cell in line.items() if heading != coverage} for line in lines]
-    numbers: dict[str, str] = {}
-    for line in lines:
-        note = line.pop(NOTE)
-        line[""] = numbers.setdefault(note, str(len(numbers) + 1)) if note else ""
-    shown = next(shown for shown, fits in _layouts(lines, labels) if fits)
-    return (
-        "\n".join([*([", ".join(above)] if above else []), shown, *(f"{n}: {note}" for note, n in numbers.items())])
-        + "\n"
-    )
-
-
-def _layouts(lines: Sequence[Cells], labels: Sequence[str]) -> Iterator[tuple[str, bool]]:
-    """Yield ever narrower layouts of lines, each with whether it may be shown: it fits, or it is the last one."""
-    # First headings are broken into lines, then names are shortened.
-    for longest, broken, brief in [(NAME_LENGTHS[0], False, False), *((n, True, n < BRIEF) for n in NAME_LENGTHS)]:
-        cut = [line | {label: shortened(line[label], longest) for label in labels} for line in lines]
-        shown = _columns(cut, broken=broken, brief=brief)
-        yield shown, max(map(wcswidth, shown.splitlines())) <= WIDTH or longest == NAME_LENGTHS[-1]
+    lines = [_without(line, NOTE) | {NOTE: line[NOTE]} for line in lines]
+    return f"{span}\n\n{markdown(lines)}\n" if span else f"{markdown(lines)}\n"
 
 
 def readable(frame: pd.DataFrame) -> pd.DataFrame:
@@ -91,11 +134,17 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
     RequestRefused
         When the frame is from no method of `History`.
     """
-    _span, lines, _labels = _lines(frame)
+    _span, lines, _labels = _lines(question_of(frame), _shaped(frame))
     return pd.DataFrame(lines, index=pd.Index([""] * len(lines)))
 
 
-def _lines(frame: pd.DataFrame) -> tuple[str, list[Cells], list[str]]:
+def _shaped(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame with all its instants in one zone, in the shape of the table of its question."""
+    question, frame = question_of(frame), in_zone(frame)
+    return SHAPES[question](frame) if question in SHAPES and len(frame) else frame
+
+
+def _lines(question: str, frame: pd.DataFrame) -> tuple[str, list[Cells], list[str]]:
     """Return the cells of each row of a frame, by heading.
 
     Returns
@@ -104,10 +153,6 @@ def _lines(frame: pd.DataFrame) -> tuple[str, list[Cells], list[str]]:
         The span of the windows where all rows have the same, else an empty text; the cells of each row; the headings
         of names.
     """
-    question = question_of(frame)
-    frame = in_zone(frame)
-    if question in SHAPES and len(frame):
-        frame = SHAPES[question](frame)
     if frame.empty:
         return "", [], []
     several = frame["project"].nunique() > 1
@@ -124,7 +169,11 @@ def _lines(frame: pd.DataFrame) -> tuple[str, list[Cells], list[str]]:
         lines.append(line | cells_of(question, row) | {NOTE: _note(row)})
     # A pool with fewer estimates has fewer cells.
     used = {heading for line in lines for heading in line}
-    headings = [heading for heading in (*labels, "from", *headings_of(question), NOTE) if heading in used]
+    headings = [
+        heading
+        for heading in (*labels, "from", *(column.heading for column in shown_columns(question)), NOTE)
+        if heading in used
+    ]
     lines = [{heading: line.get(heading, UNKNOWN) for heading in headings} for line in lines]
     return f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}" if same else "", lines, labels
 
@@ -138,29 +187,6 @@ def _note(row: pd.Series) -> str:
     """Return the reason of the confidence or verdict, then the note; without a text that the other one contains."""
     reason, note = (rendered(row.get(name)) for name in ("reason", "note"))
     return together(text for text, other in ((reason, note), (note, reason)) if text == other or text not in other)
-
-
-def _columns(lines: Sequence[Cells], *, broken: bool, brief: bool) -> str:
-    """Return lines of cells as a table. Headings are cells too, since tabulate adds space beside its own headings."""
-    headings = list(lines[0])
-    cells = [list(line.values()) for line in lines]
-    widest = [max(map(wcswidth, column)) for column in zip(*cells, strict=True)]
-    tops = [
-        _broken(heading, width, brief) if broken else [heading] for heading, width in zip(headings, widest, strict=True)
-    ]
-    height = max(map(len, tops))
-    above = list(zip(*([""] * (height - len(top)) + top for top in tops), strict=True))
-    rules = ["-" * max(map(wcswidth, column)) for column in zip(*above, *cells, strict=True)]
-    return tabulate([*above, rules, *cells], tablefmt="plain", disable_numparse=True)
-
-
-def _broken(heading: str, width: int, brief: bool) -> list[str]:
-    """Return a heading as lines no wider than its cells, where its words allow it; `brief` abbreviates words."""
-    if brief:
-        width = max(width, ABBREVIATED)
-        heading = re.sub(rf"\w{{{width + 1},}}", lambda long: f"{long[0][: ABBREVIATED - 1]}.", heading)
-    words = wrap(heading, max(width, *map(len, heading.split())), break_long_words=False) if heading else []
-    return words or [""]
 
 
 def _window(row: pd.Series) -> str:

@@ -11,8 +11,10 @@ from analysis.calendar import DAY, HOUR, MINUTE
 from analysis.estimate import SECONDS, columns_of
 from analysis.notes import word
 from analysis.text.catalogue import _
+from collector.output.visible import one_line
 
-RIGHT_TO_LEFT: Final = ("R", "AL", "AN", "RLE", "RLO", "RLI")
+RIGHT_TO_LEFT: Final = ("R", "AL", "AN")
+NO_BOUND: Final = word("no upper bound")
 UNKNOWN: Final = "-"
 """The text of an unknown value."""
 
@@ -91,21 +93,37 @@ def wait_parts(row: pd.Series, name: str) -> tuple[str, str]:
         The value: ``12 min``, ``under 5 min``, or ``-`` where it is unknown. The bounds: ``5-210 min`` or ``5 min or
         more``; empty where there are none, or where the upper bound is below the poll interval.
     """
-    point, low, high = figures_of(row, f"{name}{SECONDS}")
-    interval = float(row["interval_seconds"])
+    point, low, high, interval, unit = _wait_of(row, name)
     if math.isnan(low) and math.isnan(high):
         return UNKNOWN, ""
     if high < interval:
         return duration(high, interval), ""
-    known = next(seconds for seconds in (point, low, high) if not math.isnan(seconds))
-    unit = unit_of(max(known, interval), high)
-    least = "0" if math.isnan(low) or low < interval else in_unit(low, unit)
+    bounds = _bounds_in(unit, low, high, interval)
     if math.isnan(high):
-        known_least = _("{least} or more").format(least=_(unit.text).format(amount=least))
-        bounds = _("no upper bound") if least == "0" else known_least
-    else:
-        bounds = _(unit.text).format(amount=f"{least}-{in_unit(high, unit)}")
-    return duration(point, interval, unit), bounds
+        least = "" if bounds is None else _(unit.text).format(amount=bounds)
+        return duration(point, interval, unit), _("{least} or more").format(least=least) if least else _(NO_BOUND)
+    return duration(point, interval, unit), _(unit.text).format(amount=bounds)
+
+
+def _wait_of(row: pd.Series, name: str) -> tuple[float, float, float, float, Unit]:
+    """Return the figures of a duration and the row's poll interval, in seconds, and the unit that shows them."""
+    point, low, high = figures_of(row, f"{name}{SECONDS}")
+    interval = float(row["interval_seconds"])
+    known = next((seconds for seconds in (point, low, high) if not math.isnan(seconds)), 0.0)
+    return point, low, high, interval, unit_of(max(known, interval), high)
+
+
+def _bounds_in(unit: Unit, low: float, high: float, interval: float) -> str | None:
+    """Return two bounds as numbers in a unit; the lower one if there is no upper one, None if it is zero."""
+    least = "0" if math.isnan(low) or low < interval else in_unit(low, unit)
+    if not math.isnan(high):
+        return f"{least}-{in_unit(high, unit)}"
+    return None if least == "0" else least
+
+
+def below(seconds: float, unit: Unit) -> str:
+    """Return the number of a duration below some seconds, such as the poll interval, in a unit: under 5."""
+    return _("under {duration}").format(duration=in_unit(seconds, unit))
 
 
 def share_parts(row: pd.Series, name: str, digits: int = 0) -> tuple[str, str]:
@@ -138,8 +156,15 @@ def bracketed(value: str, bounds: str) -> str:
 
 
 def with_bounds(row: pd.Series, name: str) -> str:
-    """Return the text of a duration with its bounds: 12 min (5-210 min); see `wait_parts`."""
-    return bracketed(*wait_parts(row, name))
+    """Return the text of a duration with its bounds, and their unit once: 12 (5-210) min; see `wait_parts`."""
+    point, low, high, interval, unit = _wait_of(row, name)
+    bounds = _bounds_in(unit, low, high, interval)
+    if math.isnan(point) or high < interval or bounds is None:
+        return bracketed(*wait_parts(row, name))
+    value = below(interval, unit) if point < interval else in_unit(point, unit)
+    if math.isnan(high):
+        bounds = _("{least} or more").format(least=bounds)
+    return _(unit.text).format(amount=bracketed(value, bounds))
 
 
 def share_with_bounds(row: pd.Series, name: str) -> str:
@@ -164,14 +189,13 @@ def named(row: pd.Series) -> str:
 
 
 def isolated(name: str) -> str:
-    """Return a name so that it does not reverse the text beside it, if its script runs from right to left."""
+    """Return a name so that it changes nothing beside it: without control characters and line feeds, and isolated.
+
+    A name is isolated if its script runs from right to left.
+    """
+    name = one_line(name)
     rightward = any(bidirectional(letter) in RIGHT_TO_LEFT for letter in name)
     return f"\u2068{name}\u2069" if rightward else name
-
-
-def shortened(text: str, longest: int) -> str:
-    """Return a long name without its middle: names often differ at their end."""
-    return text if len(text) <= longest else f"{text[: longest // 2]}…{text[-((longest - 1) // 2) :]}"
 
 
 def or_dash(text: str | None) -> str:

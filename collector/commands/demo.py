@@ -18,10 +18,13 @@ from collector.api.credentials import Credential
 from collector.cli import flows_of_pools, own_command, write_report
 from collector.clock import SimulatedClock
 from collector.config.settings import Project
-from collector.console import progress, say, table, warn
+from collector.console import progress, warn
 from collector.demo import run_demo
 from collector.errors import ConfigError, PoolscopeError
 from collector.local_path import LocalPath
+from collector.output.forms import width
+from collector.output.layout import STAYS, Heading, table
+from collector.output.rows import cell
 from collector.record import spool
 from collector.record.durations import parse_duration, say_duration
 from collector.record.folders import DEMO, find_upwards
@@ -36,6 +39,12 @@ MOST_WARNINGS = 5
 CONFIG_MARK = "# Made by poolscope demo"
 TARGETS = {"wait": "15m", "quantile": "p90", "price_per_node_hour": 4.2, "currency": "USD"}
 """What the demo's report plans for: with a price, it says what more nodes would cost."""
+HEADINGS = (
+    Heading("pool", STAYS, is_name=True),
+    Heading("coverage", 1, right=True),
+    *(Heading(text, right=True) for text in ("arrivals", "queue now", "mean queue", "largest queue")),
+    *(Heading(text, STAYS, right=True) for text in ("finished", "failed")),
+)
 
 
 class SandboxFailed(PoolscopeError):
@@ -90,13 +99,14 @@ def command(days: int | None, trace: Path | None, step: timedelta, out: Path | N
     failures: list[str] = []
     # A trace may have other jobs under the same name.
     if made := trace is None and _is_made(out, mark):
-        say("found", f"{out} has this demo already: remove the folder to make it anew.\n", folder=str(out))
+        click.echo(f"{out} has this demo already: remove the folder to make it anew.\n")
     else:
         failures = _make(_slots(days, trace, step), trace, step, database, spool_folder)
         _write_config(config, mark)
-    table("pool", [_row(pool) for pool in flows_of_pools(database, spool_folder)], _cells)
+    shown, _left_out = table([_cells(pool) for pool in flows_of_pools(database, spool_folder)], HEADINGS, width())
+    click.echo(shown)
     reports = sorted(reports_folder.glob("*.html")) if made else []
-    _say_next(config, database, reports or write_report(database, spool_folder, reports_folder, {"*": TARGETS}))
+    _say_next(database, reports or write_report(database, spool_folder, reports_folder, {"*": TARGETS}))
     return int(bool(failures))
 
 
@@ -140,14 +150,9 @@ def _make(
             )
     for failure in failures[:MOST_WARNINGS]:
         warn("failed", failure)
-    say(
-        "collected",
+    click.echo(
         f"\nCollected {len(slots):,} polls, one every {say_duration(step)}, "
-        f"from {slots[0]:%Y-%m-%d} to {slots[-1]:%Y-%m-%d}, into {database}:\n",
-        database=str(database),
-        first_slot=slots[0],
-        last_slot=slots[-1],
-        polls=len(slots),
+        f"from {slots[0]:%Y-%m-%d} to {slots[-1]:%Y-%m-%d}, into {database}:\n"
     )
     return failures
 
@@ -190,26 +195,24 @@ def _sandbox(trace: Path | None) -> Iterator[Mapping[str, Any]]:
             process.terminate()
 
 
-def _row(pool: Mapping[str, Any]) -> dict[str, Any]:
+def _cells(pool: Mapping[str, Any]) -> dict[str, str]:
     ended = [pool[status] for status in ("completed", "failed", "terminated")]
-    return {
-        **{name: pool[name] for name in ("project", "pool", "coverage", "arrivals", "queue_end", "queue_mean")},
-        **{name: pool[name] for name in ("queue_max", "failed")},
-        "finished": None if None in ended else sum(ended),
-    }
-
-
-def _cells(pool: Mapping[str, Any]) -> dict[str, object]:
-    return {
+    cells: dict[str, object] = {
         "pool": pool["pool"],
         "coverage": None if pool["coverage"] is None else f"{pool['coverage']:.1%}",
-        "arrivals": pool["arrivals"],
-        "queue now": pool["queue_end"],
+        "arrivals": _count(pool["arrivals"]),
+        "queue now": _count(pool["queue_end"]),
         "mean queue": pool["queue_mean"],
-        "largest queue": pool["queue_max"],
-        "finished": pool["finished"],
-        "failed": pool["failed"],
+        "largest queue": _count(pool["queue_max"]),
+        "finished": None if None in ended else _count(sum(ended)),
+        "failed": _count(pool["failed"]),
     }
+    return {heading: cell(value) for heading, value in cells.items()}
+
+
+def _count(jobs: float | None) -> int | None:
+    """Return a number of jobs without decimals: an estimate may have some."""
+    return None if jobs is None else round(jobs)
 
 
 def _write_config(file: Path, mark: str) -> None:
@@ -219,10 +222,9 @@ def _write_config(file: Path, mark: str) -> None:
     file.write_text(text, encoding="utf-8")
 
 
-def _say_next(config: Path, database: Path, reports: Sequence[Path]) -> None:
+def _say_next(database: Path, reports: Sequence[Path]) -> None:
     report, called = ", ".join(map(str, reports)), own_command()
-    say(
-        "next",
+    click.echo(
         f"""
 The report of these days, to open in a browser: {report}
 
@@ -230,7 +232,5 @@ What to do next:
   see the waits    {called} waits --db {database}
   plan capacity    {called} plan --db {database} --target-wait 15m
   use notebooks    {called} notebooks
-  use your pools   {called} init""",
-        config=str(config),
-        report=report,
+  use your pools   {called} init"""
     )

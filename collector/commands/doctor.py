@@ -1,7 +1,6 @@
 """``poolscope doctor``: checks configuration, keys, endpoint and record, and says how to fix what is wrong."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -11,7 +10,6 @@ from collector.api.names import run
 from collector.api.proxies import NO_HOST, unread_exceptions
 from collector.cli import Context
 from collector.config.settings import Config
-from collector.console import as_json, say
 from collector.crontab import has_line, read_crontab, unlike_the_shell
 from collector.doctor.dataset import look_at_dataset, look_at_publishing
 from collector.doctor.endpoint import look_at_api, not_asked
@@ -20,19 +18,24 @@ from collector.doctor.findings import Finding, worst
 from collector.doctor.stored import look_at_failures, look_at_record
 from collector.errors import ConfigError, PoolscopeError, RecordUnreadable
 from collector.failures import Failure, recent_failures
+from collector.output.delivery import deliver
+from collector.output.forms import TABLE, Target, output_options
+from collector.output.layout import Heading
+from collector.output.rows import Rows, tell
 from collector.polling import backoff
 from collector.polling.sessions import open_sessions
 from collector.record.reading import reading
 from collector.record.slots import naive
 
 EXIT_CODES = {"ok": 0, "warning": 1, "error": 2}
+HEADINGS = [Heading(name) for name in ("what", "severity", "message", "fix")]
 MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
 
 
 @click.command("doctor")
-@click.option("--json", "json_", is_flag=True, help="Print one JSON document.")
+@output_options
 @click.pass_obj
-def command(context: Context, json_: bool) -> int:
+def command(context: Context, target: Target) -> int:
     """Check what is wrong, and say how to fix it.
 
     Checks configuration, credentials, endpoint, clock, permissions, database, spool, lock, disk, dataset and schedule.
@@ -42,13 +45,17 @@ def command(context: Context, json_: bool) -> int:
     Exit codes: 0 no problems, 1 there are warnings, 2 there are errors.
     """
     findings = run(_check(context))
-    if json_:
-        click.echo(as_json([asdict(finding) for finding in findings], indent=2))
+    if target.form == TABLE:
+        deliver(target, "".join(map(_text, findings)))
     else:
-        for finding in findings:
-            fix = f"\n         fix: {finding.fix}" if finding.fix else ""
-            say("finding", f"{MARKS[finding.severity]}  {finding.what}: {finding.message}{fix}", **asdict(finding))
+        tell(target, Rows(Finding, findings, HEADINGS, dict))
     return EXIT_CODES[worst(findings)]
+
+
+def _text(finding: Finding) -> str:
+    """Return a finding for people: a line, and one with its fix."""
+    fix = f"         fix: {finding.fix}\n" if finding.fix else ""
+    return f"{MARKS[finding.severity]}  {finding.what}: {finding.message}\n{fix}"
 
 
 async def _check(context: Context) -> list[Finding]:

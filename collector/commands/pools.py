@@ -8,18 +8,33 @@ from typing import Any
 import click
 
 from collector.cli import Context
-from collector.console import as_json, say, table
+from collector.output.forms import TABLE, Target, output_options
+from collector.output.layout import STAYS, Heading
+from collector.output.rows import Rows, tell
+from collector.output.visible import one_line
 from collector.polling.discovery import STATES
 from collector.record.reading import reading
 from collector.storage.pools import Change, PoolDescription, describe, unknown_flavors
 
 SHOWN_CHANGES = 20
+HEADINGS = (
+    Heading("project", is_name=True),
+    Heading("pool", STAYS, is_name=True),
+    Heading("name", STAYS, is_name=True),
+    Heading("phase", STAYS),
+    Heading("nodes", STAYS),
+    Heading("cards", right=True),
+    Heading("jobs"),
+    Heading("queue", 1),
+    Heading("created", 1),
+    Heading("changed", 1),
+)
 
 
 @click.command("pools")
-@click.option("--json", "json_", is_flag=True, help="Print one JSON document.")
+@output_options
 @click.pass_obj
-def command(context: Context, json_: bool) -> None:
+def command(context: Context, target: Target) -> None:
     """Show the pools and their changes.
 
     Shows pools as discovery listed them, including pools that no longer exist. Cards are the nodes times the cards per
@@ -27,24 +42,22 @@ def command(context: Context, json_: bool) -> None:
     """
     flavors = context.config().flavors
     pools, changes = _describe(context, flavors)
-    if json_:
-        click.echo(as_json({"pools": [asdict(p) for p in pools], "changes": [asdict(c) for c in changes]}, indent=2))
+    document = {"pools": [asdict(pool) for pool in pools], "changes": [asdict(change) for change in changes]}
+    tell(target, Rows(PoolDescription, pools, HEADINGS, _cells, document))
+    if target.form == "json":
         return
-    table("pool", [asdict(pool) for pool in pools], _cells)
+    # What is no row of the answer: beside the table, else on standard error.
+    aside = target.form != TABLE or target.file is not None
     if not pools:
-        say(
-            "no_pools",
-            "No pool has been discovered yet: poolscope collect lists the pools once per discovery_interval.",
+        click.echo(
+            "No pool has been discovered yet: poolscope collect lists the pools once per discovery_interval.", err=aside
         )
-    for change in changes[-SHOWN_CHANGES:]:
-        text = f"{change.slot:%Y-%m-%d %H:%M}Z  {change.project} {change.pool}: {_change_text(change)}"
-        say("pool_changed", text, **asdict(change))
+    for change in [] if aside else changes[-SHOWN_CHANGES:]:
+        text = one_line(f"{change.project} {change.pool}: {_change_text(change)}")
+        click.echo(f"{change.slot:%Y-%m-%d %H:%M}Z  {text}")
     if unknown := unknown_flavors(pools, flavors):
-        say(
-            "unknown_flavors",
-            f"Add the number of cards per node to [flavors] for: {', '.join(unknown)}.",
-            flavors=unknown,
-        )
+        names = one_line(", ".join(unknown))
+        click.echo(f"Add the number of cards per node to [flavors] for: {names}.", err=aside)
 
 
 def _describe(context: Context, flavors: Mapping[str, int]) -> tuple[list[PoolDescription], list[Change]]:
@@ -68,7 +81,8 @@ def _value(value: object) -> str:
 
 
 def _nodes(nodes: Mapping[str, Any]) -> str:
-    states = ", ".join(f"{nodes[state]} {state}" for state in STATES if nodes[state])
+    usual = nodes["available"] == nodes["count"]
+    states = "" if usual else ", ".join(f"{nodes[state]} {state}" for state in STATES if nodes[state])
     return f"{nodes['count']} x {nodes['flavor']}" + (f" ({states})" if states else "")
 
 

@@ -9,14 +9,29 @@ import click
 
 from collector.cli import Context
 from collector.config.settings import Config
-from collector.console import as_json, say, table, warn
+from collector.console import warn
 from collector.errors import RecordStale
 from collector.failures import recent_failures
+from collector.output.forms import TABLE, Target, output_options
+from collector.output.layout import STAYS, Heading, prose
+from collector.output.rows import Rows, tell
 from collector.polling.pace import too_slow
 from collector.record.durations import parse_duration, spell_age, spell_duration
 from collector.record.reading import reading
 from collector.record.slots import naive
-from collector.status import WINDOWS, Status, dataset_status, status_of
+from collector.status import WINDOWS, DatasetStatus, PoolStatus, Status, dataset_status, status_of
+
+HEADINGS = (
+    Heading("project", is_name=True),
+    Heading("pool", STAYS, is_name=True),
+    Heading("last sample", STAYS),
+    Heading("last outcome"),
+    Heading("hour", 1, right=True),
+    Heading("day", right=True),
+    Heading("week", STAYS, right=True),
+    Heading("errors (week)", STAYS),
+    Heading("odd slots (week)", 1),
+)
 
 
 def _read_age(_context: click.Context, _option: click.Parameter, text: str | None) -> timedelta | None:
@@ -27,15 +42,15 @@ def _read_age(_context: click.Context, _option: click.Parameter, text: str | Non
 
 
 @click.command("status")
-@click.option("--json", "json_", is_flag=True, help="Print one JSON document.")
 @click.option(
     "--max-age",
     callback=_read_age,
     metavar="10m",
     help="Exit with code 7 if the last sample of a polled pool is older than this.",
 )
+@output_options
 @click.pass_obj
-def command(context: Context, json_: bool, max_age: timedelta | None) -> None:
+def command(context: Context, target: Target, max_age: timedelta | None) -> None:
     """Show the state of the record.
 
     Shows the last slot, the polls that wait in the spool, when the dataset was last published, and for each pool its
@@ -44,12 +59,14 @@ def command(context: Context, json_: bool, max_age: timedelta | None) -> None:
     """
     config = context.config()
     status = _status(context, config)
-    if json_:
-        click.echo(as_json(asdict(status), indent=2))
-    else:
-        _show(status)
+    if target.form == TABLE and target.file is None:
+        _show(status, target.width)
+    if target.form != "json":
+        _warn(status)
         if slow := too_slow(config.collect, sum(pool.polled for pool in status.pools)):
             warn("too_slow", slow)
+    shares = [f"coverage_{window}" for window in WINDOWS]
+    tell(target, Rows(PoolStatus, status.pools, HEADINGS, _cells, asdict(status), shares))
     stale = [] if max_age is None else status.too_old(max_age)
     if max_age is not None and stale:
         raise RecordStale(f"older than {spell_duration(max_age)}: {'; '.join(stale)}")
@@ -63,22 +80,24 @@ def _status(context: Context, config: Config) -> Status:
     return replace(status, dataset=dataset_status(config, status.last_slot), failures=failures)
 
 
-def _show(status: Status) -> None:
+def _show(status: Status, width: int | None) -> None:
     age = "" if status.last_slot is None else f" ({spell_age(status.now - status.last_slot)})"
-    say(
-        "record",
+    text = (
         f"{status.database}: last slot {_at(status.last_slot)}{age}, {status.database_bytes / 1e6:.1f} MB "
         f"(last compacted {_at(status.compacted_at)}), {status.spool_files} polls wait in the spool, pools last listed "
-        f"{_at(status.last_discovery)}",
-        **{key: value for key, value in asdict(status).items() if key not in ("pools", "dataset", "failures")},
+        f"{_at(status.last_discovery)}"
     )
+    click.echo(prose(text, width))
     if (dataset := status.dataset) is not None:
-        text = f"{dataset.path}: last published {_at(dataset.published_at)}"
-        say("dataset", text, **asdict(dataset))
+        click.echo(prose(_published(dataset), width))
+
+
+def _warn(status: Status) -> None:
+    if (dataset := status.dataset) is not None:
         if dataset.problem is not None:
             warn("not_published", f"the last publishing failed: {dataset.problem}", problem=dataset.problem)
         elif dataset.overdue:
-            text = f"{text}, although polls go on: run poolscope doctor"
+            text = f"{_published(dataset)}, although polls go on: run poolscope doctor"
             warn("overdue", text, path=dataset.path)
     for path in status.set_aside:
         warn("set_aside", f"{path} is damaged and was set aside: repair it and move it back, or remove it", file=path)
@@ -108,14 +127,17 @@ def _show(status: Status) -> None:
                 f"{pool.project} {pool.pool}: no listing has this pool since {_at(pool.unlisted_since)}: it was deleted"
                 " and is not polled any more; its record stays"
             )
-            say("gone", text, project=pool.project, pool=pool.pool, since=pool.unlisted_since)
+            warn("gone", text, project=pool.project, pool=pool.pool, since=pool.unlisted_since)
         for label, first_seen in pool.undocumented.items():
             text = (
                 f"{pool.project} {pool.pool}: since {_at(first_seen)} jobs have status {label}, which the API's "
                 "documents do not name: estimates leave these slots out"
             )
             warn("unknown_status", text, project=pool.project, pool=pool.pool, status=label, first_seen=first_seen)
-    table("pool", [asdict(pool) for pool in status.pools], _cells)
+
+
+def _published(dataset: DatasetStatus) -> str:
+    return f"{dataset.path}: last published {_at(dataset.published_at)}"
 
 
 def _at(instant: datetime | None) -> str:

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from itertools import takewhile
 from pathlib import Path
 
 import duckdb
@@ -14,9 +15,11 @@ import pytest
 from analysis import History
 from analysis.cli import capacity, estimates
 from analysis.text.terminal import table
+from collector.output.visible import ESCAPES
 from tests.plain import RECORD, fill, rows_of
 from tests.polling import configure, environment, poolscope
 from tests.scripted import another_process
+from tests.terminal import on_terminal
 
 HOLD = """
 import duckdb, sys
@@ -57,24 +60,28 @@ def test_every_form_says_the_same(folder: Path) -> None:
 
 
 def rows_of_table(shown: str) -> list[str]:
-    """Return the lines below the rule of a table; the notes below these are prose."""
+    """Return the lines below the rule of a table, up to the prose below them."""
     lines = shown.splitlines()
-    rule = next(place for place, line in enumerate(lines) if not line.strip("- "))
-    return [line for line in lines[rule + 1 :] if not re.match(r"\d+: ", line)]
+    rule = next(place for place, line in enumerate(lines) if line.strip() and not line.strip("- "))
+    return list(takewhile(lambda line: not re.match(r"\d+: |left out", line), lines[rule + 1 :]))
 
 
 @pytest.mark.parametrize("command", ["waits", "failures", "flows", "coverage"])
 def test_a_table_fits_a_terminal(folder: Path, command: str) -> None:
-    """At most a hundred columns, a line a window; short waits are not said finer than the poll interval."""
+    """Of any width, a line a window; short waits are not finer than the poll interval. In a pipe nothing is cut."""
+    for width in (80, 120, 200):
+        shown = on_terminal(folder, width, command, "--every", "1w")
+        assert max(map(len, shown.splitlines())) <= width
+        assert 4 == len(rows_of_table(shown))
     shown = poolscope(folder, command, "--every", "1w").stdout
-    assert max(map(len, shown.splitlines())) <= 100
     assert 4 == len(rows_of_table(shown))
+    assert "left out" not in shown
     if command == "waits":
-        assert "under 5 min" in shown
+        assert "under 5 (0-" in shown
 
 
-def test_names_give_way_to_figures(tmp_path: Path) -> None:
-    """Several projects with long names, hours, bounds and notes: still a hundred columns, and every figure is there."""
+def test_columns_give_way_before_names(tmp_path: Path) -> None:
+    """Long names: columns leave, which is said, and then names are cut; without a limit nothing is."""
     name = "a-very-long-name-of-a-pool-in-a-very-long-project-"
     with duckdb.connect() as connection:
         slots = "SELECT TIMESTAMP '2026-01-05' + n * INTERVAL 5 MINUTE AS slot, n FROM range(289) s(n)"
@@ -87,9 +94,16 @@ def test_names_give_way_to_figures(tmp_path: Path) -> None:
             assert 0 == poolscope(tmp_path, "import", file.name, "--project", name + project).returncode
     history = History(tmp_path / "data" / "poolscope.duckdb")
     for name_, more in (("waits", {}), ("waits", {"slo": "10m"}), ("failures", {}), ("flows", {}), ("coverage", {})):
-        rows = rows_of_table(table(getattr(history, name_)(every="1h", **more)))
-        assert max(map(len, rows)) <= 100
+        frame = getattr(history, name_)(every="1h", **more)
+        shown = table(frame, 120)
+        rows = [line for line in rows_of_table(shown) if re.search(r"\d{2}-\d{2} \d{2}:00", line)]
+        assert max(map(len, shown.splitlines())) <= 120
         assert 2 * 24 == len(rows)
+        assert "…" in shown
+        assert "left out, as the terminal is too narrow: " in shown
+        whole = table(frame)
+        assert "…" not in whole
+        assert name + "two" in whole
 
 
 @pytest.mark.parametrize(
@@ -99,7 +113,7 @@ def test_the_options_of_a_command_are_the_parameters_of_its_method(name: str) ->
     """Besides those of the engine and the output; what the configuration gives is no option."""
     command = getattr(capacity if name in ("load", "forecast") else estimates, name)
     parameters = set(inspect.signature(getattr(History, name)).parameters) - {"self", "flavors", "targets"}
-    assert parameters | {"format_", "on", "output"} == {option.name for option in command.params}
+    assert parameters | {"format_", "json_", "on", "output"} == {option.name for option in command.params}
 
 
 @pytest.mark.parametrize(
@@ -113,7 +127,10 @@ def test_the_options_of_a_command_are_the_parameters_of_its_method(name: str) ->
         (("--since", "2026-01-08", "--until", "2026-01-07"), 2, "is not after since"),
         (("--since", "2030-01-01"), 2, "no series matches"),
         (("--pool", "nobody"), 2, "there is no pool 'nobody'"),
-        (("--format", "parquet"), 2, "--output"),
+        (("--json", "--format", "csv"), 2, "contradict each other"),
+        (("--format", "csv", "--output", "file.json"), 2, "contradict each other"),
+        (("--output", "file.doc"), 2, "take one of .txt, .json, .csv, .md, .parquet, .xlsx"),
+        (("--output", "."), 2, "is not a file"),
         (("--output", "missing/file.csv"), 2, "missing/file.csv"),
         (("--output", "s3://bucket/file.csv"), 2, "s3://bucket/file.csv is not a path"),
         (("--db", "missing.duckdb"), 5, "missing.duckdb does not exist"),
@@ -157,18 +174,20 @@ assert not {"pandas", "numba", "numpy", "scipy"} & set(sys.modules), sys.modules
     assert "failures" in done.stdout
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "gbk"])
+@pytest.mark.parametrize("encoding", ["latin-1", "gbk", "ascii"])
 def test_every_output_is_written_in_every_encoding(tmp_path: Path, encoding: str) -> None:
-    """A pool whose name the locale cannot write is told of in its characters' escapes: JSON stays JSON."""
+    """A table has escapes of the characters that the locale cannot write; JSON is UTF-8, whatever the locale is."""
     name = "视觉-réseau-🚀"
     configure(tmp_path, "http://127.0.0.1:9")
     (tmp_path / "snapshots.csv").write_text(f"slot,pool,type,total,Queue\n2026-01-05T00:00:00Z,{name},train,1,1\n")
     assert 0 == poolscope(tmp_path, "import", "snapshots.csv", "--interval", "1m").returncode
-    for words in (["status"], ["status", "--json"], ["flows", "--format", "json"]):
+    for words in (["status"], ["status", "--json"], ["flows", "--json"], ["flows", "--format", "csv"], ["flows"]):
         command = [sys.executable, "-m", "collector", *words]
-        in_it = environment(PYTHONIOENCODING=encoding)
+        in_it = environment(PYTHONIOENCODING=encoding, LC_ALL="C", PYTHONUTF8="0")
         done = subprocess.run(command, cwd=tmp_path, env=in_it, capture_output=True, check=False)
         assert 0 == done.returncode, done.stderr
-        told = done.stdout.decode(encoding)
-        texts = [told] if words[1:] else told.splitlines()
-        assert any(f'"{name}"' in json.dumps(json.loads(text), ensure_ascii=False) for text in texts)
+        if words[1:]:
+            assert name in done.stdout.decode()
+        else:
+            shown = name.encode(encoding, ESCAPES).decode(encoding)
+            assert shown in done.stdout.decode(encoding)

@@ -26,9 +26,8 @@ def now(offset: timedelta = timedelta()) -> dict[str, str]:
 
 
 def findings(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
-    return [
-        {key: value for key, value in json.loads(line).items() if key != "event"} for line in done.stdout.splitlines()
-    ]
+    document: list[dict[str, Any]] = json.loads(done.stdout)
+    return document
 
 
 def problems(done: subprocess.CompletedProcess[str]) -> list[tuple[str, str]]:
@@ -36,17 +35,17 @@ def problems(done: subprocess.CompletedProcess[str]) -> list[tuple[str, str]]:
 
 
 def test_without_problems_each_check_is_a_line(tmp_path: Path) -> None:
-    """After a collect, exit 0 with a line for each check of endpoint, record and disk, also with --json."""
+    """After a collect, exit 0 with a line for each check of endpoint, record and disk, or an entry of --json."""
     with Sandbox([StillPool("a")]) as sandbox:
         configure(tmp_path, sandbox.endpoint)
         assert 0 == poolscope(tmp_path, "collect").returncode
-        done = poolscope(tmp_path, "doctor")
+        done = poolscope(tmp_path, "doctor", "--json")
         assert (0, [], "") == (done.returncode, problems(done), done.stderr)
-        document = json.loads(poolscope(tmp_path, "doctor", "--json").stdout)
+        lines = poolscope(tmp_path, "doctor").stdout.splitlines()
     checks = [finding["what"] for finding in findings(done)]
     expected = ["configuration", "credentials", "p: endpoint and clock", "p: listing pools", "p: statistics"]
     assert [*expected, "spool", "disk", "disk", "database", "schedule"] == checks
-    assert checks == [finding["what"] for finding in document]
+    assert all(line.startswith(f"ok       {what}: ") for line, what in zip(lines, checks, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +65,7 @@ def test_each_refused_request_says_how_to_fix_it(
     scripts = {f"/v2/{PROJECT_ID}/pools": [listing], statistics_path("a"): [statistics]}
     with Scripted(scripts, answer(404, b"{}", **now())) as server:
         configure(tmp_path, server.endpoint)
-        done = poolscope(tmp_path, "doctor")
+        done = poolscope(tmp_path, "doctor", "--json")
         signed = [head for head in server.heads if "authorization:" in head.lower()]
     assert 2 == done.returncode
     wrong = [finding for finding in findings(done) if finding["severity"] == "error"]
@@ -82,7 +81,7 @@ def test_a_refused_key_is_used_once_for_all_its_projects(tmp_path: Path) -> None
             f'\n[projects.p{n}]\nproject_id = "{n}"\nendpoint = "{server.endpoint}"\npools = ["a"]' for n in (1, 2)
         )
         configure(tmp_path, server.endpoint, f'pools = ["a"]{more}')
-        done = poolscope(tmp_path, "doctor")
+        done = poolscope(tmp_path, "doctor", "--json")
         signed = [head for head in server.heads if "authorization:" in head.lower()]
     assert 2 == done.returncode
     assert 1 == len(signed)
@@ -96,7 +95,7 @@ def test_a_forbidden_action_does_not_affect_other_projects(tmp_path: Path) -> No
     with Scripted(scripts, answer(200, GOOD, **now())) as server:
         other = f'[projects.other]\nproject_id = "1"\nendpoint = "{server.endpoint}"\npools = ["a"]'
         configure(tmp_path, server.endpoint, other)
-        done = poolscope(tmp_path, "doctor")
+        done = poolscope(tmp_path, "doctor", "--json")
     assert {"p: listing pools": "error", "other: statistics": "ok"}.items() <= {
         finding["what"]: finding["severity"] for finding in findings(done)
     }.items()
@@ -110,7 +109,7 @@ def test_a_wrong_clock_is_named(tmp_path: Path, offset: timedelta, severity: str
     """Over a minute of difference is a warning; over a quarter of an hour, which invalidates signatures, an error."""
     with Scripted({f"/v2/{PROJECT_ID}/pools": [LISTING]}, answer(200, GOOD, **now(offset))) as server:
         configure(tmp_path, server.endpoint)
-        done = poolscope(tmp_path, "doctor")
+        done = poolscope(tmp_path, "doctor", "--json")
     clock = {finding["what"]: finding for finding in findings(done)}["p: endpoint and clock"]
     assert severity == clock["severity"]
     assert ("behind" if offset > timedelta() else "ahead") in clock["message"]
@@ -124,7 +123,7 @@ def test_a_folder_that_cannot_be_written_to_is_an_error(tmp_path: Path, paths: s
     configure(tmp_path, "http://127.0.0.1:9", f"[paths]\n{paths}")
     assert 4 == poolscope(tmp_path, "collect").returncode
     before = sorted(tmp_path.rglob("*"))
-    done = poolscope(tmp_path, "doctor")
+    done = poolscope(tmp_path, "doctor", "--json")
     assert 2 == done.returncode
     (wrong,) = (finding for finding in findings(done) if (finding["what"], finding["severity"]) == ("disk", "error"))
     assert f"{tmp_path / 'taken'} cannot be written to (Not a directory)" == wrong["message"]
@@ -139,7 +138,7 @@ def test_a_lock_that_cannot_be_taken_is_an_error(tmp_path: Path) -> None:
     with duckdb.connect(tmp_path / RECORD) as connection:
         migrate(connection, 0, "test")
         connection.execute("INSERT INTO scrapes (run, slot, outcome) VALUES ('2026-01-05', '2026-01-05', 'ok')")
-    done = poolscope(tmp_path, "doctor")
+    done = poolscope(tmp_path, "doctor", "--json")
     assert 2 == done.returncode
     assert ("schedule", "error") in problems(done)
     assert ("lock", "error") in problems(done)
@@ -149,7 +148,7 @@ def test_an_endpoint_that_does_not_answer_is_named_once(tmp_path: Path) -> None:
     """No signed request follows, and the output has no secret."""
     with Scripted({}, close) as server:
         configure(tmp_path, server.endpoint)
-        done = poolscope(tmp_path, "doctor")
+        done = poolscope(tmp_path, "doctor", "--json")
         assert not any("authorization:" in head.lower() for head in server.heads)
     assert ("p: endpoint", "error") in problems(done)
     assert SECRET_KEY not in done.stdout + done.stderr
@@ -161,7 +160,7 @@ def test_configuration_and_record_are_checked_in_one_run(tmp_path: Path) -> None
     (tmp_path / "data/spool/unreadable").mkdir(parents=True)
     (tmp_path / "data/spool/unreadable/x.ndjson").write_text("half")
     (tmp_path / RECORD).write_bytes(b"no database" * 1000)
-    done = poolscope(tmp_path, "doctor")
+    done = poolscope(tmp_path, "doctor", "--json")
     assert 2 == done.returncode
     assert [("configuration", "error"), ("spool", "warning"), ("database", "error")] == problems(done)
     assert "projects.p.pool" in done.stdout

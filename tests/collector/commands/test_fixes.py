@@ -90,7 +90,7 @@ def test_each_fix_works_as_it_is_written(tmp_path: Path, monkeypatch: pytest.Mon
         write(tmp_path, endpoints, {"named": "vision"}, f'proxy = "{proxy.endpoint}"')
         assert 1 == poolscope(tmp_path, "collect").returncode
         told = warnings(poolscope(tmp_path, "status"))
-        doctor = poolscope(tmp_path, "doctor")
+        doctor = poolscope(tmp_path, "doctor", "--json")
         assert "failures" not in {f["what"] for f in findings(doctor)}, "each is told once"
         wrong = {f["what"].partition(":")[0]: f for f in findings(doctor) if f["severity"] == "error"}
         assert set(SAID) == set(told) == set(wrong)
@@ -114,7 +114,7 @@ def test_each_fix_works_as_it_is_written(tmp_path: Path, monkeypatch: pytest.Mon
         with_user = proxy.endpoint.replace("//", "//planner@")
         fixed = f'proxy = "{with_user}"\nproxy_password_file = "password"\nca_file = "ca.pem"'
         write(tmp_path, endpoints, {"named": ids[0]}, fixed)
-        after = findings(poolscope(tmp_path, "doctor"))
+        after = findings(poolscope(tmp_path, "doctor", "--json"))
         assert [] == [f for f in after if f["severity"] == "error" and f["what"] != "schedule"]
         passed = [f["message"] for f in after if f["what"] == "failures"]
         assert len(SAID) == sum("asked now, ModelArts answers" in message for message in passed)

@@ -217,13 +217,13 @@ def test_a_pause_that_is_over_is_not_in_the_status(tmp_path: Path) -> None:
 
 
 def test_json_is_one_document(tmp_path: Path) -> None:
-    """`--json` prints one document; without it, each line is an event if the output is not a terminal."""
+    """`--json` prints one document; without it there is a table in a pipe too, with warnings as events beside it."""
     keep(tmp_path, scrape(SLOT))
     (tmp_path / "spool" / "20260115T115900Z-20260115T115901.000000Z.ndjson").write_text("damaged")
     asyncio.run(drain(tmp_path / "record.duckdb", tmp_path / "spool", CLOCK, 0.0))
     document = json.loads(run(tmp_path, "--json").stdout)
     assert "a" == document["pools"][0]["pool"]
     assert 1 == len(document["set_aside"])
-    lines = run(tmp_path)
-    assert ["record", "pool"] == [json.loads(line)["event"] for line in lines.stdout.splitlines()]
-    assert "set_aside" == json.loads(lines.stderr)["event"]
+    shown = run(tmp_path)
+    assert "p        a     2026-01-15 12:00Z  ok" in shown.stdout
+    assert "set_aside" == json.loads(shown.stderr)["event"]
