@@ -148,7 +148,7 @@ def what_cron_lacks(config: Config, environment: Mapping[str, str]) -> list[str]
 def what_a_mail_lacks(config: Config) -> list[str]:
     """Return the settings of mails that cron lacks, and how to replace each."""
     if config.mail is None:
-        return ["there is no section [mail]: name the mail server, and from whom mails come (poolscope init shows how)"]
+        return ["mail: is missing: fill in the section [mail] of the configuration (poolscope init writes one)"]
     if config.mail.user is None or config.mail.password_file is not None:
         return []
     lacking = (

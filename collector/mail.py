@@ -145,7 +145,9 @@ def mailer(
     if not addresses:
         problems.append("--mail-to: name at least one address")
     if settings is None:
-        problems.append("--mail-to needs a mail server: add a section [mail] (poolscope init shows how)")
+        problems.append(
+            "--mail-to needs a mail server: fill in the section [mail] of the configuration (poolscope init writes one)"
+        )
         return None, problems
     password = None
     if settings.user is not None and settings.password_file is not None:

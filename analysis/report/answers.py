@@ -67,17 +67,17 @@ def answers(report: Report, *, pictured: bool) -> Answers:
         text = plural("{n} more pool is left out here.", "{n} more pools are left out here.", left)
         remarks.append(text.format(n=left))
     remarks += missing(report, pools)
-    pictures = _pictures([action.pool for action in actions]) if pictured else iter(())
+    pictures = decisions([action.pool for action in actions]) if pictured else iter(())
     return Answers(actions[:SHOWN], remarks, lines, next(pictures, None))
 
 
-def _pictures(pools: Sequence[Standing]) -> Iterator[Picture]:
+def decisions(pools: Sequence[Standing]) -> Iterator[Picture]:
     """Yield the wait against capacity of each pool with a plan for its target, in the order of the pools."""
-    for pool in pools:
-        if pool.planned:
-            plan = pool.parts["plan"]
-            caption = _("Wait against capacity of {pool}").format(pool=pool.name)
-            yield Picture("decision", "decision", {"plan": plan[plan["capacity"].notna()]}, caption, caption)
+    for place, pool in enumerate(pool for pool in pools if pool.planned):
+        plan = pool.parts["plan"]
+        caption = _("Wait against capacity of {pool}").format(pool=pool.name)
+        frames = {"plan": plan[plan["capacity"].notna()]}
+        yield Picture(f"decision-{place + 1}", "decision", frames, caption, caption)
 
 
 def _lines(report: Report, others: Sequence[Standing]) -> Iterator[Line]:

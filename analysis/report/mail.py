@@ -4,23 +4,22 @@ A mail client knows no script, no SVG and few styles: the mail has a template of
 Who sends the mail adds sender, recipients and time.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from email.message import EmailMessage
 from email.policy import SMTP
+from itertools import islice
 from typing import Any, Final
 
-import pandas as pd
-
 from analysis.figures.draw import Picture
-from analysis.report import sections, summary
-from analysis.report.gather import POOL, Report
-from analysis.report.render import Draw, Page, Pages, filled, title
-from analysis.text.answer import answers
+from analysis.report import summary
+from analysis.report.answers import Answers, answers, decisions
+from analysis.report.gather import Report
+from analysis.report.render import Draw, Pages, filled, title
+from analysis.report.sections import pool_pictures
 from analysis.text.language import _, listed, speaking, spoken
-from analysis.text.units import named
 
 PICTURED: Final = 3
-"""The most pools with a picture in a mail."""
+"""The most pools with a picture in a mail, and in its subject."""
 
 
 def mail(report: Report, pages: Pages, language: str, draw: Draw, name: str) -> EmailMessage:
@@ -38,91 +37,87 @@ def mail(report: Report, pages: Pages, language: str, draw: Draw, name: str) -> 
         The name of the attached file without its ending.
     """
     with speaking(language):
-        content = _content(report, pages)
-        message = EmailMessage(policy=SMTP)
-        message["Subject"] = _one_line(_subject(report))
-        wanted = list(_pictures(report))
+        first = answers(report, pictured=False)
+        attached = [page for page in pages.pages if page.ending == "html"]
+        content = {
+            "title": title(report),
+            "period": summary.period(report),
+            "failed": [f"{failure.section}: {failure.message}" for failure in pages.failed],
+            "answers": first,
+            "end": _("The whole report is attached; it opens in any browser.")
+            if attached
+            else _("The whole report is in the folder that it was written to."),
+        }
+        wanted = _pictures(report, first)
         drawn = zip(wanted, draw(wanted, "png"), strict=True)
-        pictures = [(picture, result) for picture, result in drawn if isinstance(result, bytes)]
+        pictures = [(picture, png) for picture, png in drawn if isinstance(png, bytes)]
+        message = EmailMessage(policy=SMTP)
+        message["Subject"] = _one_line(_subject(report, first))
         message.set_content(_plain(content))
-        places = [(picture, f"{picture.name}@poolscope") for picture, _png in pictures]
-        language_of_page = "zh-CN" if spoken() == "zh" else spoken()
-        html = filled("mail.html.j2", **content, language=language_of_page, pictures=places)
+        shown = [(picture, _place(picture)) for picture, _png in pictures]
+        page_language = "zh-CN" if spoken() == "zh" else spoken()
+        html = filled("mail.html.j2", **content, pictures=shown, language=page_language)
         message.add_alternative(html, subtype="html")
         body = message.get_body(("html",))
+        assert body is not None  # noqa: S101 - for mypy: it was just added
         for picture, png in pictures:
-            identifier, file = f"<{picture.name}@poolscope>", f"{picture.name}.png"
+            file, identifier = f"{picture.name}.png", f"<{_place(picture)}>"
             body.add_related(png, "image", "png", cid=identifier, disposition="inline", filename=file)
-        for page in _attached(pages):
+        for page in attached:
             data, file = page.text.encode(), f"{name}.{page.ending}"
             message.add_attachment(data, maintype="text", subtype="html", filename=file, params={"charset": "utf-8"})
         return message
 
 
-def _content(report: Report, pages: Pages) -> dict[str, Any]:
-    """Return the statements of a mail, which HTML and plain text have in common."""
-    sure, unsure = ([text for _finding, text in findings] for findings in sections.findings(report))
-    plan = report.pools.get("plan", pd.DataFrame({"target_seconds": []}))
-    attached = _("The whole report is attached; it opens in any browser.")
-    return {
-        "title": title(report),
-        "period": summary.period(report),
-        "parts": [
-            (heading, list(texts))
-            for heading, texts in (
-                (_("Failed parts"), [f"{failure.section}: {failure.message}" for failure in pages.failed]),
-                (_("Capacity"), list(answers(plan)) if len(plan) else []),
-                (_("Findings"), [*sure, *summary.summary(report)]),
-                (_("Uncertain"), unsure),
-            )
-            if texts
-        ],
-        "end": attached if _attached(pages) else _("The whole report is in the folder that it was written to."),
-    }
+def mail_text(message: EmailMessage) -> str:
+    """Return the plain text of a mail."""
+    part = message.get_body(("plain",))
+    return "" if part is None else str(part.get_content())
 
 
-def _attached(pages: Pages) -> list[Page]:
-    return [page for page in pages.pages if page.ending == "html"]
+def _place(picture: Picture) -> str:
+    """Return the identifier by which the HTML refers to a picture."""
+    return f"{picture.name}@poolscope"
 
 
-def _lacking(report: Report) -> list[tuple[Any, pd.DataFrame]]:
-    """Return the plans of the pools that need more than today's capacity, the longest wait first."""
-    plan = report.pools.get("plan")
-    if plan is None:
-        return []
-    parts = [(key, part) for key, part in plan.groupby(list(POOL), sort=False) if _more(part.iloc[0]) > 0]
-    return sorted(parts, key=lambda part: -float(part[1]["p90_seconds"].max()))
+def _pictures(report: Report, first: Answers) -> list[Picture]:
+    """Return the decisions about the first pools with an action; where there are none, the waits of all pools."""
+    wanted = list(islice(decisions([action.pool for action in first.actions]), PICTURED))
+    return wanted or [picture for picture in pool_pictures(report) if picture.kind == "pools"]
 
 
-def _more(row: pd.Series) -> float:
-    """Return the capacity that a pool lacks; NaN where it is not known."""
-    return float(row["needed"] + (row["spare_nodes"] if row["unit"] == "nodes" else 0) - row["today"])
-
-
-def _subject(report: Report) -> str:
-    """Return the title, which has the date, and the pools that need more capacity."""
-    names = [named(part.iloc[0]) for _key, part in _lacking(report)]
-    if not names:
-        return title(report)
-    shown = listed(names[:PICTURED]) + (" …" if names[PICTURED:] else "")
-    return _("{name}: {text}").format(name=title(report), text=_("more capacity for {pools}").format(pools=shown))
-
-
-def _pictures(report: Report) -> Iterator[Picture]:
-    """Yield the decisions about the pools that need more capacity; where there are none, the waits of all pools."""
-    lacking = _lacking(report)[:PICTURED]
-    for place, (_key, part) in enumerate(lacking):
-        caption = _("Wait against capacity of {pool}").format(pool=named(part.iloc[0]))
-        yield Picture(f"decision-{place + 1}", "decision", {"plan": part}, caption, caption)
-    if not lacking:
-        yield from (picture for picture in sections.pool_pictures(report) if picture.name == "pools")
+def _subject(report: Report, first: Answers) -> str:
+    """Return the title, which has the date, and what to do in the first pools."""
+    actions = [f"{action.pool.name} {action.mark}" for action in first.actions[:PICTURED]]
+    gist = listed(actions) + (" …" if first.actions[PICTURED:] else "") if actions else "".join(first.remarks[:1])
+    return _("{name}: {text}").format(name=title(report), text=gist) if gist else title(report)
 
 
 def _plain(content: Mapping[str, Any]) -> str:
-    """Return the statements as plain text."""
-    parts: Sequence[tuple[str, Sequence[str]]] = [(content["title"], content["period"]), *content["parts"]]
-    blocks = ("\n".join([heading.upper(), *(f"- {text}" for text in texts)]) for heading, texts in parts)
-    return "\n\n".join([*blocks, content["end"]]) + "\n"
+    """Return the statements of the HTML as plain text; each line begins with a mark or a heading."""
+    first: Answers = content["answers"]
+    actions = [
+        "\n".join(filter(None, [f"- {_named(action.mark, action.text)}", *_indented(action.why, action.warning)]))
+        for action in first.actions
+    ]
+    blocks = [
+        "\n".join([content["title"].upper(), *(f"- {line}" for line in content["period"])]),
+        "\n".join([_("Failed parts").upper(), *(f"- {failure}" for failure in content["failed"])])
+        if content["failed"]
+        else "",
+        "\n".join([_("What to do").upper(), *actions, *(f"- {remark}" for remark in first.remarks)]),
+        "\n".join(f"- {_named(line.heading, line.text)}" for line in first.lines),
+        content["end"],
+    ]
+    return "\n\n".join(filter(None, blocks)) + "\n"
+
+
+def _indented(*texts: str) -> Iterator[str]:
+    return (f"  {text}" for text in texts if text)
+
+
+def _named(name: str, text: str) -> str:
+    return _("{name}: {text}").format(name=name, text=text)
 
 
 def _one_line(text: str) -> str:

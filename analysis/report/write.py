@@ -17,8 +17,8 @@ from analysis.record.database import Record
 from analysis.report.files import publish, remove_older, stem
 from analysis.report.gather import Failure, gather
 from analysis.report.limit import Unjudged, above, unjudged
-from analysis.report.mail import mail
-from analysis.report.render import FORMATS, Draw, Page, pages
+from analysis.report.mail import mail, mail_text
+from analysis.report.render import FORMATS, Draw, pages
 from analysis.text.language import LANGUAGES
 
 PART_FAILED: Final = 8
@@ -112,13 +112,15 @@ def write_report(
     removed = remove_older(out, form.keep) if form.keep is not None else []
     over, open_series = (above(report), unjudged(report)) if judged else ([], [])
     message = mail(report, rendered, form.language, draw, name) if form.mailed else None
-    boxes = any(map(_in_boxes, rendered.pages))
+    pictured = [page.text for page in rendered.pages if page.beside]
+    pictured += [] if message is None else [mail_text(message)]
+    boxes = any(map(_in_boxes, pictured))
     return Written(files, removed, rendered.failed, over, open_series, boxes, message)
 
 
-def _in_boxes(page: Page) -> bool:
-    """Return whether a page has Chinese characters that its PNG pictures cannot show."""
-    if not page.beside or not CHINESE.search(page.text):
+def _in_boxes(text: str) -> bool:
+    """Return whether a page or a mail has Chinese characters that its PNG pictures cannot show."""
+    if not CHINESE.search(text):
         return False
     from analysis.figures.sheets import shows_chinese  # noqa: PLC0415 - a report without pictures does without matplotlib
 

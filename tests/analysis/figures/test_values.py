@@ -18,15 +18,15 @@ DATES = ("changed_at", "earliest", "latest")
 FIFO = Notes((note("fifo"),))
 
 
-def windows(days: int, mean: float = 600.0, **columns: object) -> pd.DataFrame:
+def windows(days: int, mean: float = 600.0) -> pd.DataFrame:
     """Make windows of a day with waits, queue, outcomes and failures."""
     times = pd.date_range("2026-03-02", periods=days + 1, freq="D", tz="Asia/Shanghai")
     frame = pd.DataFrame({"window_start": times[:-1], "window_end": times[1:], "project": "p", "pool": "a"})
     waits = {"mean_seconds": mean, "mean_low_seconds": mean / 2, "mean_high_seconds": mean * 2}
     rates = {"failure_rate": 0.1, "failure_rate_low": 0.05, "failure_rate_high": 0.2}
     counts = {"queue_mean": 3.0, "queue_max": 7, "running_mean": 4.0, "completed": 40, "terminated": 2, "failed": 5}
-    whole = waits | rates | counts | {"pool_name": None, "coverage": 1.0, "interval_seconds": 300} | columns
-    return frame.assign(**whole)
+    whole = waits | rates | counts | {"coverage": 1.0, "interval_seconds": 300}
+    return frame.assign(pool_name=None, **whole)
 
 
 def series(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -67,9 +67,8 @@ def test_a_window_has_the_values_of_all_panels() -> None:
 def test_unknown_values_are_a_dash() -> None:
     """A window without observations has no zero."""
     frame = windows(2)
-    unknown = [
-        name for name in frame if frame[name].dtype.kind in "fi" and name not in ("coverage", "interval_seconds")
-    ]
+    known = ("coverage", "interval_seconds")
+    unknown = [str(name) for name in frame if frame[name].dtype.kind in "fi" and name not in known]
     frame[unknown] = frame[unknown].astype(float)
     frame.loc[1, [*unknown, "coverage"]] = [np.nan] * len(unknown) + [0.0]
     lines = values("sheet", series(frame))[1].split("\n")

@@ -211,6 +211,32 @@ def test_the_reports_line_writes_it_as_cron_runs_it(tmp_path: Path) -> None:
     assert ["poolscope-2026-01-07.en.json"] == [file.name for file in (tmp_path / "data" / "reports").iterdir()]
 
 
+def test_a_report_by_mail_comes_every_monday(tmp_path: Path) -> None:
+    """On Mondays, or on the first day of a month; its password must be in a file, as cron has no variable of it."""
+    environment = prepare(tmp_path) | {"POOLSCOPE_MAIL_PASSWORD": "secret word"}
+    words = "schedule", "--report", "--every", "week", "--", "--mail-to", "a@example.com"
+    refused = poolscope(tmp_path, *words, **environment)
+    assert 2 == refused.returncode
+    assert "fill in the section [mail]" in refused.stderr
+    file = tmp_path / "poolscope.toml"
+    section = '\n[mail]\nhost = "mail.example"\nfrom = "a@example.com"\nuser = "poller"\n'
+    file.write_text(file.read_text() + section)
+    refused = poolscope(tmp_path, *words, **environment)
+    assert 2 == refused.returncode
+    assert "mail.password_file" in refused.stderr
+    assert "secret word" not in refused.stderr
+    file.write_text(file.read_text() + 'password_file = "sk"\n')
+    line = poolscope(tmp_path, *words, **environment).stdout
+    assert line.startswith("10 6 * * 1 ")
+    assert "--mail-to a@example.com > /dev/null" in line
+    assert poolscope(tmp_path, "schedule", "--report", "--every", "month", **environment).stdout.startswith(
+        "10 6 1 * * "
+    )
+    refused = poolscope(tmp_path, "schedule", "--every", "week", **environment)
+    assert 2 == refused.returncode
+    assert "use it with --report" in refused.stderr
+
+
 def test_an_unknown_option_of_the_report_is_refused(tmp_path: Path) -> None:
     """It is refused before it is written to the crontab; so are options without --report."""
     environment = prepare(tmp_path)
