@@ -55,7 +55,7 @@ def test_a_window_has_the_values_of_all_panels() -> None:
     frame.loc[2, "coverage"] = 0.5
     first, _second, third = values("sheet", series(frame))
     lines = (
-        "2026-03-02", "waiting 3.0 (at most 7), running 4.0", "mean wait: 10 min (5-20 min)",
+        "2026-03-02", "waiting 3.0 (at most 7), running 4.0", "mean wait: 10 (5-20) min",
         "completed: 40, terminated: 2, failed: 5", "failure rate: 10% (5-20%)",
     )  # fmt: skip
     assert list(lines) == first.split("\n")
@@ -107,7 +107,7 @@ def test_shapes_and_coverage_have_their_values() -> None:
         wait_seconds=np.where(hours["hour"] == 3, np.nan, 600.0), window_start=pd.Timestamp(0, tz="UTC")
     )
     first, monday, *others = values("shapes", {"distribution": distribution, "profile": hours})
-    assert ["wait at most", "50%: 10 min (5-20 min)", "90%: 15 min (10 min or more)"] == first.split("\n")
+    assert ["wait at most", "50%: 10 (5-20) min", "90%: 15 (10 or more) min"] == first.split("\n")
     assert ["Mon: mean wait by hour", "00-11: 10 10 10 - 10 10 10 10 10 10 10 10 min"] == monday.split("\n")[:2]
     assert 6 == len(others)
     frame = windows(3)
