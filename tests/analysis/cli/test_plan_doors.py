@@ -13,7 +13,7 @@ import pytest
 
 from analysis import History, readable
 from analysis.cli import capacity
-from analysis.cli.output import write
+from analysis.cli.output import in_form
 from analysis.schemas import SCHEMAS
 from analysis.schemas.shared import LABELS
 from collector.cli import Context
@@ -74,9 +74,9 @@ def test_a_command_answers_as_the_method_does(
     assert [
         [None if pd.isna(value) else pytest.approx(value, rel=1e-6) for value in row] for row in figures.to_numpy()
     ] == [[row[name] for name in figures.columns] for row in rows]
-    table = pd.read_csv(io.StringIO(write(frame, "csv", None, str)))
+    table = pd.read_csv(io.StringIO(str(in_form("csv", frame))))
     assert (len(frame), [*frame.columns]) == (len(table), [*table.columns])
-    write(frame, "parquet", folder / "out.parquet", str)
+    (folder / "out.parquet").write_bytes(bytes(in_form("parquet", frame)))
     count = duckdb.execute(f"SELECT count(*) FROM '{folder / 'out.parquet'}'").fetchall()
     assert [(len(frame),)] == count
 
