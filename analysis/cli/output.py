@@ -59,16 +59,29 @@ def answer(history: History, estimate: str, options: dict[str, Any], target: Tar
             raise
         incomplete, frame = error, error.frames[0]
     first = list(FIRST[estimate](frame)) if estimate in FIRST and target.form in ("table", "md") else []
+    deliver(target, in_form(target.form, frame, first, target.width))
+    return incomplete
+
+
+def in_form(form: str, frame: pd.DataFrame, first: Sequence[str] = (), width: int | None = None) -> str | bytes:
+    """Return a frame of an estimate in a form, one of `FORMS`.
+
+    Parameters
+    ----------
+    first
+        The sentences before a table, or a table in Markdown.
+    width
+        The columns of text that a table may have; None: no limit.
+    """
     makers: dict[str, Callable[[], str | bytes]] = {
-        "table": lambda: _for_people(first, frame, target.width),
+        "table": lambda: _for_people(first, frame, width),
         "md": lambda: "\n\n".join([*first, for_markdown(frame)]),
         "csv": lambda: _csv(in_zone(frame, "UTC")),
         "json": lambda: _json(in_zone(frame, "UTC")),
         "parquet": lambda: _parquet(frame),
         "xlsx": lambda: _workbook(frame),
     }
-    deliver(target, makers[target.form]())
-    return incomplete
+    return makers[form]()
 
 
 def _for_people(first: Sequence[str], frame: pd.DataFrame, width: int | None) -> str:

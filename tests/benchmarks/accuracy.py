@@ -21,7 +21,7 @@ from typing import Any
 from tabulate import tabulate
 
 from analysis import History
-from analysis.cli.output import write
+from analysis.cli.output import in_form
 
 TRACES = ("alcf_thetagpu_2023", "sdsc_sp2_1998_5k")
 MIDDLE = {
@@ -79,7 +79,7 @@ def score(case: Case, shared: Path, python: str, folder: Path) -> Score:
     files = []
     for name in ("waits", "failures"):
         files.append(folder / f"{name}.parquet")
-        write(getattr(history, name)(every="1w"), "parquet", files[-1], str)
+        files[-1].write_bytes(bytes(in_form("parquet", getattr(history, name)(every="1w"))))
     text = _run(python, tools / "score_estimates.py", folder, *files, "--json")
     scores: Score = json.loads(text)
     return scores

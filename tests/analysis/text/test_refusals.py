@@ -1,5 +1,7 @@
 """What a table says once: rows without a figure, notes that differ only in numbers, and a week as a map."""
 
+from typing import Any, Final
+
 import numpy as np
 import pandas as pd
 
@@ -7,8 +9,11 @@ from analysis.text.refusals import merged
 from analysis.text.terminal import table
 from tests.analysis.text.test_tables import frame_of
 
-UNKNOWN = dict.fromkeys(("before", "after", "change", "change_low", "change_high"), np.nan)
-UNKNOWN |= {"changed_at": pd.NaT, "direction": None}
+UNKNOWN: Final[dict[str, Any]] = {
+    **dict.fromkeys(("before", "after", "change", "change_low", "change_high"), np.nan),
+    "changed_at": pd.NaT,
+    "direction": None,
+}
 
 
 def refused(more_days: float, note: str, **values: object) -> pd.DataFrame:
@@ -29,11 +34,11 @@ def test_where_no_change_can_be_told_one_line_says_when() -> None:
 def test_rows_with_a_figure_stay_and_the_others_are_counted() -> None:
     """Unknown reaches the reader: how many rows, and why; a single row is named."""
     rows = [
-        frame_of("changes", pool="found", note=""),
-        refused(18, "too few", pool="a"),
-        refused(18, "too few", pool="b"),
+        frame_of("changes", pool_name="found", note=""),
+        refused(18, "too few", pool_name="a"),
+        refused(18, "too few", pool_name="b"),
     ]
-    rows.append(refused(0, "no change beyond chance", pool="c"))
+    rows.append(refused(0, "no change beyond chance", pool_name="c"))
     shown = table(pd.concat(rows))
     assert 1 == sum(line.startswith("found") for line in shown.splitlines())
     assert "no change can be told yet in 2 of 4 rows: needs about 18 more days" in shown
