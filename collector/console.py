@@ -53,7 +53,7 @@ def be_loud(*, verbose: bool, quiet: bool, answering: bool) -> None:
         logger.removeHandler(SHOWN)
     LOG.addHandler(SHOWN)
     LOG.setLevel(logging.DEBUG if verbose else logging.ERROR if quiet else logging.INFO)
-    CONFIRMATIONS.setLevel(logging.ERROR if quiet and not answering else logging.NOTSET)
+    CONFIRMATIONS.setLevel(logging.ERROR if quiet and not answering else logging.WARNING)
     REQUESTS.setLevel(logging.INFO if verbose else logging.NOTSET)
     if verbose:
         REQUESTS.addHandler(SHOWN)

@@ -24,16 +24,6 @@ SHARED: Final[dict[str, frozenset[str]]] = {
 """The shared options that not all commands have: what a command uses that has them."""
 
 
-class PlaceOrFile(click.ParamType):
-    """The text of ``--db``, which `Context` reads; a shell completes it as a path."""
-
-    name = "path"
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 - click's signature
-        """Let the shell complete a path."""
-        return [CompletionItem(incomplete, type="file")]
-
-
 def _into_context(ctx: click.Context, option: click.Parameter, value: object) -> None:
     """Keep the value of an option in the `Context` that commands get; the nearest to the end of the line counts."""
     if value is not None and ctx.obj is not None:
@@ -106,7 +96,7 @@ def shared_options(uses: str | None = None) -> list[click.Option]:
             "--db",
             "database",
             callback=_database,
-            type=PlaceOrFile(),
+            type=click.Path(),
             metavar="FILE" if uses == "database" else "FILE|FOLDER|s3://BUCKET/PREFIX",
             help="The database; default: that of the configuration."
             if uses == "database"

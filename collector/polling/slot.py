@@ -104,7 +104,8 @@ async def poll_slot(
     LOG.debug("polling slot %sZ", f"{slot:%Y-%m-%d %H:%M:%S}")
     async with open_sessions(config.projects, credentials, settings, clock, paths.database) as sessions:
         result = await collect_slot(sessions, settings, paths.spool, clock, now, "collect", known, end)
-    for turn in [*result.discoveries, *result.scrapes]:
+    turns: list[Discovery | Scrape] = [*result.discoveries, *result.scrapes]
+    for turn in turns:
         LOG.debug("%s: %s", _what(turn), turn.outcome)
     try:
         drained = await drain(paths.database, paths.spool, clock, drain_wait(settings, clock.now()))

@@ -32,6 +32,7 @@ BEFORE = {
     "poolscope init": "rm poolscope.toml",
     "poolscope doctor": "poolscope collect",
     "poolscope status": "poolscope collect",
+    "poolscope export --output snap": "poolscope collect",
     "poolscope prune": "poolscope collect && poolscope backup backups/monday",
     "poolscope restore": "poolscope backup backups/monday",
     "poolscope import snap": "poolscope export --output snapshots.parquet",
@@ -100,6 +101,7 @@ def test_an_example_runs(example: str, folder: Path) -> None:
             assert serving.stdout is not None
             assert "event" in serving.stdout.readline()
             serving.send_signal(signal.SIGINT)
+            serving.communicate()
         assert 0 == serving.returncode
     elif " -" in example and example.endswith((" -", "vision", "csv")):
         reader.run_in_shell(example)
@@ -123,7 +125,8 @@ def test_help_lists_every_command_once_under_a_heading() -> None:
     code, text, _ = called(["--help"])
     assert 0 == code
     assert [] == [heading for heading in SECTIONS if f"\n{heading}:\n" not in text]
-    listed = [line.split()[0] for line in text.partition("First steps:")[2].splitlines() if line.startswith("  ")]
+    lists = text.partition("First steps:")[2].partition("Exit codes")[0]
+    listed = [line.split()[0] for line in lists.splitlines() if line.startswith("  ") and line.strip()]
     assert [name for name in COMMANDS if name not in HIDDEN] == [name for name in listed if name in COMMANDS]
     assert (0, text, "") == called(["help"])
     assert called(["waits", "--help"]) == called(["help", "waits"])
@@ -134,7 +137,7 @@ def test_a_misspelt_name_is_answered_with_the_nearest() -> None:
     for words, meant in ((["wait"], "waits"), (["help", "doktor"], "doctor"), (["waits", "--sinse", "1d"], "--since")):
         code, _, errors = called(words)
         assert 2 == code
-        assert f"id you mean {meant}?" in errors.replace("'", "")
+        assert meant in errors.partition("id you mean")[2]
 
 
 @pytest.mark.parametrize(
