@@ -67,12 +67,12 @@ def notebooks(folder: Path, no_open: bool, allow_root: bool) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # A copy elsewhere would not find it by itself.
-        named = None if find_upwards(DEMO, folder.absolute()) == record else record
+        named = None if find_upwards(DEMO, folder.resolve()) == record else record
         for notebook in originals:
             _copy(notebook, folder / notebook.name, named)
     except OSError as error:
         raise click.ClickException(f"{folder} cannot be written ({error}): name another folder with --dir") from None
-    if record is None and find_upwards(DEMO, folder.absolute()) is None:
+    if record is None and find_upwards(DEMO, folder.resolve()) is None:
         click.echo("there is no demo yet: run poolscope demo, or name your record in the first cell of a notebook")
     if not no_open:
         _open(folder, allow_root)

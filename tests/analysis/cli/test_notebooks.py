@@ -1,6 +1,7 @@
 """The notebooks: they run from first to last cell, hold nothing but their words, and reach a user."""
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ from nbclient import NotebookClient
 from traitlets.config import Config
 
 from analysis import History, readable
+from analysis.cli.notebooks import demo as demo_record
 from analysis.cli.notebooks import shipped
 from analysis.errors import RequestRefused
 from collector.clock import SimulatedClock
+from collector.record import RecordUnreadable
 from collector.record.reading import reading
 from collector.storage.publish import publish
 from tests.polling import GUARD_SECONDS, START, poolscope
@@ -135,13 +138,36 @@ def test_they_are_copied_and_never_written_over(tmp_path: Path) -> None:
     assert "name another folder with --dir" in refused.stderr
 
 
+def test_they_read_the_demo_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a folder above; copies elsewhere name it; without one it is said what to run, and nothing is made."""
+    (tmp_path / "a" / "nb").mkdir(parents=True)
+    none = poolscope(tmp_path / "a", "notebooks", "--dir", "first", "--no-open")
+    assert "run poolscope demo" in none.stdout
+    monkeypatch.chdir(tmp_path / "a" / "nb")
+    with pytest.raises(RecordUnreadable, match="run poolscope demo there"):
+        demo_record()
+    record = tmp_path / "a" / "data" / "demo" / "demo.duckdb"
+    record.parent.mkdir(parents=True)
+    record.touch()
+    assert record == demo_record()
+    poolscope(tmp_path / "a", "notebooks", "--dir", "nb", "--no-open")
+    poolscope(tmp_path / "a", "notebooks", "--dir", "../elsewhere", "--no-open")
+    for folder, database in (("a/nb", "None"), ("elsewhere", repr(str(record)))):
+        cells = json.loads((tmp_path / folder / NOTEBOOKS[0].name).read_text())["cells"]
+        assert f"DATABASE = {database}\n" in cells[1]["source"]
+
+
 def test_jupyterlab_is_opened_or_named(tmp_path: Path) -> None:
     """Where it is installed it is started on the folder; where not, how to install it is said."""
     (tmp_path / "jupyterlab").mkdir()
     (tmp_path / "jupyterlab" / "__main__.py").write_text("import sys; print('opened', *sys.argv[1:])")
     (tmp_path / "jupyterlab" / "__init__.py").touch()
-    done = poolscope(tmp_path, "notebooks", PYTHONPATH=f"{tmp_path}")
+    root = ["--allow-root"] if 0 == os.geteuid() else []
+    done = poolscope(tmp_path, "notebooks", *root, PYTHONPATH=f"{tmp_path}")
     assert f"opened --ServerApp.root_dir={tmp_path / 'notebooks'}" in done.stdout
+    if root:
+        refused = poolscope(tmp_path, "notebooks", PYTHONPATH=f"{tmp_path}")
+        assert (2, True) == (refused.returncode, "with --allow-root" in refused.stderr)
     without = (
         "import importlib.util as u; f = u.find_spec; u.find_spec = lambda n, *a: None if n == 'jupyterlab' else f(n)"
     )

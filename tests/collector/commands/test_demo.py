@@ -1,6 +1,9 @@
 """The first commands of a new user: init and demo, and their calls in the README."""
 
+import json
 import os
+import re
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +11,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from collector.cli import own_command
+from collector.sandbox.server import Sandbox
+from collector.sandbox.simulated import simulated_pools
 from tests.polling import GUARD_SECONDS
 
 ROOT = Path(__file__).parents[3]
@@ -29,7 +35,7 @@ def rows_of(done: subprocess.CompletedProcess[str]) -> list[list[str]]:
 
 
 def test_demo_collects_every_slot_of_every_pool(tmp_path: Path) -> None:
-    """A day at half-hour steps is 49 slots of four pools, all observed; another spool in --out is not changed."""
+    """A day at half-hour steps is 49 slots of four pools, all observed, and made once; another spool in --out stays."""
     (tmp_path / "out" / "spool").mkdir(parents=True)
     (tmp_path / "out" / "spool" / "acknowledged.ndjson").write_text("a poll")
     done = poolscope(tmp_path, "demo", "--days", "1", "--step", "30m", "--out", "out")
@@ -41,8 +47,10 @@ def test_demo_collects_every_slot_of_every_pool(tmp_path: Path) -> None:
     with duckdb.connect(str(tmp_path / "out" / "demo.duckdb"), read_only=True) as record:
         assert [(4 * 49,)] == record.execute("SELECT count(*) FROM scrapes WHERE outcome = 'ok'").fetchall()
         assert [("demo",)] == record.execute("SELECT DISTINCT command FROM polls").fetchall()
+    made = (tmp_path / "out" / "demo.duckdb").stat().st_mtime_ns
     again = poolscope(tmp_path, "demo", "--days", "1", "--step", "30m", "--out", "out")
-    assert pools == rows_of(again)
+    assert (pools, True) == (rows_of(again), "has this demo already" in again.stdout)
+    assert made == (tmp_path / "out" / "demo.duckdb").stat().st_mtime_ns
     assert "a poll" == (tmp_path / "out" / "spool" / "acknowledged.ndjson").read_text()
 
 
@@ -101,6 +109,39 @@ def test_init_writes_a_configuration_once(tmp_path: Path) -> None:
     (tmp_path / "poolscope.toml").write_text("# mine")
     assert 2 == poolscope(tmp_path, "init").returncode
     assert "# mine" == (tmp_path / "poolscope.toml").read_text()
+
+
+def test_the_sandbox_is_polled_as_its_first_steps_say(tmp_path: Path) -> None:
+    """The file and keys of init work as they are, also from a folder below; no key is in the file."""
+    assert 0 == poolscope(tmp_path, "init", "--sandbox").returncode
+    text = (tmp_path / "poolscope.toml").read_text()
+    assert "keys/sandbox-access-key" in text
+    assert {0o600} == {stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "keys").iterdir()}
+    with Sandbox(simulated_pools(1)) as sandbox:
+        # In place of the usual port, which may be in use.
+        (tmp_path / "poolscope.toml").write_text(re.sub(r"http://[0-9.:]+", sandbox.endpoint, text))
+        (tmp_path / "sub").mkdir()
+        collected = poolscope(tmp_path / "sub", "collect")
+        assert (0, "", "") == (collected.returncode, collected.stdout, collected.stderr)
+    (pool,) = json.loads(poolscope(tmp_path, "status", "--json").stdout)["pools"]
+    assert ("sandbox", "ok") == (pool["project"], pool["last_outcome"])
+    again = poolscope(tmp_path, "init", "--sandbox")
+    assert (2, True) == (again.returncode, "exists and was not changed" in again.stderr)
+
+
+def test_the_command_is_named_as_a_shell_finds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its name where the PATH leads to it, else by its path from this folder; by Python without a script."""
+    script = tmp_path / "my env" / "bin" / "poolscope"
+    script.parent.mkdir(parents=True)
+    script.touch(mode=0o700)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [str(script)])
+    assert "'./my env/bin/poolscope'" == own_command()
+    monkeypatch.setenv("PATH", str(script.parent))
+    assert "poolscope" == own_command()
+    monkeypatch.setattr(sys, "argv", ["-c"])
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    assert f"{tmp_path / 'python'} -m collector" == own_command()
 
 
 def test_ci_runs_the_test_command_of_the_readme() -> None:

@@ -273,3 +273,25 @@ def test_missing_polls_change_no_interval(tmp_path: Path) -> None:
     lines = [f"{SLOT + timedelta(minutes=minute)}Z,a,x,3,1,2" for minute in minutes]
     call(tmp_path, "import", csv(tmp_path, HEADER, *lines))
     assert [(300,)] == rows(tmp_path, "SELECT DISTINCT interval_seconds FROM scrapes")
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_standard_input_and_output(ending: str, tmp_path: Path) -> None:
+    """`-` is standard input of import, CSV or Parquet, and standard output of export, as CSV and nothing else."""
+    (tmp_path / "poolscope.toml").touch()
+    csv(tmp_path, HEADER, GOOD, NEXT)
+    call = [sys.executable, "-m", "collector"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("POOLSCOPE_")}
+
+    def run(*words: str, given: bytes = b"") -> bytes:
+        done = subprocess.run(
+            [*call, *words], cwd=tmp_path, env=environment, input=given, capture_output=True, check=True
+        )
+        assert b"" == done.stderr
+        return done.stdout
+
+    run("import", "given.csv")
+    run("export", "--output", f"rows.{ending}")
+    run("import", "-", "--db", "other.duckdb", given=(tmp_path / f"rows.{ending}").read_bytes())
+    run("export", "--output", "rows.csv")
+    assert (tmp_path / "rows.csv").read_bytes() == run("export", "--output", "-", "--db", "other.duckdb")
