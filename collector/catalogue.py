@@ -56,14 +56,12 @@ SECTIONS: Final[dict[str, dict[str, Listed]]] = {
             "Show the help of a command.",
             "nothing",
             ("poolscope help", "poolscope help waits"),
-            answers=True,
         ),
         "completion": Listed(
             "collector.commands.completion",
             "Print the script that completes commands and options in a shell.",
             "nothing",
             ("poolscope completion bash", "poolscope completion fish"),
-            answers=True,
         ),
     },
     "Collect": {

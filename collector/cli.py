@@ -5,8 +5,6 @@
 
 import importlib
 import os
-import shlex
-import shutil
 import signal
 import sys
 import traceback
@@ -197,19 +195,6 @@ def write_report(database: Path, spool: Path, out: Path, targets: Mapping[str, M
     """Write a report of the last two weeks of a record, with targets by pattern of pools, and return its files."""
     files: list[Path] = importlib.import_module("analysis.report.write").write_first(database, spool, out, targets)
     return files
-
-
-def own_command() -> str:
-    """Return the words with which a shell calls this program, whatever its PATH."""
-    started = Path(sys.argv[0])
-    script = started if started.name == "poolscope" else Path(sys.executable).with_name("poolscope")
-    if not script.exists():
-        return shlex.join([sys.executable, "-m", "collector"])
-    found = shutil.which("poolscope")
-    if found is not None and script.samefile(found):
-        return "poolscope"
-    folder, path = Path().absolute(), script.absolute()
-    return shlex.quote(f".{os.sep}{path.relative_to(folder)}" if path.is_relative_to(folder) else str(path))
 
 
 def check_options(name: str, options: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ import click
 
 from collector import __version__
 from collector.api.credentials import Credential
-from collector.cli import flows_of_pools, own_command, write_report
+from collector.cli import flows_of_pools, write_report
 from collector.clock import SimulatedClock
 from collector.config.settings import Project
 from collector.console import progress, warn
@@ -25,6 +25,7 @@ from collector.local_path import LocalPath
 from collector.output.forms import width
 from collector.output.layout import STAYS, Heading, table
 from collector.output.rows import cell
+from collector.own_command import own_command
 from collector.record import spool
 from collector.record.durations import parse_duration, say_duration
 from collector.record.folders import DEMO, find_upwards

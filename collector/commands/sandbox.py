@@ -10,9 +10,9 @@ from typing import Literal
 
 import click
 
-from collector.cli import own_command
 from collector.console import say
 from collector.local_path import LocalPath
+from collector.own_command import own_command
 from collector.record.durations import parse_duration
 from collector.sandbox.behaviour import DEFAULT_PORT, Behaviour, Fault
 from collector.sandbox.faults import KINDS, read_fault

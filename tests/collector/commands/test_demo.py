@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from collector.cli import own_command
+from collector.own_command import own_command
 from collector.sandbox.server import Sandbox
 from collector.sandbox.simulated import simulated_pools
 from tests.polling import GUARD_SECONDS
