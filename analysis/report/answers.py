@@ -90,7 +90,8 @@ def _lines(report: Report, others: Sequence[Standing]) -> Iterator[Line]:
     near = [pool for pool in others if MAY_BE_OVER in pool.verdicts]
     if near:
         text = _some([_near(report, pool) for pool in near], NAMED)
-        yield Line("near", _("May be over the limit"), _("{text}.").format(text=text))
+        unsure = _("{series}, depending on the service discipline.").format(series=text)
+        yield Line("near", _("May be over the limit"), unsure)
     if report.request.limit is not None and (open_ := unjudged(report)):
         text = _some(list(map(sentence, open_)), NAMED)
         yield Line("unjudged", _("Cannot be judged"), _("{text}.").format(text=text))
@@ -119,7 +120,7 @@ def _near(report: Report, pool: Standing) -> str:
     rows = report.series["whole"]
     own = rows[(rows["project"] == pool.key[0]) & (rows["pool"] == pool.key[1]) & (rows["verdict"] == MAY_BE_OVER)]
     worst = own.sort_values("over_slo", ascending=False, kind="stable").iloc[0]
-    text = _("{pool} · {type}: {share} of the jobs, depending on the service discipline")
+    text = _("{pool} · {type}: {share} of the jobs")
     share = bracketed(*share_parts(worst, "over_slo"))
     return text.format(pool=pool.name, type=worst["type"], share=share)
 

@@ -65,7 +65,8 @@ def span(numbers: Iterable[float]) -> str:
     if known[-1] > MOST_DAYS:
         return _("needs about {least} more days, or more than a year").format(least=least)
     if least == most:
-        return plural("needs about {n} more day", "needs about {n} more days", float(least)).format(n=least)
+        number = 1 if least == "1" else 2
+        return plural("needs about {n} more day", "needs about {n} more days", number).format(n=least)
     return _("needs about {least} to {most} more days").format(least=least, most=most)
 
 

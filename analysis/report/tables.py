@@ -192,13 +192,11 @@ def _trend(row: pd.Series | None) -> list[Cell]:
     if row is None:
         return [UNKNOWN] * 4
     # Without an interval, a reader could take the slope for a trend.
-    slope = interval_of(row, "slope", MONTH, signed=True) if is_told(row) else "-"
+    slope, direction = "-", _("not enough data")
+    if is_told(row):
+        slope, direction = interval_of(row, "slope", MONTH, signed=True), _(row["direction"])
     days = "-" if pd.isna(row["batches"]) else figure("arrivals", row["batches"])
-    return [*map(Cell, (slope, _direction(row["direction"]), days, percent(row["coverage"])))]
-
-
-def _direction(direction: object) -> str:
-    return _(direction) if isinstance(direction, str) else _("not enough data")
+    return [*map(Cell, (slope, direction, days, percent(row["coverage"])))]
 
 
 def changes(parts: Mapping[str, pd.DataFrame]) -> Table:

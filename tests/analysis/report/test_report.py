@@ -176,7 +176,7 @@ def test_a_section_that_fails_says_so_and_the_rest_appears(
     """A table of one series and a picture of all series fail: their places say so, and the exit code is 8."""
     facts = tables.facts
 
-    def failing(report: object, of: dict[str, pd.DataFrame]) -> tables.Table:
+    def failing(report: object, of: dict[str, pd.DataFrame]) -> list[tables.Table]:
         if of["whole"]["type"].iloc[0] == "notebook":
             raise ValueError("made to fail")
         return facts(report, of)  # type: ignore[arg-type]  # handed on as it came
