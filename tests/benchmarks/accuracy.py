@@ -79,7 +79,9 @@ def score(case: Case, shared: Path, python: str, folder: Path) -> Score:
     files = []
     for name in ("waits", "failures"):
         files.append(folder / f"{name}.parquet")
-        files[-1].write_bytes(bytes(in_form("parquet", getattr(history, name)(every="1w"))))
+        content = in_form("parquet", getattr(history, name)(every="1w"))
+        assert isinstance(content, bytes)
+        files[-1].write_bytes(content)
     text = _run(python, tools / "score_estimates.py", folder, *files, "--json")
     scores: Score = json.loads(text)
     return scores

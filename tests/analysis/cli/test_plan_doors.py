@@ -76,7 +76,9 @@ def test_a_command_answers_as_the_method_does(
     ] == [[row[name] for name in figures.columns] for row in rows]
     table = pd.read_csv(io.StringIO(str(in_form("csv", frame))))
     assert (len(frame), [*frame.columns]) == (len(table), [*table.columns])
-    (folder / "out.parquet").write_bytes(bytes(in_form("parquet", frame)))
+    content = in_form("parquet", frame)
+    assert isinstance(content, bytes)
+    (folder / "out.parquet").write_bytes(content)
     count = duckdb.execute(f"SELECT count(*) FROM '{folder / 'out.parquet'}'").fetchall()
     assert [(len(frame),)] == count
 
