@@ -17,6 +17,7 @@ from typing import Final
 import click
 
 from collector.cli import poolscope
+from collector.commands.demo import CONFIG_MARK, _write_config
 from collector.errors import PoolscopeError
 from tests.pages import Block
 
@@ -42,7 +43,7 @@ class Reader:
 
     folder: Path
     fill_in: dict[str, str] = field(default_factory=dict)
-    """What the reader writes into the configuration that init made, by the line that asks for it."""
+    """What the reader writes into the configuration that init made, by the line in its place."""
 
     def run(self, block: Block) -> str:
         """Run the lines of a block, and return what they show on standard output.
@@ -52,9 +53,7 @@ class Reader:
         AssertionError
             When a line fails.
         """
-        shown = "".join(self.run_line(line) for line in block.text.replace("\\\n", "").splitlines() if line.strip())
-        self._fill_in()
-        return shown
+        return "".join(self.run_line(line) for line in block.text.replace("\\\n", "").splitlines() if line.strip())
 
     def run_line(self, line: str) -> str:
         """Run a line, see `run`."""
@@ -63,8 +62,14 @@ class Reader:
         call = CALL.match(line)
         if call is None or SHELL.search(line):
             return self.run_in_shell(line)
-        code, shown, errors = called(shlex.split(call[1]))
-        assert code in CODES.get(shlex.split(call[1])[0], (0,)), f"{line}: exit code {code}\n{errors}{shown}"
+        words = shlex.split(call[1])
+        if words[0] == "init":
+            # It is called in a folder without a configuration, and without the keys of another one.
+            (self.folder / "poolscope.toml").unlink(missing_ok=True)
+            shutil.rmtree(self.folder / "keys", ignore_errors=True)
+        code, shown, errors = called(words, io.StringIO() if first_lines else Terminal())
+        self._fill_in()
+        assert code in CODES.get(words[0], (0,)), f"{line}: exit code {code}\n{errors}{shown}"
         return "".join(shown.splitlines(keepends=True)[: int(first_lines)]) if first_lines else shown
 
     def run_in_shell(self, line: str) -> str:
@@ -79,15 +84,16 @@ class Reader:
 
     def _fill_in(self) -> None:
         file = self.folder / "poolscope.toml"
-        if file.exists() and "FILL-IN" in (text := file.read_text(encoding="utf-8")):
+        if file.exists():
+            text = file.read_text(encoding="utf-8")
             for asked, written in self.fill_in.items():
                 text = text.replace(asked, written)
             file.write_text(text, encoding="utf-8")
 
 
-def called(words: list[str]) -> tuple[int, str, str]:
-    """Call the command in this process and folder, on a terminal; return its exit code and what it shows."""
-    out, errors = Terminal(), io.StringIO()
+def called(words: list[str], out: io.StringIO | None = None) -> tuple[int, str, str]:
+    """Call the command in this process and folder, on a terminal or on `out`; return its exit code and what it shows."""
+    out, errors = out or Terminal(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
         try:
             code = poolscope.main(words, prog_name="poolscope", standalone_mode=False)
@@ -110,6 +116,7 @@ def folder_with_records(folder: Path, demo: Path, *, polled: bool = True) -> Pat
     for place in ("data/demo/demo.duckdb", *(["data/poolscope.duckdb"] if polled else [])):
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(demo, folder / place)
+    _write_config(folder / "data/demo/poolscope.toml", f"{CONFIG_MARK}\n")
     return folder
 
 

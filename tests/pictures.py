@@ -4,7 +4,6 @@ import shutil
 from pathlib import Path
 from typing import Any, Final
 
-import click
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -13,16 +12,16 @@ from matplotlib.figure import Figure
 from playwright.sync_api import sync_playwright
 
 from analysis import History, figures
-from analysis.cli.report import report
 from analysis.figures.sheets import styled
-from collector.cli import Context
+from collector.cli import poolscope
+from collector.commands.demo import CONFIG_MARK, _write_config
 from tests.pages import PICTURES
 
 POOL: Final[dict[str, Any]] = {"pool": "pool-pretrain*", "by": "pool"}
 SIZE: Final = (8.0, 2.9)
 """Inches."""
 DOTS: Final = 110
-SCREEN: Final = {"width": 1280, "height": 860}
+SCREEN: Final = {"width": 1280, "height": 528}
 LIMIT: Final = "15m"
 FIRST_SCREENS: Final = {"en": "report", "zh": "report.zh"}
 """The pictures of a report's first screen, by language."""
@@ -41,8 +40,10 @@ def write_pictures(demo: Path, folder: Path) -> None:
         _save("distribution", lambda axes: figures.distribution(distribution, axes, limit=900.0))
         plan = history.plan(target_wait=LIMIT, quantile="p90", pool=POOL["pool"])
         _save("plan", lambda axes: figures.plan(plan, axes))
+    config = demo.with_name("poolscope.toml")
+    _write_config(config, f"{CONFIG_MARK}\n")
     for language in FIRST_SCREENS:
-        _first_screen(demo, folder, language)
+        _first_screen(config, folder, language)
 
 
 def _save(name: str, draw: Any) -> None:  # noqa: ANN401 - a function that draws on axes
@@ -87,11 +88,11 @@ def _curves(axes: Axes, frame: pd.DataFrame) -> None:
     axes.text(ends[job], came[job] + 12, "wait of a job, first in first out ", ha="right")
 
 
-def _first_screen(demo: Path, folder: Path, language: str) -> None:
+def _first_screen(config: Path, folder: Path, language: str) -> None:
     """Write the first screen of the report of the demo in a language."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    options = ["--db", str(demo), "--out", str(folder), "--since", "14d", "--slo", LIMIT, "--lang", language]
-    report.main(options, standalone_mode=False, parent=click.Context(report, obj=Context({})))
+    options = ["--out", str(folder), "--since", "14d", "--slo", LIMIT, "--lang", language]
+    poolscope.main(["--config", str(config), "report", *options], standalone_mode=False)
     (page,) = folder.glob(f"*.{language}.html")
     with sync_playwright() as playwright:
         # As root, which containers are, its own sandbox does not start; it opens our own file alone.
