@@ -92,7 +92,7 @@ class Reader:
 
 
 def called(words: list[str], out: io.StringIO | None = None) -> tuple[int, str, str]:
-    """Call the command in this process and folder, on a terminal or on `out`; return its exit code and what it shows."""
+    """Call the command in this process, on a terminal or on `out`; return its exit code and what it shows."""
     out, errors = out or Terminal(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
         try:
