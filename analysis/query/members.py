@@ -11,6 +11,7 @@ from analysis.notes import NOTHING, TOO_SHORT, Instant, Names, Note, Notes, join
 from analysis.query.request import Request
 from analysis.queue.conservation import flows_of
 from analysis.queue.facts import Facts, facts_of
+from analysis.queue.job_counts import GAP
 from analysis.record.series import Series
 
 
@@ -33,6 +34,8 @@ class Member:
     """The slots at which jobs were in undocumented statuses."""
     known_until: float
     """The last slot at which its counts are known, where it ends with jobs in undocumented statuses; else infinite."""
+    asked_until: int
+    """The last slot in which its pool was polled, with or without an answer, in seconds."""
     retention_class: str
     """How the API keeps its finished jobs: a name of `counters.WORST_LAST`."""
     retention: Note
@@ -68,6 +71,7 @@ def member_of(whole: Series, request: Request, needs: Collection[type]) -> Membe
         series.intervals,
         whole.hidden,
         _known_until(whole, series),
+        max(pool.asked_until, *whole.slots[-1:]),
     )
     notes = joined(*_of_answers(series))
     if len(series.slots) < 2:
@@ -83,6 +87,11 @@ def _known_until(whole: Series, known: Series) -> float:
         return np.inf
     last = known.slots[-1] if len(known.slots) else whole.slots[0]
     return float(last) if last < whole.slots[-1] else np.inf
+
+
+def asked_in_vain(member: Member) -> bool:
+    """Return whether the pool of a member was polled after its last slot, and gave no good answer."""
+    return bool(len(member.observed)) and member.asked_until > member.observed[-1] + GAP * member.polled_every[-1]
 
 
 def _of_answers(series: Series) -> Iterator[Note]:

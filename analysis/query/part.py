@@ -7,11 +7,20 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from analysis.arrays import Floats
+from analysis.arrays import Bools, Floats
 from analysis.calendar import windows_between
 from analysis.notes import Notes, joined
 from analysis.query.kinds import KINDS, needs_of
-from analysis.query.members import Label, Member, interval_at, label_of, member_of, notes_of, without_parts
+from analysis.query.members import (
+    Label,
+    Member,
+    asked_in_vain,
+    interval_at,
+    label_of,
+    member_of,
+    notes_of,
+    without_parts,
+)
 from analysis.query.question import Question
 from analysis.queue.counters import WORST_LAST
 from analysis.queue.observation import Observation
@@ -65,8 +74,9 @@ def _observation(members: Sequence[Member], question: Question, left_out: Notes)
     if not slots:
         return None
     first, last = min(int(own[0]) for own in slots), max(int(own[-1]) for own in slots)
-    # Slots with jobs in undocumented statuses are a part of the record too.
+    # Slots with jobs in undocumented statuses are a part of the record too, and so are polls without an answer.
     last = max([last, *(int(member.observed[-1]) for member in members if np.isfinite(member.known_until))])
+    last = max([last, *(member.asked_until for member in members if asked_in_vain(member))])
     # More may have been read, for another question.
     request = question.request
     first = first if request.since is None else max(first, _seconds(request.since))
@@ -83,6 +93,8 @@ def _observation(members: Sequence[Member], question: Question, left_out: Notes)
         last=last,
         hidden=hidden,
         unknown_after=min(member.known_until for member in members),
+        silent=np.any([_silent(member, windows) for member in members], axis=0),
+        silent_after=min([np.inf, *(float(member.observed[-1]) for member in members if asked_in_vain(member))]),
         bounded=all(member.bounded for member in members),
         retention=max(members, key=lambda member: WORST_LAST.index(member.retention_class)).retention,
         queue=request.queue,
@@ -90,12 +102,20 @@ def _observation(members: Sequence[Member], question: Question, left_out: Notes)
     )
 
 
+def _silent(member: Member, windows: Windows) -> Bools:
+    """Return whether a pool was polled in vain from its last answer, before each window's end, into that window."""
+    if not asked_in_vain(member):
+        return np.zeros(len(windows), np.bool_)
+    silent: Bools = (windows.ends > member.observed[-1]) & (windows.starts < member.asked_until)
+    return silent
+
+
 def _coverage(members: Sequence[Member], windows: Windows, span: tuple[int, int]) -> Floats:
-    """Return the coverage of each window, of 1: the mean over the series that had begun by its end."""
+    """Return the coverage of each window, of 1: the mean over the series that had begun, and were polled in it."""
     first, last = span
     shares = np.array(
         [
-            windows.coverage(member.slots, member.intervals, (max(first, *member.slots[:1]), last))
+            windows.coverage(member.slots, member.intervals, (max(first, *member.slots[:1]), _end(member, last)))
             if len(member.slots)
             else np.zeros(len(windows))
             for member in members
@@ -103,6 +123,11 @@ def _coverage(members: Sequence[Member], windows: Windows, span: tuple[int, int]
     )
     coverage: Floats = np.nansum(shares, axis=0) / np.maximum((~np.isnan(shares)).sum(axis=0), 1)
     return coverage
+
+
+def _end(member: Member, last: int) -> int:
+    """Return the end of a member's part of the record, in seconds: the pool may have been deleted before `last`."""
+    return min(last, max(member.asked_until, int(member.observed[-1])))
 
 
 def _seconds(instant: Any) -> int:  # noqa: ANN401 - an aware instant

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.arrays import Bools, Floats
-from analysis.notes import Note, Notes, joined, note
+from analysis.notes import NOTHING, Instant, Note, Notes, joined, note
+from analysis.queue.floor import enough
 from analysis.schemas.schema import Columns
 from analysis.windows import Windows
 
@@ -26,6 +27,10 @@ class Observation:
     """Whether jobs were in undocumented statuses, in slots of each window."""
     unknown_after: float
     """The last slot with known counts, in seconds, where the record ends with jobs in such statuses; else infinite."""
+    silent: Bools
+    """Whether a pool was polled in vain from before each window's end on: its last answer came before."""
+    silent_after: float
+    """The first last answer of these pools, in seconds; infinite where there is none."""
     bounded: bool
     """Whether the counts bound arrivals from above, in each of the group's series."""
     retention: Note
@@ -37,14 +42,14 @@ class Observation:
 
     @property
     def whole(self) -> Bools:
-        """Whether each window lies wholly inside the record."""
-        return ~self.begins_in & ~self.ends_in
+        """Whether each window lies wholly inside the record, and before the last answer."""
+        return ~self.begins_in & ~self.ends_in & ~self.silent
 
     @property
     def unknown(self) -> Bools:
-        """Whether each window ends after the last slot with known counts."""
+        """Whether too much of what happened until each window's end is not known for a point or an upper bound."""
         unknown: Bools = self.windows.ends > self.unknown_after
-        return unknown
+        return unknown | (self.silent & ~enough(self.coverage))
 
 
 def as_rows(observation: Observation, columns: Columns) -> Columns:
@@ -53,8 +58,11 @@ def as_rows(observation: Observation, columns: Columns) -> Columns:
         note("what was read of the record begins in this window"),
         note("what was read of the record ends in this window"),
     )
+    silence = NOTHING
+    if observation.silent.any():
+        silence = joined(note("no good answer after {instant}", instant=Instant(int(observation.silent_after))))
     notes = np.broadcast_to(np.asarray(columns["note"], object), len(observation.windows))
-    windows = zip(notes, observation.begins_in, observation.ends_in, strict=True)
+    windows = zip(notes, observation.begins_in, observation.ends_in, observation.silent, strict=True)
     return columns | {
         "window_start": observation.windows.starts,
         "window_end": observation.windows.ends,
@@ -63,8 +71,14 @@ def as_rows(observation: Observation, columns: Columns) -> Columns:
         "queue": observation.queue,
         "note": np.array(
             [
-                joined(own, begins if begin else None, ends if end else None, observation.notes)
-                for own, begin, end in windows
+                joined(
+                    silence if silent else None,
+                    own,
+                    begins if begin else None,
+                    ends if end else None,
+                    observation.notes,
+                )
+                for own, begin, end, silent in windows
             ],
             object,
         ),

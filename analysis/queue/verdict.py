@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.estimate import Estimate
-from analysis.notes import NOTHING, TOO_SHORT, Note, joined, note, word
+from analysis.notes import NOTHING, TOO_SHORT, Instant, Note, joined, note, word
 from analysis.queue.floor import enough
 from analysis.queue.observation import Observation
 from analysis.queue.waits import Waits
@@ -59,16 +59,21 @@ def judge(observation: Observation, waits: Waits | None, columns: Columns, limit
     verdicts = compare(over, share).astype(object)
     # Without arrivals there is no share. If no job waits either, no job waited too long.
     verdicts[observed & (arrivals.high == 0) & (waiting == 0)] = WITHIN
+    # What is not known alone could be more than the share allowed.
+    silent = observation.silent & (1 - observation.coverage > share)
+    verdicts[silent & (verdicts == WITHIN)] = UNJUDGED
     unjudged = verdicts == UNJUDGED
     reasons = np.full(n, NOTHING, object)
     for window in np.flatnonzero(unjudged):
         reasons[window] = joined(
             LITTLE
             if not observed[window]
+            else note("no good answer after {instant}", instant=Instant(int(observation.silent_after)))
+            if silent[window]
             else _reason(censored[window], arrivals.point[window], arrivals.high[window], waiting[window])
         )
     # By then every job that waits now has left, or has waited for longer than the limit.
-    soon = unjudged & observed & (censored > 0) & (ends + limit > observation.last)
+    soon = unjudged & observed & ~silent & (censored > 0) & (ends + limit > observation.last)
     judged_from = np.where(soon, observation.last + limit, np.nan)
     return {"verdict": verdicts, "reason": reasons, "judged_from": judged_from}
 

@@ -35,6 +35,9 @@ class SelectedPool:
     first: datetime
     last: datetime
     """The first and the last slot in which it was observed, naive UTC."""
+    asked: datetime
+    """The last slot in which it was polled, with or without an answer, naive UTC; polls of a deleted pool do not count.
+    """
 
 
 def observed_pools(connection: OpenRecord) -> list[SelectedPool]:
@@ -50,9 +53,12 @@ def observed_pools(connection: OpenRecord) -> list[SelectedPool]:
                 SELECT project, pool, type, count(*) AS n FROM snapshots GROUP BY ALL
             ) GROUP BY ALL
         )
-        SELECT project, pool, name, policy, coalesce(logical, false), nodes, types, coalesce(rows, 0), first, last
+        SELECT project, pool, name, policy, coalesce(logical, false), nodes, types, coalesce(rows, 0),
+            first, last, asked
         FROM (
-            SELECT project, pool, min(slot) AS first, max(slot) AS last FROM scrapes WHERE outcome = 'ok' GROUP BY ALL
+            SELECT project, pool, min(slot) FILTER (outcome = 'ok') AS first, max(slot) FILTER (outcome = 'ok') AS last,
+                max(slot) FILTER (outcome NOT IN ('gone', 'clock_ahead')) AS asked
+            FROM scrapes GROUP BY ALL HAVING first IS NOT NULL
         )
         LEFT JOIN discovered USING (project, pool) LEFT JOIN listed USING (project, pool)
         ORDER BY project, pool"""
@@ -267,7 +273,8 @@ def _pool(selected: SelectedPool, rows: dict[str, Ints] | None) -> Pool:
     first = np.concatenate([[True], np.diff(rows["slot"]) > 0]) if len(rows["slot"]) else np.empty(0, np.bool_)
     slots, intervals, totals = (rows[column][first] for column in ("slot", "intervals", "total"))
     key = (selected.project, selected.pool, selected.name, selected.queue_policy)
-    return Pool(*key, slots, intervals, totals, selected.nodes, selected.logical)
+    asked_until = int(selected.asked.replace(tzinfo=UTC).timestamp())
+    return Pool(*key, slots, intervals, totals, selected.nodes, selected.logical, asked_until)
 
 
 def _series(pool: Pool, rows_by_type: dict[str, dict[str, Ints]], selection: Selection) -> Iterator[Series]:

@@ -36,6 +36,8 @@ class Pool:
     logical: bool = False
     """Whether the pool is a part of another pool, its parent. No document says whether the parent counts its jobs too.
     """
+    asked_until: int = 0
+    """The last slot in which the pool was polled, with or without an answer, in seconds since 1970."""
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,8 @@ def observation() -> Observation:
         last=DAYS * DAY,
         hidden=np.zeros(DAYS, np.bool_),
         unknown_after=np.inf,
+        silent=np.zeros(DAYS, np.bool_),
+        silent_after=np.inf,
         bounded=True,
         retention=Note("kept"),
         queue="queue",
