@@ -13,7 +13,7 @@ Where do I go to ...?
 
 - change how the record is read: `record`; how counts that an answer left out are filled in: `record.series`
 - change how ends are inferred where the API does not keep finished jobs for ever: `queue.counters`,
-  `queue.retention`, `queue.conservation`
+  `queue.retention`, `queue.ends`, `queue.conservation`; where their records are deleted or restarted: `queue.removals`
 - change an estimate: `queue.waits` (bounds: `mean_bounds`, `quantile_bounds`; the service discipline that it assumes:
   `discipline`), `queue.failures`, `queue.totals`
 - change a column, its meaning or its heading: `schemas`

@@ -43,6 +43,9 @@ class History:
         Where pools are computed: in this process by default; or any object with ``map(function, items)``, such as an
         executor of `concurrent.futures` or of Dask; or a Spark session (pyspark 4.1 or newer). Every worker
         needs this version of Poolscope, and the record under the same path.
+    preempting
+        Pools that pre-empt, by patterns of their ids or display names: an urgent job displaces a running one, which
+        returns to the queue. The counts do not show that: arrivals have no upper bound there, and waits no lower one.
 
     Notes
     -----
@@ -55,9 +58,16 @@ class History:
     >>> history.waits(every="1d", since="14d", pool="pool-a*", slo="15m")  # doctest: +SKIP
     """
 
-    def __init__(self, database: Place | str, spool: Path | str | None = None, *, engine: object = None) -> None:
+    def __init__(
+        self,
+        database: Place | str,
+        spool: Path | str | None = None,
+        *,
+        engine: object = None,
+        preempting: Patterns = (),
+    ) -> None:
         # An address becomes one place for all records, so that they share its connection.
-        self._place, self._engine = (place_of(database), spool), engine
+        self._place, self._engine, self._preempting = (place_of(database), spool), engine, preempting
 
     @property
     def record(self) -> Record:
@@ -603,6 +613,9 @@ class History:
         from analysis.query.engines import engine_of  # noqa: PLC0415 - likewise
         from analysis.text.language import in_words  # noqa: PLC0415 - likewise
 
+        asked = [
+            replace(question, request=replace(question.request, preempting=self._preempting)) for question in asked
+        ]
         try:
             return [in_words(frame) for frame in answers(self.record, asked, engine_of(self._engine))]
         except Incomplete as error:

@@ -2,10 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 import numpy as np
+from scipy.special import pdtrik
 
 from analysis.arrays import Bools, Floats, Ints
+
+ALMOST: Final = 0.999
+"""The probability that a window has no more unseen events than its upper limit, given the limit of their mean number.
+"""
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,12 @@ class Windows:
         a = np.maximum(np.searchsorted(slots, self.starts, side="right") - 1, 0)
         b = np.minimum(np.searchsorted(slots, self.ends), last)
         most = np.where(b > a, high[b] - after[a] + since.besides[b] - since.besides[a], 0)
-        return np.maximum(fewest, 0), np.maximum(most, 0)
+        unseen = since.unseen_in(self)
+        fewest, most = np.maximum(fewest - unseen * since.independent, 0), np.maximum(most, 0) + unseen
+        if since.other is None:
+            return fewest, most
+        also_fewest, also_most = self.happened(since.other)
+        return np.maximum(fewest, also_fewest), np.minimum(most, also_most)
 
     def coverage(self, slots: Ints, intervals: Ints, record: tuple[int, int]) -> Floats:
         """Return the share of each window that was observed, of 1; NaN where the window lies outside the record.
@@ -98,6 +109,31 @@ class Windows:
         return np.where((self.starts <= record[1]) & (self.ends >= record[0]), share, np.nan)
 
 
+class Unseen(NamedTuple):
+    """Upper limits of events that may have happened without a sign in the counts; they come in batches."""
+
+    until: Floats
+    """n: the limit of the mean number of events from the first slot until each slot."""
+    batch: float
+    """The events of a batch, on average; at least 1."""
+
+    def plus(self, other: "Unseen") -> "Unseen":
+        """Return the limits of the sum of these events and others."""
+        return Unseen(self.until + other.until, max(self.batch, other.batch))
+
+    def at(self, chosen: Bools | Ints) -> "Unseen":
+        """Return the limits at the chosen slots."""
+        return Unseen(self.until[chosen], self.batch)
+
+    def between(self, first: Ints, last: Ints) -> Ints:
+        """Return the most events between two slots, given by their indices."""
+        batches = np.maximum(self.until[last] - self.until[first], 0.0) / self.batch
+        some = batches > 1 - ALMOST
+        number = np.ceil(pdtrik(ALMOST, np.where(some, batches, 1.0)))
+        most: Ints = np.where(some, np.ceil(number * self.batch), 0).astype(np.int64)
+        return most
+
+
 @dataclass(frozen=True)
 class Since:
     """Bounds of the number of events from the first slot until each slot."""
@@ -111,6 +147,31 @@ class Since:
     independent: bool
     """Whether the bounds at two slots are independent. Then a window has at least the lower bound at its end minus the
     upper bound at its start. Else the bounds add up interval by interval: it has the difference of lower bounds."""
+    unseen: Unseen | None = None
+    """Events that the bounds leave out; where bounds are independent, as many events may be missing too. None if there
+    is no sign of any."""
+    other: "Since | None" = None
+    """Bounds of the same events that hold as well: those of a window are the narrower ones."""
+
+    def at(self, chosen: Bools | Ints) -> "Since":
+        """Return the bounds at the chosen slots."""
+        unseen = None if self.unseen is None else self.unseen.at(chosen)
+        other = None if self.other is None else self.other.at(chosen)
+        bounds = self.slots[chosen], self.low[chosen], self.high[chosen], self.besides[chosen]
+        return Since(*bounds, self.independent, unseen, other)
+
+    @property
+    def loose(self) -> bool:
+        """Whether there is a sign of unseen events."""
+        return self.unseen is not None or self.other is not None
+
+    def unseen_in(self, windows: Windows) -> Ints:
+        """Return the most unseen events in each window."""
+        if self.unseen is None:
+            return np.zeros(len(windows), np.int64)
+        first = np.maximum(np.searchsorted(self.slots, windows.starts, side="right") - 1, 0)
+        last = np.minimum(np.searchsorted(self.slots, windows.ends), len(self.slots) - 1)
+        return self.unseen.between(first, np.maximum(first, last))
 
 
 def flowed_until(slots: Ints, flow: Ints, instants: Ints | Floats) -> Floats:

@@ -152,7 +152,7 @@ def command_of(name: str, text: str, *options_: Decorator, configured: Sequence[
                 method, options = "check", _selection(options)
             options |= configured_of(context, configured if method == name else ())
             with working(on, name) as engine:
-                history = History(*context.record(), engine=engine)
+                history = History(*context.record(), engine=engine, **configured_of(context, ("preempting",)))
                 incomplete = answer(history, method, options, target)
             if incomplete is not None:
                 raise incomplete

@@ -128,7 +128,7 @@ def report(
     # What is wrong with it is said before the work.
     mailer = context.mailer(mail_to) if mail_to else None
     try:
-        request = Request(**options)
+        request = Request(**options, **configured_of(context, ("preempting",)))
         to_stdout = out == STDOUT
         if to_stdout and forms not in ("html", "json"):
             raise RequestRefused(f"{forms} is more than one file: name a folder with --out, or take html or json")

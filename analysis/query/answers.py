@@ -33,7 +33,7 @@ from collector.record.selection import Selection
 
 Rows: TypeAlias = list[Columns | None]
 """The rows of one group for each question; None where nothing was observed in the question's span."""
-ALIKE: Final = ("project", "pool", "type", "by", "queue", "order")
+ALIKE: Final = ("project", "pool", "type", "by", "queue", "order", "preempting")
 """The fields that must be equal in all questions that are answered from one reading of the record."""
 
 

@@ -76,7 +76,7 @@ def member_of(whole: Series, request: Request, needs: Collection[type]) -> Membe
     notes = joined(*_of_answers(series))
     if len(series.slots) < 2:
         return Member(*observed, "silent", note("unknown"), True, joined(TOO_SHORT, notes), None)
-    flows = flows_of(series, request.queue)
+    flows = flows_of(series, request.queue, preempts=request.preempts(series.pool))
     classes = flows.classes
     facts = facts_of(flows, request.order_of(series.pool), needs)
     return Member(*observed, classes.name, classes.described, flows.bounded, joined(flows.notes, notes), facts)

@@ -43,6 +43,8 @@ class Request:
     """The share of the jobs that may wait longer than ``slo``, for the verdict: a part of 1, or a text such as 10%."""
     order: Patterns = "unknown"
     """One of `ORDERS`, or ``PATTERN=ORDER`` for the pools that match a pattern; of several, the last match is used."""
+    preempting: Patterns = ()
+    """Patterns of the pools that pre-empt, see `History`."""
 
     @classmethod
     def of(cls, arguments: Mapping[str, Any]) -> "Request":
@@ -75,6 +77,10 @@ class Request:
             if matches((pattern,), pool.pool, pool.name):
                 order = own
         return order
+
+    def preempts(self, pool: Pool) -> bool:
+        """Return whether a pool is known to return running jobs to the queue."""
+        return matches(_patterns(self.preempting), pool.pool, pool.name) if self.preempting else False
 
     def _orders(self) -> Iterator[tuple[str, str]]:
         for choice in _patterns(self.order):

@@ -45,6 +45,16 @@ class Asked(NamedTuple):
     """The limit on waits, in seconds; below zero where there is no limit."""
 
 
+class Spare(NamedTuple):
+    """Jobs that may have come to the queue unseen, each as another job left it between the same two slots."""
+
+    jobs: Ints
+    """The most such jobs while jobs of each window can have waited."""
+    stay: Floats
+    """The longest time, in seconds, that one of them can have waited, if it came in the window; infinite where there is
+    no limit."""
+
+
 @compiled
 def _chosen(group: Group, events: Events, stays: Stays, start: int, end: int) -> Ints:
     """Return 2 x series: the index of the first stay that can have arrived in a window, and the one after the last."""
@@ -132,13 +142,18 @@ def points(group: Group, events: Events, stays: Stays, asked: Asked) -> tuple[Fl
 
 
 @compiled
-def bounds(group: Group, events: Events, asked: Asked, fewest: Ints, most: Ints) -> tuple[Floats, Floats, Floats]:
-    """Return sharp bounds of the waits of each window's cohort; see `mean_bounds` and `quantile_bounds`.
+def bounds(
+    group: Group, events: Events, asked: Asked, arrived: tuple[Ints, Ints], spare: Spare
+) -> tuple[Floats, Floats, Floats]:
+    """Return bounds of the waits of each window's cohort; see `mean_bounds` and `quantile_bounds`.
+
+    They are sharp where no job came unseen. An unseen job lets one more job of the cohort leave early, and may be of
+    the cohort itself, with a short or a long wait.
 
     Parameters
     ----------
-    fewest, most
-        The lower and upper bound of the arrivals in each window.
+    arrived
+        The lower and upper bound of the arrivals in each window, unseen ones included.
 
     Returns
     -------
@@ -149,6 +164,7 @@ def bounds(group: Group, events: Events, asked: Asked, fewest: Ints, most: Ints)
     """
     offsets, begins, ends, arrivals = group.offsets, events.begins, events.ends, events.arrivals
     shares, limit = asked.shares, asked.limit
+    fewest, most = arrived
     n, members = len(asked.starts), len(offsets) - 1
     means, over = np.full((n, 2), np.nan), np.full((n, 2), np.nan)
     quantiles = np.full((n, len(shares), 2), np.nan)
@@ -156,7 +172,7 @@ def bounds(group: Group, events: Events, asked: Asked, fewest: Ints, most: Ints)
     for window in range(n):
         if not most[window]:
             continue
-        start, end = asked.starts[window], asked.ends[window]
+        start, end, hidden = asked.starts[window], asked.ends[window], spare.jobs[window]
         shortest, longest, possible, unbounded, fits = 0.0, 0.0, 0, False, math.gcd(group.unit, end - start)
         for series in range(members):
             a, b = offsets[series], offsets[series + 1]
@@ -169,24 +185,31 @@ def bounds(group: Group, events: Events, asked: Asked, fewest: Ints, most: Ints)
             left = arrivals[first] if first < after and begins[first] < start else 0
             right = arrivals[after - 1] if first < after and ends[after - 1] > end else 0
             own = part_of(events, first, b)
-            shortest += shortest_total(own, (start, end), (left, right))
+            shortest += shortest_total(own, (start, end), (left, right), hidden)
             total = longest_total(own, before[series], (start, end), (0, 0))
             unbounded |= total == UNBOUNDED
             longest += total
         means[window, 0] = max(shortest, 0.0) / most[window]
         if fewest[window] and not unbounded:
             means[window, 1] = longest / fewest[window]
+            if hidden:
+                long = (longest + hidden * spare.stay[window]) / (fewest[window] + hidden)
+                means[window, 1] = max(means[window, 1], long) if long < np.inf else np.nan
         doubtful = possible - fewest[window]
         cohort = Cohort(firsts, lasts, before, start, end)
-        both = quantile_bounds(events, cohort, doubtful, shares, fits)
+        both = quantile_bounds(events, cohort, (doubtful, hidden), shares, fits)
         for side in range(2):
             for number in range(len(shares)):
                 if both[side][number] != UNBOUNDED:
                     quantiles[window, number, side] = both[side][number]
+                elif side == 1 and hidden and spare.stay[window] < np.inf:
+                    quantiles[window, number, side] = spare.stay[window]
         if limit >= 0:
-            within = count_of(0, events, cohort, limit)
-            longer = count_of(1, events, cohort, limit)
+            within = min(count_of(0, events, cohort, limit) + hidden, possible)
+            longer = count_of(1, events, cohort, limit) + hidden
             # Of the arrivals that may not belong to the window, those are left out that make the share small, or large.
-            over[window, 0] = max(possible - within - doubtful, 0) / max(possible - min(doubtful, possible - within), 1)
-            over[window, 1] = longer / max(possible - min(doubtful, possible - longer), 1)
+            counted = possible - min(doubtful, possible - within) + hidden
+            over[window, 0] = max(possible - within - doubtful, 0) / max(counted, 1)
+            counted = possible + hidden
+            over[window, 1] = longer / max(counted - min(doubtful, counted - longer), 1)
     return means, quantiles, over

@@ -2,36 +2,32 @@
 
 No job appears or vanishes: the number of active jobs grows by arrivals and shrinks by ends. Ends show in the counts of
 the terminal statuses, as far as the API keeps finished jobs (see `counters`). A gap is one long interval.
+
+A record of a finished job that is deleted or restarted hides an end of the same interval, and a running job that is
+deleted hides an arrival. Where such removals show, the bounds allow for those that do not, see `removals`. A job that
+returns to the queue while another one starts does not show either. Unless returns show, or the caller says that the
+pool pre-empts, there are assumed to be none; else arrivals have no upper bound.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Final
 
 import numpy as np
 
 from analysis.arrays import Ints
-from analysis.notes import Notes, joined, note
+from analysis.notes import Note, Notes, joined, note
 from analysis.queue.assumptions import QUEUES
 from analysis.queue.counters import Classes, classify
-from analysis.queue.retention import ended_since
+from analysis.queue.ends import Ended, ceiling, ended_in, floor, monotone, since_first
+from analysis.queue.removals import hidden
 from analysis.record.series import Series
-from analysis.windows import Since
+from analysis.windows import Since, Unseen
 from collector.record.statuses import ENDED
 
 LARGEST_CORRECTION: Final = 2.0
 """The largest factor that is used: with a larger one more arrivals would come from the model than from the counts."""
-
-
-@dataclass(frozen=True)
-class Ended:
-    """The jobs that ended in one status; n slots bound n - 1 intervals."""
-
-    point: Ints
-    """n - 1: the jobs that ended in each interval."""
-    most: Ints
-    """n - 1: the most jobs that can have ended in each interval."""
-    since: Since
-    """Bounds of the jobs that ended since the first slot; sums of the bounds of intervals would be wider."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +51,17 @@ class Flows:
     notes: Notes
     returned: Ints
     """n - 1: the fewest jobs that must have returned to the queue, or were deleted with others."""
+    preempts: bool = False
+    """Whether jobs may have returned to the queue unseen: returns show, or the pool is known to pre-empt."""
 
     @property
     def bounded(self) -> bool:
-        """Whether the counts bound arrivals from above: not where ends are not kept."""
+        """Whether the counts bound arrivals from above: not where ends are not kept, or jobs return unseen."""
+        return self.counted and not self.preempts
+
+    @property
+    def counted(self) -> bool:
+        """Whether the counts show all jobs that end."""
         rolls_unknown = "rolling" in self.classes.by_status.values() and self.classes.retention is None
         return self.classes.name not in ("absent", "capped") and not rolls_unknown
 
@@ -71,10 +74,10 @@ class Flows:
     def departed(self) -> Since:
         """Bounds of the jobs that left the queue since the first slot, minus the jobs that waited at that slot."""
         low, high = self.arrived.low - self.queue, self.arrived.high - self.queue
-        return Since(self.arrived.slots, low, high, self.arrived.besides, self.arrived.independent)
+        return replace(self.arrived, low=low, high=high)
 
 
-def flows_of(series: Series, queue: str) -> Flows:
+def flows_of(series: Series, queue: str, *, preempts: bool = False) -> Flows:
     """Return the flows of a series.
 
     Parameters
@@ -83,68 +86,102 @@ def flows_of(series: Series, queue: str) -> Flows:
         A series with at least two slots.
     queue
         One of `QUEUES`: the statuses that count as waiting.
+    preempts
+        Whether the pool is known to return running jobs to the queue.
     """
     counts, classes = series.counts, classify(series)
     waiting = np.sum([counts[status] for status in QUEUES[queue]], axis=0)
     if classes.name in ("absent", "capped"):
-        return _unkept(series, classes, queue, waiting)
+        return _unkept(series, classes, queue, waiting, preempts=preempts)
     active = counts["total"] - np.sum([counts[status] for status in ENDED], axis=0)
-    ended = {status: _ended(series, status, classes) for status in ENDED}
+    ended = {status: ended_in(series, status, classes) for status in ENDED}
     grown, risen = np.diff(active), np.maximum(np.diff(waiting), 0)
     point, most = (np.sum([getattr(ends, name) for ends in ended.values()], axis=0) for name in ("point", "most"))
     restarted, restarted_most = _restarted(series, classes)
     independent = any(ends.since.independent for ends in ended.values())
+    removals = _sum_of(ends.removed for ends in ended.values())
     if not independent:
         # The bounds of each interval stand alone. However many jobs ended, the queue grows by arrivals alone.
-        back = _since_first(np.maximum(risen - grown - most, 0))
+        back = since_first(np.maximum(risen - grown - most, 0))
         arrivals = np.maximum(grown + point - restarted, risen)
         arrivals_most = np.maximum(grown + most, risen)
-        low = _since_first(np.maximum(grown + point - restarted_most, risen))
-        high = _since_first(arrivals_most)
+        low = since_first(np.maximum(grown + point - restarted_most, risen))
+        high = since_first(arrivals_most)
     else:
-        needed = _since_first(np.maximum(risen - grown, -restarted_most))
-        low, high = (
-            np.sum([getattr(ends.since, bound) for ends in ended.values()], axis=0) for bound in ("low", "high")
-        )
-        low = low - _since_first(restarted_most)
-        low = needed + np.maximum.accumulate(low - needed)
+        needed = since_first(np.maximum(risen - grown, -restarted_most))
+        low, high = _sums([ends.since for ends in ended.values()])
+        low = low - since_first(restarted_most)
+        if removals is not None:
+            # Each of these jobs may have been restarted instead of deleted.
+            low = low - removals.between(np.zeros(len(low), np.int64), np.arange(len(low)))
+        low = needed + ceiling(low - needed)
         # Jobs that the counts of finished jobs cannot explain returned to the queue, or were deleted with others.
-        back = np.maximum.accumulate(np.maximum(low - high, 0))
+        back = ceiling(np.maximum(low - high, 0))
         # From here on bounds of the jobs that ended or returned: between any two slots at least the needed number.
-        high = needed + np.minimum.accumulate((high + back - needed)[::-1])[::-1]
-        left = np.clip(needed + _monotone(_since_first(point - restarted) - needed), low, high)
+        high = needed + floor(high + back - needed)
+        left = np.clip(needed + monotone(since_first(point - restarted) - needed), low, high)
         arrivals = np.diff(active + left)
         arrivals_most = np.maximum(arrivals, grown + np.diff(back) + most)
         low, high = (active - active[0] + bound for bound in (low, high))
-    returned = note("{jobs:,} jobs returned to the queue, or were deleted with others", jobs=int(back[-1]))
-    besides = series.besides()
+    # Where fewer jobs are active, some were deleted; else some returned, or as many were deleted as arrived.
+    deletions = np.minimum(np.diff(back), np.maximum(-grown, 0))
+    returned = int(back[-1] - deletions.sum())
+    if independent and deletions.any():
+        # Other deletions look like jobs that ended as one from before the record went; so all that do may be deletions.
+        deletions = np.maximum(deletions, -(grown + point))
+    deleted = hidden(series.slots, arrivals, deletions)
+    unseen = _sum_of([deleted, *(ends.since.unseen for ends in ended.values())])
+    preempts = preempts or _most(deleted) < returned
+    if preempts:
+        # A job that returned need not be counted as an arrival.
+        low = floor(np.minimum(low, since_first(np.maximum(grown + point - restarted_most, 0))))
+    besides, other = series.besides(), None
+    if removals is not None and not preempts:
+        near, far = _sums([ends.local for ends in ended.values()])
+        near, far = floor(active + near - since_first(restarted_most)), ceiling(active + far)
+        most_unseen = _sum_of([deleted, removals, *(ends.local.unseen for ends in ended.values())])
+        other = Since(series.slots, near, far, besides, independent, most_unseen)
     return Flows(
         series,
         classes,
         waiting,
         arrivals,
         arrivals_most + np.diff(besides),
-        Since(series.slots, low, high, besides, independent),
+        Since(series.slots, low, high, besides, independent, unseen, other),
         ended,
         1.0,
-        joined(classes.notes, returned if back[-1] else None),
+        joined(classes.notes, *_notes(ended, int(back[-1]), _sum_of([unseen, removals]), preempts=preempts)),
         np.diff(back),
+        preempts,
     )
 
 
-def _since_first(flow: Ints) -> Ints:
-    """Return the flow from the first slot until each slot (n), from the flow in each interval (n - 1), in jobs."""
-    return np.concatenate([[0], np.cumsum(flow)])
+def _notes(ended: Mapping[str, Ended], back: int, unseen: Unseen | None, *, preempts: bool) -> Iterator[Note]:
+    for status, ends in ended.items():
+        if ends.removed is not None:
+            yield note("{status}: some jobs were deleted or restarted before the retention", status=status)
+    if back:
+        yield note("{jobs:,} jobs returned to the queue, or were deleted with others", jobs=back)
+    if most := _most(unseen):
+        yield note(
+            "bounds allow for up to {jobs:,} more arrivals or ends, which deletions or restarts may hide", jobs=most
+        )
+    if preempts:
+        yield note("jobs may return to the queue unseen: arrivals have no upper bound, waits no lower bound")
 
 
-def _monotone(count: Ints) -> Ints:
-    """Return a count that never falls: the middle between its running maximum and, from the end, its running minimum.
+def _most(unseen: Unseen | None) -> int:
+    return 0 if unseen is None else int(unseen.between(np.array(0), np.array(-1)))
 
-    After a gap the estimated count goes up and down; the running maximum alone would be too high.
-    """
-    above, below = np.maximum.accumulate(count), np.minimum.accumulate(count[::-1])[::-1]
-    middle: Ints = (above + below) // 2
-    return middle
+
+def _sums(bounds: Sequence[Since]) -> tuple[Ints, Ints]:
+    """Return the sums of lower and of upper bounds."""
+    return np.sum([own.low for own in bounds], axis=0), np.sum([own.high for own in bounds], axis=0)
+
+
+def _sum_of(parts: Iterable[Unseen | None]) -> Unseen | None:
+    there = [part for part in parts if part is not None]
+    return reduce(Unseen.plus, there) if there else None
 
 
 def _restarted(series: Series, classes: Classes) -> tuple[Ints, Ints]:
@@ -161,33 +198,16 @@ def _restarted(series: Series, classes: Classes) -> tuple[Ints, Ints]:
     return np.where(grown >= 0, fallen, 0), np.maximum(fallen + np.minimum(grown, 0), 0)
 
 
-def _ended(series: Series, status: str, classes: Classes) -> Ended:
-    """Return the jobs that ended in one status."""
-    count, slots, besides = series.counts[status].astype(np.int64, copy=False), series.slots, series.besides(status)
-    if classes.by_status[status] == "rolling" and classes.retention is not None:
-        ends = ended_since(slots, count, classes.retention)
-        low = np.maximum.accumulate(np.ceil(ends.low - 1e-6)).astype(np.int64)
-        high = np.minimum.accumulate(np.floor(ends.high + 1e-6)[::-1])[::-1].astype(np.int64)
-        high = np.maximum(high, low)
-        until = np.clip(_monotone(np.rint(ends.point).astype(np.int64)), low, high)
-        most = np.maximum(np.diff(until), high[1:] - low[:-1])
-        return Ended(np.diff(until), most, Since(slots, low, high, besides, independent=True))
-    change = np.diff(count)
-    point = np.maximum(change, 0)
-    # Ends in the interval of a deletion or a purge do not show: at most as many as in the busiest other interval.
-    most = np.where(change < 0, point.max(initial=0), point)
-    return Ended(point, most, Since(slots, _since_first(point), _since_first(most), besides, independent=False))
-
-
-def _unkept(series: Series, classes: Classes, queue: str, waiting: Ints) -> Flows:
+def _unkept(series: Series, classes: Classes, queue: str, waiting: Ints, *, preempts: bool) -> Flows:
     """Return the smallest flows that explain the changes of the counts, where ends do not show in them."""
     arrivals = _least_arrivals(series, queue)
-    arrived = _since_first(arrivals)
+    arrived = since_first(arrivals)
     unseen = _unseen(series, queue)
     model = note("a model puts arrivals at {factor:.2f} times those that the counts show", factor=unseen)
     since = Since(series.slots, arrived, arrived, np.zeros(len(arrived), np.int64), independent=False)
     notes = joined(classes.notes, model)
-    return Flows(series, classes, waiting, arrivals, arrivals, since, {}, unseen, notes, np.zeros_like(arrivals))
+    none = np.zeros_like(arrivals)
+    return Flows(series, classes, waiting, arrivals, arrivals, since, {}, unseen, notes, none, preempts)
 
 
 def _least_arrivals(series: Series, queue: str, slots: slice = slice(None)) -> Ints:

@@ -15,7 +15,7 @@ from analysis.notes import Note, note
 from analysis.queue.assumptions import POLICIES
 from analysis.queue.conservation import Flows
 from analysis.queue.matching import Events, Stays, serve
-from analysis.windows import Since
+from analysis.windows import Since, Windows
 
 PASSING: Final = (0.05, 0.30)
 """Shares of arrivals that leave the queue without waiting while older jobs wait. Up to the first share the point
@@ -42,12 +42,14 @@ class Waiting:
     arrived: Since
     """Bounds of all arrivals since the first slot, at the slots that bound the events."""
     empty: Ints
-    """Slots at which no job waited, in seconds, where the counts do not bound arrivals: these slots alone show that all
+    """Slots at which no job waited, in seconds, where jobs may have come unseen: these slots alone show that all
     earlier jobs have left the queue. Else no slots."""
     order: Note
     """The assumed service discipline."""
     bounded: bool
     """Whether the counts bound arrivals from above."""
+    counted: bool
+    """Whether the counts show all jobs that end."""
     unseen: float
     """The factor from arrivals that show in the counts to all arrivals."""
     unit: int
@@ -66,6 +68,20 @@ class Waiting:
         first, last = np.searchsorted(self.empty, start, side="right"), np.searchsorted(self.empty, end)
         until = self.empty[last] if last < len(self.empty) else np.inf
         return float(np.diff([start, *self.empty[first:last], until]).max())
+
+    def unseen_in(self, windows: Windows) -> Ints:
+        """Return the most jobs that came unseen while jobs of each window can have waited.
+
+        If the jobs of a window were served before all others, they would have left when as many jobs left as waited at
+        its end.
+        """
+        arrived = self.arrived.other or self.arrived
+        if arrived.unseen is None:
+            return np.zeros(len(windows), np.int64)
+        ends, left = self.events.ends, np.concatenate([[0], np.cumsum(self.events.departures)])
+        after = left[np.searchsorted(ends, windows.ends, side="right")] + self.waiting_at(windows.ends)
+        gone = ends[np.minimum(np.maximum(np.searchsorted(left, after) - 1, 0), len(ends) - 1)]
+        return arrived.unseen_in(Windows(windows.starts, np.maximum(gone, windows.ends)))
 
     def waiting_at(self, instants: Ints) -> Ints:
         """Return the jobs that waited at the last slot until each instant; before the first slot, those at it."""
@@ -96,10 +112,11 @@ def waiting_of(flows: Flows, order: str) -> Waiting:
         Stays(from_[in_order], waits[in_order], jobs[in_order]),
         queue_before,
         queue_after,
-        Since(slots[marks], arrived.low[marks], arrived.high[marks], arrived.besides[marks], arrived.independent),
-        slots[:0] if flows.bounded else slots[flows.queue == 0],
+        arrived.at(marks),
+        slots[:0] if flows.bounded and not arrived.loose else slots[flows.queue == 0],
         described,
         flows.bounded,
+        flows.counted,
         flows.unseen,
         int(np.gcd.reduce(np.diff(slots))),
     )

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.arrays import Bools, Floats, Ints, ratio
+from analysis.arrays import Floats, Ints, ratio
 from analysis.calendar import DAY
 from analysis.estimate import Estimate
 from analysis.notes import NOTHING, Notes, joined, note
@@ -62,15 +62,11 @@ def ending_of(flows: Flows) -> Ending:
         changes[1:] |= moved
         changes[:-1] |= moved
     return Ending(
-        bool(flows.ended) and flows.bounded,
+        bool(flows.ended) and flows.counted,
         slots[changes].astype(float),
         {status: np.concatenate([[0.0], np.cumsum(ended.point)])[changes] for status, ended in flows.ended.items()},
-        {status: _at(ended.since, changes) for status, ended in flows.ended.items()},
+        {status: ended.since.at(changes) for status, ended in flows.ended.items()},
     )
-
-
-def _at(since: Since, chosen: Bools) -> Since:
-    return Since(since.slots[chosen], since.low[chosen], since.high[chosen], since.besides[chosen], since.independent)
 
 
 @dataclass(frozen=True)

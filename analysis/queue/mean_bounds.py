@@ -9,7 +9,7 @@ from analysis.queue.matching import UNBOUNDED, Events
 
 
 @compiled
-def shortest_total(events: Events, window: tuple[int, int], left_out: tuple[int, int]) -> float:
+def shortest_total(events: Events, window: tuple[int, int], left_out: tuple[int, int], unseen: int) -> float:
     """Return the smallest sum of the waits, in seconds, that a cohort of one series can have had.
 
     Parameters
@@ -20,6 +20,8 @@ def shortest_total(events: Events, window: tuple[int, int], left_out: tuple[int,
         Start and end of the cohort's window, in seconds.
     left_out
         The arrivals that are not of the cohort, in the first and the last event, which lie partly outside the window.
+    unseen
+        Further departures, each at any time: at all times so many jobs of the cohort fewer may wait.
     """
     start, end = window
     begins, ends, arrivals, departures = events
@@ -41,10 +43,15 @@ def shortest_total(events: Events, window: tuple[int, int], left_out: tuple[int,
         # Jobs that waited before leave as the event begins; one that arrives and leaves within it does not wait.
         old = min(cohort, departures[event])
         new = min(arrived, departures[event] - old)
-        total += old * float(begins[event]) - (arrived - new) * float(min(ends[event], end))
+        before, between, after = (
+            max(cohort - unseen, 0),
+            max(cohort - old - unseen, 0),
+            max(cohort - old + arrived - new - unseen, 0),
+        )
+        total += (before - between) * float(begins[event]) - (after - between) * float(min(ends[event], end))
         cohort += arrived - old - new
     # A wait that has not ended counts with its age.
-    return total + cohort * float(ends[last]) if cohort else total
+    return total + max(cohort - unseen, 0) * float(ends[last])
 
 
 @compiled

@@ -114,7 +114,7 @@ def most_over(events: Events, waiting: int, window: tuple[int, int], limit: int)
 
 @compiled
 def quantile_bounds(  # noqa: PLR0912 - a compiled pass: calls within it would copy its state
-    events: Events, cohort: Cohort, doubtful: int, shares: Floats, unit: int
+    events: Events, cohort: Cohort, uncertain: tuple[int, int], shares: Floats, unit: int
 ) -> tuple[Ints, Ints]:
     """Return the smallest and the largest value that each quantile of a cohort's waits can have.
 
@@ -124,8 +124,10 @@ def quantile_bounds(  # noqa: PLR0912 - a compiled pass: calls within it would c
     ----------
     events
         The events of all series, one after the other.
-    doubtful
-        The number of arrivals that may not be of the cohort: each bound leaves out the jobs that would narrow it.
+    uncertain
+        The number of arrivals that may not be of the cohort: each bound leaves out the jobs that would narrow it. And
+        the number of jobs that may have come unseen, see `cohorts.Spare`: each of these is of the cohort, with the wait
+        that widens the bound, and lets one other job wait less.
     shares
         The quantiles as shares of the jobs in (0, 1), rising.
     unit
@@ -136,6 +138,7 @@ def quantile_bounds(  # noqa: PLR0912 - a compiled pass: calls within it would c
     tuple
         Two arrays of seconds; `UNBOUNDED` where the record does not bound the quantile.
     """
+    doubtful, unseen = uncertain
     jobs = 0
     longest = 0
     for series in range(len(cohort.firsts)):
@@ -170,9 +173,11 @@ def quantile_bounds(  # noqa: PLR0912 - a compiled pass: calls within it would c
                     if probes < MOST_PROBES:
                         limits[probes], counts[probes] = probe, count
                         probes += 1
+                if side == 0:
+                    count = min(count + unseen, jobs)
                 counted = jobs - min(doubtful, jobs - count)
-                rank = int(np.ceil(shares[quantile] * counted - 1e-9))
-                if count >= rank if side == 0 else counted - count >= rank:
+                rank = int(np.ceil(shares[quantile] * (counted + unseen) - 1e-9))
+                if count + unseen >= rank if side == 0 else counted - count >= rank:
                     holds = probe
                 elif probe == most:
                     # Not even the longest wait of the record.

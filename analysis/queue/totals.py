@@ -94,7 +94,7 @@ def totals(group: Sequence[Flows], windows: Windows) -> Totals:
             if ends is not None:
                 own = windows.flowed(flows.series.slots, ends.point), *windows.happened(ends.since)
             ended[status] = Estimate(*(total + more for total, more in zip(sums, own, strict=True)))
-    bounded = all(flows.bounded for flows in group)
+    bounded, counted = all(flows.bounded for flows in group), all(flows.counted for flows in group)
     arrivals, departures, queue_end = arrivals_of(group, windows), parts.sum(axis=1), _at(group, windows, windows.ends)
     arrivals_high = np.maximum(arrived[1].astype(np.int64), np.rint(arrivals)) if bounded else unknown
     waiting, running = job_count_of(group), job_count_of(group, "Running")
@@ -110,7 +110,7 @@ def totals(group: Sequence[Flows], windows: Windows) -> Totals:
         running.most(windows),
         _at(group, windows, windows.ends, "Abnormal"),
         _drain(queue_end, parts, windows.seconds),
-        note("conservation") if bounded else note("fewest arrivals that explain the counts, scaled by a model"),
+        note("conservation") if counted else note("fewest arrivals that explain the counts, scaled by a model"),
     )
 
 

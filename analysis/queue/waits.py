@@ -1,8 +1,10 @@
 """How long jobs waited: mean and quantiles of the jobs that arrived in each window, with bounds.
 
-The bounds hold for every service discipline, and for every place of each event between its two slots. The point assumes
-a discipline, see `discipline`; jobs that wait at the record's end count by an estimator for censored waits, see
-`censoring`.
+The bounds hold for every service discipline, and for every place of each event between its two slots. They assume that
+no running job returned to the queue as another one started, between the same two slots, unless jobs are known to return
+(`Flows.preempts`): then a wait has no lower bound, and ends at the latest as the queue is empty. A job that returns
+waits anew. The point assumes a discipline, see `discipline`; jobs that wait at the record's end count by an estimator
+for censored waits, see `censoring`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -78,7 +80,10 @@ def estimate(
     members = _group_of(group)
     arrivals, unfinished, over, mean, points = cohorts.points(members, events, stays, asked)
     if bounded:
-        mean_bounds, bounds, over_bounds = cohorts.bounds(members, events, asked, fewest, most)
+        unseen = np.sum([waiting.unseen_in(windows) for waiting in group], axis=0)
+        stay = _longest_stay(group, windows) if unseen.any() else np.zeros(len(windows))
+        spare = cohorts.Spare(unseen, np.nan_to_num(stay, nan=np.inf))
+        mean_bounds, bounds, over_bounds = cohorts.bounds(members, events, asked, (fewest, most), spare)
         arrivals_high = np.maximum(most, np.rint(arrivals))
     else:
         stay = _longest_stay(group, windows)
@@ -89,7 +94,8 @@ def estimate(
     nobody = most == 0
     for values in (mean, points, over, mean_bounds, bounds, over_bounds):
         values[nobody] = np.nan
-    method = note("conservation") if bounded else note("fewest arrivals that explain the counts, scaled by a model")
+    counted = all(waiting.counted for waiting in group)
+    method = note("conservation") if counted else note("fewest arrivals that explain the counts, scaled by a model")
     estimated = joined(method, note("Kaplan-Meier for jobs that still wait"))
     methods = np.full(len(windows), joined(method), object)
     methods[(unfinished > 0) & ~np.isnan(mean)] = estimated

@@ -20,6 +20,7 @@ from collector.config.values import (
     MAIL,
     NAMED_SECTIONS,
     PATHS,
+    PREEMPTING,
     PROJECTS,
     SECTIONS,
     TARGETS,
@@ -147,6 +148,9 @@ class Config:
     dataset: DatasetSettings = field(default_factory=DatasetSettings)
     mail: MailSettings | None = None
     """None where no mail server is configured."""
+    preempting: tuple[str, ...] = ()
+    """Patterns of the ids or display names of pools that pre-empt: an urgent job displaces a running one, which returns
+    to the queue. From the section ``[preempting]``."""
 
     @property
     def publishing_interval(self) -> timedelta:
@@ -257,7 +261,9 @@ def read_config(file: Path | None, environment: Mapping[str, str], folder: Path)
     targets = _targets(tree.get("targets", {}), reader)
     dataset = _dataset(tree.get("dataset", {}), paths, reader)
     mail = _mail(tree["mail"], reader) if tree.get("mail") else None
-    return Config(settings, paths, profiles, tuple(projects), flavors, targets, dataset, mail), reader.problems
+    preempting = reader.section("preempting", tree.get("preempting", {}), PREEMPTING).get("pools", ())
+    read = settings, paths, profiles, tuple(projects), flavors, targets, dataset, mail, preempting
+    return Config(*read), reader.problems
 
 
 def _dataset(table: Mapping[str, object], paths: Paths, reader: _Reader) -> DatasetSettings:

@@ -256,6 +256,7 @@ TARGETS: dict[str, Callable[[object], Any]] = {
     "spare_nodes": whole(0, 100_000),
     "lead_time": _duration,
 }
+PREEMPTING: dict[str, Callable[[object], Any]] = {"pools": _texts}
 DATASET: dict[str, Callable[[object], Any]] = {
     "path": _place,
     "every": _publishing_interval,
@@ -276,5 +277,12 @@ MAIL: dict[str, Callable[[object], Any]] = {
 }
 FLAVORS = whole(1, 4096)
 """The reader of numbers of cards per node; the keys of the section are names of flavors."""
-SECTIONS = {"collect": COLLECT, "paths": PATHS, "dataset": DATASET, "targets": TARGETS, "mail": MAIL}
+SECTIONS = {
+    "collect": COLLECT,
+    "paths": PATHS,
+    "dataset": DATASET,
+    "targets": TARGETS,
+    "preempting": PREEMPTING,
+    "mail": MAIL,
+}
 NAMED_SECTIONS = {"credentials": CREDENTIALS, "projects": PROJECTS}

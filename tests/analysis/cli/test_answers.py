@@ -1,8 +1,10 @@
-"""The answers of `poolscope plan` and `forecast`: targets of the configuration, sentences before the table."""
+"""The answers of commands by the configuration: targets, pools that pre-empt; sentences before the table."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from analysis import History
@@ -134,3 +136,16 @@ def test_targets_of_python_are_checked_too(database: Path) -> None:
     for targets, said in (({"*": {"wait": "soon"}}, "'soon'"), ({"b*": {"cost": 1}}, "'cost' is not a setting")):
         with pytest.raises(RequestRefused, match=said):
             History(database).plan(targets=targets)
+
+
+def test_pools_that_preempt_by_the_configuration_have_no_upper_bound_of_arrivals(database: Path, folder: Path) -> None:
+    """The patterns of the section, and those of Python, open the bounds of the pools that match; others stay."""
+    file = folder / "poolscope.toml"
+    file.write_text(file.read_text() + '[preempting]\npools = ["bus*"]\n')
+    shown = json.loads(poolscope(folder, "waits", "--db", str(database), "--every", "all", "--format", "json").stdout)
+    rows = {row["pool"]: row for row in (shown if isinstance(shown, list) else shown["rows"])}
+    told = History(database, preempting="bus*").waits(every="all").set_index("pool")
+    for pool, opened in (("busy", True), ("a pool that is roomy", False)):
+        assert opened == (rows[pool]["arrivals_high"] is None) == np.isnan(told["arrivals_high"][pool])
+        assert opened == ("return to the queue unseen" in rows[pool]["note"])
+    assert 0 == rows["busy"]["mean_low_seconds"]

@@ -141,7 +141,7 @@ def test_totals_are_the_extremes_of_all_that_can_have_happened(seed: int) -> Non
         least, most = (
             pick(sum(each[side] for each in waits) for waits in every) for side, pick in ((0, min), (1, max))
         )
-        assert least == shortest_total(case.events, window, (0, 0))
+        assert least == shortest_total(case.events, window, (0, 0), 0)
         assert most == said(longest_total(case.events, case.waiting, window, (0, 0)))
 
 
@@ -168,7 +168,7 @@ def test_quantiles_are_the_extremes_of_all_that_can_have_happened(seed: int) -> 
     for window in case.windows:
         every = [waits for waits in outcomes(case, *window) if waits]
         if every:
-            low, high = quantile_bounds(case.events, Cohort(first, last, waiting, *window), 0, SHARES, 1)
+            low, high = quantile_bounds(case.events, Cohort(first, last, waiting, *window), (0, 0), SHARES, 1)
             for number, share in enumerate(SHARES):
                 assert min(quantile([each[0] for each in w], share) for w in every) == low[number]
                 assert max(quantile([each[1] for each in w], share) for w in every) == said(high[number])

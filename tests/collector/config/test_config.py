@@ -348,3 +348,13 @@ def test_targets_are_read_for_all_pools_and_by_pattern(tmp_path: Path) -> None:
     expected = {"*": {"wait": timedelta(minutes=15), "quantile": "p90", "currency": "CNY"}}
     assert expected | {"vision*": {"wait": timedelta(hours=1), "spare_nodes": 2}} == config.targets
     assert ["*", "vision*"] == list(config.targets)
+
+
+def test_pools_that_preempt_are_read(tmp_path: Path) -> None:
+    """A list of patterns; the environment overrides the file, and another type is a problem that names the key."""
+    file = tmp_path / "poolscope.toml"
+    file.write_text('[preempting]\npools = ["pool-a*", "urgent"]\n')
+    assert ("pool-a*", "urgent") == read_config(file, {}, tmp_path)[0].preempting
+    assert ("b", "c") == read_config(file, {"POOLSCOPE_PREEMPTING__POOLS": "b, c"}, tmp_path)[0].preempting
+    file.write_text("[preempting]\npools = 3\n")
+    assert [True] == [problem.startswith("preempting.pools") for problem in read_config(file, {}, tmp_path)[1]]
