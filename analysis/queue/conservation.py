@@ -5,21 +5,18 @@ the terminal statuses, as far as the API keeps finished jobs (see `counters`). A
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from analysis.arrays import Ints
-from analysis.notes import Notes, joined, note
+from analysis.notes import Note, Notes, joined, note
 from analysis.queue.assumptions import QUEUES
 from analysis.queue.counters import Classes, classify
 from analysis.queue.retention import ended_since
+from analysis.queue.unkept_arrivals import unkept_arrivals
 from analysis.record.series import Series
 from analysis.windows import Since
 from collector.record.statuses import ENDED
-
-LARGEST_CORRECTION: Final = 2.0
-"""The largest factor that is used: with a larger one more arrivals would come from the model than from the counts."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +47,8 @@ class Flows:
     """Bounds of the jobs that arrived since the first slot."""
     ended: dict[str, Ended]
     """By status; empty where ends do not show in the counts."""
-    unseen: float
-    """Where ends do not show: the factor from arrivals that show in the counts to all arrivals, by a model; else 1."""
+    unestimated: Note | None
+    """Why arrivals have no point estimate; None if they have one. Without one `arrivals` are the fewest."""
     notes: Notes
     returned: Ints
     """n - 1: the fewest jobs that must have returned to the queue, or were deleted with others."""
@@ -61,6 +58,11 @@ class Flows:
         """Whether the counts bound arrivals from above: not where ends are not kept."""
         rolls_unknown = "rolling" in self.classes.by_status.values() and self.classes.retention is None
         return self.classes.name not in ("absent", "capped") and not rolls_unknown
+
+    @property
+    def shown(self) -> Ints:
+        """Arrivals in each interval, without those that a model adds: n - 1."""
+        return self.arrivals if self.ended else np.diff(self.arrived.low)
 
     @property
     def departures(self) -> Ints:
@@ -126,7 +128,7 @@ def flows_of(series: Series, queue: str) -> Flows:
         arrivals_most + np.diff(besides),
         Since(series.slots, low, high, besides, independent),
         ended,
-        1.0,
+        None,
         joined(classes.notes, returned if back[-1] else None),
         np.diff(back),
     )
@@ -180,36 +182,13 @@ def _ended(series: Series, status: str, classes: Classes) -> Ended:
 
 
 def _unkept(series: Series, classes: Classes, queue: str, waiting: Ints) -> Flows:
-    """Return the smallest flows that explain the changes of the counts, where ends do not show in them."""
-    arrivals = _least_arrivals(series, queue)
-    arrived = _since_first(arrivals)
-    unseen = _unseen(series, queue)
-    model = note("a model puts arrivals at {factor:.2f} times those that the counts show", factor=unseen)
-    since = Since(series.slots, arrived, arrived, np.zeros(len(arrived), np.int64), independent=False)
-    notes = joined(classes.notes, model)
-    return Flows(series, classes, waiting, arrivals, arrivals, since, {}, unseen, notes, np.zeros_like(arrivals))
-
-
-def _least_arrivals(series: Series, queue: str, slots: slice = slice(None)) -> Ints:
-    """Return the fewest arrivals, in each interval between the given slots, that explain the jobs that wait and run."""
-    counts = {name: count[slots] for name, count in series.counts.items()}
-    waiting: Ints = np.sum([counts[status] for status in QUEUES[queue]], axis=0)
-    needed = np.zeros(len(waiting) - 1, np.int64)
-    for status in ("Running", "Creating", "Pending"):
-        if status not in QUEUES[queue]:
-            needed = np.maximum(0, np.diff(counts[status]) + needed)
-    least: Ints = np.maximum(0, np.diff(waiting) + needed)
-    return least
-
-
-def _unseen(series: Series, queue: str) -> float:
-    """Return the factor from the arrivals that show in the counts to all arrivals, by a model.
-
-    If one job arrives and another ends between two slots, the counts do not change. In the model the share of arrivals
-    that show is exp(-k h), where h is the distance between slots. So the factor at h equals the arrivals that show at h
-    over the arrivals that show at 2 h; the latter are found by leaving out every second slot.
-    """
-    shown = _least_arrivals(series, queue).sum()
-    halves = [_least_arrivals(series, queue, slice(shift, None, 2)).sum() for shift in (0, 1)]
-    coarser = sum(halves) / len(halves)
-    return float(np.clip(shown / coarser, 1.0, LARGEST_CORRECTION)) if coarser else 1.0
+    """Return the flows of a series whose ends do not show in the counts: arrivals by a model, see `unkept_arrivals`."""
+    unkept = unkept_arrivals(series, queue)
+    shown, arrivals = _since_first(unkept.shown), unkept.arrivals
+    since = Since(series.slots, shown, shown, np.zeros_like(shown), independent=False)
+    factor = float(arrivals.sum() / max(unkept.shown.sum(), 1))
+    model = note("a model puts arrivals at {factor:.2f} times those that the counts show", factor=factor)
+    notes = joined(classes.notes, unkept.refused or model)
+    return Flows(
+        series, classes, waiting, arrivals, arrivals, since, {}, unkept.refused, notes, np.zeros_like(arrivals)
+    )
