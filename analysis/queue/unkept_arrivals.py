@@ -31,13 +31,11 @@ FEWEST: Final = 4 * TREND
 """The fewest intervals for an estimate: with fewer, the trend is all that there is."""
 LARGEST_ERROR: Final = 0.1
 """The largest standard error, over the estimate: two of them are within the 0.8 to 1.25 that is promised."""
-PARTS: Final = 20
-"""The parts of the record which are left out in turn to find the standard error (the jackknife)."""
 SHORT: Final = (1.1, 2.5)
 """The shortest mean run time, in poll intervals, and that below which a lag of two intervals must give nearly the same
 as one. Servers that are always busy with jobs of nearly one length end as many in every interval, and below three
 intervals nothing tells this from fewer jobs."""
-MISSED: Final = (0.12, 0.08)
+MISSED: Final = (0.12, 0.1)
 """The largest loss from a lag of one interval to one of two, of 1: for run times below the second of `SHORT`; and for
 all others, if the loss from two to four is not larger."""
 SHAPE: Final = 1.1
@@ -46,6 +44,8 @@ about 2. Without this, two more of 300 simulated pools are off: half of their jo
 CLUSTERED: Final = 0.03
 """The largest part of the variance of changes by which activity in an interval comes with that in the next. It is 0.05
 to 0.30 in the traces of clusters, and below 0.02 in simulated pools whose jobs run for three intervals or more."""
+PARTS: Final = 40
+"""Parts of the record, from which the standard error of that part of the variance is found."""
 FAR: Final = range(8, 17)
 """Intervals later, at which activity is not that of the same jobs or people any more."""
 SIGNIFICANT: Final = 3.0
@@ -100,7 +100,7 @@ def unkept_arrivals(series: Series, queue: str) -> Unkept:
         return Unkept(shown, shown + _whole(hidden * factor), None)
     step, (low, high) = float(np.median(np.diff(series.slots))), AGREEMENT
     if _few_lost(one, two, step) and low * by_counts <= by_scatter <= high * by_counts:
-        missed: Floats = shown * (by_counts / one.least() - 1)
+        missed = np.multiply(shown, by_counts / one.least() - 1, dtype=np.float64)
         return Unkept(shown, shown + _whole(missed), None)
     return Unkept(shown, shown, refused)
 
@@ -116,9 +116,12 @@ def _doubt(active: Active, levels: list[Level], arrivals: float) -> Note | None:
     short, long = (intervals * arrivals for intervals in SHORT)
     if active.running < short or (active.running < long and abs(lost) > MISSED[0]):
         return TOO_SHORT
-    if lost > MISSED[1] and lost_later < SHAPE * lost:
+    # With n changes the error of their first autocorrelation is 1 / sqrt(n); it matters for hidden arrivals.
+    error = hidden / np.sqrt(levels[0].regular.sum())
+    if lost > max(MISSED[1], SIGNIFICANT * error) and lost_later < SHAPE * lost:
         return TOO_SHORT
-    return TOO_FEW if _error(levels[0], levels[1], hidden) > LARGEST_ERROR else None
+    # That of their variance is sqrt(2 / n).
+    return TOO_FEW if error * np.sqrt(3) > LARGEST_ERROR else None
 
 
 def _skewed(active: Active, level: Level, hidden: float) -> bool:
@@ -138,25 +141,9 @@ def _clustered(active: Active, level: Level) -> bool:
     n = len(activity) - FAR[-1]
     far = np.mean([activity[lag : n + lag] for lag in FAR], axis=0)
     excess = activity[:n] * (activity[1 : n + 1] - far)
-    parts = np.array([part.mean() for part in np.array_split(excess, 2 * PARTS)])
+    parts = np.array([part.mean() for part in np.array_split(excess, PARTS)])
     clustered, error = parts.mean(), parts.std(ddof=1) / np.sqrt(len(parts))
     return bool(clustered > max(CLUSTERED * (activity**2).mean(), SIGNIFICANT * error))
-
-
-def _error(one: Level, two: Level, hidden: float) -> float:
-    """Return the standard error of the estimate by scatter, over the estimate.
-
-    That of the ratio of two lags is found by the jackknife; that of a variance of n changes is sqrt(1.5 / n), with the
-    trend taken out, as far as arrivals are hidden.
-    """
-    sums = []
-    for level in (one, two):
-        part = np.arange(len(level.arrivals)) * PARTS // len(level.arrivals)
-        jobs = np.bincount(part, np.where(level.regular, level.arrivals, 0.0), PARTS)
-        sums.append((jobs.sum() - jobs) / (level.regular.sum() - np.bincount(part, level.regular, PARTS)))
-    ratios = sums[1] / sums[0]
-    of_ratio = np.sqrt((PARTS - 1) * ratios.var()) / max(2 - ratios.mean(), 1e-12)
-    return float(np.hypot(of_ratio, hidden * np.sqrt(1.5 / one.regular.sum())))
 
 
 def _few_lost(one: Level, two: Level, step: float) -> bool:

@@ -118,7 +118,7 @@ def pool(seed: int, *, arrays: bool) -> Case:
         first = arrivals_of(random, rate * share / size, until, rhythm=rhythm)
         came = np.sort(np.concatenate([came, np.repeat(first, random.geometric(1 / size, len(first)))]))
     run = run_times(random, str(kind), mean, len(came))
-    start: Floats = starts_of(came, run, servers)
+    start = starts_of(came, run, servers)
     name = f"{seed}: {servers} servers, load {load:.2f}, {kind} {mean:.0f} s, polls {step} s"
     name += f", {share:.0%} in arrays of {size:.0f}" if arrays else ""
     return Case(name, Jobs(came, start, start, start + run), np.arange(0, until + 1, step))

@@ -1,13 +1,21 @@
 """Arrivals and waits where the API keeps no finished jobs: told where a model holds, and refused where it does not."""
 
 from functools import cache
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from analysis.capacity.check import check
+from analysis.capacity.headroom import demand_of
+from analysis.capacity.load import load
+from analysis.capacity.plan import plan
+from analysis.capacity.scenario import Scenario
+from analysis.notes import NONE
 from analysis.queue.conservation import Flows, flows_of
-from analysis.queue.discipline import waiting_of
+from analysis.queue.discipline import Waiting, waiting_of
+from analysis.queue.facts import facts_of
 from analysis.queue.totals import totals
 from analysis.queue.waits import Waits, estimate
 from analysis.record.series import Series
@@ -133,3 +141,18 @@ def test_a_pool_that_fills_is_told() -> None:
     case = busy(days=28, load=1.3)
     flows = flows_of(series_of(case), "queue")
     assert len(case.jobs.came) == pytest.approx(flows.arrivals.sum(), rel=0.15)
+
+
+def test_unknown_arrivals_are_not_planned_with() -> None:
+    """No plan, check, run time or forecast is made of the fewest arrivals; the servers in use are told all the same."""
+    series = series_of(busy(size=30))
+    facts = facts_of(flows_of(series, "queue"), "fifo", (Flows, Waiting))
+    whole, scenario = Windows(series.slots[:1], series.slots[-1:]), Scenario()
+    for columns in (plan([facts], whole, scenario, "queue"), check([facts], "queue")):
+        assert NONE == columns["confidence"]
+    told = load([facts], whole, {}, "queue", ZoneInfo("UTC"))
+    assert [NONE] == told["confidence"].tolist()
+    assert np.isnan([told[name][0] for name in ("run_seconds", "offered", "offered_low", "offered_high")]).all()
+    assert 0 < told["running_mean"][0] < 32
+    assert "jobs arrive together" in rendered(told["reason"][0])
+    assert "jobs arrive together" in rendered(demand_of([facts], whole, scenario, "queue").too_short)
