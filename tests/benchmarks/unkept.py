@@ -11,7 +11,7 @@ the counts, times their ratio over that with every second slot left out, up to 2
 
 import argparse
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -80,15 +80,15 @@ def starts_of(came: Floats, run: Floats, servers: int) -> Floats:
 def run_times(random: np.random.Generator, kind: str, mean: float, n: int) -> Floats:
     """Draw run times."""
     sigma = np.sqrt(np.log1p(random.choice([1.0, 2.0, 3.0]) ** 2))
-    drawn = {
+    draws: dict[str, Callable[[], Floats]] = {
         "exponential": lambda: random.exponential(1.0, n),
         "lognormal": lambda: np.exp(random.normal(-(sigma**2) / 2, sigma, n)),
         # One half of the jobs runs for a tenth of the time of the others.
         "two kinds": lambda: random.exponential(1.0, n) * np.where(random.random(n) < 0.5, 0.1, 1.0) / 0.55,
         "constant": lambda: random.uniform(0.999, 1.001, n),
         "uniform": lambda: random.uniform(0.0, 2.0, n),
-    }[kind]()
-    times: Floats = np.maximum(drawn * mean, 1.0)
+    }
+    times: Floats = np.maximum(draws[kind]() * mean, 1.0)
     return times
 
 
