@@ -92,7 +92,9 @@ def unkept_arrivals(series: Series, queue: str) -> Unkept:
         return Unkept(shown, shown, TOO_FEW)
     # Half of all arrivals and ends; where active jobs became more, more arrived than ended.
     growth = (active.steady[-1] + active.jumped[-1]) / len(shown)
-    by_scatter, by_counts = 2 * one.mean() - two.mean() + growth / 2, 2 * one.least() - two.least()
+    by_scatter = 2 * one.mean() - two.mean() + growth / 2
+    # The share of arrivals that show falls about exponentially with the lag: many run times are short, few are long.
+    by_counts = one.least() ** 2 / max(two.least(), one.least() / 2)
     refused = _doubt(active, levels, by_scatter)
     if refused is None:
         changes = np.rint(np.diff(active.steady)).astype(np.int64)
