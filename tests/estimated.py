@@ -27,7 +27,7 @@ Bounds: TypeAlias = tuple[float | None, float | None, float | None]
 class Waited:
     """The waits of one window."""
 
-    arrivals: float
+    arrivals: float | None
     arrivals_low: int
     arrivals_high: int | None
     mean: Bounds
@@ -40,7 +40,6 @@ def estimate(group: Sequence[Waiting], start: int, end: int, limit: int | None) 
     """Estimate the waits of one window."""
     estimates = waits.estimate(group, Windows.one(start, end), limit)
     arrivals, low, high = _bounds(estimates.arrivals)
-    assert arrivals is not None
     assert low is not None
     return Waited(
         arrivals,

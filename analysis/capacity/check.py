@@ -71,6 +71,8 @@ def check(series: Sequence[Facts], queue: str) -> Columns:
         there is no such change, one row with the reason.
     """
     occupancy = occupancy_of([facts[Flows] for facts in series], queue)
+    if occupancy.unestimated:
+        return _nothing(occupancy.unestimated)
     slots = occupancy.slots
     nodes = nodes_of(series[0][Flows].series.pool, {}, int(slots[-1])) if len(slots) else None
     if nodes is None:

@@ -82,9 +82,11 @@ def demand_of(series: Sequence[Facts], windows: Windows, scenario: Scenario, que
     arrivals = arrivals_of(group, windows)
     if len(occupancy.slots) < 2:
         return Demand(scenario, arrivals, np.nan, np.nan, too_short=joined(TOO_SHORT))
+    if occupancy.unestimated:
+        return Demand(scenario, arrivals, np.nan, np.nan, too_short=joined(occupancy.unestimated))
     recent = occupancy.since(int(occupancy.slots[-1]) - RECENT_WEEKS * WEEK)
     span = max(float(recent.slots[-1] - recent.slots[0]), 1.0)
-    base = recent.correction * recent.arrivals.sum() / span * WEEK
+    base = recent.arrivals.sum() / span * WEEK
     demand = Demand(scenario, arrivals, recent.run_seconds, float(base))
     if scenario.target is None or not recent.arrivals.sum() > 0:
         return demand

@@ -201,7 +201,7 @@ def _of_pool(
     )
     queued = (occupancy.queue > 0).astype(float)
     queued_hours = ratio(parts.sums((queued[1:] + queued[:-1]) / 2).sum(axis=1), observed.sum(axis=1)) * WEEK_HOURS
-    words, reasons = _confidence(ended, servers)
+    words, reasons = _confidence(ended, servers, occupancy.unestimated)
     notes = np.array([_note_of_nodes(nodes, start, end) for start, end in windows], object)
     use = _use(servers, _running_by_time(occupancy, parts, busy, zone))
     return Load(amounts, use, queued_hours, run, words, reasons, note("Little's law"), notes)
@@ -221,13 +221,14 @@ def _offered(
     """Return, for each window, the jobs that ended, the mean run time in seconds, and the offered load in jobs."""
     observed, ends = parts.sums(np.ones(len(parts.seconds))), parts.events(occupancy.ends)
     ended = ends.sum(axis=1)
-    seconds = ratio_of_sums(running, occupancy.correction * ends * ratio(observed, parts.lengths))
-    run = seconds.each(lambda bound: np.where(ended < FEWEST_ENDS, np.nan, bound))
+    seconds = ratio_of_sums(running, ends * ratio(observed, parts.lengths))
+    few = (ended < FEWEST_ENDS) | (occupancy.unestimated is not None)
+    run = seconds.each(lambda bound: np.where(few, np.nan, bound))
     # Where the record begins or ends in a window, only the part of the window inside the record counts.
     recorded = windows.clipped(int(occupancy.slots[0]), int(occupancy.slots[-1]))
     arrivals = ratio(parts.events(occupancy.arrivals).sum(axis=1), recorded.seconds.astype(float))
     # Without arrivals there is no load, however long jobs run.
-    offered = run.each(lambda bound: np.where(arrivals == 0, 0.0, occupancy.correction * arrivals * bound))
+    offered = run.each(lambda bound: np.where(arrivals == 0, 0.0, arrivals * bound))
     return ended, run, offered
 
 
@@ -245,7 +246,7 @@ def _running_by_time(occupancy: Occupancy, parts: Parts, busy: Floats, zone: Zon
     }
 
 
-def _confidence(ended: Floats, servers: Servers) -> tuple[NDArray[Any], NDArray[Any]]:
+def _confidence(ended: Floats, servers: Servers, unestimated: Note | None) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the confidence of each window, and the reasons why it is not good."""
     words: list[str] = []
     reasons: list[Notes] = []
@@ -258,8 +259,8 @@ def _confidence(ended: Floats, servers: Servers) -> tuple[NDArray[Any], NDArray[
         at_least = note(
             "the pool may be able to run more: servers and idle shares are lower bounds, if all jobs have one size"
         )
-        words.append(NONE if few else WEAK if unknown else GOOD)
-        reasons.append(joined(few, at_least if unknown else None))
+        words.append(NONE if few or unestimated else WEAK if unknown else GOOD)
+        reasons.append(joined(few, unestimated, at_least if unknown else None))
     return np.array(words, object), np.array(reasons, object)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from analysis.arrays import Ints
 from analysis.capacity.patience import give_ups_of
+from analysis.notes import Note
 from analysis.queue.assumptions import QUEUES
 from analysis.queue.conservation import Flows
 from analysis.queue.job_counts import GAP, job_count_of
@@ -35,8 +36,8 @@ class Occupancy:
     """n - 1: jobs that left the queue by giving up, by a model, see `patience`."""
     returns: Ints
     """n - 1: the fewest arrivals that must be jobs that returned to the queue."""
-    correction: float = 1.0
-    """True arrivals over observed ones, by a model where the API keeps no finished jobs; else 1."""
+    unestimated: Note | None = None
+    """Why arrivals have no point estimate; None if they have one. Without one `arrivals` are the fewest."""
     give_up_rate: float = 0.0
     """Give-ups per second of waiting."""
     type_waits: tuple[float, ...] = ()
@@ -68,7 +69,7 @@ class Occupancy:
     @property
     def run_seconds(self) -> float:
         """The mean time, in seconds, that a job held capacity, by Little's law; NaN where no job ended."""
-        ended = self.correction * int(self.ends.sum())
+        ended = int(self.ends.sum())
         return self.busy_seconds / ended if ended else float("nan")
 
     @property
@@ -105,8 +106,7 @@ def occupancy_of(group: Sequence[Flows], queue: str) -> Occupancy:
     slots = waiting.slots
     # A queue never grows by more than its arrivals.
     arrivals = np.maximum(_events(group, [flows.arrivals for flows in group], slots), np.diff(waiting.jobs))
-    observed = sum(int(flows.arrivals.sum()) for flows in group)
-    correction = sum(float(flows.arrivals.sum()) * flows.unseen for flows in group) / observed if observed else 1.0
+    unestimated = next((flows.unestimated for flows in group if flows.unestimated), None)
     give_up_rate, give_ups = _give_ups(group, slots, waiting.jobs, busy)
     give_ups = np.minimum(give_ups, np.maximum(arrivals - np.diff(waiting.jobs), 0))
     type_waits = tuple(
@@ -115,7 +115,7 @@ def occupancy_of(group: Sequence[Flows], queue: str) -> Occupancy:
         if (jobs := flows.arrivals.sum()) >= FEWEST_OF_TYPE
     )
     returns = _events(group, [flows.returned for flows in group], slots)
-    occupancy = Occupancy(slots, waiting.jobs, busy, arrivals, give_ups, returns, correction, give_up_rate, type_waits)
+    occupancy = Occupancy(slots, waiting.jobs, busy, arrivals, give_ups, returns, unestimated, give_up_rate, type_waits)
     # If a type had jobs when it was first listed, it had unknown jobs before: the pool counts from then on.
     active = (*QUEUES[queue], *statuses)
     late = [

@@ -66,6 +66,8 @@ def plan(series: Sequence[Facts], windows: Windows, scenario: Scenario, queue: s
         return _nothing(scenario, TOO_SHORT)
     if not occupancy.arrivals.sum():
         return _nothing(scenario, note("no arrivals"))
+    if occupancy.unestimated:
+        return _nothing(scenario, occupancy.unestimated)
     today = today_of(series, occupancy, windows[:1])
     ensemble = today.ensemble.scaled(scenario.demand)
     answer = needed(ensemble, scenario, today.capacity)

@@ -25,8 +25,6 @@ class Group(NamedTuple):
     """The same for stays."""
     waiting: Ints
     """Jobs that wait as each event begins."""
-    unseen: Floats
-    """For each series the factor from arrivals that show in the counts to all arrivals."""
     first_slots: Ints
     """The first slot of each series, in seconds since 1970."""
     unit: int
@@ -93,11 +91,11 @@ def points(group: Group, events: Events, stays: Stays, asked: Asked) -> tuple[Fl
         chosen = _chosen(group, events, stays, start, end)
         size = np.maximum(chosen[1] - chosen[0], 0).sum()
         waited, weight = np.empty(size), np.empty(size)
-        filled, hidden, total = 0, 0.0, 0.0
+        filled, total = 0, 0.0
         # The smallest age of a wait that has not ended: every shorter wait is known.
         known = np.inf
         for series in range(len(offsets) - 1):
-            before, shown, waiting, spent = filled, 0.0, 0.0, 0.0
+            before, waiting, spent = filled, 0.0, 0.0
             record_end = ends[offsets[series + 1] - 1]
             ended = np.ones(max(chosen[1, series] - chosen[0, series], 0), np.bool_)
             for stay in range(chosen[0, series], chosen[1, series]):
@@ -105,7 +103,7 @@ def points(group: Group, events: Events, stays: Stays, asked: Asked) -> tuple[Fl
                 inside = min(ends[event], end) - max(begins[event], start)
                 waited[filled] = stays.wait[stay]
                 weight[filled] = stays.jobs[stay] * inside / (ends[event] - begins[event])
-                shown += weight[filled]
+                arrivals[window] += weight[filled]
                 if math.isinf(stays.wait[stay]):
                     waited[filled] = record_end - (begins[event] + ends[event]) / 2
                     ended[filled - before] = False
@@ -120,22 +118,18 @@ def points(group: Group, events: Events, stays: Stays, asked: Asked) -> tuple[Fl
                 spent = (waited[own] * weight[own]).sum()
             total += spent
             unfinished[window] += waiting
-            arrivals[window] += shown
-            hidden += shown * (group.unseen[series] - 1)
         if not filled:
             continue
-        arrivals[window] += hidden
         few = unfinished[window] <= MOST_CENSORED * arrivals[window]
         if few:
             mean[window] = total / arrivals[window]
         if few or limit < known:
             over[window] = weight[waited > limit].sum() / arrivals[window]
         order = np.argsort(waited)
-        # Jobs that arrived and left unseen did not wait.
-        reached = hidden + np.cumsum(weight[order])
+        reached = np.cumsum(weight[order])
         for number in range(len(shares)):
             rank = shares[number] * reached[-1] - 1e-9
-            wait = 0.0 if hidden >= rank else waited[order[np.searchsorted(reached, rank)]]
+            wait = waited[order[np.searchsorted(reached, rank)]]
             if few or wait < known:
                 quantiles[window, number] = wait
     return arrivals, unfinished, over, mean, quantiles

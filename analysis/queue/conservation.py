@@ -12,7 +12,6 @@ pool pre-empts, there are assumed to be none; else arrivals have no upper bound.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Final
 
 import numpy as np
 
@@ -22,12 +21,10 @@ from analysis.queue.assumptions import QUEUES
 from analysis.queue.counters import Classes, classify
 from analysis.queue.ends import Ended, ceiling, ended_in, floor, monotone, since_first
 from analysis.queue.removals import hidden
+from analysis.queue.unkept_arrivals import unkept_arrivals
 from analysis.record.series import Series
 from analysis.windows import Since, Unseen
 from collector.record.statuses import ENDED
-
-LARGEST_CORRECTION: Final = 2.0
-"""The largest factor that is used: with a larger one more arrivals would come from the model than from the counts."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +43,8 @@ class Flows:
     """Bounds of the jobs that arrived since the first slot."""
     ended: dict[str, Ended]
     """By status; empty where ends do not show in the counts."""
-    unseen: float
-    """Where ends do not show: the factor from arrivals that show in the counts to all arrivals, by a model; else 1."""
+    unestimated: Note | None
+    """Why arrivals have no point estimate; None if they have one. Without one `arrivals` are the fewest."""
     notes: Notes
     returned: Ints
     """n - 1: the fewest jobs that must have returned to the queue, or were deleted with others."""
@@ -64,6 +61,11 @@ class Flows:
         """Whether the counts show all jobs that end."""
         rolls_unknown = "rolling" in self.classes.by_status.values() and self.classes.retention is None
         return self.classes.name not in ("absent", "capped") and not rolls_unknown
+
+    @property
+    def shown(self) -> Ints:
+        """Arrivals in each interval, without those that a model adds: n - 1."""
+        return self.arrivals if self.ended else np.diff(self.arrived.low)
 
     @property
     def departures(self) -> Ints:
@@ -149,7 +151,7 @@ def flows_of(series: Series, queue: str, *, preempts: bool = False) -> Flows:
         arrivals_most + np.diff(besides),
         Since(series.slots, low, high, besides, independent, unseen, other),
         ended,
-        1.0,
+        None,
         joined(classes.notes, *_notes(ended, int(back[-1]), _sum_of([unseen, removals]), preempts=preempts)),
         np.diff(back),
         preempts,
@@ -199,37 +201,15 @@ def _restarted(series: Series, classes: Classes) -> tuple[Ints, Ints]:
 
 
 def _unkept(series: Series, classes: Classes, queue: str, waiting: Ints, *, preempts: bool) -> Flows:
-    """Return the smallest flows that explain the changes of the counts, where ends do not show in them."""
-    arrivals = _least_arrivals(series, queue)
-    arrived = since_first(arrivals)
-    unseen = _unseen(series, queue)
-    model = note("a model puts arrivals at {factor:.2f} times those that the counts show", factor=unseen)
-    since = Since(series.slots, arrived, arrived, np.zeros(len(arrived), np.int64), independent=False)
-    notes = joined(classes.notes, model)
+    """Return the flows of a series whose ends do not show in the counts: arrivals by a model, see `unkept_arrivals`."""
+    unkept = unkept_arrivals(series, queue)
+    # A job that returns to the queue, as another starts, shows like an arrival; the number of active jobs stays.
+    active = series.counts["total"] - np.sum([series.counts[status] for status in ENDED], axis=0)
+    least = np.maximum(np.diff(active), 0) if preempts else unkept.shown
+    shown, arrivals = since_first(least), unkept.arrivals
+    since = Since(series.slots, shown, shown, np.zeros_like(shown), independent=False)
+    factor = float(arrivals.sum() / max(unkept.shown.sum(), 1))
+    model = note("a model puts arrivals at {factor:.2f} times those that the counts show", factor=factor)
+    notes = joined(classes.notes, unkept.refused or model)
     none = np.zeros_like(arrivals)
-    return Flows(series, classes, waiting, arrivals, arrivals, since, {}, unseen, notes, none, preempts)
-
-
-def _least_arrivals(series: Series, queue: str, slots: slice = slice(None)) -> Ints:
-    """Return the fewest arrivals, in each interval between the given slots, that explain the jobs that wait and run."""
-    counts = {name: count[slots] for name, count in series.counts.items()}
-    waiting: Ints = np.sum([counts[status] for status in QUEUES[queue]], axis=0)
-    needed = np.zeros(len(waiting) - 1, np.int64)
-    for status in ("Running", "Creating", "Pending"):
-        if status not in QUEUES[queue]:
-            needed = np.maximum(0, np.diff(counts[status]) + needed)
-    least: Ints = np.maximum(0, np.diff(waiting) + needed)
-    return least
-
-
-def _unseen(series: Series, queue: str) -> float:
-    """Return the factor from the arrivals that show in the counts to all arrivals, by a model.
-
-    If one job arrives and another ends between two slots, the counts do not change. In the model the share of arrivals
-    that show is exp(-k h), where h is the distance between slots. So the factor at h equals the arrivals that show at h
-    over the arrivals that show at 2 h; the latter are found by leaving out every second slot.
-    """
-    shown = _least_arrivals(series, queue).sum()
-    halves = [_least_arrivals(series, queue, slice(shift, None, 2)).sum() for shift in (0, 1)]
-    coarser = sum(halves) / len(halves)
-    return float(np.clip(shown / coarser, 1.0, LARGEST_CORRECTION)) if coarser else 1.0
+    return Flows(series, classes, waiting, arrivals, arrivals, since, {}, unkept.refused, notes, none, preempts)

@@ -50,8 +50,8 @@ class Waiting:
     """Whether the counts bound arrivals from above."""
     counted: bool
     """Whether the counts show all jobs that end."""
-    unseen: float
-    """The factor from arrivals that show in the counts to all arrivals."""
+    estimated: bool
+    """Whether arrivals, and so waits, have a point estimate."""
     unit: int
     """In seconds: the distances between all slots are multiples of it."""
 
@@ -117,7 +117,7 @@ def waiting_of(flows: Flows, order: str) -> Waiting:
         described,
         flows.bounded,
         flows.counted,
-        flows.unseen,
+        flows.unestimated is None,
         int(np.gcd.reduce(np.diff(slots))),
     )
 
@@ -142,7 +142,9 @@ def passing(flows: Flows) -> float:
     any interval. Where the oldest job leaves first, departures do not depend on the arrivals of their interval, and
     the slope is zero. Zero too where there are too few such arrivals.
     """
-    waiting, arrivals, departures = flows.queue[:-1], flows.arrivals, flows.departures
+    # An arrival that a model adds comes with a departure, and tells nothing.
+    waiting, arrivals = flows.queue[:-1], flows.shown
+    departures = arrivals - np.diff(flows.queue)
     length = np.diff(flows.series.slots)
     usual = length == np.median(length)
     leaving = departures[usual & (waiting > 0) & (departures > 0)]

@@ -12,6 +12,7 @@ from analysis.estimate import Estimate
 from analysis.notes import NOTHING, Note, note
 from analysis.queue.conservation import Flows
 from analysis.queue.job_counts import job_count_of
+from analysis.queue.unkept_arrivals import METHOD
 from analysis.schemas.schema import Columns
 from analysis.stats.batches import LEVEL
 from analysis.windows import Windows, flowed_until
@@ -69,10 +70,10 @@ class Totals:
 
 
 def arrivals_of(group: Sequence[Flows], windows: Windows) -> Floats:
-    """Return the number of jobs that arrived in the queues of a group in each window."""
-    arrivals: Floats = np.sum(
-        [windows.flowed(flows.series.slots, flows.arrivals) * flows.unseen for flows in group], axis=0
-    )
+    """Return the number of jobs that arrived in the queues of a group in each window; NaN where it is not estimated."""
+    if any(flows.unestimated for flows in group):
+        return np.full(len(windows), np.nan)
+    arrivals: Floats = np.sum([windows.flowed(flows.series.slots, flows.arrivals) for flows in group], axis=0)
     return arrivals
 
 
@@ -94,6 +95,8 @@ def totals(group: Sequence[Flows], windows: Windows) -> Totals:
             if ends is not None:
                 own = windows.flowed(flows.series.slots, ends.point), *windows.happened(ends.since)
             ended[status] = Estimate(*(total + more for total, more in zip(sums, own, strict=True)))
+    if any(flows.unestimated for flows in group):
+        parts[...] = np.nan
     bounded, counted = all(flows.bounded for flows in group), all(flows.counted for flows in group)
     arrivals, departures, queue_end = arrivals_of(group, windows), parts.sum(axis=1), _at(group, windows, windows.ends)
     arrivals_high = np.maximum(arrived[1].astype(np.int64), np.rint(arrivals)) if bounded else unknown
@@ -110,7 +113,7 @@ def totals(group: Sequence[Flows], windows: Windows) -> Totals:
         running.most(windows),
         _at(group, windows, windows.ends, "Abnormal"),
         _drain(queue_end, parts, windows.seconds),
-        note("conservation") if counted else note("fewest arrivals that explain the counts, scaled by a model"),
+        note("conservation") if counted else METHOD,
     )
 
 

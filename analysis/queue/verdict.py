@@ -73,13 +73,14 @@ def judge(observation: Observation, waits: Waits | None, columns: Columns, limit
             else _reason(censored[window], arrivals.point[window], arrivals.high[window], waiting[window])
         )
     # By then every job that waits now has left, or has waited for longer than the limit.
-    soon = unjudged & observed & ~silent & (censored > 0) & (ends + limit > observation.last)
+    possible = observed & ~silent & (censored > 0) & ~np.isnan(arrivals.point)
+    soon = unjudged & possible & (ends + limit > observation.last)
     judged_from = np.where(soon, observation.last + limit, np.nan)
     return {"verdict": verdicts, "reason": reasons, "judged_from": judged_from}
 
 
 def _reason(censored: float, arrivals: float, arrivals_high: float, waiting: float) -> Note:
-    if censored > 0:
+    if censored > 0 and not np.isnan(arrivals):
         return note("{left:.0f} of {jobs:.0f} jobs still waited at the end", left=float(censored), jobs=float(arrivals))
     if arrivals_high == 0 and waiting > 0:
         return note("no arrivals, and {waiting:.0f} earlier jobs still wait", waiting=float(waiting))

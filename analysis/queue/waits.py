@@ -22,6 +22,7 @@ from analysis.queue.censoring import MOST_CENSORED
 from analysis.queue.cohorts import Asked, Group
 from analysis.queue.discipline import Waiting
 from analysis.queue.matching import Events, Stays
+from analysis.queue.unkept_arrivals import METHOD
 from analysis.schemas.queue import QUANTILES
 from analysis.schemas.schema import Columns
 from analysis.windows import Windows
@@ -91,11 +92,14 @@ def estimate(
         bounds = np.repeat(mean_bounds[:, None], len(quantiles), axis=1)
         over_bounds = np.column_stack([np.zeros(len(stay)), np.where(stay <= (limit or 0), 0.0, 1.0)])
         arrivals_high = np.full(len(windows), np.nan)
-    nobody = most == 0
+    nobody, jobs = most == 0, arrivals
+    if not all(waiting.estimated for waiting in group):
+        for values in (arrivals := arrivals.copy(), mean, points, over):
+            values[...] = np.nan
     for values in (mean, points, over, mean_bounds, bounds, over_bounds):
         values[nobody] = np.nan
     counted = all(waiting.counted for waiting in group)
-    method = note("conservation") if counted else note("fewest arrivals that explain the counts, scaled by a model")
+    method = note("conservation") if counted else METHOD
     estimated = joined(method, note("Kaplan-Meier for jobs that still wait"))
     methods = np.full(len(windows), joined(method), object)
     methods[(unfinished > 0) & ~np.isnan(mean)] = estimated
@@ -109,7 +113,7 @@ def estimate(
         np.sum([waiting.waiting_at(windows.ends) for waiting in group], axis=0),
         orders.pop() if len(orders) == 1 else note("mixed"),
         methods,
-        np.array([_notes(*window) for window in zip(nobody, unfinished, arrivals, strict=True)], object),
+        np.array([_notes(*window) for window in zip(nobody, unfinished, jobs, strict=True)], object),
     )
 
 
@@ -141,7 +145,6 @@ def _group_of(group: Sequence[Waiting]) -> Group:
         _offsets([len(waiting.events.ends) for waiting in group]),
         _offsets([len(waiting.stays.event) for waiting in group]),
         np.concatenate(before) if len(group) > 1 else before[0],
-        np.array([waiting.unseen for waiting in group], float),
         np.array([waiting.arrived.slots[0] for waiting in group]),
         int(np.gcd.reduce([waiting.unit for waiting in group])),
     )

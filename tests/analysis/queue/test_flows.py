@@ -139,7 +139,8 @@ def test_absent_gives_the_fewest_that_explain() -> None:
     assert ("absent", False) == (rendered(flows.classes.described), flows.bounded)
     assert 5 == flows.arrivals.sum()
     estimates = estimate([waiting_of(flows, "unknown")], 0, 10 * STEP, None)
-    assert (5, None) == (estimates.arrivals_low, estimates.arrivals_high)
+    assert (None, 5, None) == (estimates.arrivals, estimates.arrivals_low, estimates.arrivals_high)
+    assert "too few slots" in rendered(flows.notes)
 
 
 def test_absent_bounds_hold_for_who_came_unseen() -> None:
