@@ -179,8 +179,9 @@ waits = command_of(
     """Estimate how long jobs waited in the queue.
 
     Shows the number of jobs that arrived in each window, and the mean and quantiles of their waits, with bounds that
-    hold for every service discipline. A window is (start, end]; weeks start on Monday. With --slo there is a verdict on
-    whether more than --share of the jobs waited longer: over, may be over, within, or cannot be judged.
+    hold for every service discipline, if no job returned to the queue unseen. A window is (start, end]; weeks start on
+    Monday. With --slo there is a verdict on whether more than --share of the jobs waited longer: over, may be over,
+    within, or cannot be judged.
     """,
     EVERY,
     *SERIES,
