@@ -17,8 +17,8 @@ def definitions() -> list[tuple[str, str]]:
             _("Bounds"),
             _(
                 "The counts do not show which job left the queue. The bounds hold for every service discipline, and "
-                "wherever an arrival or departure lies between two polls, if no job returned to the queue unseen. Where "
-                "there is no upper bound, some of the jobs may still be waiting."
+                "wherever an arrival or departure lies between two polls, if no job returned to the queue unseen. "
+                "Where there is no upper bound, some of the jobs may still be waiting."
             ),
         ),
         (
