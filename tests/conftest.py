@@ -1,5 +1,6 @@
 """The check of every test for leaks: no secret in use is in the output or files of the test and its commands."""
 
+import logging
 import os
 import shlex
 import signal
@@ -11,6 +12,8 @@ from typing import Any
 import hypothesis
 import pytest
 
+from collector.console import SHOWN, be_loud
+from collector.record.log import LOG
 from collector.sandbox.connection import Answer
 from collector.sandbox.gateway import Request
 from collector.sandbox.server import Sandbox
@@ -28,6 +31,15 @@ hypothesis.settings.load_profile("any machine")
 
 # A shell has background processes and their children ignore Ctrl-C, but some tests need it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def as_loud_as_before() -> Iterator[None]:
+    """Commands that a test calls in its own process set what is shown beside answers: the next test begins anew."""
+    yield
+    be_loud(verbose=False, quiet=False, answering=False)
+    LOG.setLevel(logging.NOTSET)
+    LOG.removeHandler(SHOWN)
 
 
 class Overheard:

@@ -33,11 +33,11 @@ def spool_answer(folder: Path, number: int, items: Items, total: int | None, sec
         snapshots.append(Snapshot(run, "p", "a", type_, slot, item_total, counts, other))
     scrape = Scrape(run, "p", "a", slot, 300, "ok", 200, None, None, None, 1, run, run, total, None, None)
     poll = Poll(run, "p", "id", "https://example.com", "collect", "1", slot, 300, run, 1)
-    spool.write(folder / "spool", slot, run, PolledRows([poll], [], [scrape], snapshots))
+    spool.write(folder / "record.spool", slot, run, PolledRows([poll], [], [scrape], snapshots))
 
 
 def drain_spool(folder: Path) -> None:
-    asyncio.run(drain(folder / "record.duckdb", folder / "spool", CLOCK, 0.0))
+    asyncio.run(drain(folder / "record.duckdb", folder / "record.spool", CLOCK, 0.0))
 
 
 def counts(folder: Path) -> pd.DataFrame:
@@ -88,7 +88,7 @@ def test_spool_and_database_read_as_one(tmp_path: Path) -> None:
     spool_answer(tmp_path, 0, {"train": (1, {"Queue": 1})}, 1)
     spool_answer(tmp_path, 1, {"train": (2, {"Queue": 2})}, 2)
     before = History(tmp_path / "record.duckdb").counts()
-    files = {file: file.read_bytes() for file in spool.waiting(tmp_path / "spool")}
+    files = {file: file.read_bytes() for file in spool.waiting(tmp_path / "record.spool")}
     drain_spool(tmp_path)
     pd.testing.assert_frame_equal(before, History(tmp_path / "record.duckdb").counts())
     for file, content in files.items():
@@ -104,7 +104,7 @@ def test_both_packages_read_the_earliest_success_of_a_slot(tmp_path: Path, first
     spool_answer(tmp_path, 0, {"train": (10 - first, {"Queue": 10 - first})}, 10 - first, second=10 - first)
 
     def collected() -> int:
-        with reading(tmp_path / "record.duckdb", tmp_path / "spool", CLOCK.pause) as record:
+        with reading(tmp_path / "record.duckdb", tmp_path / "record.spool", CLOCK.pause) as record:
             return int(record.execute('SELECT "Queue" FROM snapshots').fetchall()[0][0])
 
     assert 1 == counts(tmp_path)["Queue"]["train", at(0)]

@@ -10,7 +10,7 @@ import pytest
 from collector.output.layout import Heading, markdown, table
 from collector.output.spreadsheet import Field, Kind, workbook
 from tests.plain import fill
-from tests.polling import environment, poolscope
+from tests.polling import poolscope
 from tests.terminal import raw_terminal
 from tests.workbooks import parts_of, sheets_of
 
@@ -89,4 +89,3 @@ def test_columns_of_the_terminal_can_be_set(folder: Path) -> None:
     """By COLUMNS, as everywhere."""
     shown = raw_terminal(folder, 200, "status", COLUMNS="60").decode()
     assert max(map(len, shown.splitlines())) <= 60
-    assert "COLUMNS" not in environment()

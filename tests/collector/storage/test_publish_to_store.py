@@ -507,7 +507,7 @@ def test_the_command_takes_keys_from_files_of_their_owner(folder: Path, store: O
     configure(folder, "http://127.0.0.1:9", f"[dataset]\n{settings}")
     none = dict.fromkeys(("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "")
     (folder / "ak").chmod(0o600)
-    (folder / "sk").chmod(0o640)
+    (folder / "sk").chmod(0o644)
     done = poolscope(folder, "export", "--dataset", str(place), **none)
     assert 2 == done.returncode
     assert "dataset.secret_key_file" in done.stderr
