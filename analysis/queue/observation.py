@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.arrays import Bools, Floats
-from analysis.notes import Note, Notes, joined, note
+from analysis.notes import NO_ARRIVALS, Note, Notes, joined, note
 from analysis.schemas.schema import Columns
 from analysis.windows import Windows
 
@@ -54,7 +54,14 @@ def as_rows(observation: Observation, columns: Columns) -> Columns:
         note("what was read of the record ends in this window"),
     )
     notes = np.broadcast_to(np.asarray(columns["note"], object), len(observation.windows))
-    windows = zip(notes, observation.begins_in, observation.ends_in, strict=True)
+    windows = zip(notes, observation.begins_in, observation.ends_in, observation.unknown, strict=True)
+
+    def in_order(own: Notes, limits: Notes, *, unknown: bool) -> Notes:
+        if not unknown:
+            return joined(own, limits, observation.notes)
+        # The cause comes first. Lower bounds of zero do not show that no job arrived.
+        return joined(observation.notes, *(part for part in own if part != NO_ARRIVALS), limits)
+
     return columns | {
         "window_start": observation.windows.starts,
         "window_end": observation.windows.ends,
@@ -63,8 +70,8 @@ def as_rows(observation: Observation, columns: Columns) -> Columns:
         "queue": observation.queue,
         "note": np.array(
             [
-                joined(own, begins if begin else None, ends if end else None, observation.notes)
-                for own, begin, end in windows
+                in_order(own, joined(begins if begin else None, ends if end else None), unknown=bool(unknown))
+                for own, begin, end, unknown in windows
             ],
             object,
         ),
