@@ -93,6 +93,7 @@ def joined(*parts: Note | Notes | None) -> Notes:
     return Notes(tuple(notes))
 
 
+NO_ARRIVALS: Final = note("no arrivals")
 TOO_SHORT: Final = note("fewer than two slots with known counts")
 GOOD: Final = word("good")
 WEAK: Final = word("weak")

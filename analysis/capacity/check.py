@@ -14,7 +14,7 @@ from analysis.capacity.nodes import Nodes, nodes_of
 from analysis.capacity.occupancy import Occupancy, occupancy_of
 from analysis.capacity.today import observed_waits
 from analysis.estimate import Estimate
-from analysis.notes import NONE, NOTHING, Note, Notes, joined, note
+from analysis.notes import NO_ARRIVALS, NONE, NOTHING, Note, Notes, joined, note
 from analysis.queue.conservation import Flows
 from analysis.queue.facts import Facts
 from analysis.schemas.capacity import QUANTILES
@@ -96,7 +96,7 @@ def _check(series: Sequence[Facts], occupancy: Occupancy, change: Change) -> Che
     """Return the waits that a plan from the time before a change predicts, and those observed after the change."""
     before, after = (occupancy.between(start, end) for start, end in change.spans)
     if min(len(before.slots), len(after.slots)) < 2 or not before.arrivals.sum() or not after.arrivals.sum():
-        why, unknown = joined(note("no arrivals")), Estimate.unknown(len(QUANTILES))
+        why, unknown = joined(NO_ARRIVALS), Estimate.unknown(len(QUANTILES))
         return Check(change, np.nan, unknown, unknown, NONE, why, why)
     demand, factor = _arrivals_a_day(after) / _arrivals_a_day(before), change.after / change.before
     ensemble = ensemble_of(before, observed_waits(series, change.spans[:1]), None).scaled(demand)

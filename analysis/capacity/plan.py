@@ -17,7 +17,7 @@ from analysis.capacity.scenario import Scenario
 from analysis.capacity.servers import servers_of
 from analysis.capacity.today import NODES, Today, today_of
 from analysis.estimate import Estimate
-from analysis.notes import NONE, NOTHING, TOO_SHORT, WEAK, Note, note
+from analysis.notes import NO_ARRIVALS, NONE, NOTHING, TOO_SHORT, WEAK, Note, note
 from analysis.queue.conservation import Flows
 from analysis.queue.facts import Facts
 from analysis.queue.observation import Observation, as_rows
@@ -65,7 +65,7 @@ def plan(series: Sequence[Facts], windows: Windows, scenario: Scenario, queue: s
     if len(occupancy.slots) < 2:
         return _nothing(scenario, TOO_SHORT)
     if not occupancy.arrivals.sum():
-        return _nothing(scenario, note("no arrivals"))
+        return _nothing(scenario, NO_ARRIVALS)
     if occupancy.unestimated:
         return _nothing(scenario, occupancy.unestimated)
     today = today_of(series, occupancy, windows[:1])

@@ -63,7 +63,7 @@ plan = command_of(
         type=float,
         metavar="PRICE",
         help="The price of one node for one hour, to show the cost of a month (730 hours); default: "
-        "price_per_node_hour in [targets].",
+        "price_per_node_hour in [targets]. Its currency is set there too: currency.",
     ),
     click.option(
         "--check",

@@ -13,8 +13,9 @@ from analysis.schemas import SCHEMAS
 from analysis.schemas.schema import Column
 from analysis.schemas.schema import Kind as Meaning
 from analysis.schemas.shared import LABELS
-from analysis.text.answer import answers, foreseen
+from analysis.text.answer import answers
 from analysis.text.cells import question_of
+from analysis.text.outlook import foreseen
 from analysis.text.terminal import for_markdown, in_zone, table
 from collector.output.delivery import deliver
 from collector.output.forms import Target

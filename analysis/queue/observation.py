@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.arrays import Bools, Floats
-from analysis.notes import NOTHING, Instant, Note, Notes, joined, note
+from analysis.notes import NO_ARRIVALS, NOTHING, Instant, Note, Notes, joined, note
 from analysis.queue.floor import enough
 from analysis.schemas.schema import Columns
 from analysis.windows import Windows
@@ -62,7 +62,17 @@ def as_rows(observation: Observation, columns: Columns) -> Columns:
     if observation.silent.any():
         silence = joined(note("no good answer after {instant}", instant=Instant(int(observation.silent_after))))
     notes = np.broadcast_to(np.asarray(columns["note"], object), len(observation.windows))
-    windows = zip(notes, observation.begins_in, observation.ends_in, observation.silent, strict=True)
+    windows = zip(
+        notes, observation.begins_in, observation.ends_in, observation.silent, observation.unknown, strict=True
+    )
+
+    def in_order(own: Notes, limits: Notes, *, silent: bool, unknown: bool) -> Notes:
+        if not unknown:
+            return joined(silence if silent else None, own, limits, observation.notes)
+        # The cause comes first. Lower bounds of zero do not show that no job arrived.
+        known = (part for part in own if part != NO_ARRIVALS)
+        return joined(silence if silent else None, observation.notes, *known, limits)
+
     return columns | {
         "window_start": observation.windows.starts,
         "window_end": observation.windows.ends,
@@ -71,14 +81,13 @@ def as_rows(observation: Observation, columns: Columns) -> Columns:
         "queue": observation.queue,
         "note": np.array(
             [
-                joined(
-                    silence if silent else None,
+                in_order(
                     own,
-                    begins if begin else None,
-                    ends if end else None,
-                    observation.notes,
+                    joined(begins if begin else None, ends if end else None),
+                    silent=bool(silent),
+                    unknown=bool(unknown),
                 )
-                for own, begin, end, silent in windows
+                for own, begin, end, silent, unknown in windows
             ],
             object,
         ),

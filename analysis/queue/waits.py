@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from analysis.arrays import Floats, Ints
 from analysis.estimate import Estimate
-from analysis.notes import NOTHING, Note, Notes, joined, note
+from analysis.notes import NO_ARRIVALS, NOTHING, Note, Notes, joined, note
 from analysis.queue import cohorts
 from analysis.queue.censoring import MOST_CENSORED
 from analysis.queue.cohorts import Asked, Group
@@ -120,7 +120,7 @@ def estimate(
 def _notes(nobody: bool, left: float, jobs: float) -> Notes:
     """Return notes on why a window has no point estimates, or on jobs whose waits have not ended."""
     if nobody:
-        return joined(note("no arrivals"))
+        return joined(NO_ARRIVALS)
     if not left:
         return NOTHING
     still = note("{left:.0f} of {jobs:.0f} jobs still waited at the end", left=float(left), jobs=float(jobs))

@@ -14,8 +14,9 @@ from analysis.report.gather import Report
 from analysis.report.refusals import span
 from analysis.report.sentences import brief
 from analysis.report.standing import Standing
-from analysis.text.answer import NODES, cost_change, lacking, need, until
+from analysis.text.answer import NODES, change, lacking, need
 from analysis.text.language import _, listed, paragraph, plural, rendered
+from analysis.text.outlook import until
 from analysis.text.units import amount, bracketed, duration, isolated, percent, share_parts, with_bounds
 
 NAMED: Final = 3
@@ -93,8 +94,8 @@ def _more(plan: pd.Series, number: float) -> str:
 
 def _planned(pool: Standing, plan: pd.Series, kind: str, mark: str, limit: float | None) -> Action:
     reasons = [*_waits(pool, limit), *_changes(pool)]
-    if cost := cost_change(plan):
-        reasons.append(_("{text}.").format(text=cost))
+    if more := change(plan):
+        reasons.append(_("{text}.").format(text=more))
     warnings = [_warning(plan, "needed_")]
     if kind == "add" and not lacking(plan, "needed_low") > 0:
         warnings.append(_("Today's capacity may suffice: it lies in the interval."))

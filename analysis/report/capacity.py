@@ -11,9 +11,10 @@ from analysis.notes import GOOD, WEAK, Names, Note, Notes, joined, note
 from analysis.report.gather import POOL, Report
 from analysis.report.sections import MULTIPLES, Section, rows_of
 from analysis.report.tables import UNKNOWN, Cell, Table, limit_of
-from analysis.text.answer import answers, foreseen
+from analysis.text.answer import answers
 from analysis.text.capacity import at_once, idle, in_use, needed, nodes_used, run_time, wait
 from analysis.text.language import _, paragraph, plural, rendered
+from analysis.text.outlook import foreseen
 from analysis.text.units import (
     amount,
     between,

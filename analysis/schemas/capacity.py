@@ -118,7 +118,7 @@ PLAN: Final = Schema(
         Column("spare_nodes", Kind.COUNT, "nodes to keep in addition to needed", "nodes"),
         Column("flavor", Kind.LABEL, "the flavor of the nodes; empty where they have several"),
         Column("price_per_node_hour", Kind.NUMBER, "the price of a node an hour", "currency"),
-        Column("cost_a_month", Kind.NUMBER, "the cost of the capacity in 730 hours", "currency", "cost a month"),
+        Column("cost_a_month", Kind.NUMBER, "the cost of the capacity in 730 hours", "currency", "cost a month", NEVER),
         Column("currency", Kind.LABEL, "the currency of prices and costs"),
         Column("run_seconds", Kind.SECONDS, "the mean run time, by Little's law"),
         Column(

@@ -1,10 +1,9 @@
-"""Plans and forecasts as sentences: the capacity that pools need for their targets, and until when today's suffices."""
+"""Plans as sentences: the capacity that pools need for their targets, its cost, and the nodes to buy."""
 
 import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-import numpy as np
 import pandas as pd
 
 from analysis.notes import GOOD, NONE
@@ -41,7 +40,7 @@ def _names(rows: Sequence[pd.Series]) -> list[str]:
 def _of_pool(row: pd.Series, pool: str) -> str:
     if row["needed_confidence"] == NONE:
         return _("{name}: {text}").format(name=pool, text=rendered(row["needed_reason"]))
-    return _doubted(row, together([need(row, pool), cost_change(row)]))
+    return doubted(row, together([need(row, pool), change(row)]))
 
 
 def need(row: pd.Series, pool: str) -> str:
@@ -64,26 +63,43 @@ def need(row: pd.Series, pool: str) -> str:
     if not needs:
         text = _("{pool}: none of the capacities tried is known to suffice for {target}")
         return text.format(pool=pool, target=target)
-    text = _("{pool} needs {needs} for {target}; it has {today}")
+    probable = pd.notna(row["needed"]) and row["needed_high"] != row["needed"]
+    text = (
+        _("{pool} probably needs {needs} for {target}; it has {today}")
+        if probable
+        else _("{pool} needs {needs} for {target}; it has {today}")
+    )
     return text.format(pool=pool, needs=needs, target=target, today=_current(row))
 
 
-def cost_change(row: pd.Series) -> str:
-    """Return how much more or less the needed capacity costs a month; empty where that is unknown, or nothing.
+def change(row: pd.Series) -> str:
+    """Return how much more the needed capacity costs a month, and the capacity that surely suffices; or the savings.
 
-    The needed capacity has an interval: digits of its cost after the third would be noise.
+    Empty where there is nothing to add, or nothing is sure to be saved.
     """
-    price = row["cost_a_month"] / row["capacity"]
-    more, surplus = lacking(row, "needed"), -lacking(row, "needed_high")
-    if pd.notna(price) and more > 0:
-        return _("{cost} a month more").format(cost=_money(more * price, row))
+    more, most = lacking(row, "needed"), lacking(row, "needed_high")
+    parts = [_cost(more, row)] if more > 0 else []
+    if row["needed_confidence"] == GOOD and most > max(more, 0):
+        enough = _("{capacity} surely suffice").format(capacity=_with_spare(_capacity(row["needed_high"], row), row))
+        cost = _cost(most, row)
+        parts.append(_("{name}: {text}").format(name=enough, text=cost) if cost else enough)
     # Savings are certain only for capacity above the upper end of the needed capacity.
-    if pd.notna(price) and surplus > 0:
-        return _("{cost} a month less").format(cost=_money(surplus * price, row))
-    return ""
+    elif row["needed_confidence"] == GOOD and most < 0:
+        parts.append(_cost(most, row))
+    return together(filter(None, parts))
+
+
+def _cost(capacity: float, row: pd.Series) -> str:
+    """Return what more or less capacity costs or saves a month; empty without a price."""
+    price = row["cost_a_month"] / row["capacity"]
+    if pd.isna(price):
+        return ""
+    text = _("{cost} a month more") if capacity > 0 else _("{cost} a month less")
+    return text.format(cost=_money(abs(capacity) * price, row))
 
 
 def _money(price: float, row: pd.Series) -> str:
+    """Return a text of money with three digits: capacity has an interval, and further digits would be noise."""
     return f"{float(f'{price:.3g}'):,.0f} {row['currency'] or ''}".strip()
 
 
@@ -105,7 +121,7 @@ def _current(row: pd.Series) -> str:
     return _("at least {number}").format(number=amount(row["today"])) if at_least else amount(row["today"])
 
 
-def _doubted(row: pd.Series, sentence: str, name: str = "needed_") -> str:
+def doubted(row: pd.Series, sentence: str, name: str = "needed_") -> str:
     """Return a sentence with the reason for weak confidence in its estimate; unchanged where confidence is good."""
     if row[f"{name}confidence"] == GOOD:
         return sentence
@@ -114,24 +130,28 @@ def _doubted(row: pd.Series, sentence: str, name: str = "needed_") -> str:
 
 def _needs(row: pd.Series) -> str:
     """Return the text of the needed capacity with its bounds; empty where only a lower bound up to today's is known."""
-
-    def capacity(number: float) -> str:
-        if row["unit"] == NODES:
-            return plural("{n} node", "{n} nodes", number).format(n=amount(number))
-        return _("{n} concurrent jobs").format(n=amount(number))
-
     point, low, high = figures_of(row, "needed")
     if not math.isnan(point):
         bounds = _("{low} or more") if math.isnan(high) else _("{low} to {high}")
-        needs = bracketed(capacity(point), bounds.format(low=amount(low), high=amount(high)))
+        needs = bracketed(_capacity(point, row), bounds.format(low=amount(low), high=amount(high)))
     elif not math.isnan(high):
-        needs = _("at most {number}").format(number=capacity(high))
+        needs = _("at most {number}").format(number=_capacity(high, row))
     elif low > row["today"]:
-        needs = _("at least {number}").format(number=capacity(low))
+        needs = _("at least {number}").format(number=_capacity(low, row))
     else:
         return ""
+    return _with_spare(needs, row)
+
+
+def _capacity(number: float, row: pd.Series) -> str:
+    if row["unit"] == NODES:
+        return plural("{n} node", "{n} nodes", number).format(n=amount(number))
+    return _("{n} concurrent jobs").format(n=amount(number))
+
+
+def _with_spare(capacity: str, row: pd.Series) -> str:
     spare = int(row["spare_nodes"]) if row["unit"] == NODES else 0
-    return needs if not spare else _("{needs} and {spare} to spare").format(needs=needs, spare=spare)
+    return capacity if not spare else _("{needs} and {spare} to spare").format(needs=capacity, spare=spare)
 
 
 def _across(rows: Sequence[pd.Series], names: Sequence[str]) -> Iterator[str]:
@@ -146,87 +166,37 @@ def _across(rows: Sequence[pd.Series], names: Sequence[str]) -> Iterator[str]:
 
 
 def _balance(flavor: str, pools: Sequence[tuple[pd.Series, str]]) -> str:
-    gives, lacks, unknown = list[tuple[str, int]](), list[tuple[str, int]](), list[str]()
+    gives, unsure, lacks = list[tuple[str, int]](), list[tuple[str, int]](), list[tuple[str, int]]()
+    unknown = list[str]()
     for row, name in pools:
         # Only a pool with good confidence in its own need gives nodes to others.
         surplus, missing, least = (
             -lacking(row, "needed_high"), lacking(row, "needed"), lacking(row, "needed_low"),
         )  # fmt: skip
-        if row["needed_confidence"] == GOOD and surplus > 0:
-            gives.append((name, int(surplus)))
+        if surplus > 0:
+            (gives if row["needed_confidence"] == GOOD else unsure).append((name, int(surplus)))
         elif missing > 0:
             lacks.append((name, int(missing)))
         elif math.isnan(missing) and not surplus >= 0:
             unknown.append(name if not least > 0 else f"{name} (≥{int(least)})")
     buy = sum(number for _name, number in lacks) - sum(number for _name, number in gives)
     net = plural("{n} node to buy", "{n} nodes to buy", buy).format(n=buy) if buy > 0 else _("nothing to buy")
+    if buy > 0 and (cost := _cost_of_all(buy, [row for row, _name in pools])):
+        net = _("{name}: {text}").format(name=net, text=cost)
     if unknown:
         net = _("{net}, without pools whose need is not known: {pools}").format(net=net, pools=listed(unknown))
+    spare = _listed(gives) or (_("none for sure") if unsure else _("none"))
+    if unsure:
+        spare = bracketed(spare, _("perhaps {pools}").format(pools=_listed(unsure)))
     text = _("Nodes of {flavor}: lacking: {lacks}; to spare: {gives}; {net}")
-    return text.format(flavor=flavor, lacks=_listed(lacks), gives=_listed(gives), net=net)
+    return text.format(flavor=flavor, lacks=_listed(lacks) or _("none"), gives=spare, net=net)
+
+
+def _cost_of_all(nodes: int, rows: Sequence[pd.Series]) -> str:
+    """Return what nodes of one flavor cost a month; empty where the pools have no price, or several."""
+    prices = {(row["price_per_node_hour"], row["currency"]) for row in rows}
+    return _cost(nodes, rows[0]) if len(prices) == 1 else ""
 
 
 def _listed(nodes: Sequence[tuple[str, int]]) -> str:
-    return listed(f"{name} {number}" for name, number in nodes) or _("none")
-
-
-def foreseen(frame: pd.DataFrame) -> Iterator[str]:
-    """Yield a sentence on each pool: until when today's capacity suffices for its target, and when to order more.
-
-    Pools without a forecast come last, those with the same reason in one sentence.
-
-    Parameters
-    ----------
-    frame
-        The result of `History.forecast`; pools without a target are left out.
-    """
-    aimed = frame[frame["target_seconds"].notna()]
-    refused: dict[str, list[str]] = {}
-    for _key, part in aimed.groupby(["project", "pool"], sort=False):
-        row = part.iloc[-1]
-        if row["confidence"] == NONE:
-            refused.setdefault(rendered(row["reason"]), []).append(named(row))
-        else:
-            yield _doubted(row, until(row, part["window_start"].iloc[0]), "")
-    for reason, names in refused.items():
-        yield _("{name}: {text}").format(name=listed(names), text=reason)
-
-
-def until(row: pd.Series, now: pd.Timestamp) -> str:
-    """Return a sentence on how long today's capacity suffices for a pool's target, and when to order more.
-
-    Parameters
-    ----------
-    row
-        The last row of a pool in `History.forecast`, with a confidence other than none.
-    now
-        The start of the forecast.
-    """
-    pool = named(row)
-    if pd.isna(row["pass_probability"]) and row["growth_low"] > 0:
-        text = _("{pool}: today's capacity suffices for at least {times} times the jobs of the last weeks")
-        return text.format(pool=pool, times=f"{row['growth_low']:.1f}")
-    if pd.isna(row["pass_probability"]):
-        return _("{pool}: it is not known how long today's capacity suffices").format(pool=pool)
-    if pd.isna(row["may_pass_from"]):
-        end = f"{row['window_end']:%Y-%m-%d}"
-        text = _("{pool}: today's capacity suffices at least until {end}, the end of the forecast")
-        sentence = text.format(pool=pool, end=end)
-        if row["window_end"] < now + pd.Timedelta(seconds=float(np.nan_to_num(row["lead_seconds"]))):
-            return _("{sentence}; nodes ordered now would arrive after that date").format(sentence=sentence)
-        return sentence
-    likely = row["passes_from"] == row["may_pass_from"]
-    text = (
-        _("{pool}: from {date} on today's capacity is more likely to fall short than not")
-        if likely
-        else _("{pool}: from {date} on today's capacity may fall short (with a probability of 10% or more)")
-    )
-    sentence = text.format(pool=pool, date=f"{row['may_pass_from']:%Y-%m-%d}")
-    if pd.notna(row["passes_from"]) and row["passes_from"] > row["may_pass_from"]:
-        text = _("{sentence}; from {date} on it is more likely to fall short than not")
-        sentence = text.format(sentence=sentence, date=f"{row['passes_from']:%Y-%m-%d}")
-    if pd.notna(row["order_by"]):
-        late = row["order_by"] < now
-        text = _("{sentence}; the last date to order in time was {date}") if late else _("{sentence}; order by {date}")
-        sentence = text.format(sentence=sentence, date=f"{row['order_by']:%Y-%m-%d}")
-    return sentence
+    return listed(f"{name} {number}" for name, number in nodes)

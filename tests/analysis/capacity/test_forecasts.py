@@ -13,7 +13,7 @@ from analysis.capacity.backtest import backtest, weeks_needed
 from analysis.capacity.days import Days, days_of
 from analysis.capacity.quiet_days import quiet_days_of
 from analysis.errors import RequestRefused
-from analysis.text.answer import foreseen
+from analysis.text.outlook import foreseen
 from analysis.windows import Windows
 from tests.planned import FIRST, counts_of, history_of, markov
 from tests.recorded import observed, record_of

@@ -5,10 +5,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from analysis import History
 from analysis.errors import RequestRefused
+from analysis.notes import joined, note
 from analysis.text.answer import answers
 from tests.planned import FIRST, counts_of, markov
 from tests.polling import configure, poolscope
@@ -16,6 +18,11 @@ from tests.recorded import record_of
 from tests.simulated import HOUR, starts_of
 
 DAYS = 36
+SHORT = {
+    "project": "p", "pool_name": None, "unit": "nodes", "flavor": "gpu", "capacity": 8.0, "demand": 1.0,
+    "target_seconds": 900.0, "quantile": "p90", "needed_reason": joined(note("why")), "today": 8.0, "spare_nodes": 0.0,
+    "mean_seconds": 3600.0, "price_per_node_hour": 2.0, "cost_a_month": 16000.0, "currency": "CNY",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +51,8 @@ def test_a_plan_answers_first_by_the_targets_of_the_configuration(database: Path
     first, *_rest = poolscope(folder, "plan", "--db", str(database), "--pool", "busy").stdout.splitlines()
     more = row["needed"] + 2 - 8
     assert first.startswith(
-        f"busy needs {row['needed']:.0f} nodes ({row['needed_low']:.0f} to {row['needed_high']:.0f}) and 2 to spare "
-        f"for 9 in 10 jobs to start within 15 min; it has 8; {more * 2 * 730:,.0f} CNY a month more"
+        f"busy probably needs {row['needed']:.0f} nodes ({row['needed_low']:.0f} to {row['needed_high']:.0f}) and 2 "
+        f"to spare for 9 in 10 jobs to start within 15 min; it has 8; {more * 2 * 730:,.0f} CNY a month more"
     )
     hour = poolscope(folder, "plan", "--db", str(database), "--pool", "busy", "--target-wait", "1h").stdout
     assert "to start within 60 min" in hour.splitlines()[0]
@@ -64,7 +71,7 @@ def test_pools_of_one_name_in_two_projects_are_told_apart(tmp_path: Path) -> Non
         pools[project, "a"] = {"train": counts_of(work, starts_of(work, 8, backfill=False), 21, step=600)}
         nodes[project, "a"] = [(FIRST, 8)]
     lines = list(answers(History(record_of(tmp_path, pools, nodes, 600)).plan(target_wait="20m")))
-    assert ["p/a needs", "q/a needs"] == [line[:9] for line in lines]
+    assert ["p/a", "q/a"] == [line.split()[0] for line in lines]
 
 
 def test_pools_of_one_flavor_are_weighed_against_each_other(tmp_path: Path) -> None:
@@ -84,7 +91,26 @@ def test_pools_of_one_flavor_are_weighed_against_each_other(tmp_path: Path) -> N
     assert ("nothing to buy" in last) == (lacks <= gives)
     # A pool with weak confidence in its own need gives none.
     uncertain = told.assign(needed_confidence=told["needed_confidence"].mask(told["pool"] == "ample", "weak"))
-    assert "to spare: none" in list(answers(uncertain))[-1]
+    assert f"to spare: none for sure (perhaps ample {gives:.0f})" in list(answers(uncertain))[-1]
+
+
+def test_what_nodes_of_one_flavor_cost_is_summed() -> None:
+    """The nodes to buy have one price; pools of several prices have no sum, and a doubtful surplus saves nothing."""
+    rows = [
+        {"pool": "a", "needed": 12.0, "needed_low": 10.0, "needed_high": 15.0, "needed_confidence": "good"},
+        {"pool": "b", "needed": 4.0, "needed_low": 3.0, "needed_high": 5.0, "needed_confidence": "weak"},
+    ]
+    told = pd.DataFrame([SHORT | row for row in rows])
+    lacks = (
+        "a probably needs 12 nodes (10 to 15) for 9 in 10 jobs to start within 15 min; it has 8; 8,000 CNY a month "
+        "more; 15 nodes surely suffice: 14,000 CNY a month more"
+    )
+    assert [
+        lacks,
+        "b probably needs 4 nodes (3 to 5) for 9 in 10 jobs to start within 15 min; it has 8 (weak confidence: why)",
+        "Nodes of gpu: lacking: a 4; to spare: none for sure (perhaps b 3); 4 nodes to buy: 8,000 CNY a month more",
+    ] == list(answers(told))
+    assert list(answers(told.assign(price_per_node_hour=[2.0, 3.0])))[-1].endswith("4 nodes to buy")
 
 
 def test_a_forecast_says_first_until_when_capacity_suffices(database: Path, folder: Path) -> None:

@@ -123,3 +123,6 @@ def test_jobs_that_stay_in_an_unknown_status_leave_only_lower_bounds(tmp_path: P
     assert last[["mean_seconds", "mean_high_seconds", "arrivals", "arrivals_high"]].isna().all(axis=None)
     assert [0.0, 0.0] == last["arrivals_low"].tolist()
     assert last["note"].str.contains("lower bounds only").all()
+    # The cause comes first; that no job arrived is not known.
+    assert last["note"].str.match("since .* jobs have status Done").all()
+    assert not last["note"].str.contains("no arrivals").any()
