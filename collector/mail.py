@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
 from hashlib import sha256
@@ -43,7 +44,8 @@ class Mailer:
             When the server did not take it, or not for all recipients: the others have it then.
         """
         now, (_, _, domain) = self.clock.now(), self.settings.sender.partition("@")
-        message["From"], message["To"] = self.settings.sender, ", ".join(self.recipients)
+        message["From"] = Address(self.settings.sender_name, addr_spec=self.settings.sender)
+        message["To"] = ", ".join(self.recipients)
         message["Date"] = format_datetime(now)
         mark = sha256(f"{message['Subject']} {message['To']}".encode()).hexdigest()[:12]
         message["Message-ID"] = f"<{now:%Y%m%dT%H%M%S.%f}.{mark}@{domain}>"

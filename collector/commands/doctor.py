@@ -59,11 +59,11 @@ def _text(finding: Finding) -> str:
 
 
 async def _check(context: Context) -> list[Finding]:
-    config, problems = context.read_config()
+    config, problems, others = context.needed_config()
     if not problems and not config.projects:
         problems = ["there is no project: add a section [projects.NAME] (poolscope init writes an example)"]
     # Each problem's text already says how to fix it.
-    findings = [Finding("configuration", "error", problem) for problem in problems]
+    findings = [Finding("configuration", "error", problem) for problem in (*problems, *others)]
     if context.no_file() in problems:
         # It is not known where the record is.
         return findings
