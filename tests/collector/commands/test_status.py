@@ -15,6 +15,7 @@ import pytest
 from collector.causes import CAUSES
 from collector.clock import SimulatedClock
 from collector.config.settings import Project
+from collector.doctor.stored import look_at_failures
 from collector.failures import recent_failures
 from collector.record import spool
 from collector.record.reading import reading
@@ -129,12 +130,12 @@ def test_failures_are_told_by_cause(tmp_path: Path) -> None:
     with reading(tmp_path / "record.duckdb", tmp_path / "spool", CLOCK.pause) as record:
         failures = recent_failures(record, NOW, [Project("p")])
         assert [] == recent_failures(record, NOW, [Project("other")])
-    told = [(f.call, f.outcome, f.count, f.pools, f.failing, f.last_slot) for f in failures]
+    told = [(f.call, f.outcome, f.count, f.pools, f.failing, f.failing_otherwise, f.last_slot) for f in failures]
     assert [
-        ("listing", "unauthorized", 1, ["0"], ["0"], SLOT),
-        ("statistics", "not_json", 1, ["b"], ["b"], SLOT),
-        ("statistics", "timeout", 2, ["b"], [], SLOT - 2 * MINUTE),
-        ("statistics", "tls", 1, ["a"], [], SLOT - 3 * MINUTE),
+        ("listing", "unauthorized", 1, ["0"], ["0"], [], SLOT),
+        ("statistics", "not_json", 1, ["b"], ["b"], [], SLOT),
+        ("statistics", "timeout", 2, ["b"], [], ["b"], SLOT - 2 * MINUTE),
+        ("statistics", "tls", 1, ["a"], [], [], SLOT - 3 * MINUTE),
     ] == told
     (page,) = (failure for failure in failures if failure.outcome == "not_json")
     assert "a web page answered" in page.meaning
@@ -143,9 +144,11 @@ def test_failures_are_told_by_cause(tmp_path: Path) -> None:
     assert text.isprintable()
     assert "p: 1 poll of b failed in the last day, the last one 30 seconds ago: not_json (200): a web page" in text
     assert text.endswith("the answer begins: <html>\\x1b[2J\\u202e log in")
-    assert "p: 2 polls of b failed in the last day, the last one 2 minutes ago; later ones did not" in failures[2].text(
-        NOW
-    )
+    timeouts, tls = failures[2].text(NOW), failures[3].text(NOW)
+    assert "2 polls of b failed in the last day, the last one 2 minutes ago; later ones failed otherwise:" in timeouts
+    assert "1 poll of a failed in the last day, the last one 3 minutes ago; later ones did not:" in tls
+    doctor = [finding.severity for finding in look_at_failures(failures, {"p": {"not_json"}}, NOW)]
+    assert ["warning", "warning", "ok"] == doctor, "the page is told by the check of the endpoint"
 
 
 def test_every_outcome_has_a_cause() -> None:
