@@ -24,6 +24,7 @@ from collector.output.layout import Heading
 from collector.output.rows import Rows, tell
 from collector.polling import backoff
 from collector.polling.sessions import open_sessions
+from collector.record.counted import counted
 from collector.record.reading import reading
 from collector.record.slots import naive
 
@@ -68,7 +69,7 @@ async def _check(context: Context) -> list[Finding]:
         # It is not known where the record is.
         return findings
     if not problems:
-        findings.append(Finding("configuration", "ok", f"{len(config.projects)} projects"))
+        findings.append(Finding("configuration", "ok", counted(len(config.projects), "project")))
         failures = _failures(context, config)
         outcomes: dict[str, set[str]] = {}
         findings += await _check_apis(context, config, failures, outcomes)

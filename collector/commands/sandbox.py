@@ -13,6 +13,7 @@ import click
 from collector.console import say
 from collector.local_path import LocalPath
 from collector.own_command import own_command
+from collector.record.counted import counted
 from collector.record.durations import parse_duration
 from collector.sandbox.behaviour import DEFAULT_PORT, Behaviour, Fault
 from collector.sandbox.faults import KINDS, read_fault
@@ -22,7 +23,7 @@ from collector.sandbox.simulated import simulated_pools
 
 USUAL = f"http://127.0.0.1:{DEFAULT_PORT}"
 HOW_TO_USE = """\
-The sandbox serves {pools} pools at {endpoint}; Ctrl-C ends it.
+The sandbox serves {pools} at {endpoint}; Ctrl-C ends it.
 
 In another terminal:
 
@@ -162,7 +163,7 @@ def command(
             endpoint=sandbox.endpoint,
             elsewhere="" if sandbox.endpoint == USUAL else ELSEWHERE.format(sandbox.endpoint),
             poolscope=own_command(),
-            pools=len(pools_to_serve),
+            pools=counted(len(pools_to_serve), "pool"),
         )
         say("sandbox_ready", text, endpoint=sandbox.endpoint, project_id=behaviour.project_id)
         interrupted.wait()

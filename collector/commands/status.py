@@ -16,6 +16,7 @@ from collector.output.forms import TABLE, Target, output_options
 from collector.output.layout import STAYS, Heading, prose
 from collector.output.rows import Rows, tell
 from collector.polling.pace import too_slow
+from collector.record.counted import counted
 from collector.record.durations import parse_duration, spell_age, spell_duration
 from collector.record.reading import reading
 from collector.record.slots import naive
@@ -84,8 +85,8 @@ def _show(status: Status, width: int | None) -> None:
     age = "" if status.last_slot is None else f" ({spell_age(status.now - status.last_slot)})"
     text = (
         f"{status.database}: last slot {_at(status.last_slot)}{age}, {status.database_bytes / 1e6:.1f} MB "
-        f"(last compacted {_at(status.compacted_at)}), {status.spool_files} polls wait in the spool, pools last listed "
-        f"{_at(status.last_discovery)}"
+        f"(last compacted {_at(status.compacted_at)}), {counted(status.spool_files, 'poll')} in the spool, "
+        f"pools last listed {_at(status.last_discovery)}"
     )
     click.echo(prose(text, width))
     if (dataset := status.dataset) is not None:
@@ -104,7 +105,8 @@ def _warn(status: Status) -> None:
     if status.ahead_slots:
         warn(
             "clock_ahead",
-            f"{status.ahead_slots} slots are in the future: the clock was ahead at these polls, or was set back since",
+            f"{counted(status.ahead_slots, 'slot')} in the future: the clock was ahead at these polls, or was set back"
+            " since",
             slots=status.ahead_slots,
         )
     for profile, until in status.pauses.items():

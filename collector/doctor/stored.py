@@ -10,6 +10,7 @@ from collector.errors import LockHeld, RecordNotWritten
 from collector.failures import Failure
 from collector.polling.pace import too_slow
 from collector.polling.scheduler import DEADLINE
+from collector.record.counted import counted
 from collector.record.database import Record
 from collector.record.durations import spell_age
 from collector.record.samples import undocumented
@@ -45,7 +46,7 @@ def look_at_record(record: Record, config: Config, now: datetime, scheduled: boo
             "name a database file in [paths]",
         )
     else:
-        yield Finding("database", "ok", f"{config.paths.database} has {rows:,} scrapes of pools")
+        yield Finding("database", "ok", f"{config.paths.database} has {counted(rows, 'scrape')} of pools")
     interval = config.collect.interval
     late = naive(slot_of(now, interval)) - last if last else None
     by_cron = {None: "", True: ", your crontab has its line", False: ", your crontab has no line for it"}[scheduled]
