@@ -14,7 +14,7 @@ from typing import Final
 
 from collector.api.credentials import read_owner_only
 from collector.clock import Clock
-from collector.config.settings import MAIL_PASSWORD, MailSettings
+from collector.config.settings import MAIL_PASSWORD, NO_MAIL_SERVER, MailSettings
 from collector.config.values import MAIL_ADDRESS
 from collector.errors import NotMailed
 from collector.record.durations import say_duration
@@ -147,9 +147,7 @@ def mailer(
     if not addresses:
         problems.append("--mail-to: name at least one address")
     if settings is None:
-        problems.append(
-            "--mail-to needs a mail server: fill in the section [mail] of the configuration (poolscope init writes one)"
-        )
+        problems.append(NO_MAIL_SERVER)
         return None, problems
     password = None
     if settings.user is not None and settings.password_file is not None:

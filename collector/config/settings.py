@@ -106,6 +106,14 @@ class MailSettings:
     """A PEM file with the certificates to trust; None for the usual ones."""
 
 
+NO_MAIL_SERVER = """\
+--mail-to needs a mail server: add these lines, with your values, to the configuration:
+      [mail]
+      host = "smtp.example.com"
+      from = "Poolscope <poolscope@example.com>"
+      tls = "starttls"  # or "tls"; "none" for a server on this machine
+      # user = "poolscope"  # where the server wants one, with a file that only you can read (chmod 600):
+      # password_file = "mail-password\""""
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
 """The usual port of a mail server by its TLS."""
 
