@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO, cast
@@ -19,6 +19,7 @@ from collector import __version__
 from collector.api.credentials import AnyCredential, read_owner_only, resolve
 from collector.clock import Clock, SystemClock
 from collector.config.settings import Config, Paths, from_environment, read_config
+from collector.config.values import OPTIONAL_SECTIONS
 from collector.console import warn
 from collector.errors import ConfigError, PoolscopeError, interrupted
 from collector.exit_codes import help_text
@@ -47,20 +48,47 @@ class Context:
     config_file: Path | None = None
     database: str | None = None
     """The record that ``--db`` names; None: that of the configuration."""
+    warned: set[str] = field(default_factory=set)
+    """The problems of the configuration that were shown as warnings: each is shown once, although watch reads anew."""
 
-    def read_config(self) -> tuple[Config, list[str]]:
+    def read_config(self, without: Collection[str] = ()) -> tuple[Config, list[str]]:
         """Read the configuration of this call, and return it with its problems (none where it is valid).
 
         Its database is that of ``--db``, if one is named there.
+
+        Parameters
+        ----------
+        without
+            The optional sections that are not read.
         """
         file = self.found_file()
-        config, problems = read_config(file, self.environment, file.parent if file else Path().absolute())
+        config, problems = read_config(file, self.environment, file.parent if file else Path().absolute(), without)
         LOG.debug("configuration: %s", file or "only the environment")
         if self.database is not None:
             config = replace(config, paths=self._named(config.paths, Path(self.database)))
         elif file is None and not from_environment(self.environment):
             problems.insert(0, self.no_file())
         return config, problems
+
+    def needed_config(self, *used: str) -> tuple[Config, list[str], list[str]]:
+        """Read the configuration, and part its problems by whether a command can do without the section.
+
+        Parameters
+        ----------
+        used
+            The optional sections that the command uses.
+
+        Returns
+        -------
+        tuple
+            The configuration, its problems, and the problems of optional sections that the command does not use: where
+            there are any, the configuration is without these sections.
+        """
+        config, problems = self.read_config()
+        if not problems:
+            return config, [], []
+        config, needed = self.read_config([section for section in OPTIONAL_SECTIONS if section not in used])
+        return config, needed, [problem for problem in problems if problem not in needed]
 
     def found_file(self) -> Path | None:
         """Return the configuration file of this call, absolute; None where there is only the environment."""
@@ -102,17 +130,30 @@ class Context:
         same = database.absolute() == paths.database.absolute()
         return Paths(database, paths.spool if same else spool_of(database))
 
-    def config(self) -> Config:
-        """Read the configuration.
+    def config(self, *used: str) -> Config:
+        """Read the configuration, and warn of problems in optional sections that the command does not use.
+
+        Parameters
+        ----------
+        used
+            The optional sections that the command uses.
 
         Raises
         ------
         ConfigError
-            When it has problems: all are in one message.
+            When it has other problems: all are in one message.
         """
-        config, problems = self.read_config()
-        refuse(problems)
+        config, problems, unused = self.needed_config(*used)
+        refuse([*problems, *unused] if problems else [])
+        self._warn_of(unused)
         return config
+
+    def _warn_of(self, problems: Sequence[str]) -> None:
+        for problem in problems:
+            if problem not in self.warned:
+                self.warned.add(problem)
+                text = f"{problem}; this command goes on without the section"
+                warn("unusable_section", text, problem=problem, message=text)
 
     def place(self, text: str | Path) -> Place:
         """Return the folder, file or address in an object store that a text is, the latter with the settings for it.
@@ -143,7 +184,7 @@ class Context:
         """
         from collector.mail import mailer  # noqa: PLC0415 - a cron tick sends no mail
 
-        found, problems = mailer(self.config().mail, recipients, self.environment, self.clock)
+        found, problems = mailer(self.config("mail").mail, recipients, self.environment, self.clock)
         refuse(problems)
         return cast("Mailer", found)
 
@@ -160,7 +201,7 @@ class Context:
         ConfigError
             When there are problems: all are in one message.
         """
-        config, problems = self.read_config()
+        config, problems, unused = self.needed_config()
         credentials: dict[str, AnyCredential] = {}
         if not problems and not config.projects:
             example = "there is no project: add a section [projects.NAME] (poolscope init writes an example)"
@@ -171,7 +212,8 @@ class Context:
                 problems += missing
                 if credential is not None:
                     credentials[profile] = credential
-        refuse(problems)
+        refuse([*problems, *unused] if problems else [])
+        self._warn_of(unused)
         return config, credentials
 
 

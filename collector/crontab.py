@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from collector.api.credentials import WRITE_PASSWORD
-from collector.config.settings import NO_VALUES, PREFIX, Config
+from collector.config.settings import NO_MAIL_SERVER, NO_VALUES, PREFIX, Config
 from collector.errors import ConfigError
 
 COLLECT: Final = "poolscope"
@@ -148,7 +148,7 @@ def what_cron_lacks(config: Config, environment: Mapping[str, str]) -> list[str]
 def what_a_mail_lacks(config: Config) -> list[str]:
     """Return the settings of mails that cron lacks, and how to replace each."""
     if config.mail is None:
-        return ["mail: is missing: fill in the section [mail] of the configuration (poolscope init writes one)"]
+        return [NO_MAIL_SERVER]
     if config.mail.user is None or config.mail.password_file is not None:
         return []
     lacking = (

@@ -34,7 +34,9 @@ class Failure:
     pools: list[str]
     """The pools, or the workspaces of a listing, that had this failure."""
     failing: list[str]
-    """Those of them whose newest request failed in this way; empty where the failures have ended."""
+    """Those of them whose newest request failed in this way; empty where these failures have ended."""
+    failing_otherwise: list[str]
+    """Those of them whose newest request failed in another way."""
     last_slot: datetime
     http_status: int | None
     error_code: str | None
@@ -54,17 +56,29 @@ class Failure:
         """Return a sentence for people, without the fix."""
         one = self.count == 1
         what = ("poll" if one else "polls") if self.call == "statistics" else f"listing{'' if one else 's'} of pools"
-        names = ", ".join(self.pools[:MOST_NAMED])
-        more = len(self.pools) - MOST_NAMED
-        of = f" of {names}{f' and {more:,} more' if more > 0 else ''}" if self.call == "statistics" else ""
+        of = f" of {_names(self.pools)}" if self.call == "statistics" else ""
         details = details_of(self.http_status, self.error_code, self.error_msg)
         if self.request_id and self.outcome == "server_error":
             details = f"{details}, request id {self.request_id}"
         return (
             f"{self.project}: {self.count:,} {what}{of} failed in the last day, the last one "
-            f"{spell_age(now - self.last_slot)}{'' if self.failing else '; later ones did not'}: {self.outcome}"
+            f"{spell_age(now - self.last_slot)}{self._since()}: {self.outcome}"
             f"{f' ({details})' if details else ''}: {self.meaning}{beginning(self.answer)}"
         )
+
+    def _since(self) -> str:
+        """Return words on the requests after the newest failure."""
+        if self.failing:
+            return ""
+        if not self.failing_otherwise:
+            return "; later ones did not"
+        some = len(self.failing_otherwise) < len(self.pools)
+        return f"; later ones{f' of {_names(self.failing_otherwise)}' if some else ''} failed otherwise"
+
+
+def _names(pools: Sequence[str]) -> str:
+    more = len(pools) - MOST_NAMED
+    return f"{', '.join(pools[:MOST_NAMED])}{f' and {more:,} more' if more > 0 else ''}"
 
 
 def details_of(*parts: object) -> str:
@@ -103,13 +117,14 @@ def recent_failures(record: Record, now: datetime, projects: Sequence[Project]) 
     failures = [
         failure
         for call in TABLES
-        for failure in _failures(record, now, call)
+        for failure in _failures(record, now, call, [name for name, listed in by_id.items() if listed])
         if failure.project in by_id and (failure.outcome != "gone" or by_id[failure.project])
     ]
     return sorted(failures, key=lambda failure: (not failure.failing, failure.project, failure.call, -failure.count))
 
 
-def _failures(record: Record, now: datetime, call: Call) -> list[Failure]:
+def _failures(record: Record, now: datetime, call: Call, by_id: Sequence[str]) -> list[Failure]:
+    """Return the failures of one kind of request; in the projects `by_id` a pool that is gone is one."""
     table, name = TABLES[call]
     rows = record.execute(
         f"""WITH newest AS (
@@ -117,15 +132,18 @@ def _failures(record: Record, now: datetime, call: Call) -> list[Failure]:
             WHERE slot > $1 AND slot <= $2 GROUP BY ALL
         )
         SELECT project, outcome, count(*), list(DISTINCT {name} ORDER BY {name}),
-            list(DISTINCT {name} ORDER BY {name}) FILTER (newest = outcome), max(slot),
+            list(DISTINCT {name} ORDER BY {name}) FILTER (newest = outcome),
+            list(DISTINCT {name} ORDER BY {name}) FILTER (
+                newest NOT IN (outcome, $3) AND (newest <> 'gone' OR list_contains($4, project))
+            ), max(slot),
             arg_max({{'status': http_status, 'code': error_code, 'message': error_msg, 'id': request_id}}, run),
             arg_max(body, run)
         FROM {table} JOIN newest USING (project, {name})
         WHERE outcome <> $3 AND slot > $1 AND slot <= $2 GROUP BY project, outcome""",  # noqa: S608 - our own names
-        [now - LATELY, now, OK],
+        [now - LATELY, now, OK, list(by_id)],
     ).fetchall()
     failures = []
-    for project, outcome, count, pools, failing, last_slot, error, answer in rows:
+    for project, outcome, count, pools, failing, otherwise, last_slot, error, answer in rows:
         cause = cause_of(
             outcome, project, call=call, http_status=error["status"], message=error["message"], answer=answer
         )
@@ -137,6 +155,7 @@ def _failures(record: Record, now: datetime, call: Call) -> list[Failure]:
                 count=count,
                 pools=pools,
                 failing=failing or [],
+                failing_otherwise=otherwise or [],
                 last_slot=last_slot,
                 http_status=error["status"],
                 error_code=error["code"],

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
 from hashlib import sha256
@@ -13,7 +14,7 @@ from typing import Final
 
 from collector.api.credentials import read_owner_only
 from collector.clock import Clock
-from collector.config.settings import MAIL_PASSWORD, MailSettings
+from collector.config.settings import MAIL_PASSWORD, NO_MAIL_SERVER, MailSettings
 from collector.config.values import MAIL_ADDRESS
 from collector.errors import NotMailed
 from collector.record.durations import say_duration
@@ -43,7 +44,8 @@ class Mailer:
             When the server did not take it, or not for all recipients: the others have it then.
         """
         now, (_, _, domain) = self.clock.now(), self.settings.sender.partition("@")
-        message["From"], message["To"] = self.settings.sender, ", ".join(self.recipients)
+        message["From"] = Address(self.settings.sender_name, addr_spec=self.settings.sender)
+        message["To"] = ", ".join(self.recipients)
         message["Date"] = format_datetime(now)
         mark = sha256(f"{message['Subject']} {message['To']}".encode()).hexdigest()[:12]
         message["Message-ID"] = f"<{now:%Y%m%dT%H%M%S.%f}.{mark}@{domain}>"
@@ -145,9 +147,7 @@ def mailer(
     if not addresses:
         problems.append("--mail-to: name at least one address")
     if settings is None:
-        problems.append(
-            "--mail-to needs a mail server: fill in the section [mail] of the configuration (poolscope init writes one)"
-        )
+        problems.append(NO_MAIL_SERVER)
         return None, problems
     password = None
     if settings.user is not None and settings.password_file is not None:

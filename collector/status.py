@@ -25,6 +25,8 @@ class PoolStatus:
 
     project: str
     pool: str
+    name: str | None
+    """The display name, None where no listing gave one."""
     last_ok: datetime | None
     last_outcome: str
     coverage_hour: float | None
@@ -159,11 +161,11 @@ def _pools(record: Record, now: datetime, projects: Collection[str]) -> list[Poo
     errors = {window: _errors(record, now, length) for window, length in WINDOWS.items()}
     odd = count_odd(record, now - WINDOWS["week"], now)
     labels = undocumented(record, now - WINDOWS["week"], now)
-    unlisted = {
-        (project, pool): slot
-        for project, pool, slot in record.execute(
-            """SELECT project, pool, arg_max(slot, run) FROM pools GROUP BY project, pool
-            HAVING NOT arg_max(listed, run)"""
+    described = {
+        (project, pool): (name, None if listed else slot)
+        for project, pool, name, listed, slot in record.execute(
+            """SELECT project, pool, arg_max(name, run), arg_max(listed, run), arg_max(slot, run)
+            FROM pools GROUP BY project, pool"""
         ).fetchall()
     }
     rows = record.execute(
@@ -184,6 +186,7 @@ def _pools(record: Record, now: datetime, projects: Collection[str]) -> list[Poo
         PoolStatus(
             project=project,
             pool=pool,
+            name=described.get((project, pool), (None, None))[0],
             last_ok=last_ok,
             last_outcome=outcome,
             coverage_hour=coverage["hour"].get((project, pool)),
@@ -195,7 +198,7 @@ def _pools(record: Record, now: datetime, projects: Collection[str]) -> list[Poo
             disagreements_week=disagreements,
             odd_week=odd.get((project, pool), {}),
             undocumented=labels.get((project, pool), {}),
-            unlisted_since=unlisted.get((project, pool)),
+            unlisted_since=described.get((project, pool), (None, None))[1],
             polled=polled and (not projects or project in projects),
         )
         for project, pool, last_ok, outcome, disagreements, polled in rows
@@ -205,7 +208,8 @@ def _pools(record: Record, now: datetime, projects: Collection[str]) -> list[Poo
 def _coverage(record: Record, now: datetime, window: timedelta) -> dict[tuple[str, str], float | None]:
     """Return the share of the slots in (now - window, now] that were observed, since each pool was first polled.
 
-    The current slot counts once it has been observed: before that, its poll may be under way.
+    The current slot counts once it has been observed: before that, its poll may be under way. No slot is due since a
+    pool was deleted.
     """
     rows = record.execute(
         """WITH known AS (
@@ -218,12 +222,19 @@ def _coverage(record: Record, now: datetime, window: timedelta) -> dict[tuple[st
         ), summed AS (
             SELECT project, pool, sum(interval_seconds) AS seconds, epoch(max(slot))::BIGINT AS last
             FROM seen GROUP BY ALL
+        ), deleted AS (
+            SELECT project, pool, epoch(arg_max(slot, run))::BIGINT AS deleted FROM pools
+            GROUP BY ALL HAVING NOT arg_max(listed, run)
         ), due AS (
             SELECT known.*, coalesce(seconds, 0) AS seconds, (epoch($2)::BIGINT // interval) * interval AS present,
-                greatest((epoch($1)::BIGINT // interval) * interval, first - interval) AS before, last
-            FROM known LEFT JOIN summed USING (project, pool)
+                greatest((epoch($1)::BIGINT // interval) * interval, first - interval) AS before, last, deleted
+            FROM known LEFT JOIN summed USING (project, pool) LEFT JOIN deleted USING (project, pool)
         )
-        SELECT project, pool, seconds, present - before - CASE WHEN last = present THEN 0 ELSE interval END FROM due""",
+        SELECT project, pool, seconds, CASE
+            WHEN deleted <= present THEN (deleted - 1) // interval * interval
+            WHEN last = present THEN present
+            ELSE present - interval END - before
+        FROM due""",
         [now - window, now, AHEAD],
     ).fetchall()
     return {(project, pool): min(1.0, seen / due) if due > 0 else None for project, pool, seen, due in rows}

@@ -8,6 +8,7 @@ import click
 from collector.cli import Context
 from collector.console import say, warn
 from collector.local_path import LocalPath
+from collector.record.counted import counted
 from collector.record.dataset import Manifest
 from collector.record.reading import reading
 from collector.storage.backups import back_up
@@ -28,7 +29,12 @@ def command(context: Context, folder: Path) -> None:
     """
     manifest = _back_up(context, folder)
     rows = sum(manifest.rows.values())
-    say("backed_up", f"{folder}: {rows:,} rows of {len(manifest.rows)} tables", folder=str(folder), rows=manifest.rows)
+    say(
+        "backed_up",
+        f"{folder}: {counted(rows, 'row')} of {len(manifest.rows)} tables",
+        folder=str(folder),
+        rows=manifest.rows,
+    )
 
 
 def _back_up(context: Context, folder: Path) -> Manifest:

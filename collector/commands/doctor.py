@@ -24,6 +24,7 @@ from collector.output.layout import Heading
 from collector.output.rows import Rows, tell
 from collector.polling import backoff
 from collector.polling.sessions import open_sessions
+from collector.record.counted import counted
 from collector.record.reading import reading
 from collector.record.slots import naive
 
@@ -59,16 +60,16 @@ def _text(finding: Finding) -> str:
 
 
 async def _check(context: Context) -> list[Finding]:
-    config, problems = context.read_config()
+    config, problems, others = context.needed_config()
     if not problems and not config.projects:
         problems = ["there is no project: add a section [projects.NAME] (poolscope init writes an example)"]
     # Each problem's text already says how to fix it.
-    findings = [Finding("configuration", "error", problem) for problem in problems]
+    findings = [Finding("configuration", "error", problem) for problem in (*problems, *others)]
     if context.no_file() in problems:
         # It is not known where the record is.
         return findings
     if not problems:
-        findings.append(Finding("configuration", "ok", f"{len(config.projects)} projects"))
+        findings.append(Finding("configuration", "ok", counted(len(config.projects), "project")))
         failures = _failures(context, config)
         outcomes: dict[str, set[str]] = {}
         findings += await _check_apis(context, config, failures, outcomes)

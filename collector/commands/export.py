@@ -11,6 +11,7 @@ import click
 from collector.cli import Context
 from collector.console import say
 from collector.local_path import LocalPath
+from collector.record.counted import counted
 from collector.record.places import has_scheme, is_in_store
 from collector.record.reading import reading
 from collector.record.selection import Selection
@@ -83,7 +84,7 @@ def command(
         _export_to_stdout(context, selection)
     elif output is not None and dataset is None:
         rows = _export(context, selection, output)
-        say("exported", f"{output}: {rows:,} rows", file=str(output), rows=rows)
+        say("exported", f"{output}: {counted(rows, 'row')}", file=str(output), rows=rows)
     elif dataset is not None and output is None:
         if selection != Selection():
             raise click.UsageError("--dataset takes the whole record: leave --since, --until, --project and --pool out")
@@ -112,8 +113,8 @@ def _publish(context: Context, text: str) -> None:
     rows = sum(manifest.rows.values())
     say(
         "published",
-        f"{place}: {rows:,} rows up to {manifest.last_slot} in {len(manifest.files):,} files, {published.written:,} of"
-        f" them new; {published.removed:,} old files removed",
+        f"{place}: {counted(rows, 'row')} up to {manifest.last_slot} in {counted(len(manifest.files), 'file')}, "
+        f"{published.written:,} of them new; {published.removed:,} old files removed",
         folder=str(place),
         rows=manifest.rows,
         last_slot=manifest.last_slot,

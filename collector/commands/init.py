@@ -35,32 +35,43 @@ NEXT = """\
   5. poll once an interval:  {poolscope} schedule --install"""
 NEXT_IN_SANDBOX = """\
 {file} was written. Next:
-  1. serve the sandbox, in another terminal or here:  {poolscope} sandbox &
+  1. serve the sandbox, in another terminal or here:  {poolscope} sandbox{port} &
   2. poll once, and look:                             {poolscope} collect && {poolscope} status"""
 
 
 @click.command("init")
 @click.option("--sandbox", is_flag=True, help="Write a configuration that works with poolscope sandbox, and its keys.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    metavar="N",
+    help=f"The port of the sandbox, as of poolscope sandbox --port N; default: {DEFAULT_PORT}.",
+)
 @click.pass_obj
-def command(context: Context, sandbox: bool) -> None:
+def command(context: Context, sandbox: bool, port: int | None) -> None:
     """Write a commented poolscope.toml to start from.
 
     It is written to this folder, or to the file of --config. A file that exists is not changed.
     """
+    if port is not None and not sandbox:
+        raise click.UsageError("--port is for the sandbox: use it with --sandbox")
     file = context.config_file or DEFAULT_FILE
     if os.path.lexists(file):
         raise ConfigError(f"{file} exists and was not changed: edit it, or choose another file with --config")
     try:
         if sandbox:
             _write_keys(file.parent)
-        text = FOR_SANDBOX.format(*KEYS, DEFAULT_PORT, PROJECT_ID, REGION) if sandbox else TEMPLATE.read_text("utf-8")
+        text = TEMPLATE.read_text("utf-8")
+        if sandbox:
+            text = FOR_SANDBOX.format(*KEYS, port or DEFAULT_PORT, PROJECT_ID, REGION)
         with file.open("x", encoding="utf-8") as stream:
             stream.write(text)
     except OSError as error:
         raise RecordNotWritten(f"{file} cannot be written ({error.strerror}): check its folder") from error
     called = own_command() if context.config_file is None else f"{own_command()} --config {file}"
     following = NEXT_IN_SANDBOX if sandbox else NEXT
-    say("initialised", following.format(file=file, poolscope=called), file=str(file))
+    text = following.format(file=file, poolscope=called, port=f" --port {port}" if port else "")
+    say("initialised", text, file=str(file), message=text)
 
 
 def _write_keys(folder: Path) -> None:

@@ -40,7 +40,7 @@ def command(context: Context, target: Target) -> None:
     Shows pools as discovery listed them, including pools that no longer exist. Cards are the nodes times the cards per
     node, which are in [flavors] of the configuration.
     """
-    flavors = context.config().flavors
+    flavors = context.config("flavors").flavors
     pools, changes = _describe(context, flavors)
     document = {"pools": [asdict(pool) for pool in pools], "changes": [asdict(change) for change in changes]}
     tell(target, Rows(PoolDescription, pools, HEADINGS, _cells, document))

@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import click
 
 from collector.console import say
 from collector.local_path import LocalPath
 from collector.own_command import own_command
+from collector.record.counted import counted
 from collector.record.durations import parse_duration
 from collector.sandbox.behaviour import DEFAULT_PORT, Behaviour, Fault
 from collector.sandbox.faults import KINDS, read_fault
@@ -20,15 +22,14 @@ from collector.sandbox.jobs import Pool
 from collector.sandbox.server import Sandbox
 from collector.sandbox.simulated import simulated_pools
 
-USUAL = f"http://127.0.0.1:{DEFAULT_PORT}"
 HOW_TO_USE = """\
-The sandbox serves {pools} pools at {endpoint}; Ctrl-C ends it.
+The sandbox serves {pools} at {endpoint}; Ctrl-C ends it.
 
 In another terminal:
 
-  {poolscope} init --sandbox   (writes poolscope.toml and keys{elsewhere})
+  {poolscope} init --sandbox{port}   (writes poolscope.toml and keys{over_tls})
   {poolscope} collect && {poolscope} status"""
-ELSEWHERE = """; then set endpoint = "{}" in it"""
+OVER_TLS = """; then set endpoint = "{}" in it"""
 
 
 def _read_retention(_context: click.Context, _option: click.Parameter, text: str) -> timedelta | None:
@@ -158,13 +159,15 @@ def command(
     )
     pools_to_serve: Sequence[Pool] = simulated_pools(pools, seed) if trace is None else _pools_of(trace)
     with _interruption() as interrupted, Sandbox(pools_to_serve, behaviour, port=port) as sandbox:
+        served = urlsplit(sandbox.endpoint)
         text = HOW_TO_USE.format(
             endpoint=sandbox.endpoint,
-            elsewhere="" if sandbox.endpoint == USUAL else ELSEWHERE.format(sandbox.endpoint),
+            port="" if served.port == DEFAULT_PORT else f" --port {served.port}",
+            over_tls="" if served.scheme == "http" else OVER_TLS.format(sandbox.endpoint),
             poolscope=own_command(),
-            pools=len(pools_to_serve),
+            pools=counted(len(pools_to_serve), "pool"),
         )
-        say("sandbox_ready", text, endpoint=sandbox.endpoint, project_id=behaviour.project_id)
+        say("sandbox_ready", text, endpoint=sandbox.endpoint, project_id=behaviour.project_id, message=text)
         interrupted.wait()
 
 

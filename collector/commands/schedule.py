@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from collector.cli import Context, check_options, refuse
+from collector.config.values import OPTIONAL_SECTIONS
 from collector.console import say, warn
 from collector.crontab import (
     COLLECT,
@@ -71,7 +72,7 @@ def command(
         write_crontab(before, after)
         say("removed" if after != before else "not_there", f"your crontab has no line for {file}", config=str(file))
         return
-    config = context.config()
+    config = context.config(*(OPTIONAL_SECTIONS if report else ()))
     lacking = {} if report else unlike_the_shell(config, context.environment, Path().absolute())
     for name, fix in lacking.items():
         text = f"{name} is set here, but not for cron: {fix}"

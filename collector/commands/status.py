@@ -1,8 +1,10 @@
 """``poolscope status``: shows the state of the record, for people and for monitoring."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import click
@@ -16,6 +18,7 @@ from collector.output.forms import TABLE, Target, output_options
 from collector.output.layout import STAYS, Heading, prose
 from collector.output.rows import Rows, tell
 from collector.polling.pace import too_slow
+from collector.record.counted import counted
 from collector.record.durations import parse_duration, spell_age, spell_duration
 from collector.record.reading import reading
 from collector.record.slots import naive
@@ -26,11 +29,11 @@ HEADINGS = (
     Heading("pool", STAYS, is_name=True),
     Heading("last sample", STAYS),
     Heading("last outcome"),
-    Heading("hour", 1, right=True),
-    Heading("day", right=True),
-    Heading("week", STAYS, right=True),
-    Heading("errors (week)", STAYS),
-    Heading("odd slots (week)", 1),
+    Heading("coverage (hour)", 1, right=True),
+    Heading("coverage (day)", right=True),
+    Heading("coverage (week)", STAYS, right=True),
+    Heading("errors (week)", STAYS, wraps=True),
+    Heading("odd slots (week)", 1, wraps=True),
 )
 
 
@@ -53,7 +56,7 @@ def _read_age(_context: click.Context, _option: click.Parameter, text: str | Non
 def command(context: Context, target: Target, max_age: timedelta | None) -> None:
     """Show the state of the record.
 
-    Shows the last slot, the polls that wait in the spool, when the dataset was last published, and for each pool its
+    Shows the last slot, the number of polls in the spool, when the dataset was last published, and for each pool its
     coverage in the last hour, day and week and its errors by cause. Names what polls failed of in the last day, and how
     to fix it; --json has each answer that was not understood as a whole.
     """
@@ -66,7 +69,9 @@ def command(context: Context, target: Target, max_age: timedelta | None) -> None
         if slow := too_slow(config.collect, sum(pool.polled for pool in status.pools)):
             warn("too_slow", slow)
     shares = [f"coverage_{window}" for window in WINDOWS]
-    tell(target, Rows(PoolStatus, status.pools, HEADINGS, _cells, asdict(status), shares))
+    names = Counter((pool.project, pool.name) for pool in status.pools)
+    unique = {name for name, pools in names.items() if pools == 1}
+    tell(target, Rows(PoolStatus, status.pools, HEADINGS, partial(_cells, unique), asdict(status), shares))
     stale = [] if max_age is None else status.too_old(max_age)
     if max_age is not None and stale:
         raise RecordStale(f"older than {spell_duration(max_age)}: {'; '.join(stale)}")
@@ -84,8 +89,8 @@ def _show(status: Status, width: int | None) -> None:
     age = "" if status.last_slot is None else f" ({spell_age(status.now - status.last_slot)})"
     text = (
         f"{status.database}: last slot {_at(status.last_slot)}{age}, {status.database_bytes / 1e6:.1f} MB "
-        f"(last compacted {_at(status.compacted_at)}), {status.spool_files} polls wait in the spool, pools last listed "
-        f"{_at(status.last_discovery)}"
+        f"(last compacted {_at(status.compacted_at)}), {counted(status.spool_files, 'poll')} in the spool, "
+        f"pools last listed {_at(status.last_discovery)}"
     )
     click.echo(prose(text, width))
     if (dataset := status.dataset) is not None:
@@ -104,7 +109,8 @@ def _warn(status: Status) -> None:
     if status.ahead_slots:
         warn(
             "clock_ahead",
-            f"{status.ahead_slots} slots are in the future: the clock was ahead at these polls, or was set back since",
+            f"{counted(status.ahead_slots, 'slot')} in the future: the clock was ahead at these polls, or was set back"
+            " since",
             slots=status.ahead_slots,
         )
     for profile, until in status.pauses.items():
@@ -144,14 +150,15 @@ def _at(instant: datetime | None) -> str:
     return f"{instant:%Y-%m-%d %H:%M}Z" if instant else "never"
 
 
-def _cells(pool: Mapping[str, Any]) -> dict[str, object]:
+def _cells(unique: Collection[tuple[str, str | None]], pool: Mapping[str, Any]) -> dict[str, object]:
+    """Return the cells of a pool: it has its display name where it has one that is unique in its project."""
     shares = {window: pool[f"coverage_{window}"] for window in WINDOWS}
     return {
         "project": pool["project"],
-        "pool": pool["pool"],
+        "pool": pool["name"] if pool["name"] and (pool["project"], pool["name"]) in unique else pool["pool"],
         "last sample": pool["last_ok"],
         "last outcome": pool["last_outcome"],
-        **{window: None if share is None else f"{share:.1%}" for window, share in shares.items()},
+        **{f"coverage ({window})": None if share is None else f"{share:.1%}" for window, share in shares.items()},
         "errors (week)": _counts(pool["errors_week"]) or None,
         "odd slots (week)": _counts(pool["odd_week"]) or None,
     }

@@ -17,6 +17,7 @@ from collector.config.settings import Config
 from collector.console import say, warn
 from collector.errors import ConfigError, LockHeld, PoolscopeError
 from collector.polling.slot import poll_slot, warn_of_proxies
+from collector.record.counted import counted
 from collector.record.durations import say_duration
 from collector.record.slots import slot_of
 from collector.storage.compaction import compaction_due
@@ -113,5 +114,6 @@ async def _poll(clock: Clock, slot: datetime, config: Config, credentials: Mappi
     else:
         observed = sum(scrape.outcome == "ok" for scrape in result.scrapes)
         seconds = clock.monotonic() - start
-        text = f"{slot:%Y-%m-%d %H:%M:%S}Z: {observed} pools observed, {len(result.failures())} failed, {seconds:.1f} s"
-        say("polled", text, slot=slot, observed=observed, failed=len(result.failures()), seconds=round(seconds, 3))
+        failed = len(result.failures())
+        text = f"{slot:%Y-%m-%d %H:%M:%S}Z: {counted(observed, 'pool')} observed, {failed} failed, {seconds:.1f} s"
+        say("polled", text, slot=slot, observed=observed, failed=failed, seconds=round(seconds, 3))

@@ -3,7 +3,7 @@
 import difflib
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -94,6 +94,8 @@ class MailSettings:
     sender: str
     """The address in From, ``from`` in the file."""
     port: int
+    sender_name: str = ""
+    """The name before that address; empty for none."""
     tls: str = "starttls"
     """starttls, tls, or on loopback none."""
     user: str | None = None
@@ -105,6 +107,14 @@ class MailSettings:
     """A PEM file with the certificates to trust; None for the usual ones."""
 
 
+NO_MAIL_SERVER = """\
+--mail-to needs a mail server: add these lines, with your values, to the configuration:
+      [mail]
+      host = "smtp.example.com"
+      from = "Poolscope <poolscope@example.com>"
+      tls = "starttls"  # or "tls"; "none" for a server on this machine
+      # user = "poolscope"  # where the server wants one, with a file that only you can read (chmod 600):
+      # password_file = "mail-password\""""
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
 """The usual port of a mail server by its TLS."""
 
@@ -203,7 +213,9 @@ class _Reader:
         self.problems.append(f"{name}: unknown key; {hint}")
 
 
-def read_config(file: Path | None, environment: Mapping[str, str], folder: Path) -> tuple[Config, list[str]]:
+def read_config(
+    file: Path | None, environment: Mapping[str, str], folder: Path, without: Collection[str] = ()
+) -> tuple[Config, list[str]]:
     """Read the configuration.
 
     Parameters
@@ -214,6 +226,8 @@ def read_config(file: Path | None, environment: Mapping[str, str], folder: Path)
         A variable ``POOLSCOPE_SECTION__KEY`` or ``POOLSCOPE_PROJECTS__NAME__KEY`` overrides the file's value.
     folder
         The folder for relative paths: that of the file.
+    without
+        The sections, of `OPTIONAL_SECTIONS`, that are not read: their problems are not reported.
 
     Returns
     -------
@@ -231,6 +245,7 @@ def read_config(file: Path | None, environment: Mapping[str, str], folder: Path)
         except (ValueError, RecursionError) as error:
             # tomllib also raises Python's own errors, for numbers that are too long and nesting that is too deep.
             return Config(), [f"{file} is not valid TOML: {error}"]
+    tree = {key: table for key, table in tree.items() if key not in without}
     known = {**SECTIONS, **NAMED_SECTIONS, "flavors": FLAVORS}
     for key, table in list(tree.items()):
         if key not in known:
@@ -241,7 +256,7 @@ def read_config(file: Path | None, environment: Mapping[str, str], folder: Path)
             example = f"[{key}.NAME]" if key in NAMED_SECTIONS else f"[{key}]"
             reader.problems.append(f"{key}: must be a table, with the heading {example}")
             del tree[key]
-    _overlay(tree, environment, reader)
+    _overlay(tree, environment, reader, without)
 
     settings = CollectSettings(**reader.section("collect", tree.get("collect", {}), COLLECT))
     if settings.deadline is not None and settings.deadline >= settings.interval:
@@ -293,7 +308,8 @@ def _mail(table: Mapping[str, object], reader: _Reader) -> MailSettings | None:
         reader.problems.append("mail.user: is missing: name the user of the password")
     if len(reader.problems) > before:
         return None
-    return MailSettings(sender=values.pop("from"), **{"port": PORTS[tls], **values})
+    name, address = values.pop("from")
+    return MailSettings(sender=address, sender_name=name, **{"port": PORTS[tls], **values})
 
 
 def _targets(table: Mapping[str, Any], reader: _Reader) -> dict[str, dict[str, Any]]:
@@ -335,13 +351,15 @@ def from_environment(environment: Mapping[str, str]) -> bool:
     return any(name.startswith(PREFIX) and name != f"{PREFIX}CONFIG" for name in environment)
 
 
-def _overlay(tree: dict[str, Any], environment: Mapping[str, str], reader: _Reader) -> None:
+def _overlay(tree: dict[str, Any], environment: Mapping[str, str], reader: _Reader, without: Collection[str]) -> None:
     """Override the file's values with those of the environment."""
     for variable in sorted(environment):
         if not variable.startswith(PREFIX) or variable in NO_VALUES:
             continue
         parts = variable.removeprefix(PREFIX).lower().split("__")
         section = parts[0]
+        if section in without:
+            continue
         known: Mapping[str, object]
         if section in SECTIONS and len(parts) == 2:
             table, key, known = tree.setdefault(section, {}), parts[1], SECTIONS[section]

@@ -189,11 +189,14 @@ def _place(value: object) -> Path | str:
     return _path(text)
 
 
-def _address(value: object) -> str:
+def _sender(value: object) -> tuple[str, str]:
+    """Return the name, which may be empty, and the address."""
     text = _text(value)
-    if MAIL_ADDRESS.fullmatch(text) is None:
-        raise ValueError("must be a mail address such as poolscope@example.com")
-    return text
+    named = re.fullmatch(r"(.*?)\s*<(.*)>", text)
+    name, address = (named[1].strip('"'), named[2]) if named else ("", text)
+    if MAIL_ADDRESS.fullmatch(address) is None or not name.isprintable():
+        raise ValueError("must be a mail address, such as poolscope@example.com or Poolscope <poolscope@example.com>")
+    return name, address
 
 
 def _host(value: object) -> str:
@@ -269,7 +272,7 @@ MAIL: dict[str, Callable[[object], Any]] = {
     "host": _host,
     "port": whole(1, 65535),
     "tls": _tls,
-    "from": _address,
+    "from": _sender,
     "user": _text,
     "password_file": _path,
     "timeout": _duration,
@@ -285,4 +288,6 @@ SECTIONS = {
     "preempting": PREEMPTING,
     "mail": MAIL,
 }
+OPTIONAL_SECTIONS = ("flavors", "mail", "preempting", "targets")
+"""The sections that few commands use: no poll and no copy of the record needs one."""
 NAMED_SECTIONS = {"credentials": CREDENTIALS, "projects": PROJECTS}

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from collector.config.settings import Config
 from collector.doctor.findings import Finding
 from collector.errors import PoolscopeError
+from collector.record.counted import counted
 from collector.record.database import Record
 from collector.record.dataset import open_dataset
 from collector.record.durations import spell_duration, spell_every
@@ -29,7 +30,9 @@ def look_at_dataset(place: Place) -> Iterator[Finding]:
         fix = "the next publishing writes missing and changed files again"
         yield Finding("dataset", "warning", str(refusal), fix)
     else:
-        yield Finding("dataset", "ok", f"{place} has {len(manifest.files):,} files up to slot {manifest.last_slot}")
+        yield Finding(
+            "dataset", "ok", f"{place} has {counted(len(manifest.files), 'file')} up to slot {manifest.last_slot}"
+        )
 
 
 def look_at_publishing(record: Record, config: Config) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ from collector.polling.discovery import DiscoveredPool, Page, parse_pools
 from collector.polling.gate import UNAUTHORIZED
 from collector.polling.poll import not_understood
 from collector.polling.requests import Session
+from collector.record.counted import counted
 from collector.record.durations import spell_duration
 
 # The gateway refuses signatures whose date is more than 15 minutes off.
@@ -94,7 +95,7 @@ async def _listed(api: ModelArts, workspace: str, timeout: float) -> Page:
 def _page(project: Project, workspace: str, page: Page) -> Iterator[Finding]:
     what = f"{project.name}: listing pools"
     more = " and more" if page.following else ""
-    yield Finding(what, "ok", f"workspace {workspace} has {len(page.pools):,} pools{more}")
+    yield Finding(what, "ok", f"workspace {workspace} has {counted(len(page.pools), 'pool')}{more}")
     if page.nameless is not None:
         yield Finding(what, "warning", f"workspace {workspace}: {page.nameless}", REPORT_IT)
 
@@ -111,7 +112,7 @@ async def _statistics(session: Session, pool: str, timeout: float) -> Finding:
         types = parse_statistics(payload.body).items
     except (NotJson, WrongShape) as error:
         raise not_understood(api, error, payload) from None
-    return Finding(what, "ok", f"{pool} answers with {len(types)} job types")
+    return Finding(what, "ok", f"{pool} answers with {counted(len(types), 'job type')}")
 
 
 async def _other_pool(session: Session, gone: str, timeout: float) -> str | None:
@@ -148,7 +149,9 @@ def _skew(project: Project, server: datetime | None, now: datetime) -> Finding:
     if server is None:
         return Finding(what, "warning", f"{project.endpoint} answers without a date", "check the proxy")
     skew = now - server
-    offset = f"{spell_duration(abs(skew))} {'ahead' if skew > timedelta() else 'behind'}"
+    offset = "right to the second"
+    if abs(skew) >= timedelta(seconds=1):
+        offset = f"{spell_duration(abs(skew))} {'ahead' if skew > timedelta() else 'behind'}"
     text = f"{project.endpoint} answers, this machine's clock is {offset}"
     fix = "set this machine's clock (NTP): it decides the slots, and signatures 15 minutes off are refused"
     if abs(skew) <= NOTED_SKEW:

@@ -13,6 +13,7 @@ from collector.config.settings import Config
 from collector.doctor.findings import Finding
 from collector.polling import backoff
 from collector.record import spool
+from collector.record.counted import counted
 from collector.storage.lock import lock_file
 
 LITTLE_SPACE: Final = 1 << 30
@@ -26,9 +27,9 @@ def look_at_files(config: Config) -> Iterator[Finding]:
     waiting, aside = len(spool.waiting(paths.spool)), spool.set_aside_files(paths.spool)
     if waiting > MUCH_WAITING:
         fix = "close the program that has the database open (a notebook?): the next poll then stores all these polls"
-        yield Finding("spool", "warning", f"{waiting:,} polls wait for the database", fix)
+        yield Finding("spool", "warning", f"{counted(waiting, 'poll')} not yet in the database", fix)
     else:
-        yield Finding("spool", "ok", f"{waiting} polls wait for the database")
+        yield Finding("spool", "ok", f"{counted(waiting, 'poll')} not yet in the database")
     for path in aside:
         yield Finding(
             "spool", "warning", f"{path} was damaged and set aside", "repair it and move it back, or remove it"

@@ -10,6 +10,7 @@ from collector.errors import LockHeld, RecordNotWritten
 from collector.failures import Failure
 from collector.polling.pace import too_slow
 from collector.polling.scheduler import DEADLINE
+from collector.record.counted import counted
 from collector.record.database import Record
 from collector.record.durations import spell_age
 from collector.record.samples import undocumented
@@ -45,7 +46,7 @@ def look_at_record(record: Record, config: Config, now: datetime, scheduled: boo
             "name a database file in [paths]",
         )
     else:
-        yield Finding("database", "ok", f"{config.paths.database} has {rows:,} scrapes of pools")
+        yield Finding("database", "ok", f"{config.paths.database} has {counted(rows, 'scrape')} of pools")
     interval = config.collect.interval
     late = naive(slot_of(now, interval)) - last if last else None
     by_cron = {None: "", True: ", your crontab has its line", False: ", your crontab has no line for it"}[scheduled]
@@ -79,7 +80,7 @@ def look_at_record(record: Record, config: Config, now: datetime, scheduled: boo
 def look_at_failures(
     failures: Sequence[Failure], outcomes: Mapping[str, Collection[str]], now: datetime
 ) -> Iterator[Finding]:
-    """Report the failures of recent polls by cause: as a warning where they go on, and the endpoint did not show them.
+    """Report the failures of recent polls by cause: as a warning where polls fail, and the endpoint did not show it.
 
     Parameters
     ----------
@@ -91,10 +92,12 @@ def look_at_failures(
     for failure in failures:
         text = failure.text(now)
         just_now = outcomes.get(failure.project)
-        if not failure.failing:
+        if not failure.failing and not failure.failing_otherwise:
             yield Finding("failures", "ok", text)
         elif just_now is not None and not just_now and failure.outcome != DEADLINE:
             yield Finding("failures", "ok", f"{text}; asked now, ModelArts answers: the next poll will succeed")
+        elif not failure.failing:
+            yield Finding("failures", "warning", text, "first mend what polls fail of now")
         elif just_now is None or failure.outcome not in just_now:
             yield Finding("failures", "warning", text, failure.fix)
 

@@ -1,11 +1,12 @@
 """Tables of text that fit a width, and tables in Markdown.
 
-A table that is too wide first has its headings broken into lines. Then columns leave it, those of the lowest weight
-first. Only then are names cut.
+A table that is too wide first has its headings, and cells that are lists, broken into lines. Then columns leave it,
+those of the lowest weight first. Only then are names cut.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from textwrap import wrap
 from typing import Final
 
@@ -31,6 +32,8 @@ class Heading:
     """Whether cells may be cut: names of projects, pools and types."""
     right: bool = False
     """Whether cells stand at the right: numbers."""
+    wraps: bool = False
+    """Whether cells are lists with commas, which take a line for each part where the table is too wide."""
 
 
 Line = Mapping[str, str]
@@ -133,16 +136,22 @@ def _tops(lines: Sequence[Line], headings: Sequence[Heading], *, broken: bool) -
         if not broken or not words:
             yield [heading.text]
             continue
-        widest = max(columns_of(line[heading.text]) for line in lines)
+        widest = max(columns_of(part) for line in lines for part in _parts(line, heading, broken=broken))
         yield wrap(heading.text, max(widest, *map(len, words)), break_long_words=False)
 
 
 def _widths(lines: Sequence[Line], headings: Sequence[Heading], *, broken: bool) -> list[int]:
     tops = _tops(lines, headings, broken=broken)
     return [
-        max(map(columns_of, (*top, *(line[heading.text] for line in lines))))
+        max(map(columns_of, (*top, *(part for line in lines for part in _parts(line, heading, broken=broken)))))
         for heading, top in zip(headings, tops, strict=True)
     ]
+
+
+def _parts(line: Line, heading: Heading, *, broken: bool) -> list[str]:
+    """Return the lines of a cell."""
+    cell = line[heading.text]
+    return cell.replace(", ", ",\n").split("\n") if broken and heading.wraps else [cell]
 
 
 def _width(lines: Sequence[Line], headings: Sequence[Heading], *, broken: bool) -> int:
@@ -156,7 +165,11 @@ def _text(lines: Sequence[Line], headings: Sequence[Heading], *, broken: bool) -
     height = max(map(len, tops))
     above = list(zip(*([""] * (height - len(top)) + top for top in tops), strict=True))
     rule = ["-" * width for width in widths]
-    cells = [[line[heading.text] for heading in headings] for line in lines]
+    cells = [
+        row
+        for line in lines
+        for row in zip_longest(*(_parts(line, heading, broken=broken) for heading in headings), fillvalue="")
+    ]
     return "\n".join(_row(row, headings, widths) for row in (*above, rule, *cells))
 
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,9 +63,11 @@ def close_gates(sessions: Sequence[Session], pauses: Mapping[str, Pause], now: d
     for session in sessions:
         pause = pauses.get(session.project.credentials)
         if pause is not None and not pause.over(now):
+            times = "once" if pause.refusals == 1 else f"{pause.refusals} times in a row"
+            until = datetime.fromisoformat(pause.until).astimezone(UTC)
             message = (
-                f"the credential was refused {pause.refusals} times in a row: polls use it again after {pause.until}; "
-                "poolscope doctor ends the pause once it is accepted"
+                f"the credential was refused {times}: polls use it again after {until:%Y-%m-%d %H:%M}Z; poolscope "
+                "doctor ends the pause once it is accepted"
             )
             session.gate.refusal = RequestFailed(UNAUTHORIZED, error_msg=message)
 

@@ -12,6 +12,7 @@ from collector.config.settings import CollectSettings, Config
 from collector.console import warn
 from collector.polling import backoff
 from collector.polling.discovery import Known
+from collector.polling.failure_lines import show_failures
 from collector.polling.known import read_known
 from collector.polling.pace import out_of_time
 from collector.polling.poll import PollStamp, poll
@@ -25,7 +26,6 @@ from collector.record.slots import naive, slot_of
 from collector.storage.drain import Drained, drain
 from collector.storage.lock import compacts_or_publishes
 
-MOST_WARNINGS = 20
 LONGEST_DRAIN_WAIT = timedelta(seconds=5)
 
 
@@ -110,7 +110,7 @@ async def poll_slot(
     try:
         drained = await drain(paths.database, paths.spool, clock, drain_wait(settings, clock.now()))
     finally:
-        _show_failures(result.failures())
+        show_failures(result.failures(), config.projects)
         _show_pace(settings, result)
     if drained.waits_because and compacts_or_publishes(paths.database, drained.waits_because):
         # That ends by itself, and the next poll takes in what waits now.
@@ -123,27 +123,6 @@ def warn_of_proxies() -> None:
     """Warn of entries in NO_PROXY that have no effect."""
     for exception in unread_exceptions():
         warn("no_proxy", f"NO_PROXY: {exception} {NO_HOST}", variable="NO_PROXY", exception=exception)
-
-
-def _show_failures(failures: list[Discovery | Scrape]) -> None:
-    for turn in failures[:MOST_WARNINGS]:
-        what = _what(turn)
-        details = " ".join(str(part) for part in (turn.http_status, turn.error_code, turn.error_msg) if part)
-        warn(
-            "failed",
-            f"{what}: {turn.outcome}{f' ({details})' if details else ''}",
-            what=what,
-            slot=turn.slot,
-            outcome=turn.outcome,
-            http_status=turn.http_status,
-            error_code=turn.error_code,
-            error_msg=turn.error_msg,
-            request_id=turn.request_id,
-            attempts=turn.attempts,
-        )
-    more = len(failures) - MOST_WARNINGS
-    if more > 0:
-        warn("more_failed", f"{more} more failed; poolscope status counts all failures by cause", more=more)
 
 
 def _what(turn: Discovery | Scrape) -> str:

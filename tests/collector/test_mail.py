@@ -86,6 +86,25 @@ def test_a_server_on_this_machine_needs_neither_tls_nor_login(tmp_path: Path) ->
     assert [False] == inbox.over_tls
 
 
+@pytest.mark.parametrize(
+    "sender", ["Poolscope 报告 <poolscope@example.com>", '"Poolscope 报告"<poolscope@example.com>']
+)
+def test_the_sender_may_have_a_name(tmp_path: Path, sender: str) -> None:
+    """The mail shows it; the server is told the address alone."""
+    file = tmp_path / "poolscope.toml"
+    with serving(Inbox(), None, auth=False) as inbox:
+        file.write_text(f"[mail]\nhost = '127.0.0.1'\nport = {inbox.port}\ntls = 'none'\nfrom = '{sender}'\n")
+        config, problems = read_config(file, {}, tmp_path)
+        assert [] == problems
+        made = mailer(config.mail, TO, {}, SimulatedClock(NOW))[0]
+        assert made is not None
+        made.send(message())
+    (taken,) = inbox.messages
+    assert [("Poolscope 报告", "poolscope@example.com")] == [
+        (a.display_name, a.addr_spec) for a in taken["From"].addresses
+    ]
+
+
 def test_some_recipients_are_refused(tmp_path: Path) -> None:
     """The others have the mail, and both are named; if all are refused, nobody has it."""
     with serving(Inbox(refused=("b@example.com",)), None) as inbox:
@@ -162,6 +181,8 @@ def test_a_server_that_is_not_there(tmp_path: Path) -> None:
         ('[mail]\nhost = "m.example"\nfrom = "a@example.com"\ntls = "none"', "mail.tls: none is allowed only"),
         ('[mail]\nhost = "m.example:25"\nfrom = "a"', "mail.host: must be the name of a host"),
         ('[mail]\nhost = "m.example"\nfrom = "a\\n@example.com"', "mail.from: must be a mail address"),
+        ('[mail]\nhost = "m.example"\nfrom = "Name <a>"', "mail.from: must be a mail address"),
+        ('[mail]\nhost = "m.example"\nfrom = "a\\u0001 <a@example.com>"', "mail.from: must be a mail address"),
         ('[mail]\npassword = "x"', "set the environment variable POOLSCOPE_MAIL_PASSWORD, or set mail.password_file"),
         ('[mail]\nhost = "m.example"\nfrom = "a@example.com"\npassword_file = "p"', "mail.user: is missing"),
     ],

@@ -234,3 +234,40 @@ def test_no_secret_is_stored_or_printed(tmp_path: Path) -> None:
     for secret in (token, token.replace("/", "\\/"), "of+a-moment", "a-token", ACCESS_KEY, SECRET_KEY):
         assert secret not in done.stdout + done.stderr
         assert not any(secret.encode() in content for content in files)
+
+
+def test_failures_of_one_cause_are_one_line(tmp_path: Path) -> None:
+    """It has the number of pools, the address and the next step, whether nothing listens or the keys are refused."""
+    pools = 'pools = ["a", "b", "c", "d"]'
+    with Sandbox([StillPool("a")]) as sandbox:
+        configure(tmp_path, sandbox.endpoint, pools, ONCE)
+        refused = json.loads(poolscope(tmp_path, "collect", HUAWEICLOUD_SDK_SK="another-key").stderr)
+        paused = json.loads(poolscope(tmp_path, "collect").stderr)
+    named = f"p: 4 pools (a, b, c, 1 more): {sandbox.endpoint}: "
+    assert refused["message"].startswith(f"{named}unauthorized (401 APIGW.0301 Incorrect IAM")
+    assert "the credential was refused once: polls use it again after " in paused["message"]
+    (tmp_path / "data/spool/refused.json").unlink()
+    stopped = json.loads(poolscope(tmp_path, "collect").stderr)
+    assert f"{named}refused (ConnectError: All connection attempts failed): run poolscope doctor" == stopped["message"]
+    assert (4, 4, "refused") == (refused["pools"], stopped["pools"], stopped["outcome"])
+
+
+def test_a_wrong_section_that_polls_do_not_need_stops_no_poll(tmp_path: Path) -> None:
+    """The poll and the state of the record warn of it and go on; what uses the section refuses it."""
+    with Sandbox([StillPool("a")]) as sandbox:
+        configure(tmp_path, sandbox.endpoint, '[mail]\ntls = "nonsense"\n[targets]\nwait = 3\n[flavors]\nx = 0')
+        done = poolscope(tmp_path, "collect")
+        checked = poolscope(tmp_path, "doctor", "--json")
+    problems = ["flavors.x", "targets.wait", "mail.tls"]
+    warnings = [json.loads(line) for line in done.stderr.splitlines()]
+    assert (0, problems) == (done.returncode, [warning["problem"].partition(":")[0] for warning in warnings])
+    assert all(warning["message"].endswith("goes on without the section") for warning in warnings)
+    assert [("ok",)] == rows(tmp_path / RECORD, "SELECT outcome FROM scrapes")
+    findings = json.loads(checked.stdout)
+    errors = [finding["message"] for finding in findings if finding["severity"] == "error"]
+    assert problems == [error.partition(":")[0] for error in errors]
+    assert "p: statistics" in [finding["what"] for finding in findings]
+    shown, refused = poolscope(tmp_path, "status"), poolscope(tmp_path, "pools")
+    assert (0, 2) == (shown.returncode, refused.returncode)
+    assert "mail.tls" in shown.stderr
+    assert "flavors.x" in refused.stderr

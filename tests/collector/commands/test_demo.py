@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import stat
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import pytest
 from collector.own_command import own_command
 from collector.sandbox.server import Sandbox
 from collector.sandbox.simulated import simulated_pools
+from tests.mailed import free_port
 from tests.polling import GUARD_SECONDS
 
 ROOT = Path(__file__).parents[3]
@@ -113,13 +113,15 @@ def test_init_writes_a_configuration_once(tmp_path: Path) -> None:
 
 def test_the_sandbox_is_polled_as_its_first_steps_say(tmp_path: Path) -> None:
     """The file and keys of init work as they are, also from a folder below; no key is in the file."""
-    assert 0 == poolscope(tmp_path, "init", "--sandbox").returncode
+    refused = poolscope(tmp_path, "init", "--port", "8099")
+    assert (2, True) == (refused.returncode, "use it with --sandbox" in refused.stderr)
+    port = free_port()
+    done = poolscope(tmp_path, "init", "--sandbox", "--port", str(port))
+    assert (0, True) == (done.returncode, f"sandbox --port {port}" in done.stdout)
     text = (tmp_path / "poolscope.toml").read_text()
     assert "keys/sandbox-access-key" in text
     assert {0o600} == {stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "keys").iterdir()}
-    with Sandbox(simulated_pools(1)) as sandbox:
-        # In place of the usual port, which may be in use.
-        (tmp_path / "poolscope.toml").write_text(re.sub(r"http://[0-9.:]+", sandbox.endpoint, text))
+    with Sandbox(simulated_pools(1), port=port):
         (tmp_path / "sub").mkdir()
         collected = poolscope(tmp_path / "sub", "collect")
         assert (0, "", "") == (collected.returncode, collected.stdout, collected.stderr)

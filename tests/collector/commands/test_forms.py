@@ -54,7 +54,7 @@ def test_the_ending_decides_the_form(folder: Path) -> None:
     for name in ("a.csv", "a.md", "a.parquet", "a.xlsx", "a.json", "a.txt", "a"):
         done = poolscope(folder, "status", "--output", name)
         assert (0, "") == (done.returncode, done.stdout), done.stderr
-    assert (folder / "a.csv").read_text().startswith("project,pool,last_ok")
+    assert (folder / "a.csv").read_text().startswith("project,pool,name,last_ok")
     assert (folder / "a.md").read_text().startswith("| project | pool | last sample |")
     assert (folder / "a.txt").read_text().startswith("project   pool  last sample")
     assert (folder / "a.txt").read_text() == (folder / "a").read_text()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.config.settings import read_config
+from collector.config.settings import MailSettings, read_config
 from collector.crontab import crontab_line
 from collector.errors import ConfigError
 from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY
@@ -217,7 +217,11 @@ def test_a_report_by_mail_comes_every_monday(tmp_path: Path) -> None:
     words = "schedule", "--report", "--every", "week", "--", "--mail-to", "a@example.com"
     refused = poolscope(tmp_path, *words, **environment)
     assert 2 == refused.returncode
-    assert "fill in the section [mail]" in refused.stderr
+    (message,) = (line["message"] for line in map(json.loads, refused.stderr.splitlines()))
+    lines = message.partition("to the configuration:\n")[2]
+    (tmp_path / "pasted.toml").write_text(lines)
+    pasted = read_config(tmp_path / "pasted.toml", {}, tmp_path)[0].mail
+    assert MailSettings("smtp.example.com", "poolscope@example.com", 587, "Poolscope") == pasted
     file = tmp_path / "poolscope.toml"
     section = '\n[mail]\nhost = "mail.example"\nfrom = "a@example.com"\nuser = "poller"\n'
     file.write_text(file.read_text() + section)

@@ -15,13 +15,16 @@ import pytest
 from collector.causes import CAUSES
 from collector.clock import SimulatedClock
 from collector.config.settings import Project
+from collector.doctor.stored import look_at_failures
 from collector.failures import recent_failures
+from collector.output.layout import STAYS, Heading, table
 from collector.record import spool
 from collector.record.reading import reading
 from collector.record.rows import Discovery, Poll, PolledRows, Pool, Scrape
 from collector.status import PoolStatus, Status, status_of
 from collector.storage.drain import drain
 from tests.polling import GUARD_SECONDS
+from tests.terminal import on_terminal
 
 NOW = datetime(2026, 1, 15, 12, 0, 30)
 SLOT = datetime(2026, 1, 15, 12, 0)
@@ -129,12 +132,12 @@ def test_failures_are_told_by_cause(tmp_path: Path) -> None:
     with reading(tmp_path / "record.duckdb", tmp_path / "spool", CLOCK.pause) as record:
         failures = recent_failures(record, NOW, [Project("p")])
         assert [] == recent_failures(record, NOW, [Project("other")])
-    told = [(f.call, f.outcome, f.count, f.pools, f.failing, f.last_slot) for f in failures]
+    told = [(f.call, f.outcome, f.count, f.pools, f.failing, f.failing_otherwise, f.last_slot) for f in failures]
     assert [
-        ("listing", "unauthorized", 1, ["0"], ["0"], SLOT),
-        ("statistics", "not_json", 1, ["b"], ["b"], SLOT),
-        ("statistics", "timeout", 2, ["b"], [], SLOT - 2 * MINUTE),
-        ("statistics", "tls", 1, ["a"], [], SLOT - 3 * MINUTE),
+        ("listing", "unauthorized", 1, ["0"], ["0"], [], SLOT),
+        ("statistics", "not_json", 1, ["b"], ["b"], [], SLOT),
+        ("statistics", "timeout", 2, ["b"], [], ["b"], SLOT - 2 * MINUTE),
+        ("statistics", "tls", 1, ["a"], [], [], SLOT - 3 * MINUTE),
     ] == told
     (page,) = (failure for failure in failures if failure.outcome == "not_json")
     assert "a web page answered" in page.meaning
@@ -143,9 +146,11 @@ def test_failures_are_told_by_cause(tmp_path: Path) -> None:
     assert text.isprintable()
     assert "p: 1 poll of b failed in the last day, the last one 30 seconds ago: not_json (200): a web page" in text
     assert text.endswith("the answer begins: <html>\\x1b[2J\\u202e log in")
-    assert "p: 2 polls of b failed in the last day, the last one 2 minutes ago; later ones did not" in failures[2].text(
-        NOW
-    )
+    timeouts, tls = failures[2].text(NOW), failures[3].text(NOW)
+    assert "2 polls of b failed in the last day, the last one 2 minutes ago; later ones failed otherwise:" in timeouts
+    assert "1 poll of a failed in the last day, the last one 3 minutes ago; later ones did not:" in tls
+    doctor = [finding.severity for finding in look_at_failures(failures, {"p": {"not_json"}}, NOW)]
+    assert ["warning", "warning", "ok"] == doctor, "the page is told by the check of the endpoint"
 
 
 def test_every_outcome_has_a_cause() -> None:
@@ -160,7 +165,8 @@ def test_a_deleted_pool_is_told_apart_from_a_failing_one(tmp_path: Path) -> None
     keep(tmp_path, scrape(SLOT - MINUTE, "b"))
     gone = Pool(SLOT, "p", "b", SLOT, listed=False)
     keep(tmp_path, scrape(SLOT, "b", "gone"), pools=(gone,))
-    assert SLOT == pool_of(tmp_path, "b").unlisted_since
+    deleted = pool_of(tmp_path, "b")
+    assert (SLOT, 1.0) == (deleted.unlisted_since, deleted.coverage_hour), "no slot is due any more"
     with reading(tmp_path / "record.duckdb", tmp_path / "spool", CLOCK.pause) as record:
         assert [] == recent_failures(record, NOW, [Project("p")])
         assert ["gone"] == [failure.outcome for failure in recent_failures(record, NOW, [Project("p", pools=("b",))])]
@@ -180,6 +186,38 @@ def test_max_age_sets_the_exit_code(tmp_path: Path, age: str, code: int) -> None
     done = run(tmp_path, "--max-age", age)
     assert code == done.returncode
     assert ("2026-01-15 12:00Z" in done.stderr) == (code == 7)
+
+
+def test_no_slot_of_a_deleted_pool_is_due(tmp_path: Path) -> None:
+    """Its coverage is that of its slots until then: it does not fall, and windows after them have none."""
+    since = SLOT - timedelta(hours=2)
+    for minutes in (4, 3, 1):
+        keep(tmp_path, scrape(since - minutes * MINUTE, "b"))
+    keep(tmp_path, scrape(since, "b", "gone"), pools=(Pool(since, "p", "b", since, listed=False),))
+    keep(tmp_path, scrape(SLOT))
+    deleted = pool_of(tmp_path, "b")
+    assert (None, 0.75, 0.75) == (deleted.coverage_hour, deleted.coverage_day, deleted.coverage_week)
+
+
+def test_a_table_has_display_names(tmp_path: Path) -> None:
+    """A pool without a name, or with that of another, has its id; on a narrow terminal no name is cut."""
+    long = "pool-evaluation-d57b9356-c76f-c99e3ee67860"
+    names = ((long, "Evaluation"), ("b", "Same"), ("c", "Same"))
+    listed = tuple(Pool(SLOT, "p", pool, SLOT, listed=True, name=name) for pool, name in names)
+    keep(tmp_path, *(scrape(SLOT, pool) for pool in (long, "b", "c", "d")), pools=listed)
+    assert 0 == run(tmp_path).returncode
+    shown = on_terminal(tmp_path, 70, "status")
+    assert ["b", "c", "d", "Evaluation"] == re.findall(r"(?m)^(?:p +)?([\w-]+) +2026-01-15 12:00Z", shown)
+    assert "…" not in shown
+
+
+def test_errors_take_a_line_each_where_a_table_is_narrow() -> None:
+    """The list is whole, and the cells beside it are empty."""
+    headings = (Heading("pool", STAYS), Heading("errors (week)", STAYS, wraps=True))
+    lines = [{"pool": "a", "errors (week)": "1,200 timeout, 3 unauthorized"}, {"pool": "b", "errors (week)": "-"}]
+    text = "pool  errors (week)\n----  --------------\na     1,200 timeout,\n      3 unauthorized\nb     -"
+    assert (text, []) == table(lines, headings, 22)
+    assert 4 == table(lines, headings, 40)[0].count("\n") + 1
 
 
 def test_a_deleted_pool_is_not_too_old(tmp_path: Path) -> None:

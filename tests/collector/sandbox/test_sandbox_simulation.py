@@ -112,3 +112,4 @@ def test_the_command_serves_until_a_signal(number: signal.Signals) -> None:
         assert process.wait() == 0
         connection.close()
     assert ready["event"] == "sandbox_ready"
+    assert f"init --sandbox --port {ready['endpoint'].rpartition(':')[2]} " in ready["message"]
