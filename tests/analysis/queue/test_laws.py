@@ -146,6 +146,7 @@ def test_two_of_a_kind_wait_as_one_does(seed: int) -> None:
     waiting = waiting_of(flows_of(drawn(seed), "queue"), "unknown")
     for start, end in windows(seed, waiting.arrived.slots):
         one, both = (estimate([waiting] * number, start, end, 1800) for number in (1, 2))
+        assert one.arrivals is not None
         assert 2 * one.arrivals == pytest.approx(both.arrivals)
         assert one.quantiles == both.quantiles
         for name in ("mean", "over"):

@@ -193,4 +193,5 @@ def test_with_nothing_kept_a_model_finds_those_unseen(discipline: str, seed: int
     jobs = simulated(discipline, seed)
     waiting = jobs.waiting(4 * WEEK, 60, 0)
     for found, waits in weeks(jobs, waiting):
+        assert found.arrivals is not None
         assert 0.95 * len(waits) <= found.arrivals <= 1.05 * len(waits)
