@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.arrays import Bools, Floats
-from analysis.notes import NO_ARRIVALS, Note, Notes, joined, note
+from analysis.notes import NO_ARRIVALS, Instant, Note, Notes, joined, note
 from analysis.schemas.schema import Columns
 from analysis.windows import Windows
 
@@ -20,8 +20,9 @@ class Observation:
     begins_in: Bools
     ends_in: Bools
     """Whether the record begins in a window, and whether it ends in it."""
+    first: int
     last: int
-    """The last slot, in seconds."""
+    """The first and the last slot that were read, in seconds."""
     hidden: Bools
     """Whether jobs were in undocumented statuses, in slots of each window."""
     unknown_after: float
@@ -49,10 +50,8 @@ class Observation:
 
 def as_rows(observation: Observation, columns: Columns) -> Columns:
     """Return rows, one per window: the given columns, ``note`` among them, and the columns that every answer has."""
-    begins, ends = (
-        note("what was read of the record begins in this window"),
-        note("what was read of the record ends in this window"),
-    )
+    begins = note("observed from {instant} on", instant=Instant(observation.first))
+    ends = note("observed until {instant}", instant=Instant(observation.last))
     notes = np.broadcast_to(np.asarray(columns["note"], object), len(observation.windows))
     windows = zip(notes, observation.begins_in, observation.ends_in, observation.unknown, strict=True)
 
