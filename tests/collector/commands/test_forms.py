@@ -80,6 +80,12 @@ def test_the_ending_decides_the_form(folder: Path) -> None:
     assert b"" == raw_terminal(folder, 80, "status", "--format", "parquet")
 
 
+@pytest.mark.parametrize("command", ["status", "waits"])
+def test_csv_has_whole_lines_on_a_terminal(folder: Path, command: str) -> None:
+    """Its lines end with a carriage return in a file, of which a terminal shows nothing."""
+    assert b"u000d" not in raw_terminal(folder, 80, command, "--format", "csv")
+
+
 def test_markdown_escapes_what_ends_a_cell() -> None:
     """A pipe and a backslash of a name stay in their cell."""
     assert "| a |\n| --- |\n| x\\|y\\\\z |" == markdown([{"a": "x|y\\z"}])
