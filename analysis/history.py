@@ -51,8 +51,8 @@ class History:
 
     Examples
     --------
-    >>> history = History("data/poolscope.duckdb")  # doctest: +SKIP
-    >>> history.waits(every="1d", since="14d", pool="pool-a*", slo="15m")  # doctest: +SKIP
+    >>> history = History("data/poolscope.duckdb")
+    >>> history.waits(every="1d", since="14d", pool="pool-a*", slo="15m")
     """
 
     def __init__(self, database: Place | str, spool: Path | str | None = None, *, engine: object = None) -> None:
@@ -169,7 +169,7 @@ class History:
 
         Examples
         --------
-        >>> history.waits(every="1d", since="14d", by="pool", slo="15m")  # doctest: +SKIP
+        >>> history.waits(every="1d", since="14d", by="pool", slo="15m")
         """
         request = Request.of(locals())
         return self._ask(questions.ask("waits", request))
@@ -198,7 +198,7 @@ class History:
 
         Examples
         --------
-        >>> history.distribution(every="all", pool="pool-a*")  # doctest: +SKIP
+        >>> history.distribution(every="all", pool="pool-a*")
         """
         request = Request.of(locals())
         return self._ask(questions.ask("distribution", request))
@@ -228,7 +228,7 @@ class History:
 
         Examples
         --------
-        >>> history.failures(every="1mo", by="type")  # doctest: +SKIP
+        >>> history.failures(every="1mo", by="type")
         """
         request = Request.of(locals())
         return self._ask(questions.ask("failures", request))
@@ -257,7 +257,7 @@ class History:
 
         Examples
         --------
-        >>> history.flows(every="1d", by="pool")  # doctest: +SKIP
+        >>> history.flows(every="1d", by="pool")
         """
         request = Request.of(locals())
         return self._ask(questions.ask("flows", request))
@@ -286,7 +286,7 @@ class History:
 
         Examples
         --------
-        >>> history.coverage(every="all", by="pool")  # doctest: +SKIP
+        >>> history.coverage(every="all", by="pool")
         """
         request = Request.of(locals())
         return self._ask(questions.ask("coverage", request))
@@ -318,7 +318,7 @@ class History:
 
         Examples
         --------
-        >>> history.trend(since="90d", slo="15m")  # doctest: +SKIP
+        >>> history.trend(since="90d", slo="15m")
         """
         request = Request.of(locals())
         return self._ask(questions.ask("trend", request))
@@ -347,7 +347,7 @@ class History:
 
         Examples
         --------
-        >>> history.changes(since="90d", by="pool")  # doctest: +SKIP
+        >>> history.changes(since="90d", by="pool")
         """
         request = Request.of(locals())
         return self._ask(questions.ask("changes", request))
@@ -375,7 +375,7 @@ class History:
 
         Examples
         --------
-        >>> history.profile(zone="Asia/Shanghai", by="pool")  # doctest: +SKIP
+        >>> history.profile(zone="Asia/Shanghai", by="pool")
         """
         return self._ask(questions.ask("profile", Request.of(locals())))
 
@@ -404,7 +404,7 @@ class History:
 
         Examples
         --------
-        >>> history.compare("2026-01-01..2026-02-01", since="2026-02-01", by="pool")  # doctest: +SKIP
+        >>> history.compare("2026-01-01..2026-02-01", since="2026-02-01", by="pool")
         """
         request = Request.of(locals())
         return self._ask(self._comparison(against, request))
@@ -433,7 +433,7 @@ class History:
 
         Examples
         --------
-        >>> history.load(every="1w", zone="Asia/Shanghai")  # doctest: +SKIP
+        >>> history.load(every="1w", zone="Asia/Shanghai")
         """
         request = Request.of(locals())
         return self._ask(questions.ask_load(request, flavors or {}))
@@ -469,7 +469,7 @@ class History:
 
         Examples
         --------
-        >>> history.plan(target_wait="15m", quantile="p90", since="30d")  # doctest: +SKIP
+        >>> history.plan(target_wait="15m", quantile="p90", since="30d")
         """
         scenario = Scenario(
             capacity=capacity,
@@ -509,7 +509,7 @@ class History:
 
         Examples
         --------
-        >>> history.check(pool="pool-a")  # doctest: +SKIP
+        >>> history.check(pool="pool-a")
         """
         return self._ask(questions.ask_check(Request.of(locals())))
 
@@ -539,7 +539,7 @@ class History:
 
         Examples
         --------
-        >>> history.forecast(every="1d", target_wait="15m", zone="Asia/Shanghai")  # doctest: +SKIP
+        >>> history.forecast(every="1d", target_wait="15m", zone="Asia/Shanghai")
         """
         request = Request.of(locals())
         target = None if target_wait is None else seconds_of(target_wait)

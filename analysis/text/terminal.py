@@ -61,9 +61,11 @@ def table(frame: pd.DataFrame, width: int | None = None) -> str:
     span, lines, labels = _lines(question, frame)
     # A coverage that all rows share is shown once, above the table.
     coverages = {line.get(COVERAGE.heading) for line in lines}
-    above = [span] if span else []
+    # The windows of a forecast come after the record, which alone was observed.
+    ahead, of_record = ("forecast for ", " of the record") if question == "forecast" else ("", "")
+    above = [f"{ahead}{span}"] if span else []
     if len(coverages) == 1 and COVERAGE.heading in lines[0]:
-        above.append(f"{COVERAGE.heading} {coverages.pop()}")
+        above.append(f"{COVERAGE.heading}{of_record} {coverages.pop()}")
         lines = [_without(line, COVERAGE.heading) for line in lines]
     parts = [prose(", ".join(above), width)] if above else []
     if question == "profile":
