@@ -54,8 +54,8 @@ class History:
 
     Examples
     --------
-    >>> history = History("data/poolscope.duckdb")  # doctest: +SKIP
-    >>> history.waits(every="1d", since="14d", pool="pool-a*", slo="15m")  # doctest: +SKIP
+    >>> history = History("data/poolscope.duckdb")
+    >>> history.waits(every="1d", since="14d", pool="pool-a*", slo="15m")
     """
 
     def __init__(
@@ -179,7 +179,7 @@ class History:
 
         Examples
         --------
-        >>> history.waits(every="1d", since="14d", by="pool", slo="15m")  # doctest: +SKIP
+        >>> history.waits(every="1d", since="14d", by="pool", slo="15m")
         """
         request = Request.of(locals())
         return self._ask(questions.ask("waits", request))
@@ -208,7 +208,7 @@ class History:
 
         Examples
         --------
-        >>> history.distribution(every="all", pool="pool-a*")  # doctest: +SKIP
+        >>> history.distribution(every="all", pool="pool-a*")
         """
         request = Request.of(locals())
         return self._ask(questions.ask("distribution", request))
@@ -238,7 +238,7 @@ class History:
 
         Examples
         --------
-        >>> history.failures(every="1mo", by="type")  # doctest: +SKIP
+        >>> history.failures(every="1mo", by="type")
         """
         request = Request.of(locals())
         return self._ask(questions.ask("failures", request))
@@ -267,7 +267,7 @@ class History:
 
         Examples
         --------
-        >>> history.flows(every="1d", by="pool")  # doctest: +SKIP
+        >>> history.flows(every="1d", by="pool")
         """
         request = Request.of(locals())
         return self._ask(questions.ask("flows", request))
@@ -296,7 +296,7 @@ class History:
 
         Examples
         --------
-        >>> history.coverage(every="all", by="pool")  # doctest: +SKIP
+        >>> history.coverage(every="all", by="pool")
         """
         request = Request.of(locals())
         return self._ask(questions.ask("coverage", request))
@@ -328,7 +328,7 @@ class History:
 
         Examples
         --------
-        >>> history.trend(since="90d", slo="15m")  # doctest: +SKIP
+        >>> history.trend(since="90d", slo="15m")
         """
         request = Request.of(locals())
         return self._ask(questions.ask("trend", request))
@@ -357,7 +357,7 @@ class History:
 
         Examples
         --------
-        >>> history.changes(since="90d", by="pool")  # doctest: +SKIP
+        >>> history.changes(since="90d", by="pool")
         """
         request = Request.of(locals())
         return self._ask(questions.ask("changes", request))
@@ -385,7 +385,7 @@ class History:
 
         Examples
         --------
-        >>> history.profile(zone="Asia/Shanghai", by="pool")  # doctest: +SKIP
+        >>> history.profile(zone="Asia/Shanghai", by="pool")
         """
         return self._ask(questions.ask("profile", Request.of(locals())))
 
@@ -414,7 +414,7 @@ class History:
 
         Examples
         --------
-        >>> history.compare("2026-01-01..2026-02-01", since="2026-02-01", by="pool")  # doctest: +SKIP
+        >>> history.compare("2026-01-01..2026-02-01", since="2026-02-01", by="pool")
         """
         request = Request.of(locals())
         return self._ask(self._comparison(against, request))
@@ -443,7 +443,7 @@ class History:
 
         Examples
         --------
-        >>> history.load(every="1w", zone="Asia/Shanghai")  # doctest: +SKIP
+        >>> history.load(every="1w", zone="Asia/Shanghai")
         """
         request = Request.of(locals())
         return self._ask(questions.ask_load(request, flavors or {}))
@@ -479,7 +479,7 @@ class History:
 
         Examples
         --------
-        >>> history.plan(target_wait="15m", quantile="p90", since="30d")  # doctest: +SKIP
+        >>> history.plan(target_wait="15m", quantile="p90", since="30d")
         """
         scenario = Scenario(
             capacity=capacity,
@@ -519,7 +519,7 @@ class History:
 
         Examples
         --------
-        >>> history.check(pool="pool-a")  # doctest: +SKIP
+        >>> history.check(pool="pool-a")
         """
         return self._ask(questions.ask_check(Request.of(locals())))
 
@@ -549,7 +549,7 @@ class History:
 
         Examples
         --------
-        >>> history.forecast(every="1d", target_wait="15m", zone="Asia/Shanghai")  # doctest: +SKIP
+        >>> history.forecast(every="1d", target_wait="15m", zone="Asia/Shanghai")
         """
         request = Request.of(locals())
         target = None if target_wait is None else seconds_of(target_wait)

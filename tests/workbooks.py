@@ -50,7 +50,7 @@ def _rows(sheet: ET.Element, texts: list[str], times: list[bool]) -> Iterator[li
             value = node.findtext("s:v", None, NAMES)
             if value is not None:
                 cells[_column(node.get("r", ""))] = _value(node, value, texts, times)
-        width = width or len(cells)
+        width = max([width, *(place + 1 for place in cells)])
         yield [cells.get(place) for place in range(width)]
 
 

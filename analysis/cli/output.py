@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis.errors import Incomplete
 from analysis.history import History
+from analysis.query.times import seconds_of
 from analysis.schemas import SCHEMAS
 from analysis.schemas.schema import Column
 from analysis.schemas.schema import Kind as Meaning
@@ -16,18 +17,21 @@ from analysis.schemas.shared import LABELS
 from analysis.text.answer import answers
 from analysis.text.cells import question_of
 from analysis.text.outlook import foreseen
-from analysis.text.terminal import for_markdown, in_zone, table
+from analysis.text.terminal import for_markdown, in_zone, lines_of, table
+from analysis.text.units import duration
 from collector.output.delivery import deliver
 from collector.output.forms import Target
 from collector.output.layout import prose
 from collector.output.rows import harmless
-from collector.output.spreadsheet import Field, Kind, workbook
+from collector.output.spreadsheet import Field, Kind, Page, workbook
 from collector.output.visible import visible
 from collector.record.database import in_memory
 from collector.record.paths import text_of
 
 FIRST: Final = {"plan": answers, "forecast": foreseen}
 """The functions that return the sentences before the table, by question."""
+SENTENCES: Final = ("table", "md", "xlsx")
+"""The forms that have these sentences."""
 IN_EXCEL: Final = {Meaning.INSTANT: Kind.INSTANT, Meaning.SHARE: Kind.SHARE} | dict.fromkeys(
     (Meaning.SECONDS, Meaning.COUNT, Meaning.NUMBER), Kind.NUMBER
 )
@@ -59,7 +63,9 @@ def answer(history: History, estimate: str, options: dict[str, Any], target: Tar
         if error.frames[0] is None:
             raise
         incomplete, frame = error, error.frames[0]
-    first = list(FIRST[estimate](frame)) if estimate in FIRST and target.form in ("table", "md") else []
+    first = list(FIRST[estimate](frame)) if estimate in FIRST and target.form in SENTENCES else []
+    if target.form == "xlsx" and options.get("slo") is not None:
+        first.append(f"The limit on waits is {duration(seconds_of(options['slo']))}.")
     deliver(target, in_form(target.form, frame, first, target.width))
     return incomplete
 
@@ -70,7 +76,7 @@ def in_form(form: str, frame: pd.DataFrame, first: Sequence[str] = (), width: in
     Parameters
     ----------
     first
-        The sentences before a table, or a table in Markdown.
+        The sentences before a table, also in Markdown and on the first sheet of a workbook.
     width
         The columns of text that a table may have; None: no limit.
     """
@@ -80,7 +86,7 @@ def in_form(form: str, frame: pd.DataFrame, first: Sequence[str] = (), width: in
         "csv": lambda: _csv(in_zone(frame, "UTC")),
         "json": lambda: _json(in_zone(frame, "UTC")),
         "parquet": lambda: _parquet(frame),
-        "xlsx": lambda: _workbook(frame),
+        "xlsx": lambda: _workbook(first, frame),
     }
     return makers[form]()
 
@@ -111,8 +117,11 @@ def _json(frame: pd.DataFrame) -> str:
     return visible(text) + "\n"
 
 
-def _workbook(frame: pd.DataFrame) -> bytes:
-    """Return a frame as a workbook: times are on the clock of the frame's zone, durations in seconds."""
+def _workbook(first: Sequence[str], frame: pd.DataFrame) -> bytes:
+    """Return a frame as a workbook: a sheet as people read it, and one of all data, with durations in seconds.
+
+    Times are on the clock of the frame's zone.
+    """
     frame = in_zone(frame)
     zone = str(frame["window_start"].dt.tz)
     columns = [column for column in (*LABELS, *SCHEMAS[question_of(frame)]) if column.name in frame.columns]
@@ -121,7 +130,17 @@ def _workbook(frame: pd.DataFrame) -> bytes:
         Field(column.name, IN_EXCEL.get(column.kind, Kind.TEXT), column.measured_in, column.meaning)
         for column in columns
     ]
-    return workbook(fields, list(zip(*values, strict=True)), zone)
+    return workbook(fields, list(zip(*values, strict=True)), zone, _page(first, frame, zone))
+
+
+def _page(first: Sequence[str], frame: pd.DataFrame, zone: str) -> Page | None:
+    """Return the sheet for people; None without rows."""
+    _span, lines = lines_of(frame)
+    if not lines:
+        return None
+    start, end = frame["window_start"].min(), frame["window_end"].max()
+    period = f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}, {zone}"
+    return Page([*first, period], list(lines[0]), [list(line.values()) for line in lines])
 
 
 def _values(column: pd.Series, of: Column) -> list[object]:

@@ -1,7 +1,8 @@
 """Figures of the queue and of waits: each function draws a frame of `History` on axes, and returns the axes.
 
 The functions compute, read and save nothing. Times are in the zone of the frame's times. Unknown values are not drawn:
-no line crosses a gap, and no zero replaces an unknown value. A frame is about one series, or one sum of series.
+no line crosses a gap, and no zero replaces an unknown value. A frame is about one series, or one sum of series; that of
+`waits` may have several.
 """
 
 from typing import Final
@@ -36,6 +37,7 @@ from analysis.figures.axes import (
     without_estimate,
 )
 from analysis.figures.scales import LINEAR, WaitScale, longest_mean, longest_wait, wait_scale
+from analysis.figures.series import COLORS, name_of, series_of
 from analysis.text.language import _, rendered
 from analysis.text.units import duration
 
@@ -47,6 +49,7 @@ def queue(frame: pd.DataFrame, axes: Axes, *, labelled: bool = True) -> Axes:
     """Draw the mean and the longest queue and the mean number of running jobs, from `History.flows`."""
     if frame.empty:
         return without_estimate(axes)
+    series_of(frame)
     bounds = edges(frame)
     axes.stairs(frame["queue_max"], bounds, fill=True, color=BLUE, alpha=0.2, label=_("waiting (maximum)"))
     axes.stairs(frame["queue_mean"], bounds, baseline=None, color=BLUE, label=_("waiting (mean)"))
@@ -63,6 +66,7 @@ def curves(frame: pd.DataFrame, axes: Axes, *, labelled: bool = True) -> Axes:
     """Draw cumulative arrivals and departures, with the queue between them, from `History.flows`."""
     if frame.empty:
         return without_estimate(axes)
+    series_of(frame)
     ends = edges(frame)[1:]
     arrivals, departures = (frame[name].to_numpy(float) for name in ("came_until", "left_until"))
     axes.fill_between(ends, departures, arrivals, color=BLUE, alpha=0.25, linewidth=0, label=_("waiting"))
@@ -84,7 +88,7 @@ def waits(
     labelled: bool = True,
     scale: WaitScale | None = None,
 ) -> Axes:
-    """Draw the mean wait of each window with its bounds, from `History.waits`.
+    """Draw the mean wait of each window with its bounds, from `History.waits`: a line for each series.
 
     Parameters
     ----------
@@ -92,26 +96,48 @@ def waits(
         On waits, in seconds; None where there is no limit.
     scale
         That of all figures to compare with; None: that of this frame.
+
+    Raises
+    ------
+    RequestRefused
+        When the frame has more series than can be told apart.
     """
     if frame.empty:
         return without_estimate(axes)
-    mean_waits(frame, axes, limit, scale or wait_scale([longest_mean(frame)], limit))
+    parts = series_of(frame, len(COLORS))
+    scale = scale or wait_scale(map(longest_mean, parts), limit)
+    if len(parts) == 1:
+        mean_waits(frame, axes, limit, scale)
+        times(axes, frame, labelled=labelled)
+    else:
+        for part, color in zip(parts, COLORS, strict=False):
+            _mean_line(part, axes, scale, color, name_of(part))
+        _on_scale(axes, limit, scale)
+        times(axes, frame.sort_values("window_start"), labelled=labelled, covered=False)
     axes.set_ylabel(_("mean wait"))
-    times(axes, frame, labelled=labelled)
-    legend(axes)
+    legend(axes, 4 if len(parts) == 1 else 2)
     return axes
 
 
 def mean_waits(frame: pd.DataFrame, axes: Axes, limit: float | None, scale: WaitScale) -> None:
     """Draw mean waits with their bounds on axes of a scale; an arrow at its end marks a missing upper bound."""
+    _mean_line(frame, axes, scale, BLUE)
+    _on_scale(axes, limit, scale)
+
+
+def _mean_line(frame: pd.DataFrame, axes: Axes, scale: WaitScale, color: str, name: str = "") -> None:
+    """Draw one series; with a name, which is the only one in the legend, where there are several."""
     at, mean = middles(frame), Estimate.of(frame, "mean_seconds")
     bounded, unbounded = ~np.isnan(mean.high), mean.unbounded
-    spans(axes, at[bounded], mean.low[bounded], mean.high[bounded], color=BLUE, label=_("bounds"))
+    spans(axes, at[bounded], mean.low[bounded], mean.high[bounded], color=color, label="" if name else _("bounds"))
     if unbounded.any():
         ends = np.full(unbounded.sum(), scale.top)
-        spans(axes, at[unbounded], mean.low[unbounded], ends, color=BLUE, linestyle=":")
-        axes.plot(at[unbounded], ends, "^", color=BLUE, clip_on=False, label=_("no upper bound"))
-    axes.plot(at, mean.point, **dots(mean.point), color=BLUE, label=_("mean wait"))
+        spans(axes, at[unbounded], mean.low[unbounded], ends, color=color, linestyle=":")
+        axes.plot(at[unbounded], ends, "^", color=color, clip_on=False, label="" if name else _("no upper bound"))
+    axes.plot(at, mean.point, **dots(mean.point), color=color, label=name or _("mean wait"))
+
+
+def _on_scale(axes: Axes, limit: float | None, scale: WaitScale) -> None:
     if limit is not None:
         limited(axes, limit)
     wait_axis(axes, scale)
@@ -129,6 +155,7 @@ def distribution(frame: pd.DataFrame, axes: Axes, *, limit: float | None = None,
     """
     if frame.empty:
         return without_estimate(axes)
+    series_of(frame)
     share, wait = frame["share"].to_numpy(float), Estimate.of(frame, "wait_seconds")
     end = LONGER * (longest or max(longest_wait(frame), limit or MINUTE))
     axes.set_xscale("symlog", linthresh=MINUTE, linscale=LINEAR)
@@ -161,6 +188,7 @@ def week(frame: pd.DataFrame, axes: Axes, *, scale: WaitScale | None = None) -> 
     """
     if frame.empty:
         return without_estimate(axes)
+    series_of(frame)
     frame = frame[frame["weekday"].notna() & frame["hour"].notna()]
     waits_ = np.full((WEEK_DAYS, DAY_HOURS), np.nan)
     waits_[frame["weekday"].to_numpy(int) - 1, frame["hour"].to_numpy(int)] = frame["wait_seconds"].to_numpy(float)

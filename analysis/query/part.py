@@ -90,6 +90,7 @@ def _observation(members: Sequence[Member], question: Question, left_out: Notes)
         coverage=_coverage(members, windows, (first, last)),
         begins_in=windows.starts < first,
         ends_in=windows.ends > last,
+        first=first,
         last=last,
         hidden=hidden,
         unknown_after=min(member.known_until for member in members),

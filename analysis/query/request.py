@@ -10,7 +10,7 @@ import numpy as np
 
 from analysis.calendar import EVERY, zone_of
 from analysis.errors import NothingSelected, RequestRefused
-from analysis.query.times import Instant, duration_of, instant_of
+from analysis.query.times import Instant, before, duration_of, instant_of
 from analysis.queue.assumptions import ORDERS, QUEUES, SHARE
 from analysis.record.database import Record
 from analysis.record.series import Pool
@@ -154,12 +154,13 @@ class Request:
         if value is None:
             return None
         if isinstance(value, timedelta) or (isinstance(value, str) and DURATION.fullmatch(value)):
-            return None if last is None else last - duration_of(value)
+            return None if last is None else before(last, value, self.tz)
         try:
             return instant_of(value, self.tz)
         except (ValueError, OverflowError):
             raise RequestRefused(
-                f"{value!r} is not a date or time: give 2026-01-31, 2026-01-31T08:00 or 30d{date_hint(str(value))}"
+                f"{value!r} is not a date or time: give 2026-01-31, 2026-01, 2026-01-31T08:00, 30d or 1mo"
+                f"{date_hint(str(value))}"
             ) from None
 
 

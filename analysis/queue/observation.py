@@ -21,8 +21,9 @@ class Observation:
     begins_in: Bools
     ends_in: Bools
     """Whether the record begins in a window, and whether it ends in it."""
+    first: int
     last: int
-    """The last slot, in seconds."""
+    """The first and the last slot that were read, in seconds."""
     hidden: Bools
     """Whether jobs were in undocumented statuses, in slots of each window."""
     unknown_after: float
@@ -54,10 +55,8 @@ class Observation:
 
 def as_rows(observation: Observation, columns: Columns) -> Columns:
     """Return rows, one per window: the given columns, ``note`` among them, and the columns that every answer has."""
-    begins, ends = (
-        note("what was read of the record begins in this window"),
-        note("what was read of the record ends in this window"),
-    )
+    begins = note("observed from {instant} on", instant=Instant(observation.first))
+    ends = note("observed until {instant}", instant=Instant(observation.last))
     silence = NOTHING
     if observation.silent.any():
         silence = joined(note("no good answer after {instant}", instant=Instant(int(observation.silent_after))))
@@ -83,7 +82,7 @@ def as_rows(observation: Observation, columns: Columns) -> Columns:
             [
                 in_order(
                     own,
-                    joined(begins if begin else None, ends if end else None),
+                    joined(begins if begin else None, ends if end and not silent else None),
                     silent=bool(silent),
                     unknown=bool(unknown),
                 )

@@ -16,11 +16,20 @@ NO_SLOTS: Final[Ints] = np.empty(0, np.int64)
 
 
 def observed(group: Sequence[Slots], windows: Windows) -> Columns:
-    """Return the observed slots in each window, over all series of a group, and the longest gap in seconds."""
+    """Return the observed slots in each window, over all series of a group, and the longest gap in seconds.
+
+    The time before the first slot of a series is no gap.
+    """
     columns: Columns = {"slots": np.sum([windows.slots(slots.known) for slots in group], axis=0)}
     for kind in ODD:
         columns[f"odd_slots_{kind}"] = np.sum([windows.slots(_odd(slots, kind)) for slots in group], axis=0)
-    gaps = np.max([[_longest_gap(slots.known, *window) for window in windows] for slots in group], axis=0)
+    gaps = np.max(
+        [
+            [_longest_gap(slots.known, max(start, min(slots.known[0], end)), end) for start, end in windows]
+            for slots in group
+        ],
+        axis=0,
+    )
     return columns | {"longest_gap_seconds": gaps, "note": NOTHING}
 
 
@@ -30,5 +39,6 @@ def _odd(slots: Slots, kind: str) -> Ints:
 
 
 def _longest_gap(slots: Ints, start: int, end: int) -> int:
+    start = max(start, min(int(slots[0]), end))
     inside = slots[(slots > start) & (slots <= end)]
     return int(np.diff(np.concatenate([[start], inside, [end]])).max())

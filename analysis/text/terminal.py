@@ -61,9 +61,11 @@ def table(frame: pd.DataFrame, width: int | None = None) -> str:
     span, lines, labels = _lines(question, frame)
     # A coverage that all rows share is shown once, above the table.
     coverages = {line.get(COVERAGE.heading) for line in lines}
-    above = [span] if span else []
+    # The windows of a forecast come after the record, which alone was observed.
+    ahead, of_record = ("forecast for ", " of the record") if question == "forecast" else ("", "")
+    above = [f"{ahead}{span}"] if span else []
     if len(coverages) == 1 and COVERAGE.heading in lines[0]:
-        above.append(f"{COVERAGE.heading} {coverages.pop()}")
+        above.append(f"{COVERAGE.heading}{of_record} {coverages.pop()}")
         lines = [_without(line, COVERAGE.heading) for line in lines]
     parts = [prose(", ".join(above), width)] if above else []
     if question == "profile":
@@ -114,11 +116,16 @@ def _without(line: Cells, heading: str) -> Cells:
 
 def for_markdown(frame: pd.DataFrame) -> str:
     """Return a frame of an estimate as a table in Markdown: all rows, with their notes in a column."""
-    span, lines, _labels = _lines(question_of(frame), _shaped(frame))
+    span, lines = lines_of(frame)
     if not lines:
         return "no rows\n"
-    lines = [_without(line, NOTE) | {NOTE: line[NOTE]} for line in lines]
     return f"{span}\n\n{markdown(lines)}\n" if span else f"{markdown(lines)}\n"
+
+
+def lines_of(frame: pd.DataFrame) -> tuple[str, list[Cells]]:
+    """Return the span of the windows where all rows have the same, else an empty text; the cells of each row."""
+    span, lines, _labels = _lines(question_of(frame), _shaped(frame))
+    return span, lines
 
 
 def readable(frame: pd.DataFrame) -> pd.DataFrame:
@@ -134,7 +141,7 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
     RequestRefused
         When the frame is from no method of `History`.
     """
-    _span, lines, _labels = _lines(question_of(frame), _shaped(frame))
+    _span, lines = lines_of(frame)
     return pd.DataFrame(lines, index=pd.Index([""] * len(lines)))
 
 

@@ -26,7 +26,8 @@ def deliver(target: Target, content: str | bytes) -> None:
             target.file, _encoded(visible(content) if isinstance(content, str) and target.form == TABLE else content)
         )
     elif isinstance(content, str) and (target.form == TABLE or sys.stdout.isatty()):
-        click.echo(content, nl=False)
+        # A terminal would show the carriage returns at the ends of the lines of CSV.
+        click.echo(content.replace("\r\n", "\n"), nl=False)
     else:
         sys.stdout.flush()
         sys.stdout.buffer.write(_encoded(content))

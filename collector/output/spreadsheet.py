@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -48,7 +48,16 @@ DECIMAL: Final = "#,##0.0##"
 MADE: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - a workbook has no zones
 
 
-def workbook(fields: Sequence[Field], rows: Sequence[Sequence[object]], zone: str) -> bytes:
+@dataclass(frozen=True)
+class Page:
+    """A sheet for people: sentences, then a table of texts, whose headings and cells are in the same order."""
+
+    sentences: Sequence[str]
+    headings: Sequence[str]
+    lines: Sequence[Sequence[str]]
+
+
+def workbook(fields: Sequence[Field], rows: Sequence[Sequence[object]], zone: str, page: Page | None = None) -> bytes:
     """Return a workbook with a sheet of rows, and one that explains the columns where they have meanings.
 
     Parameters
@@ -58,6 +67,8 @@ def workbook(fields: Sequence[Field], rows: Sequence[Sequence[object]], zone: st
         where there is none.
     zone
         The zone of all times. Excel knows none, so that headings name it.
+    page
+        The first sheet, before that of the rows; None: the rows are the first sheet.
 
     Raises
     ------
@@ -75,36 +86,66 @@ def workbook(fields: Sequence[Field], rows: Sequence[Sequence[object]], zone: st
     with xlsxwriter.Workbook(content, {"in_memory": True}) as book:
         book.set_properties({"created": MADE})
         heading = book.add_format({"bold": True, "text_wrap": True, "valign": "top"})
-        formats = {text: book.add_format({"num_format": text}) for text in (TIME, PERCENT, WHOLE, DECIMAL)}
-        sheet = book.add_worksheet("answer")
-        for place, field in enumerate(fields):
-            values = [row[place] for row in rows]
-            name = f"{field.name} ({zone})" if field.kind is Kind.INSTANT else field.name
-            sheet.write_string(0, place, name, heading)
-            form = _format(field.kind, values)
-            for number, value in enumerate(values, 1):
-                if isinstance(value, datetime):
-                    sheet.write_datetime(number, place, value, formats[TIME])
-                elif isinstance(value, bool):
-                    sheet.write_boolean(number, place, value)
-                elif isinstance(value, int | float):
-                    if math.isfinite(value):
-                        sheet.write_number(number, place, value, formats[form])
-                elif value is not None:
-                    sheet.write_string(number, place, visible(str(value))[:MOST_LETTERS])
-            sheet.set_column(place, place, _width(name, field.kind, values))
-        sheet.freeze_panes(1, 0)
-        sheet.autofilter(0, 0, len(rows), len(fields) - 1)
+        if page is not None:
+            _write_page(book.add_worksheet("answer"), page, heading)
+        names = [f"{field.name} ({zone})" if field.kind is Kind.INSTANT else field.name for field in fields]
+        _write_rows(book, book.add_worksheet("answer" if page is None else "data"), fields, names, rows, heading)
         if any(field.meaning for field in fields):
             explained = book.add_worksheet("columns")
-            table = [("column", "unit", "meaning"), *((field.name, field.unit, field.meaning) for field in fields)]
-            for number, cells in enumerate(table):
-                for place, cell in enumerate(cells):
-                    explained.write_string(number, place, cell, None if number else heading)
+            meanings = [(name, field.unit, field.meaning) for name, field in zip(names, fields, strict=True)]
+            _write_texts(explained, [("column", "unit", "meaning"), *meanings], 0, heading)
             explained.set_column(0, 1, 24)
             explained.set_column(2, 2, 100)
             explained.freeze_panes(1, 0)
     return content.getvalue()
+
+
+def _write_page(sheet: Any, page: Page, heading: Any) -> None:  # noqa: ANN401 - xlsxwriter's, which is imported late
+    first = len(page.sentences) + 1 if page.sentences else 0
+    for number, text in enumerate(page.sentences):
+        sheet.write_string(number, 0, visible(text)[:MOST_LETTERS])
+    _write_texts(sheet, [page.headings, *page.lines], first, heading)
+    for place, name in enumerate(page.headings):
+        sheet.set_column(place, place, _width(name, Kind.TEXT, [line[place] for line in page.lines]))
+    sheet.freeze_panes(first + 1, 0)
+    sheet.autofilter(first, 0, first + len(page.lines), len(page.headings) - 1)
+    # A count beside its bounds is a text, which Excel would mark as an error.
+    sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
+
+
+def _write_texts(sheet: Any, table: Sequence[Sequence[str]], first: int, heading: Any) -> None:  # noqa: ANN401 - likewise
+    """Write a table of texts from a row on; its first line is the heading."""
+    for number, cells in enumerate(table):
+        for place, cell in enumerate(cells):
+            sheet.write_string(first + number, place, visible(cell)[:MOST_LETTERS], None if number else heading)
+
+
+def _write_rows(
+    book: Any,  # noqa: ANN401 - likewise
+    sheet: Any,  # noqa: ANN401 - likewise
+    fields: Sequence[Field],
+    names: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    heading: Any,  # noqa: ANN401 - likewise
+) -> None:
+    formats = {text: book.add_format({"num_format": text}) for text in (TIME, PERCENT, WHOLE, DECIMAL)}
+    for place, (field, name) in enumerate(zip(fields, names, strict=True)):
+        values = [row[place] for row in rows]
+        sheet.write_string(0, place, name, heading)
+        form = _format(field.kind, values)
+        for number, value in enumerate(values, 1):
+            if isinstance(value, datetime):
+                sheet.write_datetime(number, place, value, formats[TIME])
+            elif isinstance(value, bool):
+                sheet.write_boolean(number, place, value)
+            elif isinstance(value, int | float):
+                if math.isfinite(value):
+                    sheet.write_number(number, place, value, formats[form])
+            elif value is not None:
+                sheet.write_string(number, place, visible(str(value))[:MOST_LETTERS])
+        sheet.set_column(place, place, _width(name, field.kind, values))
+    sheet.freeze_panes(1, 0)
+    sheet.autofilter(0, 0, len(rows), len(fields) - 1)
 
 
 def _format(kind: Kind, values: Sequence[object]) -> str:

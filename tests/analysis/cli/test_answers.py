@@ -126,6 +126,8 @@ def test_a_forecast_says_first_until_when_capacity_suffices(database: Path, fold
     assert f"the last date to order in time was {short['order_by']:%Y-%m-%d}" in said
     # Of so short a record few forecasts could be judged.
     assert "weak confidence: the backtest has only 2 forecasts" in said
+    # The heading does not call the future observed.
+    assert any(line.endswith("coverage of the record 100%") for line in lines)
     roomy = next(line for line in lines if line.startswith("a pool"))
     assert "suffices for at least" in roomy
 

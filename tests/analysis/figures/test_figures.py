@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle, StepPatch
 
 from analysis import History, figures
+from analysis.errors import RequestRefused
 from analysis.figures import MODULES, sheets
 from analysis.figures.axes import day, edges, without_estimate
 from analysis.figures.scales import Shared
@@ -102,6 +103,24 @@ def test_waits_keep_their_bounds_and_their_gaps(axes: Axes) -> None:
     assert legend is not None
     assert ["bounds", "mean wait", "limit 15 min"] == [text.get_text() for text in legend.get_texts()]
     assert {"0", "10 min", "40 min"} <= set(drawn(axes))
+
+
+def test_each_series_has_a_line_of_its_own(axes: Axes) -> None:
+    """The legend names them; more than can be told apart, or several where a figure shows one, are refused."""
+    parts = [
+        days(wait, 2 * wait).assign(project="p", pool=pool, pool_name=None, type=None)
+        for pool, wait in zip("abcdefgh", range(600, 1400, 100), strict=True)
+    ]
+    figures.waits(pd.concat(parts[:2]), axes)
+    first, second = line(axes, "a"), line(axes, "b")
+    assert ([600.0, 1200.0], [700.0, 1400.0]) == (first[1].tolist(), second[1].tolist())
+    legend = axes.get_legend()
+    assert legend is not None
+    assert ["a", "b"] == [text.get_text() for text in legend.get_texts()]
+    with pytest.raises(RequestRefused, match="8 series, and the figure shows at most 7"):
+        figures.waits(pd.concat(parts), axes)
+    with pytest.raises(RequestRefused, match="2 series, and the figure shows one"):
+        figures.curves(pd.concat(parts[:2]), axes)
 
 
 def test_a_wait_without_upper_bound_is_open(axes: Axes) -> None:
@@ -322,7 +341,7 @@ def test_drawing_restores_the_settings_of_matplotlib() -> None:
 def test_figures_read_compute_and_save_nothing() -> None:
     """No module of figures imports a reader, an estimator, pyplot or a path."""
     allowed = {"arrays", "calendar", "estimate", "notes", "figures.axes", "text.language", "text.units"}
-    allowed |= {"figures.by_pool", "figures.queueing", "figures.scales", "text.capacity"}
+    allowed |= {"figures.by_pool", "figures.queueing", "figures.scales", "figures.series", "text.capacity"}
     for module in (*MODULES, "axes", "scales", "sheets"):
         source = (Path(sheets.__file__ or "").parent / f"{module}.py").read_text(encoding="utf-8")
         modules = set(re.findall(r"^\s*(?:from|import) ([.\w]+)", source, re.MULTILINE))

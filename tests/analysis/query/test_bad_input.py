@@ -10,6 +10,7 @@ import pytest
 
 from analysis import History
 from analysis.errors import RequestRefused
+from analysis.notes import Instant
 from analysis.record.series import Series
 from collector.record import RecordUnreadable
 from collector.record.schema import migrate
@@ -205,6 +206,14 @@ def test_a_span_wider_than_the_record_is_the_record(tmp_path: Path, door: str) -
     """With its first slot, which lies at the end of a window, at the start of the first."""
     path = record_of(tmp_path, {("p", "a"): {"train": regular()}})
     pd.testing.assert_frame_equal(ask(path, door), ask(path, door, since="2000-01-01", until="2100-01-01"))
+
+
+def test_a_window_in_which_the_record_begins_says_from_when_on(tmp_path: Path) -> None:
+    """Half an hour of the first hour was observed, without a gap; the time before it is none either."""
+    path = record_of(tmp_path, {("p", "a"): {"train": regular(2, late=1800)}})
+    first = ask(path, "coverage", "1h").iloc[0]
+    assert (1.0, 300.0) == (first["coverage"], first["longest_gap_seconds"])
+    assert first["note"].endswith(f"observed from {Instant(MONDAY + 1800)} on")
 
 
 def test_an_interval_that_changed_is_no_gap(tmp_path: Path) -> None:

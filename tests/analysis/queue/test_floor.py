@@ -9,7 +9,7 @@ import pytest
 
 from analysis import History
 from analysis.arrays import Bools, Floats, Ints
-from analysis.notes import NOTHING
+from analysis.notes import NOTHING, Instant
 from analysis.queue.floor import without_points
 from analysis.schemas.schema import Columns
 from analysis.text.language import rendered
@@ -89,7 +89,7 @@ def test_the_newest_window_is_judged_by_what_there_is_of_it(tmp_path: Path) -> N
     slots: Ints = np.arange(0, WEEK + 2 * DAY + 1, STEP)
     newest = seen_in(tmp_path, np.ones(len(slots), np.bool_), slots).waits(every="1w").iloc[-1]
     assert 1800 == pytest.approx(newest["mean_seconds"], abs=STEP)
-    assert (1.0, "what was read of the record ends in this window") == (
+    assert (1.0, f"observed until {Instant(MONDAY + 9 * DAY)}") == (
         newest["coverage"],
         newest["note"].split("; ")[-1],
     )

@@ -122,16 +122,13 @@ def test_notes_are_rendered_once_in_the_language_asked_for() -> None:
     first = note("{status}: {deleted:,} jobs taken as deleted", status="Failed", deleted=1024)
     inner = note(
         "{note} ({names})",
-        note=note("what was read of the record begins in this window"),
+        note=note("no job ended"),
         names=Names(("train", "a infer")),
     )
     cell = joined(note("no arrivals"), first, note("no arrivals"), inner)
-    assert (
-        "no arrivals; Failed: 1,024 jobs taken as deleted; what was read of the record begins in this window"
-        " (train, a infer)" == rendered(cell)
-    )
+    assert "no arrivals; Failed: 1,024 jobs taken as deleted; no job ended (train, a infer)" == rendered(cell)
     with speaking("zh"):
-        window = "所读取的记录在此时间窗内开始（train、a infer）"  # noqa: RUF001 - Chinese
+        window = "没有任务结束（train、a infer）"  # noqa: RUF001 - Chinese
         assert f"无任务到达；Failed：1,024 个任务视为已删除；{window}" == rendered(cell)  # noqa: RUF001 - Chinese
         assert ["", "", "", "text; as it is"] == [rendered(cell) for cell in (NOTHING, None, np.nan, "text; as it is")]
 

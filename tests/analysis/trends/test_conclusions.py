@@ -30,6 +30,7 @@ def observation() -> Observation:
         coverage=np.ones(DAYS),
         begins_in=np.zeros(DAYS, np.bool_),
         ends_in=np.zeros(DAYS, np.bool_),
+        first=0,
         last=DAYS * DAY,
         hidden=np.zeros(DAYS, np.bool_),
         unknown_after=np.inf,

@@ -25,20 +25,31 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_excel_has_times_numbers_and_no_formula(folder: Path) -> None:
     """Times are on the clock of the zone, which the heading names; a pool named =cmd is a text; the notes are there."""
-    done = poolscope(folder, "waits", "--zone", "Asia/Shanghai", "--output", "waits.xlsx")
+    done = poolscope(folder, "waits", "--zone", "Asia/Shanghai", "--slo", "15m", "--output", "waits.xlsx")
     assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
     sheets = sheets_of(folder / "waits.xlsx")
-    heading, *rows = sheets["answer"]
+    heading, *rows = sheets["data"]
     first = dict(zip(heading, rows[0], strict=True))
     assert "=cmd" == first["pool"]
     assert datetime(2026, 1, 5) == first["window_start (Asia/Shanghai)"]
     assert isinstance(first["arrivals"], float)
     assert isinstance(first["note"], str)
     assert ["column", "unit", "meaning"] == sheets["columns"][0]
+    assert set(heading) == {row[0] for row in sheets["columns"][1:]}
     text = parts_of(folder / "waits.xlsx")
     assert b"<f>" not in text
     assert b"autoFilter" in text
     assert b'state="frozen"' in text
+
+
+def test_the_first_sheet_of_excel_is_for_people(folder: Path) -> None:
+    """The limit, the period and the zone, then the table of the terminal, with units in its cells."""
+    poolscope(folder, "waits", "--zone", "Asia/Shanghai", "--slo", "15m", "--output", "people.xlsx")
+    limit, period, heading, first, *_rows = sheets_of(folder / "people.xlsx")["answer"]
+    assert ["The limit on waits is 15 min."] == limit
+    assert "Asia/Shanghai" in str(period[0])
+    assert {"pool", "mean wait", "over the limit", "note"} <= set(heading)
+    assert " min" in str(first[heading.index("mean wait")])
 
 
 def test_a_workbook_has_the_same_bytes_each_time() -> None:
@@ -67,6 +78,12 @@ def test_the_ending_decides_the_form(folder: Path) -> None:
     lines = poolscope(folder, "status", "--format", "csv", "--output", "-").stdout.splitlines()
     assert {"'=cmd", "a"} == {line.split(",")[1] for line in lines[1:]}
     assert b"" == raw_terminal(folder, 80, "status", "--format", "parquet")
+
+
+@pytest.mark.parametrize("command", ["status", "waits"])
+def test_csv_has_whole_lines_on_a_terminal(folder: Path, command: str) -> None:
+    """Its lines end with a carriage return in a file, of which a terminal shows nothing."""
+    assert b"u000d" not in raw_terminal(folder, 80, command, "--format", "csv")
 
 
 def test_markdown_escapes_what_ends_a_cell() -> None:

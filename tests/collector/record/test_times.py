@@ -23,7 +23,12 @@ SHANGHAI = "Asia/Shanghai"
         ("2026-02-01T08:00", SHANGHAI, datetime(2026, 2, 1)),
         ("2026-02-01T08:00+08:00", "UTC", datetime(2026, 2, 1)),
         ("2026-02-01T00:00:00Z", SHANGHAI, datetime(2026, 2, 1)),
+        ("2026-02", "UTC", datetime(2026, 2, 1)),
+        ("2026-02", SHANGHAI, datetime(2026, 1, 31, 16)),
         ("30d", SHANGHAI, datetime(2026, 1, 30)),
+        ("1mo", "UTC", datetime(2026, 2, 1)),
+        # The first of March in UTC is the last of February in New York.
+        ("3mo", "America/New_York", datetime(2025, 11, 29)),
         (timedelta(days=30), SHANGHAI, datetime(2026, 1, 30)),
         (date(2026, 2, 1), SHANGHAI, datetime(2026, 1, 31, 16)),
         (datetime(2026, 2, 1, 8), SHANGHAI, datetime(2026, 2, 1)),
@@ -36,7 +41,7 @@ SHANGHAI = "Asia/Shanghai"
     ],
 )
 def test_a_time_is_read_in_the_requested_zone(value: Any, zone: Any, since: datetime) -> None:  # noqa: ANN401 - a user may give anything
-    """Texts in ISO 8601; dates and times of Python, pandas and NumPy; durations before the last slot."""
+    """Texts in ISO 8601; dates and times of Python, pandas and NumPy; durations and months before the last slot."""
     assert since == Request(since=value, zone=zone).selection(LAST).since
 
 
