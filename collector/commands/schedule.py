@@ -51,9 +51,13 @@ def command(
     """Show or install the crontab line.
 
     The line runs collect once an interval, with absolute paths. Warnings and errors go to collect.log beside the
-    database (at most 1 MB, and one older file). With --report, the line writes a report in the morning to the folder
-    reports beside the database, and keeps 90 reports. Other lines of the crontab are not changed. Secrets must come
-    from files.
+    database (at most 1 MB, and one older file). Other lines of the crontab are not changed. Secrets must come from
+    files.
+
+    With --report, the line writes a report to the folder reports beside the database at 06:10 of cron's time zone, and
+    keeps the reports of the 90 newest dates. The report is about the last 30 days, with --every week 28, with --every
+    month 90; after --, --since sets another period, and --zone the time zone of its days. Warnings and errors go to
+    the mail of cron (MAILTO in the crontab).
     """
     if install and remove:
         raise click.UsageError("use either --install or --remove")
