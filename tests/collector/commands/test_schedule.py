@@ -246,6 +246,7 @@ def test_an_unknown_option_of_the_report_is_refused(tmp_path: Path) -> None:
     environment = prepare(tmp_path)
     for words, message in (
         (("--report", "--", "--slow", "15m"), "No such option"),
+        (("--report", "--slo", "15m"), "--slo is no option of schedule: those of the report come after --"),
         (("--", "--slo", "15m"), "use it with --report"),
     ):
         done = poolscope(tmp_path, "schedule", "--install", *words, **environment)
