@@ -19,6 +19,8 @@ COLLECT: Final = "poolscope"
 REPORT: Final = "poolscope report"
 MORNINGS: Final = {"day": "10 6 * * *", "week": "10 6 * * 1", "month": "10 6 1 * *"}
 """When a report is written: every morning, on Mondays, or on the first day of a month."""
+PERIODS: Final = {"day": "30d", "week": "28d", "month": "90d"}
+"""The period of a report: whole weeks, where it is weekly, have as many weekends as the weeks that they follow."""
 KEEP: Final = "90"
 # Every endpoint that is not on this machine has an https address, so that HTTP_PROXY is never used.
 PROXIES: Final = ("HTTPS_PROXY", "ALL_PROXY")
@@ -66,7 +68,7 @@ def report_line(config: Config, file: Path, python: str, options: Sequence[str],
         Further words of the command line; of two options of one name the later one counts.
     """
     out = config.paths.database.with_name("reports")
-    call = _call(file, python, ["report", "--out", str(out), "--keep", KEEP, *options])
+    call = _call(file, python, ["report", "--out", str(out), "--keep", KEEP, "--since", PERIODS[every], *options])
     # Warnings and errors stay visible: cron sends them by mail.
     return _line(MORNINGS[every], f"{call} > /dev/null", _mark(file, REPORT))
 

@@ -3,8 +3,8 @@
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -50,20 +50,40 @@ class Mailer:
         mark = sha256(f"{message['Subject']} {message['To']}".encode()).hexdigest()[:12]
         message["Message-ID"] = f"<{now:%Y%m%dT%H%M%S.%f}.{mark}@{domain}>"
         try:
-            with closing(self._connected()) as server:
-                if self.settings.tls == "starttls":
-                    server.starttls(context=self.context)
-                if self.settings.user is not None and self.password is not None:
-                    server.login(self.settings.user, self.password)
+            with self._session() as server:
                 refused = server.send_message(message, self.settings.sender, self.recipients)
-                # The server has the mail, whatever its farewell is.
-                with suppress(OSError, smtplib.SMTPException):
-                    server.quit()
         except (OSError, smtplib.SMTPException) as error:
             raise NotMailed(f"the report was not mailed: {self._why(error)}") from None
         if refused:
             others = ", ".join(address for address in self.recipients if address not in refused)
             raise NotMailed(f"the report was not mailed to all: {self._refusals(refused)}; mailed to {others}")
+
+    def check(self) -> None:
+        """Connect and log in, without a mail.
+
+        Raises
+        ------
+        NotMailed
+            When the server cannot be reached or refuses; the message ends with what to do.
+        """
+        try:
+            with self._session():
+                pass
+        except (OSError, smtplib.SMTPException) as error:
+            raise NotMailed(self._why(error)) from None
+
+    @contextmanager
+    def _session(self) -> Iterator[smtplib.SMTP]:
+        """Connect, log in, and take leave at the end of the block."""
+        with closing(self._connected()) as server:
+            if self.settings.tls == "starttls":
+                server.starttls(context=self.context)
+            if self.settings.user is not None and self.password is not None:
+                server.login(self.settings.user, self.password)
+            yield server
+            # The server has the mail, whatever its farewell is.
+            with suppress(OSError, smtplib.SMTPException):
+                server.quit()
 
     def _connected(self) -> smtplib.SMTP:
         place, seconds = (self.settings.host, self.settings.port), self.settings.timeout.total_seconds()

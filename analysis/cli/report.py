@@ -164,4 +164,5 @@ def report(
         click.echo(f"cannot be judged: {sentence(unjudged)}", err=True)
     if mailer is not None:
         mailer.send(written.message)
+        click.echo(f"mailed to {', '.join(mailer.recipients)}", err=to_stdout)
     return written.exit_code

@@ -15,6 +15,7 @@ from collector.doctor.dataset import look_at_dataset, look_at_publishing
 from collector.doctor.endpoint import look_at_api, not_asked
 from collector.doctor.files import look_at_compilation, look_at_files
 from collector.doctor.findings import Finding, worst
+from collector.doctor.mail import look_at_mail
 from collector.doctor.stored import look_at_failures, look_at_record
 from collector.errors import ConfigError, PoolscopeError, RecordUnreadable
 from collector.failures import Failure, recent_failures
@@ -39,9 +40,9 @@ MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
 def command(context: Context, target: Target) -> int:
     """Check what is wrong, and say how to fix it.
 
-    Checks configuration, credentials, endpoint, clock, permissions, database, spool, lock, disk, dataset and schedule.
-    Requests the time, the pools and the statistics of a pool from each endpoint, of up to five pools where their last
-    polls failed; stores nothing.
+    Checks configuration, credentials, endpoint, clock, permissions, database, spool, lock, disk, mail server, dataset
+    and schedule. Requests the time, the pools and the statistics of a pool from each endpoint, of up to five pools
+    where their last polls failed. Logs in to the mail server and sends no mail. Stores nothing.
 
     Exit codes: 0 no problems, 1 there are warnings, 2 there are errors.
     """
@@ -76,6 +77,8 @@ async def _check(context: Context) -> list[Finding]:
         findings += look_at_failures(failures, outcomes, naive(context.clock.now()))
     findings += look_at_files(config)
     findings += look_at_compilation(context.environment)
+    if config.mail is not None:
+        findings += look_at_mail(config.mail, context.environment, context.clock)
     if config.dataset.path is not None:
         findings += _check_dataset(context, config.dataset.path)
     try:

@@ -7,8 +7,16 @@ import click
 from collector.cli import Context
 from collector.console import say
 from collector.local_path import LocalPath
+from collector.own_command import own_command
+from collector.record.counted import counted
 from collector.storage.backups import restore
 from collector.storage.lock import writing
+
+NEXT = """\
+{database} was restored: {rows}, from the backup that was made at {made_at}Z. Next:
+  1. bring poolscope.toml and the files with the keys here: a backup has neither
+  2. check them:             {poolscope} doctor
+  3. poll once an interval:  {poolscope} schedule --install"""
 
 
 @click.command("restore")
@@ -23,5 +31,10 @@ def command(context: Context, folder: Path) -> None:
     database = context.config().paths.database
     with writing(database):
         backup = restore(folder, database)
-    rows = sum(backup.rows.values())
-    say("restored", f"{database}: {rows:,} rows from {backup.made_at}", database=str(database), rows=backup.rows)
+    text = NEXT.format(
+        database=database,
+        rows=counted(sum(backup.rows.values()), "row"),
+        made_at=backup.made_at[:16].replace("T", " "),
+        poolscope=own_command(),
+    )
+    say("restored", text, database=str(database), rows=backup.rows, made_at=backup.made_at, message=text)

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -24,8 +25,25 @@ from collector.crontab import (
 )
 from collector.errors import ConfigError
 
+EXAMPLE: Final = "poolscope schedule --report -- --slo 15m --mail-to team@example.com"
 
-@click.command("schedule")
+
+class _Schedule(click.Command):
+    """The command, which says where the options of a report are written."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; an unknown option beside --report may be one of the report."""
+        words = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if "--report" not in words:
+                raise
+            text = f"{error.option_name} is no option of schedule: those of the report come after --, as in {EXAMPLE}"
+            raise click.UsageError(text, ctx) from None
+
+
+@click.command("schedule", cls=_Schedule)
 @click.option(
     "--install",
     is_flag=True,
@@ -36,7 +54,7 @@ from collector.errors import ConfigError
     "--report",
     is_flag=True,
     help="Show, install or remove the line that writes reports, instead of the line that polls; the report's options "
-    "come after --, as in -- --slo 15m --mail-to team@example.com.",
+    f"come after --, as in {EXAMPLE}.",
 )
 @click.option(
     "--every",
@@ -51,9 +69,13 @@ def command(
     """Show or install the crontab line.
 
     The line runs collect once an interval, with absolute paths. Warnings and errors go to collect.log beside the
-    database (at most 1 MB, and one older file). With --report, the line writes a report in the morning to the folder
-    reports beside the database, and keeps 90 reports. Other lines of the crontab are not changed. Secrets must come
-    from files.
+    database (at most 1 MB, and one older file). Other lines of the crontab are not changed. Secrets must come from
+    files.
+
+    With --report, the line writes a report to the folder reports beside the database at 06:10 of cron's time zone, and
+    keeps the reports of the 90 newest dates. The report is about the last 30 days, with --every week 28, with --every
+    month 90; after --, --since sets another period, and --zone the time zone of its days. Warnings and errors go to
+    the mail of cron (MAILTO in the crontab).
     """
     if install and remove:
         raise click.UsageError("use either --install or --remove")

@@ -11,9 +11,10 @@ from collector.failures import Failure
 from collector.polling.pace import too_slow
 from collector.polling.scheduler import DEADLINE
 from collector.record.counted import counted
-from collector.record.database import Record
+from collector.record.database import ATTACHED, Record
 from collector.record.durations import spell_age
 from collector.record.samples import undocumented
+from collector.record.schema import made_at
 from collector.record.slots import naive, slot_of
 from collector.storage.lock import writing
 from collector.storage.pools import describe, unknown_flavors
@@ -58,6 +59,9 @@ def look_at_record(record: Record, config: Config, now: datetime, scheduled: boo
     elif late > MISSED_SLOTS * interval:
         yield Finding("schedule", "error", f"the last observed slot was {spell_age(naive(now) - last)}{by_cron}", fix)
         yield from _holder(config)
+    elif not scheduled and (made := _made_after_all_polls(record, config)) is not None:
+        text = f"nothing was polled since the database was restored at {made:%Y-%m-%d %H:%M}Z{by_cron}"
+        yield Finding("schedule", "warning", text, fix)
     else:
         text = f"the last observed slot is {last:%Y-%m-%d %H:%M}Z ({spell_age(naive(now) - last)}){by_cron}"
         yield Finding("schedule", "ok", text)
@@ -75,6 +79,15 @@ def look_at_record(record: Record, config: Config, now: datetime, scheduled: boo
     if unknown := unknown_flavors(pools, config.flavors):
         text = f"the number of cards per node is not known for {', '.join(unknown)}"
         yield Finding("flavors", "warning", text, "add these numbers to [flavors]: the API lists nodes, not cards")
+
+
+def _made_after_all_polls(record: Record, config: Config) -> datetime | None:
+    """Return when the database was made, if all its polls are older: it was restored. The first poll makes it too."""
+    if not config.paths.database.is_file():
+        return None
+    polls, last = record.execute("SELECT count(DISTINCT run), max(run) FROM polls").fetchall()[0]
+    made = made_at(record, ATTACHED)
+    return made if made is not None and polls > 1 and last < made else None
 
 
 def look_at_failures(

@@ -3,6 +3,7 @@
 data/README.md describes the tables and their columns.
 """
 
+from datetime import datetime
 from typing import Final
 
 import duckdb
@@ -80,6 +81,16 @@ def version_of(connection: duckdb.DuckDBPyConnection, attached: str | None = Non
         )
     _check_columns(connection, version, attached)
     return version
+
+
+def made_at(connection: duckdb.DuckDBPyConnection, attached: str) -> datetime | None:
+    """Return when an attached database was made or last brought to a newer version, naive UTC; None if unknown."""
+    query = f"SELECT max(applied_at) FROM {attached}.main.poolscope_migrations"
+    try:
+        instant: datetime | None = connection.execute(query).fetchall()[0][0]
+    except duckdb.CatalogException:
+        return None
+    return instant
 
 
 def _check_columns(connection: duckdb.DuckDBPyConnection, version: int, attached: str | None) -> None:

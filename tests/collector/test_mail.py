@@ -9,6 +9,8 @@ import pytest
 
 from collector.clock import SimulatedClock
 from collector.config.settings import MAIL_PASSWORD, MailSettings, read_config
+from collector.doctor.findings import Finding
+from collector.doctor.mail import look_at_mail
 from collector.errors import NotMailed
 from collector.mail import Mailer, mailer
 from tests.certified import certify
@@ -118,6 +120,36 @@ def test_some_recipients_are_refused(tmp_path: Path) -> None:
     assert "c@example.com (550" in text
     assert "check the addresses" in text
     assert [["a@example.com", "c@example.com"]] == inbox.recipients
+
+
+def test_doctor_logs_in_and_sends_nothing(tmp_path: Path) -> None:
+    """It finds a server that is gone, a certificate that is not trusted, and a wrong password, with their fixes."""
+    certificate, context = certify(tmp_path)
+    with serving(Inbox(), context) as inbox:
+        trusted = f'ca_file = "{certificate}"'
+        good = finding(tmp_path, inbox.port, trusted, LOGIN)
+        strange = finding(tmp_path, inbox.port, LOGIN)
+        wrong = finding(tmp_path, inbox.port, trusted, LOGIN, typed="wr0ng word")
+    gone = finding(tmp_path, inbox.port, trusted, LOGIN)
+    assert ["ok", "error", "error", "error"] == [found.severity for found in (good, strange, wrong, gone)]
+    place = f"127.0.0.1:{inbox.port}"
+    assert f"{place} answers with starttls and accepts the user {USER}; no mail was sent" == good.message
+    assert "check mail.host, or name the certificate of its authority with mail.ca_file" == strange.fix
+    assert (f"{place} refused the user or the password (535 not ***)", "check mail.user and the password") == (
+        wrong.message,
+        wrong.fix,
+    )
+    assert f"{place} cannot be reached (Connection refused)" == gone.message
+    assert [] == inbox.messages
+
+
+def finding(folder: Path, port: int, *lines: str, typed: str = PASSWORD) -> Finding:
+    """Return what doctor finds of a mail server."""
+    settings, _ = settings_of(folder, port, *lines)
+    (folder / "mail-password").write_text(typed)
+    assert settings is not None
+    (found,) = look_at_mail(settings, {}, SimulatedClock(NOW))
+    return found
 
 
 def test_a_wrong_password_is_named_and_not_shown(tmp_path: Path) -> None:

@@ -91,10 +91,13 @@ def test_the_mail_has_the_first_screen_its_pictures_and_the_page(tmp_path: Path,
         assert "附件" in plain
 
 
-def test_a_report_without_a_page_has_no_attachment(tmp_path: Path, database: Path) -> None:
-    """JSON alone is a file; the mail says where the report is."""
+def test_a_report_without_a_page_has_no_attachment(
+    tmp_path: Path, database: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """JSON alone is a file; the mail says where the report is, and the command to whom it was mailed."""
     inbox = Inbox()
     assert 0 == mailed(tmp_path, database, inbox, "--format", "json")
+    assert capsys.readouterr().out.endswith(".json\nmailed to a@example.com\n")
     assert [] == list(inbox.messages[0].iter_attachments())
     assert "in the folder that it was written to" in body(inbox.messages[0], "plain")
 
@@ -116,7 +119,7 @@ def test_a_mail_without_a_server_is_refused_before_the_work(tmp_path: Path) -> N
     """No record is read, no file written."""
     obj = Context({"POOLSCOPE_PATHS__DATABASE": str(tmp_path / "none.duckdb")}, config_file=tmp_path / "poolscope.toml")
     (tmp_path / "poolscope.toml").touch()
-    with pytest.raises(ConfigError, match=r"fill in the section \[mail\]"):
+    with pytest.raises(ConfigError, match=r"add these lines.*\n +\[mail\]"):
         report.main(
             ["--out", str(tmp_path / "out"), "--mail-to", "a@example.com"],
             standalone_mode=False,

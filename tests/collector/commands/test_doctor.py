@@ -130,6 +130,30 @@ def test_a_folder_that_cannot_be_written_to_is_an_error(tmp_path: Path, paths: s
     assert before == sorted(tmp_path.rglob("*"))
 
 
+def test_a_restored_record_is_not_polled_yet(tmp_path: Path) -> None:
+    """Its newest slot may be seconds old, but no poll is of this database; the next one ends the warning."""
+    # A pool that fails is polled by each run.
+    with Scripted({statistics_path("b"): [answer(500, b"{}")] * 9}, FINE) as server:
+        configure(tmp_path, server.endpoint, 'pools = ["a", "b"]', 'interval = "1d"\nattempts = 1')
+        assert [1, 1] == [poolscope(tmp_path, "collect").returncode for _ in range(2)]
+        assert 0 == poolscope(tmp_path, "backup", "kept").returncode
+        (tmp_path / RECORD).unlink()
+        restored = json.loads(poolscope(tmp_path, "restore", "kept").stdout)
+        assert f"made at {restored['made_at'][:10]} " in restored["message"]
+        assert "schedule --install" in restored["message"]
+        found = schedule_of(tmp_path)
+        assert ("warning", "run poolscope schedule --install, or poolscope watch") == (found["severity"], found["fix"])
+        assert "nothing was polled since the database was restored at " in found["message"]
+        assert 1 == poolscope(tmp_path, "collect").returncode
+        assert "ok" == schedule_of(tmp_path)["severity"]
+
+
+def schedule_of(folder: Path) -> dict[str, Any]:
+    """Return what doctor finds of the schedule."""
+    (found,) = (row for row in findings(poolscope(folder, "doctor", "--json")) if row["what"] == "schedule")
+    return found
+
+
 def test_a_lock_that_cannot_be_taken_is_an_error(tmp_path: Path) -> None:
     """The lock is not a file, and the record has no new polls: doctor names both, and goes on."""
     configure(tmp_path, "http://127.0.0.1:9")

@@ -193,7 +193,7 @@ def test_the_report_has_a_line_of_its_own(tmp_path: Path) -> None:
     assert b" collect --log " in collects
     assert reports.startswith(b"10 6 * * * ")
     assert b" report --out " in reports
-    assert b"--keep 90 --slo 15m --lang zh --fail-above 5\\% > /dev/null # poolscope report " in reports
+    assert b"--keep 90 --since 30d --slo 15m --lang zh --fail-above 5\\% > /dev/null # poolscope report " in reports
     assert 0 == poolscope(tmp_path, "schedule", "--remove", **environment).returncode
     assert OTHERS + b"\n" + reports + b"\n" == (tmp_path / "crontab").read_bytes()
     assert 0 == poolscope(tmp_path, "schedule", "--remove", "--report", **environment).returncode
@@ -232,7 +232,7 @@ def test_a_report_by_mail_comes_every_monday(tmp_path: Path) -> None:
     file.write_text(file.read_text() + 'password_file = "sk"\n')
     line = poolscope(tmp_path, *words, **environment).stdout
     assert line.startswith("10 6 * * 1 ")
-    assert "--mail-to a@example.com > /dev/null" in line
+    assert "--since 28d --mail-to a@example.com > /dev/null" in line
     assert poolscope(tmp_path, "schedule", "--report", "--every", "month", **environment).stdout.startswith(
         "10 6 1 * * "
     )
@@ -246,6 +246,7 @@ def test_an_unknown_option_of_the_report_is_refused(tmp_path: Path) -> None:
     environment = prepare(tmp_path)
     for words, message in (
         (("--report", "--", "--slow", "15m"), "No such option"),
+        (("--report", "--slo", "15m"), "--slo is no option of schedule: those of the report come after --"),
         (("--", "--slo", "15m"), "use it with --report"),
     ):
         done = poolscope(tmp_path, "schedule", "--install", *words, **environment)
