@@ -167,7 +167,7 @@ def as_curve(observation: Observation, columns: Columns | None) -> Columns:
     places, no = np.repeat(np.arange(len(observation.windows)), n), np.zeros(n, np.bool_)
     repeated = replace(
         observation, windows=observation.windows[places], coverage=observation.coverage[places], begins_in=no,
-        ends_in=no, hidden=no,
+        ends_in=no, hidden=no, silent=observation.silent[places],
     )  # fmt: skip
     rows = as_rows(repeated, columns)
     # Where nothing could be estimated, the notes are the reasons.

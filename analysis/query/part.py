@@ -114,14 +114,12 @@ def _silent(member: Member, windows: Windows) -> Bools:
 def _coverage(members: Sequence[Member], windows: Windows, span: tuple[int, int]) -> Floats:
     """Return the coverage of each window, of 1: the mean over the series that had begun, and were polled in it."""
     first, last = span
-    shares = np.array(
-        [
-            windows.coverage(member.slots, member.intervals, (max(first, *member.slots[:1]), _end(member, last)))
-            if len(member.slots)
-            else np.zeros(len(windows))
-            for member in members
-        ]
-    )
+    shares = np.zeros((len(members), len(windows)))
+    for member, share in zip(members, shares, strict=True):
+        if len(member.slots):
+            end = _end(member, last)
+            share[:] = windows.coverage(member.slots, member.intervals, (max(first, *member.slots[:1]), end))
+            share[(windows.starts >= end) & (end < last)] = np.nan
     coverage: Floats = np.nansum(shares, axis=0) / np.maximum((~np.isnan(shares)).sum(axis=0), 1)
     return coverage
 
