@@ -66,7 +66,7 @@ def answer(history: History, estimate: str, options: dict[str, Any], target: Tar
     first = list(FIRST[estimate](frame)) if estimate in FIRST and target.form in SENTENCES else []
     if target.form == "xlsx" and options.get("slo") is not None:
         first.append(f"The limit on waits is {duration(seconds_of(options['slo']))}.")
-    deliver(target, in_form(target.form, frame, first, target.width))
+    deliver(target, in_form(target.form, frame, first, target.width), len(frame))
     return incomplete
 
 

@@ -48,7 +48,7 @@ def command(context: Context, target: Target) -> int:
     """
     findings = run(_check(context))
     if target.form == TABLE:
-        deliver(target, "".join(map(_text, findings)))
+        deliver(target, "".join(map(_text, findings)), len(findings))
     else:
         tell(target, Rows(Finding, findings, HEADINGS, dict))
     return EXIT_CODES[worst(findings)]

@@ -9,10 +9,13 @@ from collector.errors import RecordNotWritten
 from collector.output.forms import TABLE, Target
 from collector.output.visible import ESCAPES, visible
 from collector.record.files import replacing
+from collector.record.log import LOG
 
 
-def deliver(target: Target, content: str | bytes) -> None:
-    """Write an answer to standard output, or into its file, which appears whole or not at all.
+def deliver(target: Target, content: str | bytes, rows: int) -> None:
+    """Write an answer of some rows to standard output, or into its file, which appears whole or not at all.
+
+    A note names the file and the number of rows.
 
     Tables are in the encoding of the terminal; everything else is in UTF-8, wherever it goes.
 
@@ -25,6 +28,7 @@ def deliver(target: Target, content: str | bytes) -> None:
         _write(
             target.file, _encoded(visible(content) if isinstance(content, str) and target.form == TABLE else content)
         )
+        LOG.info(f"{target.file}: {rows:,} {'row' if rows == 1 else 'rows'}")
     elif isinstance(content, str) and (target.form == TABLE or sys.stdout.isatty()):
         # A terminal would show the carriage returns at the ends of the lines of CSV.
         click.echo(content.replace("\r\n", "\n"), nl=False)

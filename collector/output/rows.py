@@ -57,7 +57,7 @@ def tell(target: Target, rows: Rows) -> None:
         "parquet": lambda: _parquet(rows),
         "xlsx": lambda: workbook(_fields(rows), _values(rows), "UTC"),
     }
-    deliver(target, makers[target.form]())
+    deliver(target, makers[target.form](), len(rows.rows))
 
 
 def harmless(text: str) -> str:

@@ -26,9 +26,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_excel_has_times_numbers_and_no_formula(folder: Path) -> None:
     """Times are on the clock of the zone, which the heading names; a pool named =cmd is a text; the notes are there."""
     done = poolscope(folder, "waits", "--zone", "Asia/Shanghai", "--slo", "15m", "--output", "waits.xlsx")
-    assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
+    assert (0, "") == (done.returncode, done.stdout)
     sheets = sheets_of(folder / "waits.xlsx")
     heading, *rows = sheets["data"]
+    assert {"event": "note", "message": f"waits.xlsx: {len(rows)} rows"} == json.loads(done.stderr)
     first = dict(zip(heading, rows[0], strict=True))
     assert "=cmd" == first["pool"]
     assert datetime(2026, 1, 5) == first["window_start (Asia/Shanghai)"]
