@@ -81,7 +81,7 @@ IMPORTS_OF = {
     "output": {"record", "errors"},
     "storage": {"record", "clock", "errors"},
     "polling": {"record", "api", "config", "storage", "clock", "console", "errors"},
-    "doctor": {"record", "api", "config", "polling", "storage", "causes", "clock", "errors", "failures"},
+    "doctor": {"record", "api", "config", "polling", "storage", "causes", "clock", "errors", "failures", "mail"},
     "sandbox": {"record", "api", "clock", "errors"},
 }
 OUTSIDE_WORLD = {"collector/cli.py", "collector/clock.py"}

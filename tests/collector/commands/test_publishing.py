@@ -333,7 +333,7 @@ def test_status_and_doctor_tell_when_it_was_published(folder: Path) -> None:
         dataset = json.loads(poolscope(folder, "status", "--json").stdout)["dataset"]
         assert (True, None) == (dataset["overdue"], dataset["problem"])
         done = poolscope(folder, "status")
-        assert f"{now - 4 * HOUR:%Y-%m-%dT%H:%M}" in done.stdout
+        assert f"last published {now - 4 * HOUR:%Y-%m-%d %H:%M}Z" in done.stdout
         assert "overdue" == json.loads(done.stderr)["event"]
         assert "polls go on" in finding(folder, "publishing")["message"]
         next((folder / "ds").rglob("*.parquet")).unlink()
