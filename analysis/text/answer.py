@@ -73,17 +73,18 @@ def need(row: pd.Series, pool: str) -> str:
 
 
 def change(row: pd.Series) -> str:
-    """Return how much more the needed capacity costs a month, and the capacity that surely suffices; or the savings.
+    """Return the cost of the needed capacity a month, and the upper end of its interval with its cost; or the savings.
 
-    Empty where there is nothing to add, or nothing is sure to be saved.
+    Empty where there is nothing to add, or where the upper end saves nothing.
     """
     more, most = lacking(row, "needed"), lacking(row, "needed_high")
     parts = [_cost(more, row)] if more > 0 else []
     if row["needed_confidence"] == GOOD and most > max(more, 0):
-        enough = _("{capacity} surely suffice").format(capacity=_with_spare(_capacity(row["needed_high"], row), row))
+        capacity = _with_spare(_capacity(row["needed_high"], row), row)
+        enough = _("at the upper end of the interval {capacity}").format(capacity=capacity)
         cost = _cost(most, row)
         parts.append(_("{name}: {text}").format(name=enough, text=cost) if cost else enough)
-    # Savings are certain only for capacity above the upper end of the needed capacity.
+    # Only capacity above the upper end of the needed capacity is saved.
     elif row["needed_confidence"] == GOOD and most < 0:
         parts.append(_cost(most, row))
     return together(filter(None, parts))

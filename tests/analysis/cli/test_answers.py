@@ -103,7 +103,7 @@ def test_what_nodes_of_one_flavor_cost_is_summed() -> None:
     told = pd.DataFrame([SHORT | row for row in rows])
     lacks = (
         "a probably needs 12 nodes (10 to 15) for 9 in 10 jobs to start within 15 min; it has 8; 8,000 CNY a month "
-        "more; 15 nodes surely suffice: 14,000 CNY a month more"
+        "more; at the upper end of the interval 15 nodes: 14,000 CNY a month more"
     )
     assert [
         lacks,

@@ -47,8 +47,8 @@ def test_an_action_has_its_reason_cost_and_certainty() -> None:
     assert "+3 nodes" == action.mark
     assert "a probably needs 11 nodes (9 to 14) for 9 in 10 jobs to start within 15 min; it has 8." == action.text
     why = (
-        "40% (30-50%) of its jobs waited longer than 15 min; coverage 98%. 3,000 CNY a month more; 14 nodes surely "
-        "suffice: 6,000 CNY a month more."
+        "40% (30-50%) of its jobs waited longer than 15 min; coverage 98%. 3,000 CNY a month more; at the upper "
+        "end of the interval 14 nodes: 6,000 CNY a month more."
     )
     assert (why, "") == (action.why, action.warning)
 
