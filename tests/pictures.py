@@ -21,7 +21,7 @@ POOL: Final[dict[str, Any]] = {"pool": "pool-pretrain*", "by": "pool"}
 SIZE: Final = (8.0, 2.9)
 """Inches."""
 DOTS: Final = 110
-SCREEN: Final = {"width": 1280, "height": 528}
+SCREEN: Final = {"width": 1280, "height": 568}
 LIMIT: Final = "15m"
 FIRST_SCREENS: Final = {"en": "report", "zh": "report.zh"}
 """The pictures of a report's first screen, by language."""

@@ -1,7 +1,7 @@
 """A pool as it is at the end of the record: its nodes, its capacity, and the replicas that explain its counts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -64,7 +64,7 @@ def _concurrent_jobs(occupancy: Occupancy) -> float:
 
 def observed_waits(series: Sequence[Facts], window: Windows) -> Estimate:
     """Return the mean and the P90 wait of the jobs of a pool that arrived in a window, in seconds; 2."""
-    measured = waits.estimate([facts[Waiting] for facts in series], window, None, (90,))
+    measured = waits.estimate([_as_shown(facts[Waiting]) for facts in series], window, None, (90,))
     point, low, high = (
         np.array([bound[0] for bound in bounds]) for bounds in zip(measured.mean, measured.quantiles[90], strict=True)
     )
@@ -72,6 +72,12 @@ def observed_waits(series: Sequence[Facts], window: Windows) -> Estimate:
     if measured.censored[0]:
         point[QUANTILES.index("mean")] = np.nan
     return Estimate(point, low, high)
+
+
+def _as_shown(waiting: Waiting) -> Waiting:
+    """Return the waiting of a series without jobs that came or returned unseen: replicas leave these out too."""
+    arrived = replace(waiting.arrived, unseen=None, other=None)
+    return replace(waiting, arrived=arrived, bounded=waiting.counted)
 
 
 def _changes(nodes: Nodes | None, occupancy: Occupancy) -> CapacityChanges | None:

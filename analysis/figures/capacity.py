@@ -99,7 +99,7 @@ def cost(frame: pd.DataFrame, axes: Axes) -> Axes:
 def _wait_against(frame: pd.DataFrame, axes: Axes, column: str, scale: WaitScale | None) -> bool:
     """Draw the waits of one pool against a column; return False where there is only a reason why there are none."""
     at, unknown = frame[column].to_numpy(float), (frame["confidence"] == NONE).all()
-    if np.isnan(at).all() or unknown:
+    if np.isnan(at).all() or unknown or pd.isna(frame["quantile"].iloc[0]):
         without_estimate(axes, frame["reason"].iloc[0] if unknown else "")
         return False
     wait = Estimate.of(frame, f"{frame['quantile'].iloc[0]}_seconds")

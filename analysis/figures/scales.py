@@ -122,7 +122,7 @@ def plan_scale(frame: pd.DataFrame) -> WaitScale:
     Waits far longer than those at today's capacities are cut off at the top.
     """
     tops = [float(MINUTE)]
-    for _pool, part in frame.groupby(["project", "pool"]):
+    for _pool, part in frame[frame["quantile"].notna()].groupby(["project", "pool"]):
         wait = Estimate.of(part, f"{part['quantile'].iloc[0]}_seconds")
         longest = np.nanmax(np.concatenate([*wait]), initial=0)
         today = np.isclose(part["factor"].to_numpy(float), 1.0)

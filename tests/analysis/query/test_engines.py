@@ -356,6 +356,7 @@ def test_a_terminal_shows_how_far_a_question_is(
 ) -> None:
     """And that functions are compiled, where none are kept; where standard error is no terminal, nothing is shown."""
     small_tasks(monkeypatch)
+    monkeypatch.setattr(sys, "__stderr__", sys.stderr)
     for is_terminal in (False, True):
         monkeypatch.setattr(sys.stderr, "isatty", lambda answer=is_terminal: answer, raising=False)
         with working(None, "waits") as engine:

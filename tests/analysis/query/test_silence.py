@@ -75,3 +75,9 @@ def test_hours_without_an_answer_are_rows(tmp_path: Path) -> None:
     total = history.waits(every="1h", by="all")
     assert [0.5] * 16 == total["coverage"].tolist()[8:]
     assert total["note"].str.contains("no good answer after").tolist() == [False] * 8 + [True] * 16
+
+
+def test_a_span_that_ends_with_an_answer_lacks_none(tmp_path: Path) -> None:
+    """Polls after it do not count."""
+    waits = record_with(tmp_path, "forbidden").waits(every="all", pool="a", until="2026-01-05T08:00:00").iloc[0]
+    assert (1.0, False) == (waits["coverage"], "no good answer" in waits["note"])
