@@ -1,12 +1,14 @@
 """A series' arrivals and departures as events, and the service discipline that a point estimate assumes.
 
-Counts do not tell which job left the queue. A point assumes that a share of the departures are of the newest jobs, and
-the others of the oldest. By default that share follows from how often jobs start in the slot of their arrival past
-others that wait.
+Counts do not tell which job left the queue. A point assumes first in first out, unless the counts show that jobs pass
+others: that they start in the slot of their arrival while others wait. Then a share of the departures are of the oldest
+jobs, a share of the newest, and the others are of waiting jobs at random; the more jobs pass, the fewer are of the
+oldest, and the more of the newest. Where all jobs have one size and none is held back, no job passes: every service
+discipline has the same counts, and the point stays first in first out.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -17,15 +19,31 @@ from analysis.queue.conservation import Flows
 from analysis.queue.matching import Events, Stays, serve
 from analysis.windows import Since, Windows
 
-PASSING: Final = (0.05, 0.30)
-"""Shares of arrivals that leave the queue without waiting while older jobs wait. Up to the first share the point
-estimate assumes first in first out, from the second share on last in first out. P90 waits of 200 simulated pools are
-wrong by 0.41 octaves on average; by 0.46 at 0.1 and 0.3, by 0.48 at 0.05 and 0.15, by 0.43 at 0.05 and 0.6, by 0.49 if
-all are first in first out: tests/benchmarks/classes.py."""
+SURE: Final = (1.0, 3.0)
+"""The share of arrivals that pass counts as nothing up to so many standard errors, and fully from so many on."""
+OLDEST: Final = ((0.0, 0.075), (1.0, 0.0))
+NEWEST: Final = ((0.05, 0.3, 0.7), (0.0, 0.7, 1.0))
+"""The shares of departures that are of the oldest, and of the newest jobs, by the share of arrivals that pass: x and y
+of the corners of a line. The other departures are of jobs at random."""
+BACKFILL: Final = 0.05
+"""The least share of arrivals that pass in a pool with backfill, whether the counts show them or not."""
 FEWEST_MET: Final = 20
-"""The fewest arrivals from which passing is measured; they come to a queue too long to be served within a slot. P90
-waits of 200 simulated pools are wrong by 0.41 octaves on average; by 0.39 at 5 and 10, 0.42 at 40:
-tests/benchmarks/classes.py."""
+"""The fewest intervals with arrivals from which that share is measured.
+
+All five were chosen on simulated queues with seeds below 1000, by the errors of P50, P90 and P95. At other values these
+differ by up to an eighth: tests/benchmarks/disciplines.py --constants."""
+BLOCK: Final = 3 * 3600
+"""In seconds: arrivals and departures are compared with their means in as long a part of the record, so that busier
+times and other capacities do not look like jobs that pass."""
+
+
+class Discipline(NamedTuple):
+    """A service discipline: which jobs leave the queue."""
+
+    described: Note
+    oldest: float
+    newest: float
+    """The shares of departures that are of the oldest and the newest jobs; the others are at random."""
 
 
 @dataclass(frozen=True)
@@ -91,16 +109,21 @@ class Waiting:
 
 
 def waiting_of(flows: Flows, order: str) -> Waiting:
-    """Return the waits of a series under a service discipline, one of `assumptions.ORDERS`."""
+    """Return the waits of a series under the service discipline that an order stands for, one of `ORDERS`."""
+    return waiting_under(flows, discipline_of(flows, order))
+
+
+def waiting_under(flows: Flows, discipline: Discipline) -> Waiting:
+    """Return the waits of a series under a service discipline."""
     slots, departures, arrived = flows.series.slots, flows.departures, flows.arrived
     departures_most = flows.arrivals_most - np.diff(flows.queue)
-    described, newest_share = _discipline(flows, order)
     # Intervals without a change are left out; the first and the last interval stay, as they bound the record.
     telling = (flows.arrivals_most > 0) | (departures_most > 0) | (np.diff(arrived.high + arrived.low) > 0)
     telling[[0, -1]] = True
     begins, ends = slots[:-1][telling], slots[1:][telling]
     queue_before, queue_after = flows.queue[:-1][telling], flows.queue[1:][telling]
-    from_, to, jobs = serve(flows.arrivals[telling], departures[telling], int(queue_before[0]), newest_share)
+    at_first, shares = int(queue_before[0]), (discipline.oldest, discipline.newest)
+    from_, to, jobs = serve(flows.arrivals[telling], departures[telling], at_first, *shares)
     of_record = from_ >= 0
     from_, to, jobs = from_[of_record], to[of_record], jobs[of_record]
     middle = (begins + ends) / 2
@@ -114,7 +137,7 @@ def waiting_of(flows: Flows, order: str) -> Waiting:
         queue_after,
         arrived.at(marks),
         slots[:0] if flows.bounded and not arrived.loose else slots[flows.queue == 0],
-        described,
+        discipline.described,
         flows.bounded,
         flows.counted,
         flows.unestimated is None,
@@ -122,37 +145,42 @@ def waiting_of(flows: Flows, order: str) -> Waiting:
     )
 
 
-def _discipline(flows: Flows, order: str) -> tuple[Note, float]:
-    """Return the assumed service discipline as a note, and the share of departures that are of the newest jobs."""
+def discipline_of(flows: Flows, order: str) -> Discipline:
+    """Return the service discipline that an order stands for, one of `ORDERS`."""
     if order == "unknown":
         order = POLICIES.get((flows.series.pool.queue_policy or "").lower(), order)
-    if order == "fifo":
-        return note("fifo"), 0.0
-    low, high = PASSING
-    share = float(np.clip((passing(flows) - low) / (high - low), 0.0, 1.0))
-    if order == "backfill":
-        share = max(share, 0.5)
-    return note("fifo") if share == 0 else note("{share:.0%} newest first", share=share), share
+    share = 0.0 if order == "fifo" else max(passing(flows), BACKFILL if order == "backfill" else 0.0)
+    oldest, newest = (float(np.interp(share, *line)) for line in (OLDEST, NEWEST))
+    if oldest == 1:
+        return Discipline(note("fifo"), oldest, newest)
+    text = "{oldest:.0%} oldest first, {random:.0%} at random, {newest:.0%} newest first"
+    return Discipline(note(text, oldest=oldest, random=1 - oldest - newest, newest=newest), oldest, newest)
 
 
 def passing(flows: Flows) -> float:
     """Return the share of arrivals that left the queue in the interval of their arrival although older jobs waited.
 
-    It is the slope of departures over arrivals, in the intervals that begin with more waiting jobs than leave in nearly
-    any interval. Where the oldest job leaves first, departures do not depend on the arrivals of their interval, and
-    the slope is zero. Zero too where there are too few such arrivals.
+    It is the slope of departures over arrivals, both as deviations from their means in a `BLOCK`, in the intervals that
+    begin with at least as many waiting jobs as leave. Where the oldest job leaves first, departures do not depend on
+    the arrivals of their interval, and the slope is zero but for chance. It is shrunk towards zero where it is not
+    `SURE`, by its robust standard error (HC3: MacKinnon and White, Journal of Econometrics 29 (1985), 305), and zero
+    where there are too few arrivals.
     """
     # An arrival that a model adds comes with a departure, and tells nothing.
-    waiting, arrivals = flows.queue[:-1], flows.shown
+    slots, waiting, arrivals = flows.series.slots, flows.queue[:-1], flows.shown
     departures = arrivals - np.diff(flows.queue)
-    length = np.diff(flows.series.slots)
-    usual = length == np.median(length)
-    leaving = departures[usual & (waiting > 0) & (departures > 0)]
-    if not len(leaving):
+    length = np.diff(slots)
+    met = (length == np.median(length)) & (waiting > 0) & (departures <= waiting)
+    if (arrivals[met] > 0).sum() < FEWEST_MET:
         return 0.0
-    for enough in (max(2.0, float(np.quantile(leaving, 0.95))), 1.0):
-        met = usual & (waiting >= enough)
-        if arrivals[met].sum() >= FEWEST_MET and arrivals[met].var() > 0:
-            both = np.cov(arrivals[met], departures[met])
-            return float(both[0, 1] / both[0, 0])
-    return 0.0
+    _, block, intervals = np.unique((slots[:-1][met] - slots[0]) // BLOCK, return_inverse=True, return_counts=True)
+    more, left = (flow[met] - (np.bincount(block, flow[met]) / intervals)[block] for flow in (arrivals, departures))
+    squares = float(more @ more)
+    if squares == 0:
+        return 0.0
+    slope = float(more @ left) / squares
+    # Below 1, so that an interval that stands alone makes the error large, and not infinite.
+    leverage = np.minimum(1 / intervals[block] + more**2 / squares, 0.999)
+    error = float(np.sqrt((more / (1 - leverage)) ** 2 @ (left - slope * more) ** 2)) / squares
+    low, high = SURE
+    return slope * float(np.clip((slope - low * error) / max((high - low) * error, 1e-12), 0.0, 1.0))

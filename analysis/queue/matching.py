@@ -8,7 +8,7 @@ Bounds of a cohort's waits, over every service discipline and every place of eac
 `mean_bounds` and `quantile_bounds`.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from analysis.compiled import compiled
 
 UNBOUNDED = -1
 """Stands for an upper bound that the record does not give."""
+LOTS: Final = 8
+"""The random departures of an event are drawn in about so many lots of as many jobs, one by one where they are fewer:
+an event has few stays, however many jobs leave in it."""
 
 
 class Events(NamedTuple):
@@ -52,17 +55,18 @@ def part_of(events: Events, first: int, after: int) -> Events:
 
 
 @compiled
-def serve(arrivals: Ints, departures: Ints, waiting: int, newest_share: float) -> tuple[Ints, Ints, Ints]:
-    """Match arrivals with departures: a share of the departures are of the newest jobs, the others of the oldest.
+def serve(arrivals: Ints, departures: Ints, waiting: int, oldest: float, newest: float) -> tuple[Ints, Ints, Ints]:
+    """Match arrivals with departures: shares of them are of the oldest and the newest jobs, the others at random.
 
     Parameters
     ----------
     arrivals, departures
-        The jobs that arrive and leave in each event.
+        The jobs that arrive and leave in each event, at least zero.
     waiting
         The jobs that wait before the first event.
-    newest_share
-        In [0, 1]: 0 is first in first out, 1 last in first out.
+    oldest, newest
+        In [0, 1], together at most 1. ``oldest=1`` is first in first out, ``newest=1`` last in first out, and both 0
+        random order. The random numbers are the same at every call, so that the same events give the same answer.
 
     Returns
     -------
@@ -70,43 +74,73 @@ def serve(arrivals: Ints, departures: Ints, waiting: int, newest_share: float) -
         Three arrays with one value per stay: the event of the arrival (-1: before the first event), the event of the
         departure (-1: still waiting at the end), and the number of jobs.
     """
+    np.random.seed(1)  # noqa: NPY002 - compiled: numba keeps one generator a thread
     events = len(arrivals)
-    # A deque of stays that arrived together.
-    arrived = np.empty(events + 1, np.int64)
-    left = np.empty(events + 1, np.int64)
-    head, tail = 0, 0
-    if waiting > 0:
-        arrived[0], left[0], tail = -1, waiting, 1
-    # An event ends stays, and takes parts of at most two; at the end every stay may still wait.
-    size = 4 * events + 4
+    # The waiting jobs by the event of their arrival, and their sums; the jobs from before the first event come first.
+    left, sums = np.zeros(events + 1, np.int64), np.zeros(events + 2, np.int64)
+    left[0] = waiting
+    _add(sums, 0, waiting)
+    # A stay is the last of its batch, of its event's newest, oldest or random departures, or a lot.
+    size = (LOTS + 6) * (events + 1)
     from_, to, jobs = np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size, np.int64)
-    matched = 0
-    owed = 0.5
+    stays = 0
+    of_oldest, of_newest = 0.5, 0.5
     for event in range(events):
-        if arrivals[event] > 0:
-            arrived[tail], left[tail] = event, arrivals[event]
-            tail += 1
-        owed += newest_share * departures[event]
-        to_newest = int(owed)
-        owed -= to_newest
-        to_oldest = departures[event] - to_newest
-        while to_newest > 0 and tail > head:
-            n = min(to_newest, left[tail - 1])
-            from_[matched], to[matched], jobs[matched] = arrived[tail - 1], event, n
-            matched += 1
-            to_newest -= n
-            left[tail - 1] -= n
-            if left[tail - 1] == 0:
-                tail -= 1
-        while to_oldest > 0 and tail > head:
-            n = min(to_oldest, left[head])
-            from_[matched], to[matched], jobs[matched] = arrived[head], event, n
-            matched += 1
-            to_oldest -= n
-            left[head] -= n
-            if left[head] == 0:
-                head += 1
-    for stay in range(head, tail):
-        from_[matched], to[matched], jobs[matched] = arrived[stay], -1, left[stay]
-        matched += 1
-    return from_[:matched], to[:matched], jobs[:matched]
+        left[event + 1] = arrivals[event]
+        _add(sums, event + 1, arrivals[event])
+        waiting += arrivals[event]
+        leaving = min(departures[event], waiting)
+        of_newest += newest * leaving
+        of_oldest += oldest * leaving
+        to_newest = min(int(of_newest), leaving)
+        to_oldest = min(int(of_oldest), leaving - to_newest)
+        of_newest -= to_newest
+        of_oldest -= to_oldest
+        lot = 1 + (leaving - to_newest - to_oldest) // LOTS
+        after_newest, after_random, after = waiting - to_newest, waiting - leaving + to_oldest, waiting - leaving
+        while waiting > after:
+            if waiting > after_newest:
+                rank, most = waiting - 1, waiting - after_newest
+            elif waiting > after_random:
+                rank = np.random.randint(0, waiting)  # noqa: NPY002 - compiled: a Generator is five times slower
+                most = min(lot, waiting - after_random)
+            else:
+                rank, most = 0, waiting - after
+            batch = _batch_at(sums, rank)
+            taken = min(most, left[batch])
+            left[batch] -= taken
+            _add(sums, batch, -taken)
+            waiting -= taken
+            from_[stays], to[stays], jobs[stays] = batch - 1, event, taken
+            stays += 1
+    for batch in np.flatnonzero(left):
+        from_[stays], to[stays], jobs[stays] = batch - 1, -1, left[batch]
+        stays += 1
+    return from_[:stays], to[:stays], jobs[:stays]
+
+
+@compiled
+def _add(sums: Ints, batch: int, jobs: int) -> None:
+    """Add jobs to a batch in a Fenwick tree: each place has the sum of a run of batches; see `_batch_at`."""
+    place = batch + 1
+    while place < len(sums):
+        sums[place] += jobs
+        place += place & -place
+
+
+@compiled
+def _batch_at(sums: Ints, rank: int) -> int:
+    """Return the batch of the waiting job with a rank in order of arrival, from zero on.
+
+    P. M. Fenwick, A new data structure for cumulative frequency tables, Software 24 (1994), 327.
+    """
+    step = 1
+    while 2 * step < len(sums):
+        step *= 2
+    place = 0
+    while step > 0:
+        if place + step < len(sums) and sums[place + step] <= rank:
+            place += step
+            rank -= sums[place]
+        step //= 2
+    return place

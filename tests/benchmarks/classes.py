@@ -1,10 +1,9 @@
-"""How often the constants of `queue.counters`, `queue.retention` and `queue.discipline` decide right; run it by hand.
+"""How often the constants of `queue.counters` and `queue.retention` decide right; run it by hand.
 
     python tests/benchmarks/classes.py [--first 1000]
 
-Simulated series of known classes are classed with the constants as they are, and with each at other values. Pools of
-`tests/simulated.py`, observed for the last 6 hours to 60 days, tell how far their P90 wait depends on the constants of
-`discipline`. Seeds below 1000 may choose constants; those from 1000 on judge them.
+Simulated series of known classes are classed with the constants as they are, and with each at other values. Seeds below
+1000 may choose constants; those from 1000 on judge them.
 """
 
 import argparse
@@ -15,12 +14,10 @@ from unittest.mock import patch
 import numpy as np
 from tabulate import tabulate
 
-from analysis.queue import counters, discipline, retention
-from analysis.queue.conservation import flows_of
+from analysis.queue import counters, retention
 from analysis.record.series import COUNTS, Pool, Series
-from analysis.stats.quantiles import weighted_quantiles
 from collector.record.statuses import ENDED
-from tests.simulated import DAY, HOUR, STEP, Floats, Ints, scenario, starts_of, work_of
+from tests.simulated import DAY, HOUR, Floats, Ints
 
 CLASSES = ("absent", "capped", "kept", "purged", "rolling", "silent")
 SHARES_OF_ENDED = (0.8, 0.08, 0.12)
@@ -33,12 +30,7 @@ CLASSING: tuple[tuple[Any, str, Any], ...] = (
     *((retention, "FEWEST_ECHOES", value) for value in (1, 2, 8, 16)),
     (retention, "USUAL", ()),
 )
-WAITING: tuple[tuple[Any, str, Any], ...] = (
-    *((discipline, "PASSING", value) for value in (discipline.PASSING, (0.025, 0.3), (0.1, 0.3), (0.05, 0.15))),
-    *((discipline, "PASSING", value) for value in ((0.05, 0.6), (0.1, 0.6), (0.2, 0.6), (1.0, 2.0), (-2.0, -1.0))),
-    *((discipline, "FEWEST_MET", value) for value in (5, 10, 40, 80)),
-)
-"""The first row is the constants as they are. (1, 2) is first in first out throughout, (-2, -1) last in first out."""
+"""The first row is the constants as they are."""
 
 
 def series_of(seed: int) -> tuple[str, Series, int]:
@@ -111,43 +103,20 @@ def classed(seed: int) -> tuple[str, list[tuple[float, ...]]]:
     return name, results
 
 
-def waited(seed: int) -> tuple[str, list[tuple[float, ...]]]:
-    """Mean error of the P90 wait, in octaves: by what passes the queue."""
-    pool, work = scenario(seed), work_of(scenario(seed), seed)
-    starts = starts_of(work, pool.servers, backfill=pool.backfill)
-    last = int(pool.days * DAY)
-    span = np.exp(np.random.default_rng(seed).uniform(np.log(DAY / 4), np.log(last)))
-    slots = np.arange(last - span, last, STEP).astype(np.int64)
-    started, ended = _until(slots, starts), _until(slots, starts + work.run)
-    counts = {"Queue": _until(slots, work.came) - started, "Running": started - ended, ENDED[0]: ended}
-    flows = flows_of(_series(slots, counts, STEP), "queue")
-    inside = (work.came > slots[0]) & (starts <= slots[-1])
-    truth = np.quantile((starts - work.came)[inside], 0.9) if inside.any() else 0.0
-    results: list[tuple[float, ...]] = []
-    for constant in WAITING:
-        with patch.object(*constant):
-            _, waits, jobs = discipline.waiting_of(flows, "unknown").stays
-        known = np.where(np.isfinite(waits), waits, np.nan)[None]
-        point = np.nan_to_num(weighted_quantiles(known, jobs.astype(float), (0.9,))[0, 0])
-        results.append((float(abs(np.log2((point + STEP) / (truth + STEP)))),))
-    return ["nothing", "backfill", "priorities", "both"][pool.backfill + 2 * pool.priorities], results
-
-
 def main() -> None:
     """Simulate, judge and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--first", type=int, default=1000, help="the first seed")
     first = parser.parse_args().first
-    for judge, number, constants in ((classed, 600, CLASSING), (waited, 200, WAITING)):
-        with ProcessPoolExecutor(2) as processes:
-            kinds, results = zip(*processes.map(judge, range(first, first + number)), strict=True)
-        table, columns = np.array(results), {"": [f"{name} {value}" for _, name, value in constants]}
-        for kind in ("all", *sorted(set(kinds))):
-            mine = np.array([kind in ("all", own) for own in kinds])
-            columns[f"{kind} {mine.sum()}"] = table[mine, :, 0].mean(axis=0)
-        for place, name in zip(range(1, table.shape[2]), ("retention found", "wrong retention"), strict=False):
-            columns[name] = np.nanmean(table[:, :, place], axis=0)
-        print(judge.__doc__, tabulate(columns, headers="keys", floatfmt=".2f"), sep="\n\n", end="\n\n", flush=True)
+    with ProcessPoolExecutor(2) as processes:
+        names, results = zip(*processes.map(classed, range(first, first + 600)), strict=True)
+    table, columns = np.array(results), {"": [f"{name} {value}" for _, name, value in CLASSING]}
+    for name in ("all", *CLASSES):
+        mine = np.array([name in ("all", own) for own in names])
+        columns[f"{name} {mine.sum()}"] = table[mine, :, 0].mean(axis=0)
+    for place, name in enumerate(("retention found", "wrong retention"), 1):
+        columns[name] = np.nanmean(table[:, :, place], axis=0)
+    print(classed.__doc__, tabulate(columns, headers="keys", floatfmt=".2f"), sep="\n\n", flush=True)
 
 
 if __name__ == "__main__":
