@@ -99,11 +99,12 @@ class Windows:
         slots, intervals
             The observed slots and the poll interval at each, in seconds.
         record
-            Start and end of the record, in seconds.
+            Start and end of the record, in seconds. The slot at its start, if observed, stands for the interval before.
         """
         until = np.concatenate([[0], np.cumsum(intervals)])
-        first, after = self.places(slots)
-        there = self.clipped(*record)
+        begins = record[0] - int(np.sum(intervals[slots == record[0]]))
+        there = self.clipped(begins, record[1])
+        first, after = there.places(slots)
         share: Floats = np.minimum((until[after] - until[first]) / np.maximum(there.seconds, 1), 1.0)
         # A window that begins at the record's end, or ends at its start, is not outside.
         return np.where((self.starts <= record[1]) & (self.ends >= record[0]), share, np.nan)

@@ -11,7 +11,6 @@ from analysis.notes import NOTHING, TOO_SHORT, Instant, Names, Note, Notes, join
 from analysis.query.request import Request
 from analysis.queue.conservation import flows_of
 from analysis.queue.facts import Facts, facts_of
-from analysis.queue.job_counts import GAP
 from analysis.record.series import Series
 
 
@@ -91,7 +90,7 @@ def _known_until(whole: Series, known: Series) -> float:
 
 def asked_in_vain(member: Member) -> bool:
     """Return whether the pool of a member was polled after its last slot, and gave no good answer."""
-    return bool(len(member.observed)) and member.asked_until > member.observed[-1] + GAP * member.polled_every[-1]
+    return bool(len(member.observed)) and member.asked_until > member.observed[-1]
 
 
 def _of_answers(series: Series) -> Iterator[Note]:

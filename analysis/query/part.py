@@ -118,10 +118,16 @@ def _coverage(members: Sequence[Member], windows: Windows, span: tuple[int, int]
     for member, share in zip(members, shares, strict=True):
         if len(member.slots):
             end = _end(member, last)
-            share[:] = windows.coverage(member.slots, member.intervals, (max(first, *member.slots[:1]), end))
+            share[:] = windows.coverage(member.slots, member.intervals, (_begin(member, first), end))
             share[(windows.starts >= end) & (end < last)] = np.nan
     coverage: Floats = np.nansum(shares, axis=0) / np.maximum((~np.isnan(shares)).sum(axis=0), 1)
     return coverage
+
+
+def _begin(member: Member, first: int) -> int:
+    """Return the first slot, from `first` on, at which a member's counts are known, in seconds; else `first`."""
+    later = member.slots[np.searchsorted(member.slots, first) :]
+    return int(later[0]) if len(later) else first
 
 
 def _end(member: Member, last: int) -> int:

@@ -19,6 +19,8 @@ class Slots:
 
     known: Ints
     """The slots at which its counts are known, in seconds."""
+    asked_until: int
+    """The last slot in which its pool was polled, with or without an answer, in seconds."""
     odd: Mapping[str, Ints]
     """The slots that were left out as odd, by kind, see `Series`."""
 
@@ -60,7 +62,7 @@ MAKERS: Final[Mapping[type, Callable[[Flows, str], object]]] = {
     Waiting: waiting_of,
     Ending: lambda flows, _order: ending_of(flows),
     JobCount: lambda flows, _order: job_count_of([flows]),
-    Slots: lambda flows, _order: Slots(flows.series.slots, flows.series.odd_slots),
+    Slots: lambda flows, _order: Slots(flows.series.slots, flows.series.pool.asked_until, flows.series.odd_slots),
 }
 
 

@@ -1,6 +1,7 @@
 """How much of each window was observed: its slots, known and odd, and the longest gap."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import reduce
 from typing import Final
 
 import numpy as np
@@ -16,29 +17,28 @@ NO_SLOTS: Final[Ints] = np.empty(0, np.int64)
 
 
 def observed(group: Sequence[Slots], windows: Windows) -> Columns:
-    """Return the observed slots in each window, over all series of a group, and the longest gap in seconds.
+    """Return the distinct slots in each window, over all series of a group, and the longest gap in seconds.
 
-    The time before the first slot of a series is no gap.
+    The time before the first slot of a series is no gap, nor is the time after the last poll of its pool.
     """
-    columns: Columns = {"slots": np.sum([windows.slots(slots.known) for slots in group], axis=0)}
+    known = _distinct(slots.known for slots in group)
+    columns: Columns = {"slots": windows.slots(known)}
     for kind in ODD:
-        columns[f"odd_slots_{kind}"] = np.sum([windows.slots(_odd(slots, kind)) for slots in group], axis=0)
-    gaps = np.max(
-        [
-            [_longest_gap(slots.known, max(start, min(slots.known[0], end)), end) for start, end in windows]
-            for slots in group
-        ],
-        axis=0,
-    )
+        odd = _distinct(slots.odd.get(kind, NO_SLOTS) for slots in group)
+        # Odd slots before the first known slot, or after the last, are counted next to it.
+        columns[f"odd_slots_{kind}"] = windows.slots(np.clip(odd, known[0] + 1, known[-1]))
+    gaps = np.max([[_longest_gap(slots, start, end) for start, end in windows] for slots in group], axis=0)
     return columns | {"longest_gap_seconds": gaps, "note": NOTHING}
 
 
-def _odd(slots: Slots, kind: str) -> Ints:
-    """Return the odd slots of a kind; slots before the first known slot, or after the last, are moved next to it."""
-    return np.clip(slots.odd.get(kind, NO_SLOTS), slots.known[0] + 1, slots.known[-1])
+def _distinct(slots: Iterable[Ints]) -> Ints:
+    """Return the slots of all series, each once."""
+    return reduce(lambda all_, own: own if np.array_equal(all_, own) else np.union1d(all_, own), slots)
 
 
-def _longest_gap(slots: Ints, start: int, end: int) -> int:
-    start = max(start, min(int(slots[0]), end))
-    inside = slots[(slots > start) & (slots <= end)]
+def _longest_gap(slots: Slots, start: int, end: int) -> int:
+    """Return the longest time without a known slot in the part of a window that the record covers, in seconds."""
+    first, last = int(slots.known[0]), max(int(slots.known[-1]), slots.asked_until)
+    start, end = np.clip([start, end], first, last)
+    inside = slots.known[(slots.known > start) & (slots.known <= end)]
     return int(np.diff(np.concatenate([[start], inside, [end]])).max())

@@ -81,8 +81,11 @@ class Series:
     def within(self, since: int, until: int) -> "Series":
         """Return the slots of the series from one instant to another, both included, in seconds since 1970."""
         span = slice(*np.searchsorted(self.slots, [since, until + 1]))
-        # A poll after it does not show that answers are missing in it.
-        return replace(self.at(span), pool=replace(self.pool, asked_until=min(self.pool.asked_until, until)))
+        inside = self.at(span)
+        # A poll after the span does not show that answers are missing in it, nor does a last part of an interval.
+        if until < self.pool.asked_until and len(inside.intervals):
+            until -= until % int(inside.intervals[-1])
+        return replace(inside, pool=replace(self.pool, asked_until=min(self.pool.asked_until, until)))
 
     def known(self) -> "Series":
         """Return the series at the slots at which every count is known: stated, and not odd."""

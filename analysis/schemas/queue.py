@@ -136,12 +136,24 @@ FLOWS: Final = Schema(
 )
 COVERAGE: Final = Schema(
     (
-        Column("slots", Kind.COUNT, "slots that were observed", "slots", heading="slots", weight=FIRST),
+        Column(
+            "slots",
+            Kind.COUNT,
+            "distinct slots with known counts, of at least one series",
+            "slots",
+            heading="slots",
+            weight=FIRST,
+        ),
         Column("odd_slots_fell", Kind.COUNT, "slots left out: the counts fell and came back", "slots"),
         Column("odd_slots_rose", Kind.COUNT, "slots left out: the counts rose and came back", "slots"),
         Column("odd_slots_open", Kind.COUNT, "slots left out: whether the counts came back is not known", "slots"),
         replace(COVERED, weight=NEVER),
-        Column("longest_gap_seconds", Kind.SECONDS, "the longest time without an observed slot", heading="longest gap"),
+        Column(
+            "longest_gap_seconds",
+            Kind.SECONDS,
+            "the longest time between two slots with known counts; after the last of them, until the last poll",
+            heading="longest gap",
+        ),
         Column(RETENTION.name, RETENTION.kind, RETENTION.meaning, heading="retention"),
         NOTE,
     )

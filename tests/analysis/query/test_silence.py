@@ -58,6 +58,13 @@ def test_a_few_failed_polls_at_the_end_leave_the_verdict(tmp_path: Path) -> None
     assert 0.9 < waits["coverage"] < 1
 
 
+def test_each_failed_poll_at_the_end_is_missing(tmp_path: Path) -> None:
+    """A single one too, and the note says so."""
+    waits = record_with(tmp_path, "server_error", 288).waits(every="all", pool="a").iloc[0]
+    assert pytest.approx(287 / 288) == waits["coverage"]
+    assert "no good answer after 2026-01-05 23:55Z" in waits["note"]
+
+
 def test_a_deleted_pool_ends_with_its_last_answer(tmp_path: Path) -> None:
     """Nothing is missing after it, for the pool and for sums."""
     history = record_with(tmp_path, "gone")
@@ -78,6 +85,15 @@ def test_hours_without_an_answer_are_rows(tmp_path: Path) -> None:
 
 
 def test_a_span_that_ends_with_an_answer_lacks_none(tmp_path: Path) -> None:
-    """Polls after it do not count."""
-    waits = record_with(tmp_path, "forbidden").waits(every="all", pool="a", until="2026-01-05T08:00:00").iloc[0]
-    assert (1.0, False) == (waits["coverage"], "no good answer" in waits["note"])
+    """Polls after it do not count; no slot was due between it and an end between two slots."""
+    history = record_with(tmp_path, "forbidden")
+    for until in ("2026-01-05T08:00:00", "2026-01-05T08:04:00"):
+        waits = history.waits(every="all", pool="a", until=until).iloc[0]
+        assert (1.0, False) == (waits["coverage"], "no good answer" in waits["note"])
+
+
+def test_the_longest_gap_ends_with_the_last_poll(tmp_path: Path) -> None:
+    """Where a pool does not answer, it goes on until the last poll, or the pool's deletion, not to the window's end."""
+    silent, deleted = (record_with(tmp_path / outcome, outcome) for outcome in ("forbidden", "gone"))
+    assert [16 * 3600, 300] == silent.coverage(every="1w", by="pool")["longest_gap_seconds"].tolist()
+    assert [300, 300] == deleted.coverage(every="1w", by="pool")["longest_gap_seconds"].tolist()
