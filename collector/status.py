@@ -1,6 +1,6 @@
 """The state of the record: last slots, coverage, errors by cause, and files that wait in the spool."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from collector.record.rows import AHEAD
 from collector.record.samples import count_odd, undocumented
 from collector.storage.compaction import compacted_at
 from collector.storage.last_publishing import last_publishing, overdue
+from collector.unlisted import Unlisted, unlisted_pools
 
 WINDOWS: Final = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
 
@@ -41,7 +42,7 @@ class PoolStatus:
     undocumented: dict[str, datetime]
     """Undocumented statuses that had jobs in the last week, each with its first slot in the record."""
     unlisted_since: datetime | None
-    """The slot since which no listing has this pool, None where one has it."""
+    """The slot since which no listing has this pool, or no poll finds it; None where neither is so."""
     polled: bool
     """Whether its project is configured and the newest poll of that project asked for this pool."""
 
@@ -78,6 +79,8 @@ class Status:
     pauses: dict[str, str]
     """The credential profiles that were refused, with the time until which polls do not use them."""
     pools: list[PoolStatus]
+    unlisted: list[Unlisted]
+    """Pools that are not polled any more."""
     failures: list[Failure] = field(default_factory=list)
     """Failed polls and listings of the last day, by cause."""
     dataset: DatasetStatus | None = None
@@ -135,6 +138,7 @@ def status_of(
         [now, AHEAD],
     ).fetchall()[0]
     files = spool.waiting(spool_folder)
+    unlisted = unlisted_pools(record)
     return Status(
         now=now,
         database=str(database),
@@ -152,22 +156,23 @@ def status_of(
             for profile, pause in backoff.read(spool_folder).items()
             if not pause.over(now.replace(tzinfo=UTC))
         },
-        pools=_pools(record, now, projects),
+        pools=_pools(record, now, projects, unlisted),
+        unlisted=unlisted,
     )
 
 
-def _pools(record: Record, now: datetime, projects: Collection[str]) -> list[PoolStatus]:
+def _pools(record: Record, now: datetime, projects: Collection[str], unlisted: Sequence[Unlisted]) -> list[PoolStatus]:
     coverage = {window: _coverage(record, now, length) for window, length in WINDOWS.items()}
     errors = {window: _errors(record, now, length) for window, length in WINDOWS.items()}
     odd = count_odd(record, now - WINDOWS["week"], now)
     labels = undocumented(record, now - WINDOWS["week"], now)
-    described = {
-        (project, pool): (name, None if listed else slot)
-        for project, pool, name, listed, slot in record.execute(
-            """SELECT project, pool, arg_max(name, run), arg_max(listed, run), arg_max(slot, run)
-            FROM pools GROUP BY project, pool"""
+    names = {
+        (project, pool): name
+        for project, pool, name in record.execute(
+            "SELECT project, pool, arg_max(name, run) FROM pools GROUP BY project, pool"
         ).fetchall()
     }
+    since = {(pool.project, pool.pool): pool.since for pool in unlisted}
     rows = record.execute(
         """WITH newest AS (
             -- Imported rows have no attempts: they do not come from a poll.
@@ -186,7 +191,7 @@ def _pools(record: Record, now: datetime, projects: Collection[str]) -> list[Poo
         PoolStatus(
             project=project,
             pool=pool,
-            name=described.get((project, pool), (None, None))[0],
+            name=names.get((project, pool)),
             last_ok=last_ok,
             last_outcome=outcome,
             coverage_hour=coverage["hour"].get((project, pool)),
@@ -198,7 +203,7 @@ def _pools(record: Record, now: datetime, projects: Collection[str]) -> list[Poo
             disagreements_week=disagreements,
             odd_week=odd.get((project, pool), {}),
             undocumented=labels.get((project, pool), {}),
-            unlisted_since=described.get((project, pool), (None, None))[1],
+            unlisted_since=since.get((project, pool)),
             polled=polled and (not projects or project in projects),
         )
         for project, pool, last_ok, outcome, disagreements, polled in rows

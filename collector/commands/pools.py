@@ -1,8 +1,9 @@
 """``poolscope pools``: shows the discovered pools and their changes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import click
@@ -15,6 +16,7 @@ from collector.output.visible import one_line
 from collector.polling.discovery import STATES
 from collector.record.reading import reading
 from collector.storage.pools import Change, PoolDescription, describe, unknown_flavors
+from collector.unlisted import unlisted_pools
 
 SHOWN_CHANGES = 20
 HEADINGS = (
@@ -41,9 +43,9 @@ def command(context: Context, target: Target) -> None:
     node, which are in [flavors] of the configuration.
     """
     flavors = context.config("flavors").flavors
-    pools, changes = _describe(context, flavors)
+    pools, changes, deleted = _describe(context, flavors)
     document = {"pools": [asdict(pool) for pool in pools], "changes": [asdict(change) for change in changes]}
-    tell(target, Rows(PoolDescription, pools, HEADINGS, _cells, document))
+    tell(target, Rows(PoolDescription, pools, HEADINGS, partial(_cells, deleted), document))
     if target.form == "json":
         return
     # What is no row of the answer: beside the table, else on standard error.
@@ -60,15 +62,21 @@ def command(context: Context, target: Target) -> None:
         click.echo(f"Add the number of cards per node to [flavors] for: {names}.", err=aside)
 
 
-def _describe(context: Context, flavors: Mapping[str, int]) -> tuple[list[PoolDescription], list[Change]]:
+def _describe(
+    context: Context, flavors: Mapping[str, int]
+) -> tuple[list[PoolDescription], list[Change], set[tuple[str, str]]]:
+    """Return the pools, their changes, and the pools that a listing lacks, by project and id."""
     database, spool = context.record()
     with reading(database, spool, context.clock.pause) as record:
-        return describe(record, flavors)
+        deleted = {(pool.project, pool.pool) for pool in unlisted_pools(record) if pool.deleted}
+        return *describe(record, flavors), deleted
 
 
 def _change_text(change: Change) -> str:
     if change.what == "listed":
         return "is listed again" if change.after else "is no longer listed"
+    if change.what == "found":
+        return "was not found by its poll"
     return f"{change.what} {_value(change.before)} -> {_value(change.after)}"
 
 
@@ -86,12 +94,13 @@ def _nodes(nodes: Mapping[str, Any]) -> str:
     return f"{nodes['count']} x {nodes['flavor']}" + (f" ({states})" if states else "")
 
 
-def _cells(pool: Mapping[str, Any]) -> dict[str, object]:
+def _cells(deleted: Collection[tuple[str, str]], pool: Mapping[str, Any]) -> dict[str, object]:
+    unlisted = "gone" if (pool["project"], pool["pool"]) in deleted else "not found"
     return {
         "project": pool["project"],
         "pool": pool["pool"],
         "name": pool["name"],
-        "phase": pool["phase"] if pool["listed"] else "gone",
+        "phase": pool["phase"] if pool["listed"] else unlisted,
         "nodes": _value(pool["nodes"]) if pool["nodes"] else None,
         "cards": pool["cards"],
         "jobs": ", ".join(pool["scope"]) if pool["scope"] else None,

@@ -127,13 +127,10 @@ def _warn(status: Status) -> None:
             text = f"{text}\n  fix: {failure.fix}"
         fields = {key: value for key, value in asdict(failure).items() if key != "answer"}
         warn("failures", text, **fields, message=text)
+    for missing in status.unlisted:
+        if status.now - missing.since < WINDOWS["week"]:
+            warn("gone", missing.text(), **asdict(missing), message=missing.text())
     for pool in status.pools:
-        if pool.unlisted_since is not None and status.now - pool.unlisted_since < WINDOWS["week"]:
-            text = (
-                f"{pool.project} {pool.pool}: no listing has this pool since {_at(pool.unlisted_since)}: it was deleted"
-                " and is not polled any more; its record stays"
-            )
-            warn("gone", text, project=pool.project, pool=pool.pool, since=pool.unlisted_since)
         for label, first_seen in pool.undocumented.items():
             text = (
                 f"{pool.project} {pool.pool}: since {_at(first_seen)} jobs have status {label}, which the API's "

@@ -14,6 +14,7 @@ from collector.causes import REPORT_IT, Call, cause_of
 from collector.clock import Clock
 from collector.config.settings import Project
 from collector.doctor.findings import Finding
+from collector.doctor.stored import NOT_FOUND
 from collector.failures import beginning, details_of
 from collector.polling.discovery import DiscoveredPool, Page, parse_pools
 from collector.polling.gate import UNAUTHORIZED
@@ -106,7 +107,7 @@ async def _statistics(session: Session, pool: str, timeout: float) -> Finding:
         payload = await api.show_workload_statistics(pool, timeout)
     except RequestFailed as failure:
         if failure.outcome == "gone" and session.project.pools is None:
-            return Finding(what, "ok", f"{pool} was deleted: polls of it end")
+            return Finding(what, "warning", f"{pool} was not found: polls of it end, until a listing has it", NOT_FOUND)
         raise
     try:
         types = parse_statistics(payload.body).items

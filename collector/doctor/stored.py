@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from collector.config.settings import Config
-from collector.doctor.findings import Finding
+from collector.doctor.findings import Finding, Severity
 from collector.errors import LockHeld, RecordNotWritten
 from collector.failures import Failure
 from collector.polling.pace import too_slow
@@ -18,9 +18,11 @@ from collector.record.schema import made_at
 from collector.record.slots import naive, slot_of
 from collector.storage.lock import writing
 from collector.storage.pools import describe, unknown_flavors
+from collector.unlisted import unlisted_pools
 
 MISSED_SLOTS: Final = 3
 LATELY: Final = timedelta(days=7)
+NOT_FOUND: Final = "nothing if it was deleted; else see with poolscope pools whether the next listing has it"
 POOLS: Final = """SELECT sum(pools) FROM (
     SELECT arg_max(pools, run) AS pools FROM polls WHERE list_contains($1, project) GROUP BY project
 )"""
@@ -65,7 +67,8 @@ def look_at_record(record: Record, config: Config, now: datetime, scheduled: boo
     else:
         text = f"the last observed slot is {last:%Y-%m-%d %H:%M}Z ({spell_age(naive(now) - last)}){by_cron}"
         yield Finding("schedule", "ok", text)
-    polled = record.execute(POOLS, [[project.name for project in config.projects]]).fetchall()[0][0]
+    projects = [project.name for project in config.projects]
+    polled = record.execute(POOLS, [projects]).fetchall()[0][0]
     if slow := too_slow(config.collect, polled or 0):
         text, _, fix = slow.partition(": ")
         yield Finding("pace", "warning", text, fix)
@@ -75,6 +78,10 @@ def look_at_record(record: Record, config: Config, now: datetime, scheduled: boo
         yield Finding(
             "statuses", "warning", text, "ask the vendor what these statuses mean: estimates leave their slots out"
         )
+    for missing in unlisted_pools(record):
+        if missing.project in projects and naive(now) - missing.since < LATELY:
+            severity: Severity = "ok" if missing.deleted else "warning"
+            yield Finding("pools", severity, missing.text(), None if missing.deleted else NOT_FOUND)
     pools, _ = describe(record, config.flavors)
     if unknown := unknown_flavors(pools, config.flavors):
         text = f"the number of cards per node is not known for {', '.join(unknown)}"

@@ -35,7 +35,7 @@ class PoolDescription:
 
 @dataclass(frozen=True)
 class Change:
-    """One value that a listing gave differently from the listing before."""
+    """One value that a listing gave differently from the listing before; ``found`` where a poll did not find it."""
 
     slot: datetime
     project: str
@@ -86,7 +86,11 @@ def unknown_flavors(pools: Iterable[PoolDescription], flavors: Mapping[str, int]
 
 
 def _rows(record: Record) -> list[dict[str, Any]]:
-    cursor = record.execute("SELECT * FROM pools ORDER BY project, pool, run")
+    cursor = record.execute(
+        """SELECT pools.*, outcome IS NOT NULL AS not_found FROM pools
+        LEFT JOIN (SELECT project, pool, run, outcome FROM scrapes WHERE outcome = 'gone') USING (project, pool, run)
+        ORDER BY project, pool, run"""
+    )
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
@@ -97,7 +101,8 @@ def _changes(descriptions: list[dict[str, Any]]) -> Iterator[Change]:
         described = before if before["listed"] else described
         where = (after["slot"], after["project"], after["pool"])
         if before["listed"] != after["listed"]:
-            yield Change(*where, "listed", before["listed"], after["listed"])
+            what = "found" if after["not_found"] and not after["listed"] else "listed"
+            yield Change(*where, what, before["listed"], after["listed"])
         if after["listed"]:
             yield from (
                 Change(*where, name, described[name], after[name])

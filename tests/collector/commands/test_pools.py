@@ -1,6 +1,7 @@
 """`poolscope pools`: the last description of each pool, the changes, and the cards that [flavors] gives."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def test_pools_are_shown_with_their_changes_and_cards(tmp_path: Path) -> None:
     *_table, renamed, grown, deleted, advice = poolscope(tmp_path, "pools").stdout.splitlines()
     assert renamed.endswith("Z  p a: name old -> new")
     assert grown.endswith("Z  p a: nodes 2 x gpu.8v100 -> 3 x gpu.8v100")
-    assert deleted.endswith("Z  p b: is no longer listed")
+    assert deleted.endswith("Z  p b: was not found by its poll")
     assert "[flavors] for: gpu.8v100" in advice
     config = tmp_path / "poolscope.toml"
     config.write_text(config.read_text() + '[flavors]\n"gpu.8v100" = 4\n')
@@ -47,7 +48,35 @@ def test_pools_are_shown_with_their_changes_and_cards(tmp_path: Path) -> None:
     nodes = {"flavor": "gpu.8v100", "count": 2, "available": 2, "abnormal": None, "creating": None, "deleting": None}
     assert ("a", "name", "old", "new") == changes[0]
     assert ("a", "nodes", [nodes], [nodes | {"count": 3, "available": 3}]) == changes[1]
-    assert [("b", "listed", True, False)] == changes[2:]
+    assert [("b", "found", True, False)] == changes[2:]
+
+
+def test_one_poll_that_does_not_find_a_pool_shows_no_deletion(tmp_path: Path) -> None:
+    """What is known is told, with the time of the last listing; the next listing confirms the deletion."""
+    start = datetime.now(UTC) - timedelta(minutes=90)
+    gone = answer(404, b'{"error_code": "ModelArts.50015001"}')
+    scripts = {LISTING: [listing(("a", "A", 1), ("b", "B", 1)), listing(("a", "A", 1))]}
+    scripts[statistics_path("b")] = [answer(200, GOOD), gone]
+    with Scripted(scripts, answer(200, GOOD)) as server:
+        configure(tmp_path, server.endpoint, '[paths]\ndatabase = "record.duckdb"\nspool = "spool"')
+        told = []
+        for slots, begin in ((2, start), (1, start + timedelta(hours=1))):
+            poll_slots(tmp_path, server.endpoint, slots, start=begin)
+            doctor = json.loads(poolscope(tmp_path, "doctor", "--json").stdout)
+            (found,) = (row for row in doctor if row["what"] == "pools")
+            shown = poolscope(tmp_path, "pools").stdout
+            told.append((poolscope(tmp_path, "status").stderr, found["severity"], found["message"], shown))
+    (warned, severity, message, shown), later = told
+    assert "warning" == severity
+    for text in (warned, message):
+        assert "did not find this pool" in text
+        assert "it was deleted and" not in text
+    assert " not found " in shown
+    assert "b: was not found by its poll" in shown
+    assert "ok" == later[1]
+    assert "it was deleted" in later[0]
+    assert "it was deleted" in later[2]
+    assert " gone " in later[3]
 
 
 def test_a_variable_for_an_unknown_flavor_is_refused(tmp_path: Path) -> None:
