@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis.notes import word
 from analysis.text.language import _
-from analysis.text.units import UNKNOWN, below, bracketed, figures_of, in_unit, unit_of
+from analysis.text.units import UNKNOWN, below, bracketed, figures_of, in_unit, to_tenths, unit_of
 
 MEASURES: Final = {
     "wait": word("mean wait"),
@@ -88,7 +88,9 @@ def _numbers(measure: str, values: Sequence[float], interval: float, *, signed: 
     if measure == "wait":
         known = [size for size in sizes if not math.isnan(size)] or [0.0]
         unit = unit_of(max(known[0], interval), max(known))
-        text, numbers = _(unit.text), ["" if math.isnan(size) else in_unit(size, unit) for size in sizes]
+        # A number with a sign is not "<0.1".
+        text, written = _(unit.text), to_tenths if signed else in_unit
+        numbers = ["" if math.isnan(size) else written(size, unit) for size in sizes]
         if not signed and sizes[0] < interval:
             numbers[0] = below(interval, unit)
     elif measure not in SHARES:

@@ -39,6 +39,9 @@ WIDE: Final = 1000
 SMALL: Final = 0.05
 """A value below this share of the longer unit keeps the shorter unit: in the longer one it would round to zero."""
 
+TENTH: Final = 0.1
+"""The smallest number of a unit that is shown."""
+
 
 def unit_of(seconds: float, most: float = 0.0) -> Unit:
     """Return the unit in which a cell shows a duration and its upper bound; both are given in seconds."""
@@ -52,9 +55,20 @@ def unit_of(seconds: float, most: float = 0.0) -> Unit:
 
 
 def in_unit(seconds: float, unit: Unit) -> str:
-    """Return the number of a duration in a unit, without the unit: whole from ten on, else to a tenth."""
+    """Return the number of a duration in a unit: whole from ten on, else to a tenth. Only zero is "0"."""
+    number = to_tenths(seconds, unit)
+    return less_than(TENTH * unit.seconds, unit) if number == "0" and seconds > 0 else number
+
+
+def to_tenths(seconds: float, unit: Unit) -> str:
+    """Return the number of a duration in a unit, see `in_unit`; also of a short one, which may be rounded to zero."""
     size = seconds / unit.seconds
     return f"{size:,.0f}" if size >= 10 else f"{size:.1f}".removesuffix(".0")
+
+
+def less_than(seconds: float, unit: Unit) -> str:
+    """Return the number of a duration below some seconds, such as the poll interval, beside others in a unit: <5."""
+    return f"<{to_tenths(max(seconds, TENTH * unit.seconds), unit)}"
 
 
 def duration(seconds: float | None, interval: float = 0.0, unit: Unit | None = None) -> str:
@@ -114,16 +128,19 @@ def _wait_of(row: pd.Series, name: str) -> tuple[float, float, float, float, Uni
 
 
 def _bounds_in(unit: Unit, low: float, high: float, interval: float) -> str | None:
-    """Return two bounds as numbers in a unit; the lower one if there is no upper one, None if it is zero."""
-    least = "0" if math.isnan(low) or low < interval else in_unit(low, unit)
-    if not math.isnan(high):
-        return f"{least}-{in_unit(high, unit)}"
-    return None if least == "0" else least
+    """Return two bounds as numbers in a unit; the lower one alone if there is no upper one, from the poll interval on.
+
+    A lower bound below the poll interval is less than the interval, and zero only if it is zero.
+    """
+    if math.isnan(high):
+        return in_unit(low, unit) if low >= interval and low > 0 else None
+    least = less_than(interval, unit) if 0 < low < interval else in_unit(0.0 if math.isnan(low) else low, unit)
+    return f"{least}-{in_unit(high, unit)}"
 
 
 def below(seconds: float, unit: Unit) -> str:
     """Return the number of a duration below some seconds, such as the poll interval, in a unit: under 5."""
-    return _("under {duration}").format(duration=in_unit(seconds, unit))
+    return _("under {duration}").format(duration=less_than(seconds, unit).removeprefix("<"))
 
 
 def share_parts(row: pd.Series, name: str, digits: int = 0) -> tuple[str, str]:

@@ -100,7 +100,9 @@ def test_an_answer_without_a_limit_is_one_of_waits() -> None:
         (720, 310, 30 * 86_400, "0.2 h", "0.1-720 h", "0.2 (0.1-720) h"),
         (720, 310, np.nan, "12 min", "5.2 min or more", "12 (5.2 or more) min"),
         (720, 100, np.nan, "12 min", "no upper bound", "12 min (no upper bound)"),
-        (720, 100, 900, "12 min", "0-15 min", "12 (0-15) min"),
+        (720, 100, 900, "12 min", "<5-15 min", "12 (<5-15) min"),
+        (720, 0, 900, "12 min", "0-15 min", "12 (0-15) min"),
+        (720, 100, 30 * 86_400, "0.2 h", "<0.1-720 h", "0.2 (<0.1-720) h"),
         (100, 0, 900, "under 5 min", "0-15 min", "under 5 (0-15) min"),
         (100, 0, 200, "under 5 min", "", "under 5 min"),
         (100, 0, 30 * 86_400, "under 5 min", "0-720 h", "under 0.1 (0-720) h"),
@@ -125,6 +127,14 @@ def test_a_unit_suits_the_figure() -> None:
         unit_of(seconds).text for seconds in (89, 90, 5400, 172_800)
     ]
     assert "{amount} s" == unit_of(2, 1e6).text
+
+
+def test_only_zero_is_zero() -> None:
+    """What a unit rounds to zero is less than its tenth, whatever the poll interval."""
+    row = {"mean_seconds": 5400, "mean_low_seconds": 90, "mean_high_seconds": 90_000, "interval_seconds": 60}
+    assert "1.5 (<0.1-25) h" == with_bounds(pd.Series(row), "mean")
+    assert "1.5 (<0.1-25) h" == with_bounds(pd.Series(row | {"mean_low_seconds": 30}), "mean")
+    assert "1.5 (0-25) h" == with_bounds(pd.Series(row | {"mean_low_seconds": 0}), "mean")
 
 
 def test_shares_have_no_space_before_their_sign() -> None:
