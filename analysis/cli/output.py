@@ -1,6 +1,6 @@
 """The answers of the command line in every form: a table for people; CSV, JSON, Parquet and Excel with all columns."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -28,7 +28,20 @@ from collector.output.visible import visible
 from collector.record.database import in_memory
 from collector.record.paths import text_of
 
-FIRST: Final = {"plan": answers, "forecast": foreseen}
+NO_TARGET: Final = (
+    "How many nodes a pool needs depends on a target: add one, such as --target-wait 15m --quantile p90, or [targets] "
+    "in the configuration"
+)
+
+
+def _answers(frame: pd.DataFrame) -> Iterator[str]:
+    """Yield the sentences on a plan; without any target, how to give one."""
+    if len(frame) and frame["target_seconds"].isna().all():
+        yield NO_TARGET
+    yield from answers(frame)
+
+
+FIRST: Final = {"plan": _answers, "forecast": foreseen}
 """The functions that return the sentences before the table, by question."""
 SENTENCES: Final = ("table", "md", "xlsx")
 """The forms that have these sentences."""

@@ -14,7 +14,7 @@ NODES: Final = "nodes"
 
 
 def answers(frame: pd.DataFrame) -> Iterator[str]:
-    """Yield a sentence on the capacity that each pool needs, then one on the nodes of each flavor.
+    """Yield a sentence on the capacity that each pool needs, on the nodes of each flavor, and on how sure that is.
 
     Parameters
     ----------
@@ -27,6 +27,11 @@ def answers(frame: pd.DataFrame) -> Iterator[str]:
     for row, name in zip(rows, names, strict=True):
         yield _of_pool(row, name)
     yield from _across(rows, names)
+    if any(row["needed_confidence"] == GOOD and row["needed_high"] > row["needed"] for row in rows):
+        yield _(
+            "With the first number the target is about as likely to be missed as to be met; with the number at the "
+            "upper end of the interval it is missed in about 1 of 20 cases"
+        )
 
 
 def _names(rows: Sequence[pd.Series]) -> list[str]:
@@ -181,9 +186,14 @@ def _balance(flavor: str, pools: Sequence[tuple[pd.Series, str]]) -> str:
         elif math.isnan(missing) and not surplus >= 0:
             unknown.append(name if not least > 0 else f"{name} (≥{int(least)})")
     buy = sum(number for _name, number in lacks) - sum(number for _name, number in gives)
+    rows = [row for row, _name in pools]
     net = plural("{n} node to buy", "{n} nodes to buy", buy).format(n=buy) if buy > 0 else _("nothing to buy")
-    if buy > 0 and (cost := _cost_of_all(buy, [row for row, _name in pools])):
-        net = _("{name}: {text}").format(name=net, text=cost)
+    net = _with_cost(net, buy, rows)
+    # NaN where any upper end is not known.
+    most = sum(max(lacking(row, "needed_high"), 0.0) for row in rows) - sum(number for _name, number in gives)
+    if most > max(buy, 0):
+        enough = _("at the upper ends of the intervals {capacity}").format(capacity=_capacity(most, rows[0]))
+        net = together([net, _with_cost(enough, most, rows)])
     if unknown:
         net = _("{net}, without pools whose need is not known: {pools}").format(net=net, pools=listed(unknown))
     spare = _listed(gives) or (_("none for sure") if unsure else _("none"))
@@ -193,10 +203,11 @@ def _balance(flavor: str, pools: Sequence[tuple[pd.Series, str]]) -> str:
     return text.format(flavor=flavor, lacks=_listed(lacks) or _("none"), gives=spare, net=net)
 
 
-def _cost_of_all(nodes: int, rows: Sequence[pd.Series]) -> str:
-    """Return what nodes of one flavor cost a month; empty where the pools have no price, or several."""
+def _with_cost(text: str, nodes: float, rows: Sequence[pd.Series]) -> str:
+    """Return a text with what nodes of one flavor cost a month; unchanged where the pools have no price, or several."""
     prices = {(row["price_per_node_hour"], row["currency"]) for row in rows}
-    return _cost(nodes, rows[0]) if len(prices) == 1 else ""
+    cost = _cost(nodes, rows[0]) if nodes > 0 and len(prices) == 1 else ""
+    return _("{name}: {text}").format(name=text, text=cost) if cost else text
 
 
 def _listed(nodes: Sequence[tuple[str, int]]) -> str:

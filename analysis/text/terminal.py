@@ -75,6 +75,7 @@ def table(frame: pd.DataFrame, width: int | None = None) -> str:
     shown = [line for line, is_silent in zip(lines, silent, strict=True) if not is_silent]
     if shown:
         parts += _table(question, shown, labels, width)
+        parts += [prose(text, width) for text in _legend(frame)]
     if any(silent):
         refused = [line for line, is_silent in zip(lines, silent, strict=True) if is_silent]
         said = sentences(question, frame[silent], refused, labels, len(lines))
@@ -99,10 +100,19 @@ def _table(question: str, lines: Sequence[Cells], labels: Sequence[str], width: 
     yield from _numbered(numbers, width)
 
 
+def _legend(frame: pd.DataFrame) -> list[str]:
+    """Return the meaning of the star in a table of a plan, where it has one."""
+    starred = "extrapolated" in frame and bool((frame["extrapolated"] > 0).any())
+    return ["*: the load on this capacity is higher than any load in the record"] if starred else []
+
+
 def _note_numbers(lines: Sequence[Cells]) -> dict[str, tuple[str, str]]:
     """Return the number and the text of each note; notes that differ only in numbers may have one."""
-    groups = merged(line[NOTE] for line in lines if line[NOTE])
-    return {note: (str(number), text) for number, (text, notes) in enumerate(groups, 1) for note in notes}
+    numbers: dict[str, tuple[str, str]] = {}
+    for number, (text, notes) in enumerate(merged(line[NOTE] for line in lines if line[NOTE]), 1):
+        ranged = "" if text in notes else f" (smallest and largest of {len(notes):,} rows)"
+        numbers |= dict.fromkeys(notes, (str(number), f"{text}{ranged}"))
+    return numbers
 
 
 def _numbered(notes: Mapping[str, tuple[str, str]], width: int | None) -> Iterator[str]:
@@ -119,7 +129,7 @@ def for_markdown(frame: pd.DataFrame) -> str:
     span, lines = lines_of(frame)
     if not lines:
         return "no rows\n"
-    return f"{span}\n\n{markdown(lines)}\n" if span else f"{markdown(lines)}\n"
+    return "\n\n".join([*([span] if span else []), markdown(lines), *_legend(frame)]) + "\n"
 
 
 def lines_of(frame: pd.DataFrame) -> tuple[str, list[Cells]]:

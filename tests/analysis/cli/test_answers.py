@@ -24,6 +24,11 @@ SHORT = {
     "mean_seconds": 3600.0, "price_per_node_hour": 2.0, "cost_a_month": 16000.0, "currency": "CNY",
 }  # fmt: skip
 
+LIKELY = (
+    "With the first number the target is about as likely to be missed as to be met; with the number at the upper end "
+    "of the interval it is missed in about 1 of 20 cases"
+)
+
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -71,7 +76,7 @@ def test_pools_of_one_name_in_two_projects_are_told_apart(tmp_path: Path) -> Non
         pools[project, "a"] = {"train": counts_of(work, starts_of(work, 8, backfill=False), 21, step=600)}
         nodes[project, "a"] = [(FIRST, 8)]
     lines = list(answers(History(record_of(tmp_path, pools, nodes, 600)).plan(target_wait="20m")))
-    assert ["p/a", "q/a"] == [line.split()[0] for line in lines]
+    assert ["p/a", "q/a"] == [line.split()[0] for line in lines if line != LIKELY]
 
 
 def test_pools_of_one_flavor_are_weighed_against_each_other(tmp_path: Path) -> None:
@@ -82,7 +87,7 @@ def test_pools_of_one_flavor_are_weighed_against_each_other(tmp_path: Path) -> N
         pools["p", name] = {"train": counts_of(work, starts_of(work, servers, backfill=False), 28, step=600)}
         nodes["p", name] = [(FIRST, servers)]
     told = History(record_of(tmp_path, pools, nodes, 600)).plan(target_wait="20m")
-    last = list(answers(told))[-1]
+    last = next(line for line in answers(told) if line.startswith("Nodes of"))
     short, ample = (told[told["pool"] == name].iloc[0] for name in ("short", "ample"))
     lacks, gives = float(short["needed"]) - 8, 24 - float(ample["needed_high"])
     assert lacks > 0
@@ -91,7 +96,7 @@ def test_pools_of_one_flavor_are_weighed_against_each_other(tmp_path: Path) -> N
     assert ("nothing to buy" in last) == (lacks <= gives)
     # A pool with weak confidence in its own need gives none.
     uncertain = told.assign(needed_confidence=told["needed_confidence"].mask(told["pool"] == "ample", "weak"))
-    assert f"to spare: none for sure (perhaps ample {gives:.0f})" in list(answers(uncertain))[-1]
+    assert any(f"to spare: none for sure (perhaps ample {gives:.0f})" in line for line in answers(uncertain))
 
 
 def test_what_nodes_of_one_flavor_cost_is_summed() -> None:
@@ -105,12 +110,31 @@ def test_what_nodes_of_one_flavor_cost_is_summed() -> None:
         "a probably needs 12 nodes (10 to 15) for 9 in 10 jobs to start within 15 min; it has 8; 8,000 CNY a month "
         "more; at the upper end of the interval 15 nodes: 14,000 CNY a month more"
     )
+    balance = (
+        "Nodes of gpu: lacking: a 4; to spare: none for sure (perhaps b 3); 4 nodes to buy: 8,000 CNY a month more; at "
+        "the upper ends of the intervals 7 nodes: 14,000 CNY a month more"
+    )
     assert [
         lacks,
         "b probably needs 4 nodes (3 to 5) for 9 in 10 jobs to start within 15 min; it has 8 (weak confidence: why)",
-        "Nodes of gpu: lacking: a 4; to spare: none for sure (perhaps b 3); 4 nodes to buy: 8,000 CNY a month more",
+        balance,
+        LIKELY,
     ] == list(answers(told))
-    assert list(answers(told.assign(price_per_node_hour=[2.0, 3.0])))[-1].endswith("4 nodes to buy")
+    several = list(answers(told.assign(price_per_node_hour=[2.0, 3.0])))[-2]
+    assert several.endswith("4 nodes to buy; at the upper ends of the intervals 7 nodes")
+    # Without an upper end of one pool there is none of the sum.
+    unbounded = list(answers(told.assign(needed_high=[15.0, np.nan])))
+    assert unbounded[-2].endswith("4 nodes to buy: 8,000 CNY a month more")
+    assert LIKELY not in list(answers(told.assign(needed_confidence="weak")))
+
+
+def test_a_plan_without_a_target_says_how_to_give_one(database: Path, folder: Path) -> None:
+    """Its first line names the option; a star in the table is explained below it."""
+    said = poolscope(folder, "plan", "--db", str(database)).stdout
+    assert "--target-wait 15m" in said.splitlines()[0]
+    assert ("nodes*" in said) == ("\n*: the load on this capacity is higher than any load in the record" in said)
+    assert "nodes*" in said
+    assert "--target-wait" not in poolscope(folder, "plan", "--db", str(database), "--target-wait", "20m").stdout
 
 
 def test_a_forecast_says_first_until_when_capacity_suffices(database: Path, folder: Path) -> None:

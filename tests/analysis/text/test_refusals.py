@@ -54,6 +54,13 @@ def test_notes_that_differ_in_numbers_are_one_with_ranges() -> None:
         assert 4 == len(merged(text.format(n=n) for n in range(1, 5)))
 
 
+def test_a_note_with_ranges_says_that_they_go_over_rows() -> None:
+    """Each row has one number: a table does not say that it has a range."""
+    rows = [frame_of("load", pool=f"{n}", note=f"{n} jobs gave up") for n in (6, 9, 30, 71)]
+    assert " 6 to 71 jobs gave up (smallest and largest of 4 rows)\n" in table(pd.concat(rows))
+    assert "(smallest and largest" not in table(pd.concat(rows[:3]))
+
+
 def test_a_profile_is_a_map_of_days_by_hours() -> None:
     """Denser signs are longer waits, and the legend has their numbers; an hour without jobs is not one of no wait."""
     waits = {
