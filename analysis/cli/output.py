@@ -17,13 +17,13 @@ from analysis.schemas.shared import LABELS
 from analysis.text.answer import answers
 from analysis.text.cells import question_of
 from analysis.text.outlook import foreseen
-from analysis.text.terminal import for_markdown, in_zone, lines_of, table
+from analysis.text.terminal import for_markdown, in_zone, legend, lines_of, numbers_in, table
 from analysis.text.units import duration
 from collector.output.delivery import deliver
 from collector.output.forms import Target
 from collector.output.layout import prose
 from collector.output.rows import harmless
-from collector.output.spreadsheet import Field, Kind, Page, workbook
+from collector.output.spreadsheet import Field, Figure, Kind, Page, workbook
 from collector.output.visible import visible
 from collector.record.database import in_memory
 from collector.record.paths import text_of
@@ -151,9 +151,13 @@ def _page(first: Sequence[str], frame: pd.DataFrame, zone: str) -> Page | None:
     _span, lines = lines_of(frame)
     if not lines:
         return None
+    rows = []
+    for line, numbers in zip(lines, numbers_in(frame), strict=True):
+        figures = {name: Figure(value, IN_EXCEL[kind]) for name, (value, kind) in numbers.items()}
+        rows.append([figures.get(name, text) for name, text in line.items()])
     start, end = frame["window_start"].min(), frame["window_end"].max()
     period = f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}, {zone}"
-    return Page([*first, period], list(lines[0]), [list(line.values()) for line in lines])
+    return Page([*first, period, *legend(frame)], list(lines[0]), rows)
 
 
 def _values(column: pd.Series, of: Column) -> list[object]:

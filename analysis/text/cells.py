@@ -130,6 +130,11 @@ OWN: Final[dict[tuple[str, str], Callable[[pd.Series], str | None]]] = {
     ("forecast", "pass_probability"): capacity.passes,
 }
 """The functions that write a cell from its whole row, by question and column; None leaves the cell out."""
+OF_POINT: Final = (
+    ("waits", "arrivals"), ("failures", "finished"), ("flows", "arrivals"), ("plan", "utilisation"),
+    ("plan", "cost_a_month"), ("forecast", "pass_probability"),
+)  # fmt: skip
+"""Those of `OWN` that write the value alone where it is known."""
 WEEK: Final = Schema((
     replace(SCHEMAS["profile"]["hour"], heading="hour"),
     *(Column(day, Kind.SECONDS, "the mean wait on that day of the week", heading=day) for day in DAYS),

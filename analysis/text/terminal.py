@@ -11,6 +11,7 @@ from analysis.schemas.shared import COVERAGE
 from analysis.text.cells import SHAPES, Cells, cells_of, question_of, shown_columns
 from analysis.text.heatmap import heatmap
 from analysis.text.language import rendered, together
+from analysis.text.numbers import Numbers, numbers_of
 from analysis.text.refusals import NO_FIGURE, merged, sentences, without_figure
 from analysis.text.units import UNKNOWN
 from collector.output.layout import STAYS, Heading, left_out, markdown, prose
@@ -75,7 +76,7 @@ def table(frame: pd.DataFrame, width: int | None = None) -> str:
     shown = [line for line, is_silent in zip(lines, silent, strict=True) if not is_silent]
     if shown:
         parts += _table(question, shown, labels, width)
-        parts += [prose(text, width) for text in _legend(frame)]
+        parts += [prose(text, width) for text in legend(frame)]
     if any(silent):
         refused = [line for line, is_silent in zip(lines, silent, strict=True) if is_silent]
         said = sentences(question, frame[silent], refused, labels, len(lines))
@@ -100,7 +101,7 @@ def _table(question: str, lines: Sequence[Cells], labels: Sequence[str], width: 
     yield from _numbered(numbers, width)
 
 
-def _legend(frame: pd.DataFrame) -> list[str]:
+def legend(frame: pd.DataFrame) -> list[str]:
     """Return the meaning of the star in a table of a plan, where it has one."""
     starred = "extrapolated" in frame and bool((frame["extrapolated"] > 0).any())
     return ["*: the load on this capacity is higher than any load in the record"] if starred else []
@@ -129,13 +130,19 @@ def for_markdown(frame: pd.DataFrame) -> str:
     span, lines = lines_of(frame)
     if not lines:
         return "no rows\n"
-    return "\n\n".join([*([span] if span else []), markdown(lines), *_legend(frame)]) + "\n"
+    return "\n\n".join([*([span] if span else []), markdown(lines), *legend(frame)]) + "\n"
 
 
 def lines_of(frame: pd.DataFrame) -> tuple[str, list[Cells]]:
     """Return the span of the windows where all rows have the same, else an empty text; the cells of each row."""
     span, lines, _labels = _lines(question_of(frame), _shaped(frame))
     return span, lines
+
+
+def numbers_in(frame: pd.DataFrame) -> list[Numbers]:
+    """Return the cells of `lines_of` that show one number alone, as numbers."""
+    question = question_of(frame)
+    return [numbers_of(question, row) for _place, row in _shaped(frame).iterrows()]
 
 
 def readable(frame: pd.DataFrame) -> pd.DataFrame:

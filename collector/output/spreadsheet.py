@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import click
 
@@ -42,19 +42,28 @@ WIDEST: Final = 60
 NARROWEST: Final = 8
 TIME: Final = "yyyy-mm-dd hh:mm"
 PERCENT: Final = "0.0%"
+WHOLE_PERCENT: Final = "0%"
 WHOLE: Final = "#,##0"
 DECIMAL: Final = "#,##0.0##"
+TENTHS: Final = "#,##0.0"
 # The same data gives the same bytes: the day on which a workbook was made is not in it.
 MADE: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - a workbook has no zones
 
 
+class Figure(NamedTuple):
+    """A number in a sheet for people, rounded as people read it."""
+
+    number: float
+    kind: Kind
+
+
 @dataclass(frozen=True)
 class Page:
-    """A sheet for people: sentences, then a table of texts, whose headings and cells are in the same order."""
+    """A sheet for people: sentences, then a table, whose headings and cells are in the same order."""
 
     sentences: Sequence[str]
     headings: Sequence[str]
-    lines: Sequence[Sequence[str]]
+    lines: Sequence[Sequence[str | Figure]]
 
 
 def workbook(fields: Sequence[Field], rows: Sequence[Sequence[object]], zone: str, page: Page | None = None) -> bytes:
@@ -87,37 +96,57 @@ def workbook(fields: Sequence[Field], rows: Sequence[Sequence[object]], zone: st
         book.set_properties({"created": MADE})
         heading = book.add_format({"bold": True, "text_wrap": True, "valign": "top"})
         if page is not None:
-            _write_page(book.add_worksheet("answer"), page, heading)
+            _write_page(book, book.add_worksheet("answer"), page, heading)
         names = [f"{field.name} ({zone})" if field.kind is Kind.INSTANT else field.name for field in fields]
         _write_rows(book, book.add_worksheet("answer" if page is None else "data"), fields, names, rows, heading)
         if any(field.meaning for field in fields):
             explained = book.add_worksheet("columns")
             meanings = [(name, field.unit, field.meaning) for name, field in zip(names, fields, strict=True)]
-            _write_texts(explained, [("column", "unit", "meaning"), *meanings], 0, heading)
+            for number, cells in enumerate([("column", "unit", "meaning"), *meanings]):
+                _write_texts(explained, number, cells, None if number else heading)
             explained.set_column(0, 1, 24)
             explained.set_column(2, 2, 100)
             explained.freeze_panes(1, 0)
     return content.getvalue()
 
 
-def _write_page(sheet: Any, page: Page, heading: Any) -> None:  # noqa: ANN401 - xlsxwriter's, which is imported late
+def _write_page(
+    book: Any,  # noqa: ANN401 - xlsxwriter's, which is imported late
+    sheet: Any,  # noqa: ANN401 - likewise
+    page: Page,
+    heading: Any,  # noqa: ANN401 - likewise
+) -> None:
     first = len(page.sentences) + 1 if page.sentences else 0
     for number, text in enumerate(page.sentences):
         sheet.write_string(number, 0, visible(text)[:MOST_LETTERS])
-    _write_texts(sheet, [page.headings, *page.lines], first, heading)
+    _write_texts(sheet, first, page.headings, heading)
+    formats = {text: book.add_format({"num_format": text}) for text in (WHOLE_PERCENT, WHOLE, TENTHS)}
+    for number, cells in enumerate(page.lines, first + 1):
+        for place, cell in enumerate(cells):
+            if isinstance(cell, Figure):
+                sheet.write_number(number, place, cell.number, formats[_rounded(cell)])
+            else:
+                sheet.write_string(number, place, visible(cell)[:MOST_LETTERS])
     for place, name in enumerate(page.headings):
-        sheet.set_column(place, place, _width(name, Kind.TEXT, [line[place] for line in page.lines]))
+        texts = [line[place] for line in page.lines if isinstance(line[place], str)]
+        sheet.set_column(place, place, _width(name, Kind.TEXT, texts))
     sheet.freeze_panes(first + 1, 0)
     sheet.autofilter(first, 0, first + len(page.lines), len(page.headings) - 1)
-    # A count beside its bounds is a text, which Excel would mark as an error.
+    # The name of a pool may be a number, which Excel would mark as an error.
     sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
 
 
-def _write_texts(sheet: Any, table: Sequence[Sequence[str]], first: int, heading: Any) -> None:  # noqa: ANN401 - likewise
-    """Write a table of texts from a row on; its first line is the heading."""
-    for number, cells in enumerate(table):
-        for place, cell in enumerate(cells):
-            sheet.write_string(first + number, place, visible(cell)[:MOST_LETTERS], None if number else heading)
+def _rounded(figure: Figure) -> str:
+    """Return the format of a number for people: whole per cent; whole from a hundred on, else a tenth if it has any."""
+    if figure.kind is Kind.SHARE:
+        return WHOLE_PERCENT
+    return WHOLE if figure.number.is_integer() or figure.number >= 100 else TENTHS
+
+
+def _write_texts(sheet: Any, number: int, cells: Sequence[str], style: Any) -> None:  # noqa: ANN401 - likewise
+    """Write a row of texts."""
+    for place, cell in enumerate(cells):
+        sheet.write_string(number, place, visible(cell)[:MOST_LETTERS], style)
 
 
 def _write_rows(

@@ -51,6 +51,19 @@ def test_the_first_sheet_of_excel_is_for_people(folder: Path) -> None:
     assert "Asia/Shanghai" in str(period[0])
     assert {"pool", "mean wait", "over the limit", "note"} <= set(heading)
     assert " min" in str(first[heading.index("mean wait")])
+    # A cell with one number can be summed; one with bounds is a text, and so is a name.
+    assert {"arrivals": float, "coverage": float, "over the limit": str, "pool": str} == {
+        name: type(first[heading.index(name)]) for name in ("arrivals", "coverage", "over the limit", "pool")
+    }
+    assert b'formatCode="0%"' in parts_of(folder / "people.xlsx")
+
+
+@pytest.mark.parametrize("question", ["failures", "flows", "coverage", "trend", "profile", "load", "plan", "forecast"])
+def test_each_table_has_a_sheet_for_people(folder: Path, question: str) -> None:
+    """Its numbers are those that the table shows as text."""
+    assert 0 == poolscope(folder, question, "--output", f"{question}.xlsx").returncode
+    sheet = sheets_of(folder / f"{question}.xlsx")["answer"]
+    assert any(isinstance(cell, float) for row in sheet for cell in row)
 
 
 def test_a_workbook_has_the_same_bytes_each_time() -> None:
