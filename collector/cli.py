@@ -239,8 +239,8 @@ def write_report(database: Path, spool: Path, out: Path, targets: Mapping[str, M
     return files
 
 
-def check_options(name: str, options: Sequence[str]) -> None:
-    """Check early that a command has these options: without this check, the error would come after a long wait.
+def check_options(name: str, options: Sequence[str]) -> Mapping[str, Any]:
+    """Return the values of a command's options, checked early: otherwise the error would come after a long wait.
 
     Raises
     ------
@@ -249,8 +249,7 @@ def check_options(name: str, options: Sequence[str]) -> None:
     """
     context = click.get_current_context().find_root()
     command = poolscope.get_command(context, name)
-    if command is not None:
-        command.make_context(name, list(options), parent=context)
+    return {} if command is None else command.make_context(name, list(options), parent=context).params
 
 
 @click.group(

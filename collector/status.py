@@ -15,7 +15,7 @@ from collector.record.rows import AHEAD
 from collector.record.samples import count_odd, undocumented
 from collector.storage.compaction import compacted_at
 from collector.storage.last_publishing import last_publishing, overdue
-from collector.unlisted import Unlisted, unlisted_pools
+from collector.storage.unlisted import Unlisted, unlisted_pools
 
 WINDOWS: Final = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
 

@@ -83,8 +83,8 @@ async def _check(context: Context) -> list[Finding]:
         findings += _check_dataset(context, config.dataset.path)
     try:
         with reading(config.paths.database, config.paths.spool, context.clock.pause) as record:
-            scheduled = _scheduled(context)
-            findings += look_at_record(record, config, context.clock.now(), scheduled)
+            scheduled, by_cron = _scheduled(context)
+            findings += look_at_record(record, config, context.clock.now(), scheduled, by_cron)
             if scheduled:
                 findings += _check_what_cron_lacks(context, config)
             findings += look_at_publishing(record, config)
@@ -117,12 +117,15 @@ def _check_what_cron_lacks(context: Context, config: Config) -> list[Finding]:
     ]
 
 
-def _scheduled(context: Context) -> bool | None:
+def _scheduled(context: Context) -> tuple[bool, str]:
+    """Return whether the user's crontab is known to have the line of this configuration, and words on it."""
     file = context.found_file()
     try:
-        return file is not None and has_line(read_crontab(), file)
-    except ConfigError:
-        return None
+        if file is not None and has_line(read_crontab(), file):
+            return True, "your crontab has its line"
+    except ConfigError as error:
+        return False, f"whether cron polls is not known ({str(error).partition(': ')[0]})"
+    return False, "your crontab has no line for it"
 
 
 async def _check_apis(

@@ -16,7 +16,7 @@ from collector.output.visible import one_line
 from collector.polling.discovery import STATES
 from collector.record.reading import reading
 from collector.storage.pools import Change, PoolDescription, describe, unknown_flavors
-from collector.unlisted import unlisted_pools
+from collector.storage.unlisted import unlisted_pools
 
 SHOWN_CHANGES = 20
 HEADINGS = (

@@ -1,12 +1,14 @@
 """``poolscope schedule``: shows, installs or removes the crontab line of a configuration."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import click
 
 from collector.cli import Context, check_options, refuse
+from collector.config.settings import Config
 from collector.config.values import OPTIONAL_SECTIONS
 from collector.console import say, warn
 from collector.crontab import (
@@ -61,7 +63,7 @@ class _Schedule(click.Command):
     type=click.Choice(list(MORNINGS)),
     help="How often --report writes one: every morning (default), on Mondays, or on the first day of a month.",
 )
-@click.argument("options", nargs=-1)
+@click.argument("options", nargs=-1, metavar="[-- REPORT OPTIONS]")
 @click.pass_obj
 def command(
     context: Context, install: bool, remove: bool, report: bool, every: str | None, options: tuple[str, ...]
@@ -100,10 +102,8 @@ def command(
         text = f"{name} is set here, but not for cron: {fix}"
         warn("not_in_cron", text, variable=name, message=text)
     if report:
-        check_options("report", options)
-        # The option may have its address behind an equals sign.
-        if any(option.partition("=")[0] == "--mail-to" for option in options):
-            refuse(what_a_mail_lacks(config))
+        if recipients := check_options("report", options)["mail_to"]:
+            refuse(what_a_mail_lacks(config) or _mail_problems(context, config, recipients))
         line = report_line(config, file, sys.executable, options, every or "day")
     else:
         refuse(what_cron_lacks(config, context.environment))
@@ -114,3 +114,11 @@ def command(
     before = read_crontab()
     write_crontab(before, with_line(before, file, line, what))
     say("installed", f"your crontab now has this line:\n{line}", config=str(file), line=line)
+
+
+def _mail_problems(context: Context, config: Config, recipients: Sequence[str]) -> list[str]:
+    """Return what would stop a report from being mailed, apart from the server; cron has no variables."""
+    from collector.mail import mailer  # noqa: PLC0415 - most lines send no mail
+
+    _sender, problems = mailer(config.mail, recipients, {}, context.clock)
+    return problems

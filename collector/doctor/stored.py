@@ -13,12 +13,13 @@ from collector.polling.scheduler import DEADLINE
 from collector.record.counted import counted
 from collector.record.database import ATTACHED, Record
 from collector.record.durations import spell_age
+from collector.record.rows import AHEAD
 from collector.record.samples import undocumented
 from collector.record.schema import made_at
 from collector.record.slots import naive, slot_of
 from collector.storage.lock import writing
 from collector.storage.pools import describe, unknown_flavors
-from collector.unlisted import unlisted_pools
+from collector.storage.unlisted import unlisted_pools
 
 MISSED_SLOTS: Final = 3
 LATELY: Final = timedelta(days=7)
@@ -28,7 +29,7 @@ POOLS: Final = """SELECT sum(pools) FROM (
 )"""
 
 
-def look_at_record(record: Record, config: Config, now: datetime, scheduled: bool | None) -> Iterator[Finding]:
+def look_at_record(record: Record, config: Config, now: datetime, scheduled: bool, by_cron: str) -> Iterator[Finding]:
     """Check the record's age, the pace of polls, undocumented statuses, and flavors missing from the configuration.
 
     Parameters
@@ -38,7 +39,9 @@ def look_at_record(record: Record, config: Config, now: datetime, scheduled: boo
     now
         An aware datetime.
     scheduled
-        Whether the user's crontab has the line of this configuration; None where the crontab cannot be read.
+        Whether the user's crontab is known to have the line of this configuration.
+    by_cron
+        What is known of the line, as words.
     """
     rows, last = record.execute("SELECT count(*), max(slot) FILTER (outcome = 'ok') FROM scrapes").fetchall()[0]
     if config.paths.database.is_dir():
@@ -50,23 +53,7 @@ def look_at_record(record: Record, config: Config, now: datetime, scheduled: boo
         )
     else:
         yield Finding("database", "ok", f"{config.paths.database} has {counted(rows, 'scrape')} of pools")
-    interval = config.collect.interval
-    late = naive(slot_of(now, interval)) - last if last else None
-    by_cron = {None: "", True: ", your crontab has its line", False: ", your crontab has no line for it"}[scheduled]
-    fix = "run poolscope schedule --install, or poolscope watch"
-    if scheduled:
-        fix = "check that cron runs, and see collect.log beside the record and poolscope status"
-    if late is None:
-        yield Finding("schedule", "warning", f"no slot has been observed yet{by_cron}", fix)
-    elif late > MISSED_SLOTS * interval:
-        yield Finding("schedule", "error", f"the last observed slot was {spell_age(naive(now) - last)}{by_cron}", fix)
-        yield from _holder(config)
-    elif not scheduled and (made := _made_after_all_polls(record, config)) is not None:
-        text = f"nothing was polled since the database was restored at {made:%Y-%m-%d %H:%M}Z{by_cron}"
-        yield Finding("schedule", "warning", text, fix)
-    else:
-        text = f"the last observed slot is {last:%Y-%m-%d %H:%M}Z ({spell_age(naive(now) - last)}){by_cron}"
-        yield Finding("schedule", "ok", text)
+    yield from _schedule(record, config, now, last, scheduled, by_cron)
     projects = [project.name for project in config.projects]
     polled = record.execute(POOLS, [projects]).fetchall()[0][0]
     if slow := too_slow(config.collect, polled or 0):
@@ -78,14 +65,49 @@ def look_at_record(record: Record, config: Config, now: datetime, scheduled: boo
         yield Finding(
             "statuses", "warning", text, "ask the vendor what these statuses mean: estimates leave their slots out"
         )
-    for missing in unlisted_pools(record):
-        if missing.project in projects and naive(now) - missing.since < LATELY:
-            severity: Severity = "ok" if missing.deleted else "warning"
-            yield Finding("pools", severity, missing.text(), None if missing.deleted else NOT_FOUND)
+    yield from _unlisted(record, projects, naive(now))
     pools, _ = describe(record, config.flavors)
     if unknown := unknown_flavors(pools, config.flavors):
         text = f"the number of cards per node is not known for {', '.join(unknown)}"
         yield Finding("flavors", "warning", text, "add these numbers to [flavors]: the API lists nodes, not cards")
+
+
+def _schedule(
+    record: Record, config: Config, now: datetime, last: datetime | None, scheduled: bool, by_cron: str
+) -> Iterator[Finding]:
+    """Check that polls go on; `last` is the last observed slot, see `look_at_record`."""
+    interval, slot = config.collect.interval, naive(slot_of(now, config.collect.interval))
+    fix = "run poolscope schedule --install, or poolscope watch"
+    if scheduled:
+        fix = "check that cron runs, and see collect.log beside the record and poolscope status"
+    if last is None:
+        yield Finding("schedule", "warning", f"no slot has been observed yet; {by_cron}", fix)
+    elif slot - last > MISSED_SLOTS * interval:
+        yield Finding("schedule", "error", f"the last observed slot was {spell_age(naive(now) - last)}; {by_cron}", fix)
+        yield from _holder(config)
+    elif not scheduled and (made := _made_after_all_polls(record, config)) is not None:
+        text = f"nothing was polled since the database was restored at {made:%Y-%m-%d %H:%M}Z; {by_cron}"
+        yield Finding("schedule", "warning", text, fix)
+    else:
+        text = f"the last observed slot is {last:%Y-%m-%d %H:%M}Z ({spell_age(naive(now) - last)}); {by_cron}"
+        if scheduled or _polled_slots(record, slot - MISSED_SLOTS * interval) > 1:
+            yield Finding("schedule", "ok", text)
+        else:
+            yield Finding("schedule", "warning", f"{text}, and no other slot was polled lately", fix)
+
+
+def _unlisted(record: Record, projects: Collection[str], now: datetime) -> Iterator[Finding]:
+    """Report the pools that polls did not find, or that listings lack, of some projects; `now` is naive UTC."""
+    for missing in unlisted_pools(record):
+        if missing.project in projects and now - missing.since < LATELY:
+            severity: Severity = "ok" if missing.deleted else "warning"
+            yield Finding("pools", severity, missing.text(), None if missing.deleted else NOT_FOUND)
+
+
+def _polled_slots(record: Record, since: datetime) -> int:
+    """Return how many slots were polled after a slot; imported ones were not."""
+    query = "SELECT count(DISTINCT slot) FROM scrapes WHERE attempts IS NOT NULL AND slot > $1 AND outcome <> $2"
+    return int(record.execute(query, [since, AHEAD]).fetchall()[0][0])
 
 
 def _made_after_all_polls(record: Record, config: Config) -> datetime | None:
@@ -117,7 +139,7 @@ def look_at_failures(
         elif just_now is not None and not just_now and failure.outcome != DEADLINE:
             yield Finding("failures", "ok", f"{text}; asked now, ModelArts answers: the next poll will succeed")
         elif not failure.failing:
-            yield Finding("failures", "warning", text, "first mend what polls fail of now")
+            yield Finding("failures", "warning", text, "first fix the cause for which polls fail now")
         elif just_now is None or failure.outcome not in just_now:
             yield Finding("failures", "warning", text, failure.fix)
 

@@ -1,6 +1,7 @@
 """`poolscope doctor`: each problem is named with how to fix it, and the exit code says how severe it is."""
 
 import json
+import os
 import subprocess
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -35,17 +36,22 @@ def problems(done: subprocess.CompletedProcess[str]) -> list[tuple[str, str]]:
 
 
 def test_without_problems_each_check_is_a_line(tmp_path: Path) -> None:
-    """After a collect, exit 0 with a line for each check of endpoint, record and disk, or an entry of --json."""
+    """After a collect there is a line for each check of endpoint, record and disk, or an entry of --json.
+
+    Only that polls go on is not known after a single one.
+    """
     with Sandbox([StillPool("a")]) as sandbox:
         configure(tmp_path, sandbox.endpoint)
         assert 0 == poolscope(tmp_path, "collect").returncode
         done = poolscope(tmp_path, "doctor", "--json")
-        assert (0, [], "") == (done.returncode, problems(done), done.stderr)
+        assert (1, [("schedule", "warning")], "") == (done.returncode, problems(done), done.stderr)
         lines = poolscope(tmp_path, "doctor").stdout.splitlines()
     checks = [finding["what"] for finding in findings(done)]
     expected = ["configuration", "credentials", "p: endpoint and clock", "p: listing pools", "p: statistics"]
     assert [*expected, "spool", "disk", "disk", "database", "schedule"] == checks
-    assert all(line.startswith(f"ok       {what}: ") for line, what in zip(lines, checks, strict=True))
+    *lines, schedule, _fix = lines
+    assert schedule.startswith("warning  schedule: ")
+    assert all(line.startswith(f"ok       {what}: ") for line, what in zip(lines, checks[:-1], strict=True))
 
 
 @pytest.mark.parametrize(
@@ -145,7 +151,36 @@ def test_a_restored_record_is_not_polled_yet(tmp_path: Path) -> None:
         assert ("warning", "run poolscope schedule --install, or poolscope watch") == (found["severity"], found["fix"])
         assert "nothing was polled since the database was restored at " in found["message"]
         assert 1 == poolscope(tmp_path, "collect").returncode
-        assert "ok" == schedule_of(tmp_path)["severity"]
+        assert "no other slot was polled lately" in schedule_of(tmp_path)["message"]
+
+
+@pytest.mark.parametrize("program", ["exit 1", None])
+def test_what_is_known_of_the_schedule_is_told(tmp_path: Path, program: str | None) -> None:
+    """Without a line in the crontab, or without the program, one poll by hand is no schedule; two slots are one."""
+    found = []
+    (tmp_path / "bin").mkdir()
+    path = str(tmp_path / "bin")
+    if program is not None:
+        path = f"{path}{os.pathsep}{os.environ['PATH']}"
+        (tmp_path / "bin" / "crontab").write_text(f'#!/bin/sh\necho "no crontab for you" >&2\n{program}\n')
+        (tmp_path / "bin" / "crontab").chmod(0o700)
+    with Scripted({}, FINE) as server:
+        configure(tmp_path, server.endpoint, 'pools = ["a"]', 'interval = "1h"')
+        for hours in (0, 1):
+            poolscope(tmp_path, "collect")
+            done = poolscope(tmp_path, "doctor", "--json", PATH=path)
+            found += [row for row in findings(done) if row["what"] == "schedule"]
+            with duckdb.connect(tmp_path / RECORD) as connection:
+                connection.execute(
+                    "INSERT INTO scrapes BY NAME SELECT * REPLACE (slot - INTERVAL 1 HOUR * $1 AS slot) FROM scrapes",
+                    [hours + 1],
+                )
+    by_hand, going_on = found
+    known = "your crontab has no line" if program else "whether cron polls is not known (the program crontab is not on"
+    assert ("warning", "ok") == (by_hand["severity"], going_on["severity"])
+    assert known in by_hand["message"]
+    assert known in going_on["message"]
+    assert "no other slot was polled lately" in by_hand["message"]
 
 
 def schedule_of(folder: Path) -> dict[str, Any]:

@@ -229,7 +229,13 @@ def test_a_report_by_mail_comes_every_monday(tmp_path: Path) -> None:
     assert 2 == refused.returncode
     assert "mail.password_file" in refused.stderr
     assert "secret word" not in refused.stderr
-    file.write_text(file.read_text() + 'password_file = "sk"\n')
+    file.write_text(file.read_text() + 'password_file = "missing"\n')
+    refused = poolscope(tmp_path, *words, **environment)
+    assert 2 == refused.returncode
+    assert "mail.password_file" in refused.stderr
+    assert "missing cannot be read" in refused.stderr
+    file.write_text(file.read_text().replace('"missing"', '"sk"'))
+    assert 2 == poolscope(tmp_path, *words[:-1], "no address", **environment).returncode
     line = poolscope(tmp_path, *words, **environment).stdout
     assert line.startswith("10 6 * * 1 ")
     assert "--since 28d --mail-to a@example.com > /dev/null" in line

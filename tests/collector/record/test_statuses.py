@@ -58,7 +58,7 @@ def test_status_and_doctor_name_an_unknown_status_and_when_it_was_first_seen(tmp
         assert {"Queuing": noon} == pool.undocumented
         (later,) = status_of(record, path, tmp_path / "spool", end + timedelta(days=8)).pools
         assert {} == later.undocumented
-        findings = look_at_record(record, Config(), end.replace(tzinfo=UTC), scheduled=None)
+        findings = look_at_record(record, Config(), end.replace(tzinfo=UTC), scheduled=False, by_cron="")
         (unknown,) = [finding for finding in findings if finding.what == "statuses"]
     assert "warning" == unknown.severity
     assert (
