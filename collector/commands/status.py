@@ -57,8 +57,8 @@ def command(context: Context, target: Target, max_age: timedelta | None) -> None
     """Show the state of the record.
 
     Shows the last slot, the number of polls in the spool, when the dataset was last published, and for each pool its
-    coverage in the last hour, day and week and its errors by cause. Names what polls failed of in the last day, and how
-    to fix it; --json has each answer that was not understood as a whole.
+    coverage in the last hour, day and week and its errors by cause. Says why polls failed in the last day, and how to
+    fix it; --json has each answer that was not understood as a whole.
     """
     config = context.config()
     status = _status(context, config)
