@@ -3,7 +3,8 @@
 import shutil
 import sys
 import tempfile
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -40,7 +41,7 @@ def _read_place(_context: click.Context, _option: click.Parameter, text: str | N
 @click.option(
     "--since",
     metavar="INSTANT",
-    help="Only slots after this time: 2026-01-31, 2026-01-31T08:00 (UTC), or an age such as 30d.",
+    help="Only slots after this time: 2026-01-31, 2026-01-31T08:00 (UTC), or a time before the last slot such as 30d.",
 )
 @click.option("--until", metavar="INSTANT", help="Only slots up to this time.")
 @click.option(
@@ -71,34 +72,40 @@ def command(
     --dataset s3://BUCKET/PREFIX writes to S3 or OBS, with the endpoint and key files of [dataset] in the configuration,
     or with AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. It needs pip install 'poolscope[s3]'.
     """
-    now = context.clock.now()
 
-    def instant(option: str, text: str | None) -> datetime | None:
-        try:
-            return None if text is None else naive(parse_instant(text, now))
-        except ValueError as error:
-            raise click.BadParameter(str(error), param_hint=option) from None
+    def selection(last: datetime) -> Selection:
+        """Return what is exported; an age is a time before the last slot."""
 
-    selection = Selection(instant("--since", since), instant("--until", until), projects, pools)
+        def instant(option: str, text: str | None) -> datetime | None:
+            try:
+                return None if text is None else naive(parse_instant(text, last))
+            except ValueError as error:
+                raise click.BadParameter(str(error), param_hint=option) from None
+
+        return Selection(instant("--since", since), instant("--until", until), projects, pools)
+
+    # A mistake is named before the record is read.
+    everything = selection(context.clock.now()) == Selection()
     if output == Path("-") and dataset is None:
         _export_to_stdout(context, selection)
     elif output is not None and dataset is None:
         rows = _export(context, selection, output)
         say("exported", f"{output}: {counted(rows, 'row')}", file=str(output), rows=rows)
     elif dataset is not None and output is None:
-        if selection != Selection():
+        if not everything:
             raise click.UsageError("--dataset takes the whole record: leave --since, --until, --project and --pool out")
         _publish(context, dataset)
     else:
         raise click.UsageError("give either --output FILE or --dataset FOLDER")
 
 
-def _export(context: Context, selection: Selection, output: Path) -> int:
+def _export(context: Context, selection: Callable[[datetime], Selection], output: Path) -> int:
     with reading(*context.record(), context.clock.pause) as record:
-        return export(record, selection, output)
+        last = record.execute("SELECT max(slot) FROM scrapes WHERE outcome = 'ok'").fetchall()[0][0]
+        return export(record, selection(context.clock.now() if last is None else last.replace(tzinfo=UTC)), output)
 
 
-def _export_to_stdout(context: Context, selection: Selection) -> None:
+def _export_to_stdout(context: Context, selection: Callable[[datetime], Selection]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "snapshots.csv")
         _export(context, selection, file)

@@ -195,6 +195,10 @@ def test_an_export_has_the_selected_rows(tmp_path: Path) -> None:
     call(tmp_path, "export", "--output", out, *span, "--pool", "[a]")
     exported = duckdb.execute(f"SELECT slot, project FROM '{out}'").fetchall()
     assert [(SLOT + MINUTES, "p"), (SLOT + 2 * MINUTES, "p")] == exported
+    # An age goes back from the last slot, as in estimates, and not from now.
+    for limits in (("--since", "10m"), ("--until", "5m", "--since", "15m")):
+        call(tmp_path, "export", "--output", out, *limits, "--project", "p")
+        assert [2] == list(*duckdb.execute(f"SELECT count(*) FROM '{out}'").fetchall())
     call(tmp_path, "export", "--output", out, "--project", "imp*")
     assert [("imported", "a")] == duckdb.execute(f"SELECT project, pool FROM '{out}'").fetchall()
 
