@@ -17,15 +17,16 @@ Where to go to
 - change the steps of one slot, from reading the record to the drain: `polling.slot`, `polling.known`
 - change how the database takes in rows and stays small, backups, import and export: `storage` (`drain`, `compaction`,
   `backups`, ...); when and how it is published as a dataset: `storage.publishing`, `storage.publish`
-- change what can be configured: `config`
+- change what can be configured: `config` (`values`: the keys; `settings`: the data; `reader`)
 - change what a user types: `catalogue` (the list of commands), `group` (the options that they share), `cli`, `commands`
 - change how answers look, and in which forms they go to a terminal or a file: `output`, which `analysis` uses too
 - change the checks that find a problem before it costs slots: `doctor` (`endpoint`, `files`, `stored`)
 - change the simulated API: `sandbox`
 
-The top level holds what belongs to no folder: `cli` (the composition root); `clock`, `console` and `errors`, which all
-folders use; `local_path` (the type of paths that commands take); `status` (the state of the record); `demo` (polls the
-sandbox); `crontab` (the lines that start a poll); `own_command` (how a shell calls this program).
+The top level holds what belongs to no folder: `cli` (the composition root); `context` (what it hands to commands);
+`clock`, `console` and `errors`, which all folders use; `local_path` (the type of paths that commands take); `status`
+(the state of the record); `demo` (polls the sandbox); `crontab` (the lines that start a poll); `own_command` (how a
+shell calls this program).
 data/README.md describes the tables and their columns.
 """
 

@@ -14,7 +14,7 @@ import pytest
 
 from analysis.cli.report import report
 from analysis.record.series import Series
-from collector.cli import Context
+from collector.context import Context
 from collector.record.schema import migrate
 from tests.polling import poolscope
 from tests.recorded import MONDAY, observed

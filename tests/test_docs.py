@@ -17,7 +17,7 @@ import pytest
 
 from analysis.figures import draw
 from analysis.schemas import SCHEMAS
-from collector.config.settings import read_config
+from collector.config.reader import read_config
 from collector.sandbox.behaviour import ACCESS_KEY, DEFAULT_PORT, PROJECT_ID, SECRET_KEY
 from collector.sandbox.server import Sandbox
 from collector.sandbox.simulated import simulated_pools

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from collector.cli import Context
 from collector.console import say, warn
+from collector.context import Context
 from collector.local_path import LocalPath
 from collector.record.counted import counted
 from collector.record.dataset import Manifest

@@ -12,9 +12,9 @@ import click
 
 from collector.api.credentials import AnyCredential
 from collector.api.names import run
-from collector.cli import Context
 from collector.config.settings import Config, Paths
 from collector.console import log_to, warn
+from collector.context import Context
 from collector.errors import PoolscopeError
 from collector.local_path import LocalPath
 from collector.polling.slot import poll_slot, warn_of_proxies

@@ -2,8 +2,8 @@
 
 import click
 
-from collector.cli import Context
 from collector.console import say
+from collector.context import Context
 from collector.errors import InputRefused
 from collector.storage.compaction import compact
 from collector.storage.opening import WAIT_SECONDS

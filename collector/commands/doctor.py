@@ -8,8 +8,8 @@ import click
 from collector.api.credentials import AnyCredential, resolve
 from collector.api.names import run
 from collector.api.proxies import NO_HOST, unread_exceptions
-from collector.cli import Context
 from collector.config.settings import Config
+from collector.context import Context
 from collector.crontab import has_line, read_crontab, unlike_the_shell
 from collector.doctor.dataset import look_at_dataset, look_at_publishing
 from collector.doctor.endpoint import look_at_api, not_asked

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from collector.cli import Context
 from collector.console import say
+from collector.context import Context
 from collector.local_path import LocalPath
 from collector.record.counted import counted
 from collector.record.places import has_scheme, is_in_store

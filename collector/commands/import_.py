@@ -14,8 +14,8 @@ from typing import TypeVar
 
 import click
 
-from collector.cli import Context
 from collector.console import progress, say, warn
+from collector.context import Context
 from collector.errors import InputRefused
 from collector.local_path import LocalPath
 from collector.record.database import Record, connect

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from collector.cli import DEFAULT_FILE, Context
 from collector.console import say
+from collector.context import DEFAULT_FILE, Context
 from collector.errors import ConfigError, RecordNotWritten
 from collector.own_command import own_command
 from collector.sandbox.behaviour import ACCESS_KEY, DEFAULT_PORT, PROJECT_ID, REGION, SECRET_KEY

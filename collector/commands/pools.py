@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from collector.cli import Context
+from collector.context import Context
 from collector.output.forms import TABLE, Target, output_options
 from collector.output.layout import STAYS, Heading
 from collector.output.rows import Rows, tell

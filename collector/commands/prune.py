@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from collector.cli import Context
 from collector.console import say, warn
+from collector.context import Context
 from collector.errors import InputRefused
 from collector.local_path import LocalPath
 from collector.record.durations import parse_duration

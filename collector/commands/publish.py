@@ -4,8 +4,8 @@ import os
 
 import click
 
-from collector.cli import Context
 from collector.console import say, warn
+from collector.context import Context
 from collector.errors import ConfigError, PoolscopeError
 from collector.storage.publishing import NICENESS, publish_when_due
 

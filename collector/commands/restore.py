@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from collector.cli import Context
 from collector.console import say
+from collector.context import Context
 from collector.local_path import LocalPath
 from collector.own_command import own_command
 from collector.record.counted import counted

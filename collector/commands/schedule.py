@@ -7,10 +7,11 @@ from typing import Final
 
 import click
 
-from collector.cli import Context, check_options, refuse
+from collector.cli import check_options
 from collector.config.settings import Config
 from collector.config.values import OPTIONAL_SECTIONS
 from collector.console import say, warn
+from collector.context import Context, refuse
 from collector.crontab import (
     COLLECT,
     MORNINGS,

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from collector.cli import Context
 from collector.config.settings import Config
 from collector.console import warn
+from collector.context import Context
 from collector.errors import RecordStale
 from collector.failures import recent_failures
 from collector.output.forms import TABLE, Target, output_options

@@ -11,10 +11,10 @@ import click
 
 from collector.api.credentials import AnyCredential
 from collector.api.names import run
-from collector.cli import Context
 from collector.clock import Clock
 from collector.config.settings import Config
 from collector.console import say, warn
+from collector.context import Context
 from collector.errors import ConfigError, LockHeld, PoolscopeError
 from collector.polling.slot import poll_slot, warn_of_proxies
 from collector.record.counted import counted

@@ -21,9 +21,9 @@ import click
 import duckdb
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from collector.cli import Context
 from collector.clock import Clock, SimulatedClock, SystemClock
 from collector.commands import backup, collect, import_, prune, watch
+from collector.context import Context
 from collector.errors import InputRefused, LockHeld, PoolscopeError, RecordUnreadable
 from collector.record.slots import naive
 from collector.storage.backups import restore

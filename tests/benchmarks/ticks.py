@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from collector.cli import Context
 from collector.clock import SimulatedClock, SystemClock
 from collector.commands.collect import command
 from collector.config.settings import Paths
+from collector.context import Context
 from collector.errors import PoolscopeError
 from collector.record.reading import reading
 from collector.record.slots import naive

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from collector.clock import SimulatedClock
-from collector.config.settings import MAIL_PASSWORD, MailSettings, read_config
+from collector.config.reader import read_config
+from collector.config.settings import MAIL_PASSWORD, MailSettings
 from collector.doctor.findings import Finding
 from collector.doctor.mail import look_at_mail
 from collector.errors import NotMailed

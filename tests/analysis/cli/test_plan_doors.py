@@ -16,7 +16,7 @@ from analysis.cli import capacity
 from analysis.cli.output import in_form
 from analysis.schemas import SCHEMAS
 from analysis.schemas.shared import LABELS
-from collector.cli import Context
+from collector.context import Context
 from tests.planned import FIRST, counts_of, markov
 from tests.polling import configure, poolscope
 from tests.recorded import record_of

@@ -15,7 +15,7 @@ from analysis.errors import RequestRefused
 from analysis.record.series import Series
 from analysis.schemas import SCHEMAS
 from analysis.schemas.shared import LABELS
-from collector.cli import Context
+from collector.context import Context
 from tests.recorded import MONDAY, observed, record_of, series_of
 
 DAY: Final = 86_400

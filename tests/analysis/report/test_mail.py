@@ -9,8 +9,8 @@ import click
 import pytest
 
 from analysis.cli.report import report
-from collector.cli import Context
 from collector.config.settings import MAIL_PASSWORD
+from collector.context import Context
 from collector.errors import ConfigError, NotMailed
 from tests.certified import certify
 from tests.mailed import PASSWORD, USER, Inbox, mail_section, serving

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from collector.causes import cause_of
-from collector.config.settings import read_config
+from collector.config.reader import read_config
 from collector.crontab import unlike_the_shell
 from collector.errors import ConfigError
 from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY

@@ -9,9 +9,9 @@ import pytest
 
 from collector import __version__
 from collector.api.credentials import Credential
-from collector.cli import Context
 from collector.clock import SimulatedClock
 from collector.commands.collect import command
+from collector.context import Context
 from collector.errors import LockHeld
 from collector.polling.discovery import Known
 from collector.record import spool

@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 import pytest
 
-from collector.cli import Context, poolscope
+from collector.cli import poolscope
+from collector.context import Context
 
 COMMANDS = (
     ["backup"],

@@ -13,9 +13,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from collector.cli import Context
 from collector.clock import SimulatedClock
 from collector.commands.collect import command as collect
+from collector.context import Context
 from collector.record.dataset import open_dataset
 from collector.record.slots import naive
 from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY

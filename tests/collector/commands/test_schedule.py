@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from collector.config.settings import MailSettings, read_config
+from collector.config.reader import read_config
+from collector.config.settings import MailSettings
 from collector.crontab import crontab_line
 from collector.errors import ConfigError
 from collector.sandbox.behaviour import ACCESS_KEY, SECRET_KEY

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 import collector.commands
 from collector.api.credentials import CredentialProfile
-from collector.cli import Context
-from collector.config.settings import CollectSettings, Config, DatasetSettings, Paths, Project, read_config
+from collector.config.reader import read_config
+from collector.config.settings import CollectSettings, Config, DatasetSettings, Paths, Project
+from collector.context import Context
 from collector.errors import ConfigError
 from tests.leaks import innocent
 

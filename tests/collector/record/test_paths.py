@@ -5,7 +5,6 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from collector.cli import Context
 from collector.clock import SimulatedClock
 from collector.commands.backup import command as backup
 from collector.commands.compact import command as compact
@@ -13,6 +12,7 @@ from collector.commands.export import command as export
 from collector.commands.import_ import command as import_
 from collector.commands.prune import command as prune
 from collector.commands.restore import command as restore
+from collector.context import Context
 from collector.errors import InputRefused, RecordUnreadable
 from collector.record import spool
 from collector.record.reading import reading

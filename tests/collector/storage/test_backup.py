@@ -15,9 +15,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from collector.cli import Context
 from collector.clock import SimulatedClock
 from collector.commands.prune import command as prune
+from collector.context import Context
 from collector.errors import InputRefused
 from collector.record.columns import TABLES, columns_at
 from collector.record.schema import MIGRATIONS

@@ -11,10 +11,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from collector.cli import Context
 from collector.clock import SimulatedClock
 from collector.commands.backup import command as backup
 from collector.commands.restore import command as restore
+from collector.context import Context
 from collector.errors import InputRefused
 from collector.record import files, spool
 from collector.record.columns import COLUMNS, create_table

@@ -12,9 +12,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from collector.cli import Context
 from collector.clock import SimulatedClock
 from collector.commands.collect import command as collect
+from collector.context import Context
 from collector.errors import LockHeld
 from collector.record.columns import TABLES
 from collector.record.schema import migrate

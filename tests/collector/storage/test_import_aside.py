@@ -9,9 +9,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from collector.cli import Context
 from collector.clock import SimulatedClock
 from collector.commands.import_ import command as import_
+from collector.context import Context
 from collector.errors import InputRefused
 from collector.storage.lock import writing
 from tests.polling import START, configure, environment, poolscope, rows

@@ -13,9 +13,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from collector.cli import Context, poolscope
+from collector.cli import poolscope
 from collector.clock import SimulatedClock
 from collector.commands import import_
+from collector.context import Context
 from collector.errors import InputRefused, LockHeld, RecordNotWritten, RecordUnreadable
 from collector.record import spool
 from collector.record.names import UnknownName

@@ -12,9 +12,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from collector.cli import Context
 from collector.clock import SimulatedClock
 from collector.commands.export import command as export
+from collector.context import Context
 from collector.errors import InputRefused
 from collector.record import spool
 from collector.record.columns import ORDER, TABLES

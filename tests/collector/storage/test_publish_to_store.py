@@ -15,8 +15,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from collector.cli import Context
 from collector.clock import SimulatedClock
+from collector.context import Context
 from collector.errors import ConfigError, InputRefused, LockHeld, RecordNotWritten, RecordUnreadable
 from collector.record.database import Record
 from collector.record.dataset import Manifest, open_dataset
