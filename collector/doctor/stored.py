@@ -23,7 +23,7 @@ from collector.storage.unlisted import unlisted_pools
 
 MISSED_SLOTS: Final = 3
 LATELY: Final = timedelta(days=7)
-NOT_FOUND: Final = "nothing if it was deleted; else see with poolscope pools whether the next listing has it"
+NOT_FOUND: Final = "if it was deleted, there is nothing to do; else poolscope pools shows if the next listing has it"
 POOLS: Final = """SELECT sum(pools) FROM (
     SELECT arg_max(pools, run) AS pools FROM polls WHERE list_contains($1, project) GROUP BY project
 )"""
