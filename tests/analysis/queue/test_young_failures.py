@@ -1,0 +1,37 @@
+"""Failure rates of young records: their interval allows for failures in bursts that few days do not show."""
+
+import numpy as np
+import pytest
+
+from analysis.queue.failures import PRIOR_DAYS
+from analysis.text.language import rendered
+from tests.benchmarks.failure_intervals import failures, interval
+
+
+@pytest.mark.parametrize("days", [2, 5, 9])
+def test_few_days_hold_the_rate_of_bursts(days: int) -> None:
+    """Of 200 young records whose days differ, nine in ten intervals hold the rate: a correlation of 0.1 within a day."""
+    draw = np.random.default_rng(21)
+    finished = np.full(days, 50)
+    held = []
+    for _ in range(200):
+        low, high = interval(finished, draw.binomial(finished, draw.beta(0.9, 8.1, days)))
+        held.append(low <= 0.1 <= high)
+    assert sum(held) >= 0.9 * 200
+
+
+def test_an_interval_narrows_with_each_day() -> None:
+    """A tenth of the jobs fail on each day: the interval of more days is narrower, and after ten days much narrower."""
+    widths = [float(np.ptp(interval(np.full(days, 50), np.full(days, 5)))) for days in range(1, PRIOR_DAYS + 5)]
+    assert widths == sorted(widths, reverse=True)
+    assert widths[9] < 0.7 * widths[8]
+
+
+def test_the_note_says_why_an_interval_is_wide() -> None:
+    """Nine days are too few to measure overdispersion; ten are enough."""
+    for days in (9, 10):
+        estimated = failures(np.full(days, 50), np.full(days, 5))
+        assert np.isnan(estimated.overdispersion[0]) == (days == 9)
+        assert ("too few to measure overdispersion, so that the interval is wide" in rendered(estimated.notes[0])) == (
+            days == 9
+        )
