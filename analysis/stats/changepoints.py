@@ -14,8 +14,8 @@ import numpy as np
 
 from analysis.arrays import Floats
 from analysis.compiled import compiled
-from analysis.stats.batches import CLAIM, FEWEST, LEVEL, MOST_CORRELATION, Days, rhythm
-from analysis.stats.regression import Fit, direction, explain
+from analysis.stats.batches import CLAIM, FEWEST, LEVEL, MOST_CORRELATION, Days, correlation_of, rhythm
+from analysis.stats.regression import Fit, direction, step_of
 
 SHORTEST: Final = 7
 """The fewest days on either side of a change."""
@@ -77,37 +77,34 @@ class Changes:
     """The correlation from day to day, on either side of the best cut of all days."""
 
 
-def changes_of(days: Days) -> Changes:
+def changes_of(days: Days, least: float = 0.0) -> Changes:
     """Return the changes of a daily value.
 
     Parameters
     ----------
     days
         Values of at least zero.
+    least
+        The least correlation from day to day, of what drives these values: at most 0.97.
     """
     if len(days.values) < 2 * SHORTEST:
         return Changes((), min(len(days.values), FEWEST - 1), 0.0)
-    root = np.sqrt(days.weights / days.weights.mean())
-    heights = _heights(days.values)
-    columns = np.column_stack([np.ones(len(heights)), rhythm(days)]) * root[:, None]
-    residuals = root * heights - columns @ (np.linalg.pinv(columns) @ (root * heights))
-    # Equal days have residuals of zero, but for rounding.
-    residuals[np.abs(residuals) <= 1e-9 * float(np.abs(heights).max())] = 0.0
+    residuals, root = _residuals(days)
     attempts = []
     for cut, rare in ((True, RARE), (False, RAREST)):
-        (first, last), correlation, chance = _chance(residuals, root, cut)
+        (first, last), correlation, chance = _chance(residuals, root, cut, least)
         inflation = (1 + correlation) / (1 - correlation)
-        attempts.append(Changes((), len(heights) / inflation, correlation))
+        attempts.append(Changes((), len(root) / inflation, correlation))
         if chance <= rare and attempts[-1].batches >= FEWEST:
             break
     else:
         return max(attempts, key=lambda attempt: attempt.batches)
     explained = _explained(residuals, root, first, last)
-    scatter = (float(residuals @ residuals) - explained) / (len(heights) - 2)
+    scatter = (float(residuals @ residuals) - explained) / (len(root) - 2)
     changes: list[Change] = []
-    edges = [0, *(edge for edge in (first, last) if 0 < edge < len(heights)), len(heights)]
+    edges = [0, *(edge for edge in (first, last) if 0 < edge < len(root)), len(root)]
     for before, edge, after in zip(edges, edges[1:], edges[2:], strict=False):
-        changes += _parts(days, before, edge)
+        changes += _parts(days, before, edge, least)
         spells = [(day, last) if edge == first else (first, day) for day in range(before + 1, after)]
         near = [
             day
@@ -115,11 +112,30 @@ def changes_of(days: Days) -> Changes:
             if _explained(residuals, root, *spell) >= explained - DATE_LOSS * scatter * inflation
         ]
         stretch = _between(days, before, after)
-        fit = explain(stretch, np.column_stack([np.ones(after - before), np.arange(before, after) >= edge]))
+        fit = step_of(stretch, np.arange(before, after) >= edge, least)
         earliest, latest = (int(days.numbers[near[end]]) for end in (0, -1))
         changes.append(Change(int(days.numbers[edge]), earliest, latest, fit))
-    changes += _parts(days, edges[-2], edges[-1])
+    changes += _parts(days, edges[-2], edges[-1], least)
     return replace(attempts[-1], changes=tuple(changes))
+
+
+def memory_of(days: Days) -> float:
+    """Return the correlation of a daily value from day to day as if its level had never changed."""
+    return correlation_of(_residuals(days)[0]) if len(days.values) else 0.0
+
+
+def _residuals(days: Days) -> tuple[Floats, Floats]:
+    """Return what is left of the heights of days without their weekly pattern, and the square roots of the weights.
+
+    The residuals are multiplied by these roots.
+    """
+    root = np.sqrt(days.weights / days.weights.mean())
+    heights = _heights(days.values)
+    columns = np.column_stack([np.ones(len(heights)), rhythm(days)]) * root[:, None]
+    residuals = root * heights - columns @ (np.linalg.pinv(columns) @ (root * heights))
+    # Equal days have residuals of zero, but for rounding.
+    residuals[np.abs(residuals) <= 1e-9 * float(np.abs(heights).max())] = 0.0
+    return residuals, root
 
 
 def _heights(values: Floats) -> Floats:
@@ -138,9 +154,9 @@ def _between(days: Days, first: int, last: int) -> Days:
     return days.where((np.arange(len(days.values)) >= first) & (np.arange(len(days.values)) < last))
 
 
-def _parts(days: Days, first: int, last: int) -> tuple[Change, ...]:
+def _parts(days: Days, first: int, last: int, least: float) -> tuple[Change, ...]:
     """Return the changes among the days from index `first` to index `last`, which is excluded."""
-    return changes_of(_between(days, first, last)).changes
+    return changes_of(_between(days, first, last), least).changes
 
 
 @compiled
@@ -189,7 +205,7 @@ def _best_spell(residuals: Floats, root: Floats, cut: bool) -> tuple[int, int, f
 
 
 @compiled
-def _tested(residuals: Floats, root: Floats, cut: bool) -> tuple[float, int, int, float]:
+def _tested(residuals: Floats, root: Floats, cut: bool, least: float) -> tuple[float, int, int, float]:
     """Return the test statistic of the spell that explains most.
 
     Returns
@@ -214,18 +230,18 @@ def _tested(residuals: Floats, root: Floats, cut: bool) -> tuple[float, int, int
         return (0.0 if explained <= 0 else np.inf), first, last, 0.0
     constant, slope = AROUND_A_CUT if cut else AROUND_A_SPELL
     correlation = (n * products / squares + constant) / max(n - slope, 1.0)
-    correlation = min(max(correlation, 0.0), MOST_CORRELATION)
+    correlation = min(max(correlation, least), MOST_CORRELATION)
     return explained * (n - 2) / squares * (1 - correlation) / (1 + correlation), first, last, correlation
 
 
 @compiled
-def _chance(residuals: Floats, root: Floats, cut: bool) -> tuple[tuple[int, int], float, float]:
+def _chance(residuals: Floats, root: Floats, cut: bool, least: float) -> tuple[tuple[int, int], float, float]:
     """Return the best spell, the correlation of the residuals around it, and its p-value by the bootstrap.
 
     The random numbers are the same at every call, so that the same days give the same answer.
     """
     n = len(residuals)
-    explained, first, last, correlation = _tested(residuals, root, cut)
+    explained, first, last, correlation = _tested(residuals, root, cut, least)
     if explained <= 0:
         return (first, last), correlation, 1.0
     np.random.seed(n)  # noqa: NPY002 - compiled: numba keeps one generator a thread
@@ -238,7 +254,7 @@ def _chance(residuals: Floats, root: Floats, cut: bool) -> tuple[tuple[int, int]
         for day in range(n):
             value = correlation * value + innovations[np.random.randint(0, n - 1)]  # noqa: NPY002 - compiled: a Generator is five times slower
             simulated[day] = value
-        if _tested(simulated, root, cut)[0] >= explained:
+        if _tested(simulated, root, cut, least)[0] >= explained:
             larger += 1
             if larger == ENOUGH:
                 return (first, last), correlation, larger / (number + 1)

@@ -33,8 +33,8 @@ class Fit:
     """The correlation of consecutive residuals, corrected for the bias of a fit; at least zero."""
     batches: float
     """The effective number of days: n (1 - r) / (1 + r)."""
-    freedom: float
-    """The degrees of freedom of the errors."""
+    freedom: Floats
+    """k: the degrees of freedom of the errors."""
 
     def interval(self, column: int, level: float = LEVEL) -> tuple[float, float]:
         """Return the interval of a coefficient: that from the scatter of the days, widened by the days' bounds.
@@ -44,7 +44,7 @@ class Fit:
         """
         if self.batches < FEWEST:
             return np.nan, np.nan
-        most = float(stdtrit(self.freedom, (1 + level) / 2))
+        most = float(stdtrit(self.freedom[column], (1 + level) / 2))
         skew, root = float(self.skews[column]), np.sqrt(self.batches)
         up, down = most, -most
         if abs(skew) > STRAIGHT:
@@ -65,7 +65,7 @@ class Fit:
         away = max(float(self.low[column]), -float(self.high[column]), 0.0)
         if away == 0.0 or self.errors[column] == 0.0:
             return float(away == 0.0)
-        return float(2 * stdtr(self.freedom, -away / self.errors[column]))
+        return float(2 * stdtr(self.freedom[column], -away / self.errors[column]))
 
     @property
     def more_days(self) -> int:
@@ -73,12 +73,13 @@ class Fit:
         return more_days(self.batches, self.correlation)
 
 
-def explain(days: Days, regressors: Floats) -> Fit:
+def explain(days: Days, regressors: Floats, least: float = 0.0) -> Fit:
     """Fit daily values by regressors and the weekly pattern.
 
     Days are weighted by their jobs, so that coefficients are about jobs. The variances are those of White
-    (Econometrica 48 (1980), 817, with the factor of HC1), times (1 + r) / (1 - r) for the autocorrelation (Bartlett
-    1946; Zwiers and von Storch, Journal of Climate 8 (1995), 336).
+    (Econometrica 48 (1980), 817, corrected for leverage as HC2: MacKinnon and White, Journal of Econometrics 29 (1985),
+    305), times (1 + r) / (1 - r) for the autocorrelation (Bartlett 1946; Zwiers and von Storch, Journal of Climate 8
+    (1995), 336).
 
     Parameters
     ----------
@@ -86,38 +87,70 @@ def explain(days: Days, regressors: Floats) -> Fit:
         n days.
     regressors
         n by k; a combination of them is constant.
+    least
+        The least correlation from day to day, of what drives these values: at most 0.97.
     """
+    return _fit(days, regressors, rhythm(days), least)
+
+
+def _fit(days: Days, regressors: Floats, pattern: Floats, least: float) -> Fit:
+    """Fit daily values by regressors and by the columns of a weekly pattern, see `explain`."""
     n = len(days.values)
     root = np.sqrt(days.weights / days.weights.mean())
-    columns = np.column_stack([regressors, rhythm(days)])
+    columns = np.column_stack([regressors, pattern]) * root[:, None]
     # Values are taken from the median, so that equal days have residuals of exactly zero; it is added back below.
     centre = float(np.median(days.values))
-    inverse = np.linalg.pinv(columns * root[:, None])
+    inverse = np.linalg.pinv(columns)
     shares = inverse[: regressors.shape[1]] * root
     values = shares @ (days.values - centre)
-    residuals = root * (days.values - centre) - (columns * root[:, None]) @ (inverse @ (root * (days.values - centre)))
-    correlation = correlation_of(residuals)
-    freedom = max(n - columns.shape[1], 1)
-    contributions = shares / root * residuals
+    residuals = root * (days.values - centre) - columns @ (inverse @ (root * (days.values - centre)))
+    correlation = max(correlation_of(residuals), least)
+    hat = columns @ inverse
+    # A day that has a coefficient of its own has no residual.
+    rest = np.maximum(1 - np.diag(hat), STRAIGHT)
+    contributions = shares / root * residuals / np.sqrt(rest)
     squares = (contributions**2).sum(axis=1)
     is_mean = (squares > 0) & (shares >= 0).all(axis=1)
     skews = np.divide((contributions**3).mean(axis=1), (squares / n) ** 1.5, out=np.zeros(len(squares)), where=is_mean)
-    variance = squares * n / freedom
     inflation = (1 + correlation) / (1 - correlation)
     # The median for a mean; nothing for a slope or a difference.
     constant = centre * np.round(shares.sum(axis=1), 9)
-    batches = min(n, freedom + 2) / inflation
+    batches = min(n, max(n - columns.shape[1], 1) + 2) / inflation
+    freedom = _freedom(shares / root / np.sqrt(rest), hat, root)
     low, high = _bounds(shares, days, centre)
     return Fit(
         values + constant,
         low + constant,
         high + constant,
-        np.sqrt(variance * inflation),
+        np.sqrt(squares * inflation),
         skews,
         correlation,
         batches,
-        max(batches - 2, 1.0),
+        np.maximum(np.minimum(n, freedom + 2) / inflation - 2, 1.0),
     )
+
+
+def _freedom(shares: Floats, hat: Floats, root: Floats) -> Floats:
+    """Return the degrees of freedom of White's variances of coefficients, if all days have the same variance.
+
+    Few days with most of the weight give a variance that is known less well: Bell and McCaffrey, Survey Methodology 28
+    (2002), 169.
+
+    Parameters
+    ----------
+    shares
+        k by n: what each residual contributes to the coefficients.
+    hat
+        n by n: the projection on the regressors, all of it times `root`, the square roots of the days' weights.
+    """
+    rest = (np.eye(len(root)) - hat) * root
+    covariance = rest @ rest.T
+    freedom = np.ones(len(shares))
+    for row, share in enumerate(shares):
+        squares = np.abs(share[:, None] * covariance * share) ** 2
+        if squares.sum() > 0:
+            freedom[row] = np.sqrt(np.diag(squares)).sum() ** 2 / squares.sum()
+    return freedom
 
 
 def _bounds(shares: Floats, days: Days, centre: float) -> tuple[Floats, Floats]:
@@ -165,7 +198,7 @@ def _at_worst(shares: Floats, low: Floats, high: Floats) -> Floats:
     return total
 
 
-def slope_of(days: Days) -> Fit:
+def slope_of(days: Days, least: float = 0.0) -> Fit:
     """Fit a line: the first coefficient is the weighted mean, the second the slope a day.
 
     Parameters
@@ -174,7 +207,7 @@ def slope_of(days: Days) -> Fit:
         At least two days.
     """
     centred = days.numbers - np.average(days.numbers, weights=days.weights)
-    return explain(days, np.column_stack([np.ones(len(centred)), centred]))
+    return explain(days, np.column_stack([np.ones(len(centred)), centred]), least)
 
 
 def direction(low: float, high: float) -> str | None:
@@ -184,7 +217,7 @@ def direction(low: float, high: float) -> str | None:
     return "up" if low > 0 else "down" if high < 0 else "not shown"
 
 
-def difference_of(days: Days, later: Bools) -> Fit:
+def difference_of(days: Days, later: Bools, least: float = 0.0) -> Fit:
     """Fit a level to each of two periods.
 
     Parameters
@@ -200,7 +233,27 @@ def difference_of(days: Days, later: Bools) -> Fit:
         The first coefficient is the level of the first period, the second the difference of the second period from
         it. The batches are those of the shorter period, since both need ten; the degrees of freedom follow from them.
     """
-    fit = explain(days, np.column_stack([np.ones(len(later)), later]))
+    fit = explain(days, np.column_stack([np.ones(len(later)), later]), least)
     inflation = (1 + fit.correlation) / (1 - fit.correlation)
     batches = min(int(later.sum()), int((~later).sum())) / inflation
-    return replace(fit, batches=batches, freedom=max(2 * batches - 2, 1.0))
+    return replace(fit, batches=batches, freedom=np.minimum(fit.freedom, max(2 * batches - 2, 1.0)))
+
+
+def step_of(days: Days, later: Bools, least: float = 0.0) -> Fit:
+    """Fit a level to each of two spells: the mean of its days, so that it is zero or more as the days are.
+
+    The weekly pattern has a mean of zero in each spell, so that it takes part of the scatter and nothing of the levels:
+    a pattern of busy days would lift or lower days without waits.
+
+    Returns
+    -------
+    Fit
+        The first coefficient is the level of the first spell, the second the difference of the second spell from it.
+        The degrees of freedom are those of all days: a step that is asked for is significant already.
+    """
+    regressors = np.column_stack([np.ones(len(later)), later])
+    pattern = rhythm(days)
+    for spell in (later, ~later):
+        pattern[spell] -= np.average(pattern[spell], axis=0, weights=days.weights[spell])
+    fit = _fit(days, regressors, pattern, least)
+    return replace(fit, freedom=np.full(2, max(fit.batches - 2, 1.0)))

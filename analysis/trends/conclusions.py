@@ -2,16 +2,16 @@
 
 All conclusions are drawn from the daily values of a group (see `daily`). Intervals are at 95%. A series is tested eight
 times, for a trend and for changes of four measures: each test has an error of 5% / 8, so that in at most one of twenty
-series any test claims a direction that is not there. With fewer than ten effective batches there is no interval, and
-the note says how many more days are needed.
+series any test claims a direction that is not there. A comparison has four tests, each with an error of 5% / 4. With
+fewer than ten effective batches there is no interval, and the note says how many more days are needed.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
+from scipy.special import ndtri
 
 from analysis.arrays import Bools
 from analysis.estimate import columns_of
@@ -21,13 +21,19 @@ from analysis.queue.observation import Observation
 from analysis.schemas.schema import TEXTS, Columns, Kind, Schema
 from analysis.schemas.trends import CHANGES, COMPARE, TREND
 from analysis.stats.batches import CLAIM, FEWEST, LEVEL, Days, more_days
-from analysis.stats.changepoints import Change, changes_of
+from analysis.stats.changepoints import Change, Changes, changes_of, memory_of
 from analysis.stats.proportions import difference, jeffreys
 from analysis.stats.regression import Fit, difference_of, direction, explain, slope_of
 from analysis.trends.daily import Daily, Measure, measures
 from analysis.windows import Windows
 
 SHARES: Final = ("over", "failures")
+CLAIM_OF_DIFFERENCE: Final = 1 - (1 - LEVEL) / 4
+"""The level of the test of each difference: a comparison has one of each of four measures."""
+OF_QUEUE: Final = ("wait", "over")
+REMEMBERS: Final = float(ndtri(LEVEL))
+"""Demand remembers if the correlation of its days is beyond this many standard errors of days without any, 1 / sqrt(n):
+one in twenty records of demand that does not remember is taken for one that does."""
 LEAST_DAYS: Final = 14
 """The fewest days whose correlation is measured: two weeks."""
 MOST_DAYS: Final = 365
@@ -44,38 +50,29 @@ Row = dict[str, Any]
 def trend(observation: Observation, daily: Daily | None) -> Columns:
     """Return the level and the slope of each measure from the days of a group: one row per measure."""
     rows: list[Row] = []
-    memory = np.inf
-    for measure in measures(observation, daily):
-        row, days = _row(observation, measure, METHOD), measure.days
+    for measure, fit in _remembering(measures(observation, daily), _slope):
+        row = _row(observation, measure, METHOD)
         rows.append(row)
-        if len(days.values) < 2:
+        if fit is None:
             continue
-        fit = slope_of(days)
-        if measure.name == "wait":
-            memory = fit.batches
-        elif measure.name == "over":
-            # The waits of a queue show best how strongly its days are correlated.
-            fit = replace(fit, batches=min(fit.batches, memory))
-        row |= _batches(fit) | _bounds("level", *_level(measure.name, days, fit)) | _bounds("slope", *fit.interval(1))
+        row |= _batches(fit) | _bounds("level", *_level(measure.name, measure.days, fit))
         row |= {"level": fit.values[0], "slope": fit.values[1], "chance": fit.chance(1)}
-        row["direction"] = direction(*fit.interval(1, CLAIM))
+        row |= _bounds("slope", *fit.interval(1)) | {"direction": direction(*fit.interval(1, CLAIM))}
         _complete(row, joined(_refusal(row), _without_bound(fit)))
     return _columns(rows, TREND)
+
+
+def _slope(days: Days, least: float) -> Fit | None:
+    return slope_of(days, least) if len(days.values) > 1 else None
 
 
 def changes(observation: Observation, daily: Daily | None) -> Columns:
     """Return when each measure changed, from the days of a group: one row per change, or one that says why none."""
     rows: list[Row] = []
-    memory = np.inf
-    for measure in measures(observation, daily):
+    for measure, cuts in _remembering(measures(observation, daily), changes_of, memory_of):
         none = _row(observation, measure, CUTS)
-        cuts = changes_of(measure.days)
-        if measure.name == "wait":
-            memory = cuts.batches
-        # As above, the waits of a queue show best how strongly its days are correlated.
-        batches = min(cuts.batches, memory) if measure.name == "over" else cuts.batches
-        none |= {"batches": batches, "more_days": more_days(batches, cuts.correlation)}
-        if batches < FEWEST:
+        none |= {"batches": cuts.batches, "more_days": more_days(cuts.batches, cuts.correlation)}
+        if cuts.batches < FEWEST:
             _complete(none, _refusal(none))
             rows.append(none)
             continue
@@ -87,6 +84,45 @@ def changes(observation: Observation, daily: Daily | None) -> Columns:
             _complete(none, joined(_no_change(not_shown, observation.windows)))
             rows.append(none)
     return _columns(rows, CHANGES)
+
+
+Result = TypeVar("Result", Fit | None, Changes)
+
+
+def _remembering(
+    measures: Iterable[Measure], fit: Callable[[Days, float], Result], memory: Callable[[Days], float] | None = None
+) -> Iterator[tuple[Measure, Result]]:
+    """Yield each measure with its fit: waits remember at least what arrivals do, jobs over the limit what waits do.
+
+    Waits are bursts: a busy week leaves days before and after that hardly differ from one day to the next. So the days
+    of a queue show less of its memory than the demand that filled it.
+
+    Parameters
+    ----------
+    fit
+        A function that takes days and their least correlation from day to day.
+    memory
+        A function that returns the correlation of days as if nothing had changed: the least one of the waits if demand
+        remembers. A week of demand that remembers fills a queue for longer, as a change would.
+    """
+    by_name = {measure.name: measure for measure in measures}
+    demand = by_name["arrivals"].days
+    fits = {"arrivals": fit(demand, 0.0)}
+    least = _correlation(fits["arrivals"])
+    remembers = least > REMEMBERS / np.sqrt(max(len(demand.values), 1))
+    for name, measure in by_name.items():
+        if name in OF_QUEUE:
+            if remembers and memory is not None:
+                least = max(least, memory(measure.days))
+            fits[name] = fit(measure.days, least)
+            least = max(least, _correlation(fits[name]))
+        elif name not in fits:
+            fits[name] = fit(measure.days, 0.0)
+        yield measure, fits[name]
+
+
+def _correlation(fit: Fit | Changes | None) -> float:
+    return 0.0 if fit is None else fit.correlation
 
 
 def _change(change: Change, windows: Windows, notes: Notes) -> Row:
@@ -101,8 +137,8 @@ def _change(change: Change, windows: Windows, notes: Notes) -> Row:
         "changed_at": windows.starts[change.day],
         "earliest": windows.starts[change.earliest],
         "latest": windows.starts[change.latest],
-        "before": before,
-        "after": before + difference_,
+        "before": max(0.0, before),
+        "after": max(0.0, before + difference_),
         "change": difference_,
         "direction": change.direction,
         "note": joined(notes, few if np.isnan(low) else None),
@@ -130,9 +166,18 @@ def compare(observation: Observation, daily: Daily | None, periods: Windows) -> 
     rows: list[Row] = []
     windows = observation.windows
     later, other = ((windows.starts >= start) & (windows.ends <= end) for start, end in periods)
-    for measure in measures(observation, daily):
-        days = measure.days.where((later | other)[measure.days.numbers])
-        row = _row(observation, measure._replace(days=days), METHOD) | {
+    inside = [
+        measure._replace(days=measure.days.where((later | other)[measure.days.numbers]))
+        for measure in measures(observation, daily)
+    ]
+
+    def difference_between(days: Days, least: float) -> Fit | None:
+        of_later = later[days.numbers]
+        return difference_of(days, of_later, least) if min(of_later.sum(), (~of_later).sum()) > 1 else None
+
+    for measure, fit in _remembering(inside, difference_between):
+        days = measure.days
+        row = _row(observation, measure, METHOD) | {
             "window_start": periods.starts[0],
             "window_end": periods.ends[0],
             "other_start": periods.starts[1],
@@ -145,14 +190,14 @@ def compare(observation: Observation, daily: Daily | None, periods: Windows) -> 
             if chosen.any():
                 mean = explain(days.where(chosen), np.ones((int(chosen.sum()), 1)))
                 row |= {period: mean.values[0]} | _bounds(period, mean.low[0], mean.high[0])
-        if min(of_later.sum(), (~of_later).sum()) < 2:
+        if fit is None:
             _complete(row, joined(note("a period has fewer than two days")))
             continue
-        fit = difference_of(days, of_later)
-        low, high = fit.interval(1)
+        (low, high), claimed = fit.interval(1), fit.interval(1, CLAIM_OF_DIFFERENCE)
         if measure.name in SHARES:
             low, high = _widened(days, of_later, fit, (low, high))
-        shown = direction(low, high)
+            claimed = min(low, claimed[0]), max(high, claimed[1])
+        shown = direction(*claimed)
         # Where the wider interval holds zero, the p-value must not say otherwise.
         chance = max(fit.chance(1), 1 - LEVEL) if shown == NOT_SHOWN else fit.chance(1)
         row |= _batches(fit) | _bounds("difference", low, high)

@@ -10,7 +10,7 @@ from scipy.stats import binom
 from analysis.arrays import Floats
 from analysis.stats.batches import FEWEST, Days, Stretches
 from analysis.stats.changepoints import changes_of
-from analysis.stats.regression import difference_of, direction, explain, slope_of
+from analysis.stats.regression import difference_of, direction, explain, slope_of, step_of
 
 QUARTER: Final = 91
 SEEDS: Final = pytest.mark.parametrize("seed", range(6))
@@ -78,14 +78,21 @@ def test_a_line_is_found_below_the_week(seed: int) -> None:
 
 @SEEDS
 def test_a_step_is_found_on_its_day(seed: int) -> None:
-    """Waits that quadruple: one change, with a date near, and a size whose interval holds what it was."""
+    """Waits that quadruple: one change, with a date near."""
     draw = np.random.default_rng(seed)
     values = alike(draw, QUARTER, 0.2) * np.where(np.arange(QUARTER) < 50, 1.0, 4.0)
     (change,) = changes_of(days_of(values)).changes
     assert change.earliest <= change.day <= change.latest <= change.earliest + 14
     assert abs(change.day - 50) <= 3
-    low, high = change.fit.interval(1)
-    assert low < 3 * np.exp(0.7**2 / 2) < high
+
+
+def test_the_size_of_a_step_holds() -> None:
+    """Of 300 steps on a known day, not significantly fewer than nine in ten intervals hold the size."""
+    draw = np.random.default_rng(12)
+    later = np.arange(QUARTER) >= 50
+    steps = [step_of(days_of(alike(draw, QUARTER, 0.2) * np.where(later, 4.0, 1.0)), later) for _ in range(300)]
+    held = [low < 3 * np.exp(0.7**2 / 2) < high for low, high in (step.interval(1) for step in steps)]
+    assert sum(held) >= binom.ppf(0.01, 300, 0.9)
 
 
 def test_two_steps_are_two_changes() -> None:
@@ -203,3 +210,25 @@ def test_sums_over_stretches_bound_what_days_cannot(seed: int) -> None:
         other = explain(replace(days, values=values + moved / jobs), asked)
         assert (tight.low - 1e-9 <= other.values).all()
         assert (other.values <= tight.high + 1e-9).all()
+
+
+@SEEDS
+def test_levels_of_waits_are_not_below_zero(seed: int) -> None:
+    """Ten days without waits before weeks with a strong weekly pattern: their level is zero, not less."""
+    numbers = np.arange(42)
+    busy = np.where(numbers % 7 < 5, 3000.0, 10.0) * np.random.default_rng(seed).gamma(9, 1 / 9, 42)
+    values = np.where(numbers < 10, 0.0, busy)
+    fit = step_of(days_of(values), numbers >= 10)
+    assert 0.0 == pytest.approx(fit.values[0], abs=1e-9)
+    assert values[10:].mean() == pytest.approx(fit.values.sum())
+    # A regression on the pattern of all days, as that of a difference, moves the level of the days before.
+    assert abs(difference_of(days_of(values), numbers >= 10).values[0]) > 10
+
+
+def test_what_drives_days_is_remembered() -> None:
+    """A correlation that is handed in widens the intervals, and leaves fewer batches."""
+    days = days_of(np.random.default_rng(2).gamma(9, 1, QUARTER))
+    free, driven = slope_of(days), slope_of(days, 0.6)
+    assert driven.batches < free.batches / 2
+    assert np.ptp(driven.interval(1)) > 1.5 * np.ptp(free.interval(1))
+    assert changes_of(days, 0.6).correlation >= 0.6
