@@ -6,12 +6,11 @@ series any test claims a direction that is not there. A comparison has four test
 fewer than ten effective batches there is no interval, and the note says how many more days are needed.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
-from scipy.special import ndtri
 
 from analysis.arrays import Bools
 from analysis.estimate import columns_of
@@ -21,19 +20,16 @@ from analysis.queue.observation import Observation
 from analysis.schemas.schema import TEXTS, Columns, Kind, Schema
 from analysis.schemas.trends import CHANGES, COMPARE, TREND
 from analysis.stats.batches import CLAIM, FEWEST, LEVEL, Days, more_days
-from analysis.stats.changepoints import Change, Changes, changes_of, memory_of
+from analysis.stats.changepoints import Change, changes_of, memory_of
 from analysis.stats.proportions import difference, jeffreys
 from analysis.stats.regression import Fit, difference_of, direction, explain, slope_of
 from analysis.trends.daily import Daily, Measure, measures
+from analysis.trends.memory import remembering
 from analysis.windows import Windows
 
 SHARES: Final = ("over", "failures")
 CLAIM_OF_DIFFERENCE: Final = 1 - (1 - LEVEL) / 4
 """The level of the test of each difference: a comparison has one of each of four measures."""
-OF_QUEUE: Final = ("wait", "over")
-REMEMBERS: Final = float(ndtri(LEVEL))
-"""Demand remembers if the correlation of its days is beyond this many standard errors of days without any, 1 / sqrt(n):
-one in twenty records of demand that does not remember is taken for one that does."""
 LEAST_DAYS: Final = 14
 """The fewest days whose correlation is measured: two weeks."""
 MOST_DAYS: Final = 365
@@ -50,13 +46,13 @@ Row = dict[str, Any]
 def trend(observation: Observation, daily: Daily | None) -> Columns:
     """Return the level and the slope of each measure from the days of a group: one row per measure."""
     rows: list[Row] = []
-    for measure, fit in _remembering(measures(observation, daily), _slope):
+    for measure, fit in remembering(measures(observation, daily), _slope):
         row = _row(observation, measure, METHOD)
         rows.append(row)
         if fit is None:
             continue
         row |= _batches(fit) | _bounds("level", *_level(measure.name, measure.days, fit))
-        row |= {"level": fit.values[0], "slope": fit.values[1], "chance": fit.chance(1)}
+        row |= {"level": max(0.0, fit.values[0]), "slope": fit.values[1], "chance": fit.chance(1)}
         row |= _bounds("slope", *fit.interval(1)) | {"direction": direction(*fit.interval(1, CLAIM))}
         _complete(row, joined(_refusal(row), _without_bound(fit)))
     return _columns(rows, TREND)
@@ -69,7 +65,7 @@ def _slope(days: Days, least: float) -> Fit | None:
 def changes(observation: Observation, daily: Daily | None) -> Columns:
     """Return when each measure changed, from the days of a group: one row per change, or one that says why none."""
     rows: list[Row] = []
-    for measure, cuts in _remembering(measures(observation, daily), changes_of, memory_of):
+    for measure, cuts in remembering(measures(observation, daily), changes_of, memory_of):
         none = _row(observation, measure, CUTS)
         none |= {"batches": cuts.batches, "more_days": more_days(cuts.batches, cuts.correlation)}
         if cuts.batches < FEWEST:
@@ -84,45 +80,6 @@ def changes(observation: Observation, daily: Daily | None) -> Columns:
             _complete(none, joined(_no_change(not_shown, observation.windows)))
             rows.append(none)
     return _columns(rows, CHANGES)
-
-
-Result = TypeVar("Result", Fit | None, Changes)
-
-
-def _remembering(
-    measures: Iterable[Measure], fit: Callable[[Days, float], Result], memory: Callable[[Days], float] | None = None
-) -> Iterator[tuple[Measure, Result]]:
-    """Yield each measure with its fit: waits remember at least what arrivals do, jobs over the limit what waits do.
-
-    Waits are bursts: a busy week leaves days before and after that hardly differ from one day to the next. So the days
-    of a queue show less of its memory than the demand that filled it.
-
-    Parameters
-    ----------
-    fit
-        A function that takes days and their least correlation from day to day.
-    memory
-        A function that returns the correlation of days as if nothing had changed: the least one of the waits if demand
-        remembers. A week of demand that remembers fills a queue for longer, as a change would.
-    """
-    by_name = {measure.name: measure for measure in measures}
-    demand = by_name["arrivals"].days
-    fits = {"arrivals": fit(demand, 0.0)}
-    least = _correlation(fits["arrivals"])
-    remembers = least > REMEMBERS / np.sqrt(max(len(demand.values), 1))
-    for name, measure in by_name.items():
-        if name in OF_QUEUE:
-            if remembers and memory is not None:
-                least = max(least, memory(measure.days))
-            fits[name] = fit(measure.days, least)
-            least = max(least, _correlation(fits[name]))
-        elif name not in fits:
-            fits[name] = fit(measure.days, 0.0)
-        yield measure, fits[name]
-
-
-def _correlation(fit: Fit | Changes | None) -> float:
-    return 0.0 if fit is None else fit.correlation
 
 
 def _change(change: Change, windows: Windows, notes: Notes) -> Row:
@@ -175,7 +132,7 @@ def compare(observation: Observation, daily: Daily | None, periods: Windows) -> 
         of_later = later[days.numbers]
         return difference_of(days, of_later, least) if min(of_later.sum(), (~of_later).sum()) > 1 else None
 
-    for measure, fit in _remembering(inside, difference_between):
+    for measure, fit in remembering(inside, difference_between):
         days = measure.days
         row = _row(observation, measure, METHOD) | {
             "window_start": periods.starts[0],
@@ -189,7 +146,7 @@ def compare(observation: Observation, daily: Daily | None, periods: Windows) -> 
         for period, chosen in (("value", of_later), ("other", ~of_later)):
             if chosen.any():
                 mean = explain(days.where(chosen), np.ones((int(chosen.sum()), 1)))
-                row |= {period: mean.values[0]} | _bounds(period, mean.low[0], mean.high[0])
+                row |= {period: max(0.0, mean.values[0])} | _bounds(period, max(0.0, mean.low[0]), mean.high[0])
         if fit is None:
             _complete(row, joined(note("a period has fewer than two days")))
             continue

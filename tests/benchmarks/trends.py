@@ -36,17 +36,17 @@ def concluded(measures: dict[str, Days], last: int) -> tuple[Columns, Columns, C
 
 def claimed(columns: Columns) -> bool:
     """Return whether a direction is claimed of any measure."""
-    return bool(np.isin(columns["direction"], ["up", "down"]).any())
+    return bool(np.isin(np.asarray(columns["direction"]), ["up", "down"]).any())
 
 
 def rises(columns: Columns, measure: str) -> bool:
     """Return whether a measure is said to rise."""
-    return bool(((columns["measure"] == measure) & (columns["direction"] == "up")).any())
+    return bool(((np.asarray(columns["measure"]) == measure) & (np.asarray(columns["direction"]) == "up")).any())
 
 
 def refuses(columns: Columns, measure: str) -> bool:
     """Return whether there are too few batches of a measure."""
-    return bool((columns["batches"][columns["measure"] == measure] < FEWEST).all())
+    return bool((np.asarray(columns["batches"])[np.asarray(columns["measure"]) == measure] < FEWEST).all())
 
 
 def errors(scenario: Scenario, number: int, draw: np.random.Generator, lasts: Sequence[int]) -> list[object]:

@@ -10,7 +10,7 @@ from tests.benchmarks.failure_intervals import failures, interval
 
 @pytest.mark.parametrize("days", [2, 5, 9])
 def test_few_days_hold_the_rate_of_bursts(days: int) -> None:
-    """Of 200 young records whose days differ, nine in ten intervals hold the rate: a correlation of 0.1 within a day."""
+    """Of 200 young records of jobs with a correlation of 0.1 within a day, nine in ten intervals hold the rate."""
     draw = np.random.default_rng(21)
     finished = np.full(days, 50)
     held = []
