@@ -49,10 +49,10 @@ def test_every_form_says_the_same(folder: Path) -> None:
     document = json.loads(poolscope(folder, "failures", "--every", "1d", "--pool", "a", "--format", "json").stdout)
     listed = rows_of(poolscope(folder, "failures", "--every", "1d", "--pool", "a", "--format", "csv"))
     for name in ("failed", "failure_rate_low", "overdispersion"):
-        expected = [None if pd.isna(value) else round(value, 9) for value in frame[name]]
-        assert expected == [None if row[name] is None else round(row[name], 9) for row in document]
-        assert expected == [None if pd.isna(value) else round(value, 9) for value in stored[name]]
-        assert expected == [round(float(row[name]), 9) if row[name] else None for row in listed]
+        expected = [None if pd.isna(value) else round(value, 10) for value in frame[name]]
+        assert expected == [None if row[name] is None else round(row[name], 10) for row in document]
+        assert expected == [None if pd.isna(value) else round(value, 10) for value in stored[name]]
+        assert expected == [round(float(row[name]), 10) if row[name] else None for row in listed]
     assert list(frame.columns) == list(stored.columns) == list(document[0]) == list(listed[0])
     assert frame["overdispersion"].isna().any()
     assert frame.loc[frame["overdispersion"].isna(), "note"].str.contains("too few").all()
