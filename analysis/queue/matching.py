@@ -113,8 +113,8 @@ def serve(arrivals: Ints, departures: Ints, waiting: int, oldest: float, newest:
             waiting -= taken
             from_[stays], to[stays], jobs[stays] = batch - 1, event, taken
             stays += 1
-    for batch in np.flatnonzero(left):
-        from_[stays], to[stays], jobs[stays] = batch - 1, -1, left[batch]
+    for waits in np.flatnonzero(left):
+        from_[stays], to[stays], jobs[stays] = waits - 1, -1, left[waits]
         stays += 1
     return from_[:stays], to[:stays], jobs[:stays]
 
