@@ -22,7 +22,7 @@ from analysis.windows import Since, Windows
 SURE: Final = (1.0, 3.0)
 """The share of arrivals that pass counts as nothing up to so many standard errors, and fully from so many on."""
 OLDEST: Final = ((0.0, 0.075), (1.0, 0.0))
-NEWEST: Final = ((0.05, 0.3, 0.7), (0.0, 0.7, 1.0))
+NEWEST: Final = ((0.05, 0.3, 0.5), (0.0, 0.7, 1.0))
 """The shares of departures that are of the oldest, and of the newest jobs, by the share of arrivals that pass: x and y
 of the corners of a line. The other departures are of jobs at random."""
 BACKFILL: Final = 0.05

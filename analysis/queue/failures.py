@@ -33,7 +33,7 @@ PRIOR_CORRELATION: Final = 0.2
 1 + 0.2 (m - 1)."""
 PRIOR_DAYS: Final = 8
 """The number of days, in degrees of freedom, that the prior is worth. Of correlations of 0.05, 0.1 and 0.2 with 2, 4
-and 8 days, this is the only prior whose interval holds the rate in 90 % of young records of every kind in
+and 8 days, this prior alone has intervals that hold the rate in about 90 % or more of young records of every kind in
 tests/benchmarks/failure_intervals.py."""
 METHOD: Final = note("Jeffreys on n / overdispersion")
 
@@ -135,7 +135,8 @@ def estimate(group: Sequence[Ending], windows: Windows) -> Failures | Uncounted:
         return Uncounted()
     ends = ends_of(group, windows)
     finished, failed, completed = ends.finished, ends.by_status["Failed"], ends.by_status["Completed"]
-    phi, assumed, days = overdispersion(group, windows.ends)
+    a_day = finished.point / np.maximum(windows.seconds / DAY, 1.0)
+    phi, assumed, days = overdispersion(group, windows.ends, a_day)
     some = (finished.high > 0) & (finished.point > 0)
     number_failed, ran = np.where(some, failed.point, 0.0), failed.point + completed.point
     low = jeffreys(failed.low, failed.low + finished.high - failed.high, assumed)[0]
@@ -178,8 +179,13 @@ def ends_of(group: Sequence[Ending], windows: Windows) -> Ends:
     return Ends(ended)
 
 
-def overdispersion(group: Sequence[Ending], instants: Ints) -> tuple[Floats, Floats, Ints]:
+def overdispersion(group: Sequence[Ending], instants: Ints, a_day: Floats) -> tuple[Floats, Floats, Ints]:
     """Return the overdispersion of daily failures over the four weeks before each instant, and the days with ends.
+
+    Parameters
+    ----------
+    a_day
+        The jobs a day to which the interval applies: the prior is for at least so many, also after quiet weeks.
 
     Returns
     -------
@@ -204,7 +210,8 @@ def overdispersion(group: Sequence[Ending], instants: Ints) -> tuple[Floats, Flo
     freedom, square = np.maximum(with_ends - 1, 0), square.sum(axis=1)
     phi = np.where(with_ends < FEWEST_DAYS, np.nan, np.maximum(1.0, square / np.maximum(freedom, 1)))
     # The jobs of the day of a job, as the mean over jobs.
-    prior = 1 + PRIOR_CORRELATION * np.maximum((finished**2).sum(axis=1) / jobs - 1, 0.0)
+    of_day = np.maximum((finished**2).sum(axis=1) / jobs, a_day)
+    prior = 1 + PRIOR_CORRELATION * np.maximum(of_day - 1, 0.0)
     freedom = freedom + PRIOR_DAYS
     moderated = np.maximum(1.0, (PRIOR_DAYS * prior + square) / freedom)
     widening = (stdtrit(freedom, (1 + LEVEL) / 2) / ndtri((1 + LEVEL) / 2)) ** 2

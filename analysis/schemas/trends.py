@@ -15,7 +15,12 @@ MORE_DAYS: Final = Column(
 )
 CHANCE: Final = Column("chance", Kind.SHARE, "p-value: how probable a value as far from zero is by chance alone")
 DIRECTION: Final = Column(
-    "direction", Kind.WORD, "up, down or not shown; missing: not enough data", heading="direction", weight=NEVER
+    "direction",
+    Kind.WORD,
+    "up, down or not shown; several measures are tested, so that a direction needs more than a 95% interval without "
+    "zero; missing: not enough data",
+    heading="direction",
+    weight=NEVER,
 )
 TREND: Final = Schema(
     (

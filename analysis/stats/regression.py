@@ -105,9 +105,10 @@ def _fit(days: Days, regressors: Floats, pattern: Floats, least: float) -> Fit:
     values = shares @ (days.values - centre)
     residuals = root * (days.values - centre) - columns @ (inverse @ (root * (days.values - centre)))
     correlation = max(correlation_of(residuals), least)
-    hat = columns @ inverse
+    vectors, sizes, _ = np.linalg.svd(columns, full_matrices=False)
+    basis = vectors[:, sizes > sizes[0] * n * np.finfo(float).eps]
     # A day that has a coefficient of its own has no residual.
-    rest = np.maximum(1 - np.diag(hat), STRAIGHT)
+    rest = np.maximum(1 - (basis**2).sum(axis=1), STRAIGHT)
     contributions = shares / root * residuals / np.sqrt(rest)
     squares = (contributions**2).sum(axis=1)
     is_mean = (squares > 0) & (shares >= 0).all(axis=1)
@@ -116,7 +117,7 @@ def _fit(days: Days, regressors: Floats, pattern: Floats, least: float) -> Fit:
     # The median for a mean; nothing for a slope or a difference.
     constant = centre * np.round(shares.sum(axis=1), 9)
     batches = min(n, max(n - columns.shape[1], 1) + 2) / inflation
-    freedom = _freedom(shares / root / np.sqrt(rest), hat, root)
+    freedom = _freedom(shares / root / np.sqrt(rest), basis, root**2)
     low, high = _bounds(shares, days, centre)
     return Fit(
         values + constant,
@@ -130,26 +131,32 @@ def _fit(days: Days, regressors: Floats, pattern: Floats, least: float) -> Fit:
     )
 
 
-def _freedom(shares: Floats, hat: Floats, root: Floats) -> Floats:
+def _freedom(shares: Floats, basis: Floats, weights: Floats) -> Floats:
     """Return the degrees of freedom of White's variances of coefficients, if all days have the same variance.
 
     Few days with most of the weight give a variance that is known less well: Bell and McCaffrey, Survey Methodology 28
-    (2002), 169.
+    (2002), 169. The covariance of the residuals is W - HW - WH + HWH, with the projection H on the regressors: a
+    diagonal and a product U V' of few columns, so that no matrix of n by n is needed.
 
     Parameters
     ----------
     shares
         k by n: what each residual contributes to the coefficients.
-    hat
-        n by n: the projection on the regressors, all of it times `root`, the square roots of the days' weights.
+    basis
+        n by p: orthonormal columns that span the regressors.
+    weights
+        n: the weights of the days.
     """
-    rest = (np.eye(len(root)) - hat) * root
-    covariance = rest @ rest.T
+    weighted = basis * weights[:, None]
+    left = np.hstack([basis, weighted])
+    right = np.hstack([basis @ (basis.T @ weighted) - weighted, -basis])
+    diagonal = (left * right).sum(axis=1)
     freedom = np.ones(len(shares))
-    for row, share in enumerate(shares):
-        squares = np.abs(share[:, None] * covariance * share) ** 2
-        if squares.sum() > 0:
-            freedom[row] = np.sqrt(np.diag(squares)).sum() ** 2 / squares.sum()
+    for row, squares in enumerate(shares**2):
+        products = (left.T * squares) @ left * ((right.T * squares) @ right)
+        total = float((squares**2 * weights * (weights + 2 * diagonal)).sum() + products.sum())
+        if total > 0:
+            freedom[row] = np.abs(squares * (weights + diagonal)).sum() ** 2 / total
     return freedom
 
 

@@ -75,16 +75,18 @@ def changes(observation: Observation, daily: Daily | None) -> Columns:
         # A change that the bounds of the days may explain too is not shown.
         shown = [change for change in cuts.changes if change.direction != NOT_SHOWN]
         not_shown = [change for change in cuts.changes if change.direction == NOT_SHOWN]
-        rows += [none | _change(change, observation.windows, none["note"]) for change in shown]
+        rows += [none | _change(change, observation.windows, measure.name, none["note"]) for change in shown]
         if not shown:
             _complete(none, joined(_no_change(not_shown, observation.windows)))
             rows.append(none)
     return _columns(rows, CHANGES)
 
 
-def _change(change: Change, windows: Windows, notes: Notes) -> Row:
+def _change(change: Change, windows: Windows, name: str, notes: Notes) -> Row:
     """Return the columns of one change, in addition to the columns of its measure."""
     low, high = change.fit.interval(1)
+    if name in SHARES:
+        low, high = (float(np.clip(bound, -1.0, 1.0)) for bound in (low, high))
     before, difference_ = change.fit.values
     few = note(
         "the size of the change is not known: {batches:.1f} independent days around it, of 10 needed",
@@ -155,8 +157,8 @@ def compare(observation: Observation, daily: Daily | None, periods: Windows) -> 
             low, high = _widened(days, of_later, fit, (low, high))
             claimed = min(low, claimed[0]), max(high, claimed[1])
         shown = direction(*claimed)
-        # Where the wider interval holds zero, the p-value must not say otherwise.
-        chance = max(fit.chance(1), 1 - LEVEL) if shown == NOT_SHOWN else fit.chance(1)
+        # Where the widened interval holds zero, the p-value must not say otherwise.
+        chance = max(fit.chance(1), 1 - LEVEL) if low <= 0 <= high else fit.chance(1)
         row |= _batches(fit) | _bounds("difference", low, high)
         row |= {"difference": fit.values[1], "chance": chance, "direction": shown}
         _complete(row, joined(_refusal(row), _without_bound(fit)))

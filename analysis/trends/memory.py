@@ -13,15 +13,15 @@ from analysis.trends.daily import Measure
 
 OF_QUEUE: Final = ("wait", "over")
 REMEMBERS: Final = float(ndtri(LEVEL))
-"""Demand remembers if the correlation of its days is beyond this many standard errors of days without any, 1 / sqrt(n):
-one in twenty records of demand that does not remember is taken for one that does."""
+"""Demand remembers if the correlation of its days is beyond this many standard errors of days without any, 1 / sqrt(n).
+About one in ten records of demand that does not remember is taken for one that does."""
 Result = TypeVar("Result", Fit | None, Changes)
 
 
 def remembering(
     measures: Iterable[Measure], fit: Callable[[Days, float], Result], memory: Callable[[Days], float] | None = None
 ) -> Iterator[tuple[Measure, Result]]:
-    """Yield each measure with its fit: waits remember at least what arrivals do, jobs over the limit what waits do.
+    """Yield each measure with its fit: where demand remembers, waits remember as much, and so do jobs over the limit.
 
     Waits are bursts: a busy week leaves days before and after that hardly differ from one day to the next. So the days
     of a queue show less of its memory than the demand that filled it.
@@ -31,14 +31,16 @@ def remembering(
     fit
         A function that takes days and their least correlation from day to day.
     memory
-        A function that returns the correlation of days as if nothing had changed: the least one of the waits if demand
-        remembers. A week of demand that remembers fills a queue for longer, as a change would.
+        A function that returns the correlation of days as if nothing had changed: where demand remembers, the least one
+        of the waits. A week of demand that remembers fills a queue for longer, as a change would; so a large change of
+        waits is not found there either.
     """
     by_name = {measure.name: measure for measure in measures}
     demand = by_name["arrivals"].days
     fits = {"arrivals": fit(demand, 0.0)}
-    least = _correlation(fits["arrivals"])
-    remembers = least > REMEMBERS / np.sqrt(max(len(demand.values), 1))
+    correlation = _correlation(fits["arrivals"])
+    remembers = correlation > REMEMBERS / np.sqrt(max(len(demand.values), 1))
+    least = correlation if remembers else 0.0
     for name, measure in by_name.items():
         if name in OF_QUEUE:
             if remembers and memory is not None:

@@ -27,6 +27,15 @@ def test_an_interval_narrows_with_each_day() -> None:
     assert widths[9] < 0.7 * widths[8]
 
 
+def test_quiet_weeks_do_not_narrow_an_interval() -> None:
+    """Four weeks without ends show no overdispersion: jobs of the days before are taken to fail in bursts."""
+    jobs, quiet = np.full(30, 200), np.zeros(28, np.int64)
+    low, high = interval(np.append(jobs, quiet), np.append(jobs // 10, quiet))
+    known_low, known_high = interval(jobs, jobs // 10)
+    assert low < known_low
+    assert known_high < high
+
+
 def test_the_note_says_why_an_interval_is_wide() -> None:
     """Nine days are too few to measure overdispersion; ten are enough."""
     for days in (9, 10):
