@@ -153,8 +153,13 @@ def discipline_of(flows: Flows, order: str) -> Discipline:
     oldest, newest = (float(np.interp(share, *line)) for line in (OLDEST, NEWEST))
     if oldest == 1:
         return Discipline(note("fifo"), oldest, newest)
-    text = "{oldest:.0%} oldest first, {random:.0%} at random, {newest:.0%} newest first"
-    return Discipline(note(text, oldest=oldest, random=1 - oldest - newest, newest=newest), oldest, newest)
+    described = note(
+        "{oldest:.0%} oldest first, {random:.0%} at random, {newest:.0%} newest first",
+        oldest=oldest,
+        random=1 - oldest - newest,
+        newest=newest,
+    )
+    return Discipline(described, oldest, newest)
 
 
 def passing(flows: Flows) -> float:
