@@ -7,7 +7,9 @@ from analysis.arrays import Floats, Ints
 from analysis.stats.batches import LEVEL
 
 
-def jeffreys(failed: Floats | Ints, finished: Floats | Ints, phi: Floats | float) -> tuple[Floats, Floats]:
+def jeffreys(
+    failed: Floats | Ints, finished: Floats | Ints, phi: Floats | float, level: float = LEVEL
+) -> tuple[Floats, Floats]:
     """Return Jeffreys' intervals of rates: lower and upper ends, in [0, 1].
 
     Brown, Cai and DasGupta, Interval estimation for a binomial proportion, Statistical Science 16 (2001), 4.1.3.
@@ -23,7 +25,7 @@ def jeffreys(failed: Floats | Ints, finished: Floats | Ints, phi: Floats | float
     [0.0527, 0.1701]
     """
     a, b = failed / phi + 0.5, (finished - failed) / phi + 0.5
-    tail = (1 - LEVEL) / 2
+    tail = (1 - level) / 2
     low = np.where(failed <= 0, 0.0, betaincinv(a, b, tail))
     high = np.where(failed >= finished, 1.0, betaincinv(a, b, 1 - tail))
     return low, high

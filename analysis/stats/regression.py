@@ -9,12 +9,14 @@ from typing import Final
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from analysis.arrays import Bools, Floats, Ints
-from analysis.compiled import compiled
+from analysis.arrays import Bools, Floats
 from analysis.stats.batches import FEWEST, LEVEL, Days, correlation_of, more_days, rhythm
+from analysis.stats.sums import bounds_of_sums
 
 STRAIGHT: Final = 1e-6
 """The skewness below which errors are not corrected for it."""
+OWN: Final = 1e-6
+"""The share of a day that is left to chance, below which the day has a coefficient of its own."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,9 @@ class Fit:
     skews: Floats
     """k: the skewness of the days' contributions to a mean; zero for differences and slopes."""
     correlation: float
-    """The correlation of consecutive residuals, corrected for the bias of a fit; at least zero."""
+    """The correlation of consecutive residuals, corrected for the bias of a fit; at least zero, and the least one."""
     batches: float
-    """The effective number of days: n (1 - r) / (1 + r)."""
+    """The effective number of days: n (1 - r) / (1 + r), where n is at most the days less the coefficients plus two."""
     freedom: Floats
     """k: the degrees of freedom of the errors."""
 
@@ -100,15 +102,16 @@ def _fit(days: Days, regressors: Floats, pattern: Floats, least: float) -> Fit:
     columns = np.column_stack([regressors, pattern]) * root[:, None]
     # Values are taken from the median, so that equal days have residuals of exactly zero; it is added back below.
     centre = float(np.median(days.values))
-    inverse = np.linalg.pinv(columns)
+    vectors, sizes, right = np.linalg.svd(columns, full_matrices=False)
+    chosen = sizes > sizes[0] * n * np.finfo(float).eps
+    basis = vectors[:, chosen]
+    inverse = right[chosen].T / sizes[chosen] @ basis.T
     shares = inverse[: regressors.shape[1]] * root
     values = shares @ (days.values - centre)
     residuals = root * (days.values - centre) - columns @ (inverse @ (root * (days.values - centre)))
     correlation = max(correlation_of(residuals), least)
-    vectors, sizes, _ = np.linalg.svd(columns, full_matrices=False)
-    basis = vectors[:, sizes > sizes[0] * n * np.finfo(float).eps]
     # A day that has a coefficient of its own has no residual.
-    rest = np.maximum(1 - (basis**2).sum(axis=1), STRAIGHT)
+    rest = np.maximum(1 - (basis**2).sum(axis=1), OWN)
     contributions = shares / root * residuals / np.sqrt(rest)
     squares = (contributions**2).sum(axis=1)
     is_mean = (squares > 0) & (shares >= 0).all(axis=1)
@@ -118,7 +121,7 @@ def _fit(days: Days, regressors: Floats, pattern: Floats, least: float) -> Fit:
     constant = centre * np.round(shares.sum(axis=1), 9)
     batches = min(n, max(n - columns.shape[1], 1) + 2) / inflation
     freedom = _freedom(shares / root / np.sqrt(rest), basis, root**2)
-    low, high = _bounds(shares, days, centre)
+    low, high = bounds_of_sums(shares, days, centre)
     return Fit(
         values + constant,
         low + constant,
@@ -160,51 +163,6 @@ def _freedom(shares: Floats, basis: Floats, weights: Floats) -> Floats:
     return freedom
 
 
-def _bounds(shares: Floats, days: Days, centre: float) -> tuple[Floats, Floats]:
-    """Return the bounds of weighted sums of the days' values minus a centre, narrowed by the bounds of stretches."""
-    low, high = days.low - centre, days.high - centre
-    least, most = _at_worst(shares, low, high), _at_worst(shares, high, low)
-    if days.stretches is None:
-        return least, most
-    stretches = days.stretches
-    constant = centre * shares.sum(axis=1)
-    for row, share in enumerate(shares):
-        weights = np.zeros(int(stretches.last.max()))
-        weights[days.numbers] = share / days.weights
-        low_sum, high_sum = _by_stretches(weights, stretches.first, stretches.last, stretches.low, stretches.high)
-        least[row] = max(least[row], low_sum - constant[row])
-        most[row] = min(most[row], high_sum - constant[row])
-    return least, most
-
-
-@compiled
-def _by_stretches(weights: Floats, first: Ints, last: Ints, low: Floats, high: Floats) -> tuple[float, float]:
-    """Return the bounds of a weighted sum over days, from bounds of plain sums over nested stretches.
-
-    The mean weight of a stretch's days multiplies the bounds of the stretch; the rest of the weights goes to the
-    shorter stretches within it.
-    """
-    left = weights.copy()
-    least, most = 0.0, 0.0
-    for stretch in range(len(first)):
-        a, b = first[stretch], last[stretch]
-        mean = left[a:b].mean()
-        if mean == 0.0:
-            continue
-        left[a:b] -= mean
-        least += mean * (low[stretch] if mean > 0 else high[stretch])
-        most += mean * (high[stretch] if mean > 0 else low[stretch])
-    return least, most
-
-
-def _at_worst(shares: Floats, low: Floats, high: Floats) -> Floats:
-    """Return weighted sums of `low` where the weight is positive, and of `high` where it is negative."""
-    with np.errstate(invalid="ignore"):
-        worst = np.where(shares > 0, shares * low, np.where(shares < 0, shares * high, 0.0))
-    total: Floats = worst.sum(axis=1)
-    return total
-
-
 def slope_of(days: Days, least: float = 0.0) -> Fit:
     """Fit a line: the first coefficient is the weighted mean, the second the slope a day.
 
@@ -212,6 +170,8 @@ def slope_of(days: Days, least: float = 0.0) -> Fit:
     ----------
     days
         At least two days.
+    least
+        The least correlation, see `explain`.
     """
     centred = days.numbers - np.average(days.numbers, weights=days.weights)
     return explain(days, np.column_stack([np.ones(len(centred)), centred]), least)
@@ -233,12 +193,14 @@ def difference_of(days: Days, later: Bools, least: float = 0.0) -> Fit:
         The days of both periods, at least two of each.
     later
         Which days are of the second period.
+    least
+        The least correlation, see `explain`.
 
     Returns
     -------
     Fit
         The first coefficient is the level of the first period, the second the difference of the second period from
-        it. The batches are those of the shorter period, since both need ten; the degrees of freedom follow from them.
+        it. The batches are those of the shorter period, since both need ten; the degrees of freedom are at most theirs.
     """
     fit = explain(days, np.column_stack([np.ones(len(later)), later]), least)
     inflation = (1 + fit.correlation) / (1 - fit.correlation)
@@ -250,7 +212,7 @@ def step_of(days: Days, later: Bools, least: float = 0.0) -> Fit:
     """Fit a level to each of two spells: the mean of its days, so that it is zero or more as the days are.
 
     The weekly pattern has a mean of zero in each spell, so that it takes part of the scatter and nothing of the levels:
-    a pattern of busy days would lift or lower days without waits.
+    a pattern of busy days would lift or lower days without waits. The parameters are those of `difference_of`.
 
     Returns
     -------
