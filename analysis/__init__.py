@@ -17,7 +17,7 @@ Where do I go to ...?
 - change an estimate: `queue.waits` (bounds: `mean_bounds`, `quantile_bounds`; the service discipline that it assumes:
   `discipline`), `queue.failures`, `queue.totals`
 - change a column, its meaning or its heading: `schemas`
-- change what trends conclude: `trends.conclusions`; the statistics: `stats`
+- change what trends conclude: `trends.conclusions`, `trends.comparison`; the statistics: `stats`
 - change estimates of capacity: `capacity.load`, `capacity.plan`, `capacity.forecast`
 - change what a caller can ask for: `query.request`, `query.question`; how it is answered: `query.kinds`,
   `query.part`; in which tasks, and where: `query.tasks`, `query.engines`, `query.processes`, `query.spark`; what is

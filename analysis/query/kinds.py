@@ -22,7 +22,7 @@ from analysis.queue.observation import Observation, as_rows
 from analysis.queue.waits import Waits
 from analysis.schemas.queue import SHARES
 from analysis.schemas.schema import Columns
-from analysis.trends import conclusions
+from analysis.trends import comparison, conclusions
 from analysis.trends.daily import Daily, daily
 from analysis.trends.profile import Hours, hours_of, profile
 from analysis.windows import Windows
@@ -114,7 +114,7 @@ def _days(question: Question, series: Sequence[Facts], windows: Windows) -> Dail
 
 
 def _compared(question: Question, observation: Observation, days: Daily | None) -> Columns:
-    return conclusions.compare(observation, days, question.periods or observation.windows[:0])
+    return comparison.compare(observation, days, question.periods or observation.windows[:0])
 
 
 def _hours(_question: Question, series: Sequence[Facts], windows: Windows) -> Hours:

@@ -138,17 +138,16 @@ def doubled(load: float) -> float:
 def observation(days: int) -> Observation:
     """Return days that were observed as a whole."""
     starts = np.arange(days) * int(DAY)
-    nothing = np.zeros(days, np.bool_)
     return Observation(
         windows=Windows(starts, starts + int(DAY)),
         coverage=np.ones(days),
-        begins_in=nothing,
-        ends_in=nothing,
+        begins_in=np.zeros(days, np.bool_),
+        ends_in=np.zeros(days, np.bool_),
         first=0,
         last=days * int(DAY),
-        hidden=nothing,
+        hidden=np.zeros(days, np.bool_),
         unknown_after=np.inf,
-        silent=nothing,
+        silent=np.zeros(days, np.bool_),
         silent_after=np.inf,
         bounded=True,
         retention=Note("kept"),

@@ -4,7 +4,7 @@
 
 A simulated FIFO queue with 16 servers gives the true daily values: mean wait, share over 15 minutes, arrivals, failure
 rate. The exit code is 1 if a trend or a change, or a difference of two periods, is claimed of any measure in more than
-one series in twenty although nothing changed (tested at 99 %), also where demand remembers the day before; or if the
+one series in twenty although nothing changed (tested at 99 %), also where demand is autocorrelated; or if the
 interval of a difference contains the truth in less than 93 % or more than 97 % of 1,000 pairs of periods.
 """
 
@@ -20,7 +20,7 @@ from tabulate import tabulate
 from analysis.schemas.schema import Columns
 from analysis.stats.batches import FEWEST, Days
 from analysis.stats.regression import difference_of, slope_of
-from analysis.trends import conclusions
+from analysis.trends import comparison, conclusions
 from analysis.windows import Windows
 from tests.benchmarks.trend_queues import DAY, HOUR, Scenario, autoregressive, daily, exactly, observation
 
@@ -30,7 +30,7 @@ def concluded(measures: dict[str, Days], last: int) -> tuple[Columns, Columns, C
     n = len(measures["arrivals"].values)
     observed, days = observation(n), daily(measures)
     periods = Windows(np.array([n - last, 0]) * int(DAY), np.array([n, n - last]) * int(DAY))
-    compared = conclusions.compare(observed, days, periods)
+    compared = comparison.compare(observed, days, periods)
     return conclusions.trend(observed, days), conclusions.changes(observed, days), compared
 
 
@@ -71,7 +71,7 @@ def sizes(quarters: int, draw: np.random.Generator) -> Iterator[list[object]]:
 
 
 def memories(number: int, draw: np.random.Generator) -> Iterator[list[object]]:
-    """Yield the shares of series with a claim although the law of their demand, which remembers, never changes."""
+    """Yield the shares of series with a claim although the law of their autocorrelated demand never changes."""
     for length in (60, 150):
         for spread in (0.5, 0.9):
             for correlation in (0.3, 0.5, 0.8, 0.9):

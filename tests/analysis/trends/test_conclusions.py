@@ -6,41 +6,30 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binom
 
 from analysis.arrays import Floats
 from analysis.calendar import DAY
 from analysis.estimate import Estimate
-from analysis.notes import NOTHING, Note, note
+from analysis.notes import NOTHING, note
 from analysis.queue.observation import Observation
 from analysis.queue.waits import Waits
 from analysis.schemas.schema import Columns
 from analysis.text.language import rendered
-from analysis.trends import conclusions
+from analysis.trends import comparison, conclusions
 from analysis.trends.daily import Daily, measures
 from analysis.windows import Windows
+from tests.benchmarks import trend_queues
+from tests.benchmarks.trends import claimed
 
 DAYS: Final = 60
+SERIES: Final = 60
+"""The number of simulated series."""
 
 
 def observation() -> Observation:
     """Return two months of days that were observed as a whole."""
-    starts = np.arange(DAYS) * DAY
-    return Observation(
-        windows=Windows(starts, starts + DAY),
-        coverage=np.ones(DAYS),
-        begins_in=np.zeros(DAYS, np.bool_),
-        ends_in=np.zeros(DAYS, np.bool_),
-        first=0,
-        last=DAYS * DAY,
-        hidden=np.zeros(DAYS, np.bool_),
-        unknown_after=np.inf,
-        silent=np.zeros(DAYS, np.bool_),
-        silent_after=np.inf,
-        bounded=True,
-        retention=Note("kept"),
-        queue="queue",
-        notes=NOTHING,
-    )
+    return trend_queues.observation(DAYS)
 
 
 def sure(values: Floats) -> Estimate:
@@ -87,9 +76,72 @@ def test_what_never_happened_still_may() -> None:
     # About three in six thousand, twice that as Jeffreys has it on either side.
     assert (0.0, 0.0) == (level["level"], level["level_low"])
     assert 2e-4 < level["level_high"] < 1e-3
-    compared = rows(conclusions.compare(observation(), days, periods()))["failures"]
+    compared = rows(comparison.compare(observation(), days, periods()))["failures"]
     low, high = compared["difference_low"], compared["difference_high"]
     assert -1e-2 < low < 0 < high < 1e-2
+
+
+def test_no_level_of_waits_is_below_zero() -> None:
+    """Ten days without waits, then weeks with a strong weekly pattern: levels and their ends are zero or more."""
+    numbers = np.arange(DAYS)
+    busy = np.where(numbers % 7 < 5, 3000.0, 10.0) * np.random.default_rng(4).gamma(9, 1 / 9, DAYS)
+    estimates = days_of(np.where(numbers < 10, 0.0, busy))
+    compared = Windows(np.array([10, 0]) * DAY, np.array([60, 10]) * DAY)
+    change = rows(conclusions.changes(observation(), estimates))["wait"]
+    assert 0.0 == pytest.approx(change["before"], abs=1e-6)
+    assert busy[10:].mean() == pytest.approx(change["after"])
+    # A fall cannot be larger than the level that it begins at.
+    falling = rows(conclusions.changes(observation(), days_of(np.where(numbers < 50, busy, 0.0))))["wait"]
+    assert 0.0 == pytest.approx(falling["after"], abs=1e-6)
+    for row in (
+        change,
+        falling,
+        rows(conclusions.trend(observation(), estimates))["wait"],
+        rows(comparison.compare(observation(), estimates, compared))["wait"],
+    ):
+        levels = [row[name] for name in ("level", "level_low", "before", "after", "value", "value_low") if name in row]
+        assert min(level for level in levels if level is not None) >= 0
+
+
+@pytest.mark.parametrize("days", [60, 150])
+def test_autocorrelated_demand_is_no_change(days: int) -> None:
+    """Busy days follow busy days by a law that never changes: not more than one in twenty series has a claim."""
+    draw = np.random.default_rng(5)
+    demand = trend_queues.Scenario(0.6, length=days, spread=0.9, correlation=0.8)
+    halves = Windows(np.array([days // 2, 0]) * DAY, np.array([days, days // 2]) * DAY)
+    claims = np.zeros(2, np.int64)
+    for _ in range(SERIES):
+        days_seen, observed = trend_queues.daily(demand.days(draw)), trend_queues.observation(days)
+        steady = [conclude(observed, days_seen) for conclude in (conclusions.trend, conclusions.changes)]
+        differing = [comparison.compare(observed, days_seen, halves)]
+        for kind, answers in enumerate((steady, differing)):
+            claims[kind] += any(map(claimed, answers))
+    assert (claims <= binom.ppf(0.99, SERIES, 0.05)).all()
+
+
+def test_a_note_tells_that_demand_is_autocorrelated() -> None:
+    """It stands beside waits, and not where arrivals of successive days are alike."""
+    wandering = sure(100 + np.cumsum(np.random.default_rng(3).standard_normal(DAYS)))
+    for arrivals, expected in ((wandering, True), (days_of().waits.arrivals, False)):
+        estimates = days_of()
+        estimates = replace(estimates, waits=replace(estimates.waits, arrivals=arrivals))
+        noted = rows(conclusions.trend(observation(), estimates))
+        assert expected == ("arrivals of successive days are correlated" in rendered(noted["wait"]["note"]))
+        assert "successive days are correlated" not in rendered(noted["failures"]["note"])
+
+
+def test_a_difference_takes_more_than_an_interval() -> None:
+    """A difference just beyond its 95 % interval is one of four questions, and not enough; one twice as large is."""
+    later = np.arange(DAYS) >= 30
+    noise = np.random.default_rng(8).standard_normal(DAYS)
+    flat = rows(comparison.compare(observation(), days_of(100 + noise), periods()))["wait"]
+    half = (flat["difference_high"] - flat["difference_low"]) / 2
+    for times, expected in ((1.15, "not shown"), (2.0, "up")):
+        stepping = 100 + noise + (times * half - flat["difference"]) * later
+        row = rows(comparison.compare(observation(), days_of(stepping), periods()))["wait"]
+        assert row["difference_low"] > 0
+        assert expected == row["direction"]
+        assert (0.05 / 4 < row["chance"] < 0.05) == (expected == "not shown")
 
 
 def test_a_claim_takes_more_than_an_interval() -> None:
@@ -137,7 +189,7 @@ def test_a_comparison_tells_how_much_of_both_periods_was_seen() -> None:
     fortnights = observation()
     fortnights.coverage[14:40] = 0.0
     compared = Windows(np.array([40, 0]) * DAY, np.array([54, 14]) * DAY)
-    row = rows(conclusions.compare(fortnights, days_of(), compared))["wait"]
+    row = rows(comparison.compare(fortnights, days_of(), compared))["wait"]
     assert 1.0 == row["coverage"]
     assert (40 * DAY, 0) == (row["window_start"], row["other_start"])
 
