@@ -169,9 +169,9 @@ class Context:
         """
         from collector.mail import mailer  # noqa: PLC0415 - a cron tick sends no mail
 
-        found, problems = mailer(self.config("mail").mail, recipients, self.environment, self.clock)
+        sender, problems = mailer(self.config("mail").mail, recipients, self.environment, self.clock)
         refuse(problems)
-        return cast("Mailer", found)
+        return cast("Mailer", sender)
 
     def ready_to_poll(self) -> tuple[Config, dict[str, AnyCredential]]:
         """Read the configuration and the credentials, before the first request of a poll.

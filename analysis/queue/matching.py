@@ -18,8 +18,8 @@ from analysis.compiled import compiled
 UNBOUNDED = -1
 """Stands for an upper bound that the record does not give."""
 LOTS: Final = 8
-"""The random departures of an event are drawn in about so many lots of as many jobs, one by one where they are fewer:
-an event has few stays, however many jobs leave in it."""
+"""The random departures of an event are drawn in about so many lots of as many jobs, one by one where they are fewer.
+So an event has few stays, however many jobs leave in it. The number was not chosen by an experiment."""
 
 
 class Events(NamedTuple):
@@ -113,8 +113,8 @@ def serve(arrivals: Ints, departures: Ints, waiting: int, oldest: float, newest:
             waiting -= taken
             from_[stays], to[stays], jobs[stays] = batch - 1, event, taken
             stays += 1
-    for waits in np.flatnonzero(left):
-        from_[stays], to[stays], jobs[stays] = waits - 1, -1, left[waits]
+    for unserved in np.flatnonzero(left):
+        from_[stays], to[stays], jobs[stays] = unserved - 1, -1, left[unserved]
         stays += 1
     return from_[:stays], to[:stays], jobs[:stays]
 

@@ -105,10 +105,10 @@ def _larger_later(random: np.random.Generator) -> Queue:
     pool, work = _pool(random, "one")
     half = pool.days * DAY / 2
     later = work.came > half
-    came = np.concatenate([work.came, work.came[later] + random.uniform(0, 60, int(later.sum()))])
-    order = np.argsort(came, kind="stable")
+    arrivals = np.concatenate([work.came, work.came[later] + random.uniform(0, 60, int(later.sum()))])
+    order = np.argsort(arrivals, kind="stable")
     jobs = (np.concatenate([column, column[later]])[order] for column in (work.size, work.run, work.urgent))
-    stays = stays_of(Work(came[order], *jobs), pool.servers, capacity=[(half, 2 * pool.servers)])
+    stays = stays_of(Work(arrivals[order], *jobs), pool.servers, capacity=[(half, 2 * pool.servers)])
     return _queue(stays, pool)
 
 

@@ -130,10 +130,10 @@ def test_what_nodes_of_one_flavor_cost_is_summed() -> None:
 
 def test_a_plan_without_a_target_says_how_to_give_one(database: Path, folder: Path) -> None:
     """Its first line names the option; a star in the table is explained below it."""
-    said = poolscope(folder, "plan", "--db", str(database)).stdout
-    assert "--target-wait 15m" in said.splitlines()[0]
-    assert ("nodes*" in said) == ("\n*: the load on this capacity is higher than any load in the record" in said)
-    assert "nodes*" in said
+    output = poolscope(folder, "plan", "--db", str(database)).stdout
+    assert "--target-wait 15m" in output.splitlines()[0]
+    assert ("nodes*" in output) == ("\n*: the load on this capacity is higher than any load in the record" in output)
+    assert "nodes*" in output
     assert "--target-wait" not in poolscope(folder, "plan", "--db", str(database), "--target-wait", "20m").stdout
 
 

@@ -21,10 +21,9 @@ def test_few_days_hold_the_rate_of_bursts(days: int) -> None:
 
 
 def test_an_interval_narrows_with_each_day() -> None:
-    """A tenth of the jobs fail on each day: the interval of more days is narrower, and after ten days much narrower."""
+    """A tenth of the jobs fail on each day: the interval of more days is narrower."""
     widths = [float(np.ptp(interval(np.full(days, 50), np.full(days, 5)))) for days in range(1, PRIOR_DAYS + 5)]
     assert widths == sorted(widths, reverse=True)
-    assert widths[9] < 0.7 * widths[8]
 
 
 def test_quiet_weeks_do_not_narrow_an_interval() -> None:

@@ -157,7 +157,7 @@ def test_a_restored_record_is_not_polled_yet(tmp_path: Path) -> None:
 @pytest.mark.parametrize("program", ["exit 1", None])
 def test_what_is_known_of_the_schedule_is_told(tmp_path: Path, program: str | None) -> None:
     """Without a line in the crontab, or without the program, one poll by hand is no schedule; two slots are one."""
-    found = []
+    schedules = []
     (tmp_path / "bin").mkdir()
     path = str(tmp_path / "bin")
     if program is not None:
@@ -169,13 +169,13 @@ def test_what_is_known_of_the_schedule_is_told(tmp_path: Path, program: str | No
         for hours in (0, 1):
             poolscope(tmp_path, "collect")
             done = poolscope(tmp_path, "doctor", "--json", PATH=path)
-            found += [row for row in findings(done) if row["what"] == "schedule"]
+            schedules += [row for row in findings(done) if row["what"] == "schedule"]
             with duckdb.connect(tmp_path / RECORD) as connection:
                 connection.execute(
                     "INSERT INTO scrapes BY NAME SELECT * REPLACE (slot - INTERVAL 1 HOUR * $1 AS slot) FROM scrapes",
                     [hours + 1],
                 )
-    by_hand, going_on = found
+    by_hand, going_on = schedules
     known = "your crontab has no line" if program else "whether cron polls is not known (the program crontab is not on"
     assert ("warning", "ok") == (by_hand["severity"], going_on["severity"])
     assert known in by_hand["message"]

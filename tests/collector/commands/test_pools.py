@@ -59,14 +59,14 @@ def test_one_poll_that_does_not_find_a_pool_shows_no_deletion(tmp_path: Path) ->
     scripts[statistics_path("b")] = [answer(200, GOOD), gone]
     with Scripted(scripts, answer(200, GOOD)) as server:
         configure(tmp_path, server.endpoint, '[paths]\ndatabase = "record.duckdb"\nspool = "spool"')
-        told = []
+        outputs = []
         for slots, begin in ((2, start), (1, start + timedelta(hours=1))):
             poll_slots(tmp_path, server.endpoint, slots, start=begin)
             doctor = json.loads(poolscope(tmp_path, "doctor", "--json").stdout)
-            (found,) = (row for row in doctor if row["what"] == "pools")
+            (finding,) = (row for row in doctor if row["what"] == "pools")
             shown = poolscope(tmp_path, "pools").stdout
-            told.append((poolscope(tmp_path, "status").stderr, found["severity"], found["message"], shown))
-    (warned, severity, message, shown), later = told
+            outputs.append((poolscope(tmp_path, "status").stderr, finding["severity"], finding["message"], shown))
+    (warned, severity, message, shown), later = outputs
     assert "warning" == severity
     for text in (warned, message):
         assert "did not find this pool" in text
