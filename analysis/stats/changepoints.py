@@ -7,8 +7,9 @@ correlation from day to day are drawn from the run's own residuals, and the best
 significant, spells are tested in the same way. The parts on all sides are then searched in turn (Vostrikova 1981).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -22,6 +23,9 @@ RARE: Final = (1 - CLAIM) / 5
 tests/benchmarks/trends.py."""
 RAREST: Final = RARE / 4
 """The largest p-value of a spell: there are many more spells than cuts to choose from."""
+CLEARINGS: Final = 4
+"""A run of days has a level of its own only if it is this many times as long as its backlogs take to clear. Days that
+remember for c days are worth one independent day in 2 c: these are two."""
 DATE_LOSS: Final = 2 * -np.log(1 - np.sqrt(LEVEL))
 """The interval of a date holds the days that explain at most this much less, in variances, than the best day: Eo and
 Morley, Quantitative Economics 6 (2015), 463."""
@@ -53,6 +57,15 @@ class Change:
         return direction(low, high)
 
 
+class Backlog(NamedTuple):
+    """A run of days that differs from the others, but may be one backlog."""
+
+    days: tuple[int, ...]
+    """The numbers of the days on which the level would change."""
+    clearing: float
+    """The days that its backlogs take to clear."""
+
+
 @dataclass(frozen=True)
 class Changes:
     """The changes of a daily value, in the order of time."""
@@ -62,9 +75,11 @@ class Changes:
     """Effective batches of all days; with fewer than ten there are no changes."""
     correlation: float
     """The correlation from day to day, on either side of the best cut of all days."""
+    backlog: Backlog | None = None
+    """Set if there are no changes because of it."""
 
 
-def changes_of(days: Days, least: float = 0.0) -> Changes:
+def changes_of(days: Days, least: float = 0.0, clearing: Callable[[Days], float] | None = None) -> Changes:
     """Return the changes of a daily value.
 
     Parameters
@@ -73,25 +88,31 @@ def changes_of(days: Days, least: float = 0.0) -> Changes:
         Values of at least zero.
     least
         The least correlation from day to day, of what drives these values: at most 0.97.
+    clearing
+        A function that returns the days that the backlogs of a run of days take to clear: a single one is no change.
     """
     if len(days.values) < 2 * SHORTEST:
         return Changes((), min(len(days.values), FEWEST - 1), 0.0)
     residuals, root = _residuals(days)
-    attempts = []
+    attempts, backlogs = [], []
     for cut, rare in ((True, RARE), (False, RAREST)):
         (first, last), correlation, chance = best_spell(residuals, root, cut, least)
         inflation = (1 + correlation) / (1 - correlation)
         attempts.append(Changes((), len(root) / inflation, correlation))
         if chance <= rare and attempts[-1].batches >= FEWEST:
-            break
+            backlog = None if clearing is None else _backlog(days, first, last, clearing)
+            if backlog is None:
+                break
+            backlogs.append(backlog)
     else:
-        return max(attempts, key=lambda attempt: attempt.batches)
+        clearest = max(attempts, key=lambda attempt: attempt.batches)
+        return replace(clearest, backlog=backlogs[0] if backlogs else None)
     explained = explained_by(residuals, root, first, last)
     scatter = (float(residuals @ residuals) - explained) / (len(root) - 2)
     changes: list[Change] = []
     edges = [0, *(edge for edge in (first, last) if 0 < edge < len(root)), len(root)]
     for before, edge, after in zip(edges, edges[1:], edges[2:], strict=False):
-        changes += _parts(days, before, edge, least)
+        changes += _parts(days, before, edge, least, clearing)
         spells = [(day, last) if edge == first else (first, day) for day in range(before + 1, after)]
         near = [
             day
@@ -102,7 +123,7 @@ def changes_of(days: Days, least: float = 0.0) -> Changes:
         fit = step_of(stretch, np.arange(before, after) >= edge, least)
         earliest, latest = (int(days.numbers[near[end]]) for end in (0, -1))
         changes.append(Change(int(days.numbers[edge]), earliest, latest, fit))
-    changes += _parts(days, edges[-2], edges[-1], least)
+    changes += _parts(days, edges[-2], edges[-1], least, clearing)
     return replace(attempts[-1], changes=tuple(changes))
 
 
@@ -141,6 +162,19 @@ def _between(days: Days, first: int, last: int) -> Days:
     return days.where((np.arange(len(days.values)) >= first) & (np.arange(len(days.values)) < last))
 
 
-def _parts(days: Days, first: int, last: int, least: float) -> tuple[Change, ...]:
+def _parts(
+    days: Days, first: int, last: int, least: float, clearing: Callable[[Days], float] | None
+) -> tuple[Change, ...]:
     """Return the changes among the days from index `first` to index `last`, which is excluded."""
-    return changes_of(_between(days, first, last), least).changes
+    return changes_of(_between(days, first, last), least, clearing).changes
+
+
+def _backlog(days: Days, first: int, last: int, clearing: Callable[[Days], float]) -> Backlog | None:
+    """Return the backlog that a spell, or what is around it, may be; None where both last long enough."""
+    inside = (np.arange(len(days.values)) >= first) & (np.arange(len(days.values)) < last)
+    for run in (inside, ~inside):
+        lasting = clearing(days.where(run))
+        if run.sum() < CLEARINGS * lasting:
+            edges = (int(days.numbers[edge]) for edge in (first, last) if 0 < edge < len(days.values))
+            return Backlog(tuple(edges), lasting)
+    return None

@@ -119,14 +119,16 @@ def best_spell(residuals: Floats, root: Floats, cut: bool, least: float) -> tupl
     np.random.seed(n)  # noqa: NPY002 - compiled: numba keeps one generator a thread
     innovations = residuals[1:] - correlation * residuals[:-1]
     innovations -= innovations.mean()
-    simulated = np.empty(n)
+    simulated, roots = np.empty(n), np.empty(n)
     larger = 0
     for number in range(BOOTSTRAPS):
         value = residuals[np.random.randint(0, n)]  # noqa: NPY002 - compiled: a Generator is five times slower
         for day in range(n):
-            value = correlation * value + innovations[np.random.randint(0, n - 1)]  # noqa: NPY002 - compiled: a Generator is five times slower
-            simulated[day] = value
-        if _tested(simulated, root, cut, least)[0] >= explained:
+            drawn = np.random.randint(0, n - 1)  # noqa: NPY002 - compiled: a Generator is five times slower
+            value = correlation * value + innovations[drawn]
+            # Each with its weight: days with many jobs are often those that are far from the others.
+            simulated[day], roots[day] = value, root[drawn + 1]
+        if _tested(simulated, roots, cut, least)[0] >= explained:
             larger += 1
             if larger == ENOUGH:
                 return (first, last), correlation, larger / (number + 1)

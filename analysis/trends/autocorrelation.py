@@ -26,34 +26,34 @@ Result = TypeVar("Result", Fit | None, Changes)
 
 
 def fitted(
-    measures: Iterable[Measure], fit: Callable[[Days, float], Result], steady: Callable[[Days], float] | None = None
+    measures: Iterable[Measure], fit: Callable[[Measure, float], Result], steady: Callable[[Days], float] | None = None
 ) -> Iterator[tuple[Measure, Result]]:
     """Yield each measure with its fit, and with a note where autocorrelated demand makes the fit of waits less sure.
 
     Parameters
     ----------
     fit
-        A function that takes days and their least correlation from day to day.
+        A function that takes a measure and the least correlation of its days.
     steady
         A function that returns the correlation of days as if their level had never changed. With autocorrelated demand
         it is the least correlation of waits: then even a large change of waits is not found.
     """
     by_name = {measure.name: measure for measure in measures}
-    demand = by_name["arrivals"].days
+    demand = by_name["arrivals"]
     fits = {"arrivals": fit(demand, 0.0)}
     correlation = _correlation(fits["arrivals"])
-    if correlation <= SIGNIFICANT / np.sqrt(max(len(demand.values), 1)):
+    if correlation <= SIGNIFICANT / np.sqrt(max(len(demand.days.values), 1)):
         correlation = 0.0
     least = correlation
     for name, measure in by_name.items():
         if name in OF_QUEUE:
-            days = measure.days
-            fits[name] = fit(days, max(least, steady(days)) if correlation and steady is not None else least)
+            floor = max(least, steady(measure.days)) if correlation and steady is not None else least
+            fits[name] = fit(measure, floor)
             least = max(least, _correlation(fits[name]))
             yield (_with_note(measure, correlation) if correlation else measure), fits[name]
             continue
         if name not in fits:
-            fits[name] = fit(measure.days, 0.0)
+            fits[name] = fit(measure, 0.0)
         yield measure, fits[name]
 
 

@@ -13,7 +13,7 @@ from analysis.notes import joined, note
 from analysis.queue.observation import Observation
 from analysis.schemas.schema import Columns
 from analysis.schemas.trends import COMPARE
-from analysis.stats.batches import LEVEL, Days
+from analysis.stats.batches import LEVEL
 from analysis.stats.proportions import difference, jeffreys
 from analysis.stats.regression import Fit, difference_of, direction, explain
 from analysis.trends.autocorrelation import fitted
@@ -53,9 +53,9 @@ def compare(observation: Observation, daily: Daily | None, periods: Windows) -> 
         for measure in measures(observation, daily)
     ]
 
-    def difference_between(days: Days, least: float) -> Fit | None:
-        of_later = later[days.numbers]
-        return difference_of(days, of_later, least) if min(of_later.sum(), (~of_later).sum()) > 1 else None
+    def difference_between(measure: Measure, least: float) -> Fit | None:
+        of_later = later[measure.days.numbers]
+        return difference_of(measure.days, of_later, least) if min(of_later.sum(), (~of_later).sum()) > 1 else None
 
     for measure, fit in fitted(inside, difference_between):
         days = measure.days

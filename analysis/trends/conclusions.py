@@ -13,16 +13,18 @@ from typing import Final
 
 import numpy as np
 
+from analysis.calendar import DAY
+from analysis.notes import Days as NumberOfDays
 from analysis.notes import Note, Notes, joined, note, word
 from analysis.queue.observation import Observation
 from analysis.schemas.schema import Columns
 from analysis.schemas.trends import CHANGES, TREND
 from analysis.stats.batches import CLAIM, FEWEST, Days, more_days
-from analysis.stats.changepoints import Change, changes_of, correlation_without_changes
+from analysis.stats.changepoints import Backlog, Change, Changes, changes_of, correlation_without_changes
 from analysis.stats.proportions import jeffreys
 from analysis.stats.regression import Fit, direction, slope_of
-from analysis.trends.autocorrelation import fitted
-from analysis.trends.daily import Daily, measures
+from analysis.trends.autocorrelation import OF_QUEUE, fitted
+from analysis.trends.daily import Daily, Measure, measures
 from analysis.trends.rows import (
     METHOD,
     SHARES,
@@ -39,6 +41,8 @@ from analysis.trends.rows import (
 from analysis.windows import Windows
 
 CUTS: Final = note("change points of logarithms, tested by a sieve bootstrap; dates by likelihood ratio")
+LOAD: Final = 0.5
+"""The load at which backlogs are taken to clear. Where the load is higher, it takes longer."""
 UP, DOWN, NOT_SHOWN = (word("up"), word("down"), word("not shown"))
 """What `regression.direction` returns, marked for translation here: statistics know no texts."""
 
@@ -58,14 +62,23 @@ def trend(observation: Observation, daily: Daily | None) -> Columns:
     return columns(rows, TREND)
 
 
-def _slope(days: Days, least: float) -> Fit | None:
-    return slope_of(days, least) if len(days.values) > 1 else None
+def _slope(measure: Measure, least: float) -> Fit | None:
+    return slope_of(measure.days, least) if len(measure.days.values) > 1 else None
 
 
 def changes(observation: Observation, daily: Daily | None) -> Columns:
     """Return when each measure changed, from the days of a group: one row per change, or one that says why none."""
     rows: list[Row] = []
-    for measure, cuts in fitted(measures(observation, daily), changes_of, correlation_without_changes):
+    every = list(measures(observation, daily))
+    waits = next(measure.days for measure in every if measure.name == "wait")
+
+    def clearing(run: Days) -> float:
+        return _days_to_clear(waits.where(np.isin(waits.numbers, run.numbers)))
+
+    def cuts_of(measure: Measure, least: float) -> Changes:
+        return changes_of(measure.days, least, clearing if measure.name in OF_QUEUE else None)
+
+    for measure, cuts in fitted(every, cuts_of, correlation_without_changes):
         none = row_of(observation, measure, CUTS)
         none |= {"batches": cuts.batches, "more_days": more_days(cuts.batches, cuts.correlation)}
         if cuts.batches < FEWEST:
@@ -77,7 +90,7 @@ def changes(observation: Observation, daily: Daily | None) -> Columns:
         not_shown = [change for change in cuts.changes if change.direction == NOT_SHOWN]
         rows += [none | _change(change, observation.windows, measure.name, none["note"]) for change in shown]
         if not shown:
-            complete(none, joined(_no_change(not_shown, observation.windows)))
+            complete(none, joined(_no_change(not_shown, cuts.backlog, observation.windows)))
             rows.append(none)
     return columns(rows, CHANGES)
 
@@ -102,14 +115,34 @@ def _change(change: Change, windows: Windows, name: str, notes: Notes) -> Row:
     } | bounds("change", low, high)
 
 
-def _no_change(not_shown: Sequence[Change], windows: Windows) -> Note:
+def _no_change(not_shown: Sequence[Change], backlog: Backlog | None, windows: Windows) -> Note:
+    if backlog is not None:
+        return note(
+            "waits change on {dates} (UTC), but this may be a single backlog, which takes about {days} to clear",
+            dates=_dates(backlog.days, windows),
+            days=NumberOfDays(max(1, round(backlog.clearing))),
+        )
     if not not_shown:
         return note("no change beyond chance")
-    dates = (datetime.fromtimestamp(int(windows.starts[change.day]), UTC) for change in not_shown)
     return note(
         "daily values change on {dates} (UTC), but their mean may be unchanged",
-        dates=", ".join(f"{date:%Y-%m-%d}" for date in dates),
+        dates=_dates([change.day for change in not_shown], windows),
     )
+
+
+def _dates(days: Sequence[int], windows: Windows) -> str:
+    return ", ".join(f"{datetime.fromtimestamp(int(windows.starts[day]), UTC):%Y-%m-%d}" for day in days)
+
+
+def _days_to_clear(waits: Days) -> float:
+    """Return how many days backlogs take to clear; 0 where no job waits.
+
+    Jobs that wait for w days have the work of w days before them. It is done after w / (1 - load) days, as new jobs
+    come. Of all waits, the mean is taken in which each wait counts as often as it is long: backlogs are few, and most
+    days have none.
+    """
+    waited = float(waits.weights @ waits.values)
+    return float(waits.weights @ waits.values**2) / waited / DAY / (1 - LOAD) if waited > 0 else 0.0
 
 
 def _level(name: str, days: Days, fit: Fit) -> tuple[float, float]:

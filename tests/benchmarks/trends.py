@@ -12,6 +12,7 @@ import argparse
 import math
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 import numpy as np
 from scipy.stats import binom
@@ -71,12 +72,11 @@ def sizes(quarters: int, draw: np.random.Generator) -> Iterator[list[object]]:
 
 
 def memories(number: int, draw: np.random.Generator) -> Iterator[list[object]]:
-    """Yield the shares of series with a claim although the law of their autocorrelated demand never changes."""
-    for length in (60, 150):
-        for spread in (0.5, 0.9):
-            for correlation in (0.3, 0.5, 0.8, 0.9):
-                scenario = Scenario(0.6, length=length, spread=spread, correlation=correlation)
-                yield [length, spread, correlation, *errors(scenario, number, draw, (length // 2, 30))]
+    """Yield the shares of series with a claim although the law of their varying demand never changes."""
+    designs = [(0.6, *design) for design in product((60, 150), (0.5, 0.9), (0.0, 0.3, 0.5, 0.8, 0.9))]
+    for load, length, spread, correlation in [*designs, (0.7, 150, 1.2, 0.0), (0.8, 150, 0.9, 0.0)]:
+        scenario = Scenario(load, length=length, spread=spread, correlation=correlation)
+        yield [load, length, spread, correlation, *errors(scenario, number, draw, (length // 2, 30))]
 
 
 def powers(number: int, draw: np.random.Generator) -> Iterator[list[object]]:
@@ -167,7 +167,7 @@ def main() -> int:
     demand = ["days", "spread", "r"]
     for headings, rows in (
         (["load", "pattern", *false, *refused], sizes(options.quarters, draw)),
-        ([*demand, *false, "30 days differ", *refused], memories(options.quarters, draw)),
+        (["load", *demand, *false, "30 days differ", *refused], memories(options.quarters, draw)),
         (
             ["load", "run time", "7 days: change", "difference", "30 days: change", "difference"],
             powers(options.quarters // 2, draw),

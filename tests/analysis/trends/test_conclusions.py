@@ -103,11 +103,16 @@ def test_no_level_of_waits_is_below_zero() -> None:
         assert min(level for level in levels if level is not None) >= 0
 
 
-@pytest.mark.parametrize("days", [60, 150])
-def test_autocorrelated_demand_is_no_change(days: int) -> None:
-    """Busy days follow busy days by a law that never changes: not more than one in twenty series has a claim."""
+@pytest.mark.parametrize(
+    ("load", "days", "spread", "correlation"), [(0.6, 60, 0.9, 0.8), (0.6, 150, 0.9, 0.8), (0.7, 150, 1.2, 0.0)]
+)
+def test_busy_days_are_no_change(load: float, days: int, spread: float, correlation: float) -> None:
+    """Busy days follow busy days, or one fills the queue for a week, by a law that never changes.
+
+    Not more than one in twenty series has a claim.
+    """
     draw = np.random.default_rng(5)
-    demand = trend_queues.Scenario(0.6, length=days, spread=0.9, correlation=0.8)
+    demand = trend_queues.Scenario(load, length=days, spread=spread, correlation=correlation)
     halves = Windows(np.array([days // 2, 0]) * DAY, np.array([days, days // 2]) * DAY)
     claims = np.zeros(2, np.int64)
     for _ in range(SERIES):
@@ -128,6 +133,18 @@ def test_a_note_tells_that_demand_is_autocorrelated() -> None:
         noted = rows(conclusions.trend(observation(), estimates))
         assert expected == ("arrivals of successive days are correlated" in rendered(noted["wait"]["note"]))
         assert "successive days are correlated" not in rendered(noted["failures"]["note"])
+
+
+def test_a_level_lasts_longer_than_a_backlog() -> None:
+    """Waits of 36 hours take three days to clear at a load of a half: ten such days are no change, twenty are."""
+    for length, claims in ((10, False), (20, True)):
+        waits = np.random.default_rng(4).lognormal(np.log(600), 0.3, DAYS)
+        waits[30 : 30 + length] = 36 * 3600.0
+        changes = pd.DataFrame(conclusions.changes(observation(), days_of(waits)))
+        of_waits = changes[changes["measure"] == "wait"]
+        assert claims == ("up" in set(of_waits["direction"]))
+        single = "but this may be a single backlog, which takes about 3 days to clear"
+        assert claims != any(single in rendered(notes) for notes in of_waits["note"])
 
 
 def test_a_difference_takes_more_than_an_interval() -> None:
