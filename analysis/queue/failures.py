@@ -1,9 +1,7 @@
 """How often jobs fail: failed jobs among all that ended in a window, with an interval for the underlying rate.
 
 Failures come in bursts, so that n jobs carry less information than n independent jobs. The interval is that of n / phi
-independent jobs, where phi is the overdispersion of the days of the last four weeks (Pearson's chi-square over its
-degrees of freedom). Few days do not show phi, and chance makes it small as often as large: until ten days had ends, the
-interval uses a prior together with these days, and is widened by what both leave open.
+independent jobs, where phi is the overdispersion of the days of the last four weeks (see `stats.bursts`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +10,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri, stdtrit
 
 from analysis.arrays import Floats, Ints, ratio
 from analysis.calendar import DAY
@@ -20,21 +17,13 @@ from analysis.estimate import Estimate
 from analysis.notes import NOTHING, Notes, joined, note
 from analysis.queue.conservation import Flows
 from analysis.schemas.schema import Columns
-from analysis.stats.batches import LEVEL
+from analysis.stats.bursts import FEWEST_DAYS, overdispersion
 from analysis.stats.proportions import jeffreys
 from analysis.windows import Since, Windows
 from collector.record.statuses import ENDED
 
 TRAILING_DAYS: Final = 28
-FEWEST_DAYS: Final = 10
-"""The fewest days with ends, of the last `TRAILING_DAYS`, for which overdispersion is measured."""
-PRIOR_CORRELATION: Final = 0.2
-"""The prior correlation of two jobs of a day, in whether they fail: m jobs a day have an overdispersion of
-1 + 0.2 (m - 1)."""
-PRIOR_DAYS: Final = 8
-"""The number of days, in degrees of freedom, that the prior is worth. Of correlations of 0.05, 0.1 and 0.2 with 2, 4
-and 8 days, this prior alone has intervals that hold the rate in about 90 % or more of young records of every kind in
-tests/benchmarks/failure_intervals.py."""
+"""The days before the end of a window whose failures show the overdispersion."""
 METHOD: Final = note("Jeffreys on n / overdispersion")
 
 
@@ -102,6 +91,7 @@ class Failures:
     rate_of_ran: Floats
     """n: failed jobs over jobs that completed or failed."""
     overdispersion: Floats
+    """n; NaN where fewer than `FEWEST_DAYS` of the last `TRAILING_DAYS` had ends."""
     notes: NDArray[Any]
     """n `Notes`."""
 
@@ -136,18 +126,18 @@ def estimate(group: Sequence[Ending], windows: Windows) -> Failures | Uncounted:
     ends = ends_of(group, windows)
     finished, failed, completed = ends.finished, ends.by_status["Failed"], ends.by_status["Completed"]
     a_day = finished.point / np.maximum(windows.seconds / DAY, 1.0)
-    phi, assumed, days = overdispersion(group, windows.ends, a_day)
+    phi, days = overdispersion(*_by_day(group, windows.ends), a_day)
     some = (finished.high > 0) & (finished.point > 0)
     number_failed, ran = np.where(some, failed.point, 0.0), failed.point + completed.point
-    low = jeffreys(failed.low, failed.low + finished.high - failed.high, assumed)[0]
-    high = jeffreys(failed.high, failed.high + finished.low - failed.low, assumed)[1]
+    low = jeffreys(failed.low, failed.low + finished.high - failed.high, phi)[0]
+    high = jeffreys(failed.high, failed.high + finished.low - failed.low, phi)[1]
     rate = Estimate(ratio(number_failed, finished.point), low, high)
     return Failures(
         ends,
         number_failed,
         Estimate(*(np.where(some, bound, np.nan) for bound in rate)),
         np.where(some, ratio(number_failed, ran), np.nan),
-        phi,
+        np.where(days < FEWEST_DAYS, np.nan, phi),
         np.array([_notes(*window) for window in zip(some, days, strict=True)], object),
     )
 
@@ -179,40 +169,10 @@ def ends_of(group: Sequence[Ending], windows: Windows) -> Ends:
     return Ends(ended)
 
 
-def overdispersion(group: Sequence[Ending], instants: Ints, a_day: Floats) -> tuple[Floats, Floats, Ints]:
-    """Return the overdispersion of daily failures over the four weeks before each instant, and the days with ends.
-
-    Parameters
-    ----------
-    a_day
-        The jobs a day to which the interval applies: the prior is for at least so many, also after quiet weeks.
-
-    Returns
-    -------
-    tuple
-        Pearson's chi-square over the days with ends less one, at least 1; NaN where fewer than ten days had ends. Then
-        the divisor of the number of jobs in an interval: the same; where it is NaN, the mean of chi-square and of a
-        prior, weighted by their degrees of freedom, and widened to the quantile of Student's t with both (moderated
-        variances: Smyth, Statistical Applications in Genetics and Molecular Biology 3 (2004), 3). And the number of
-        days with ends.
-    """
+def _by_day(group: Sequence[Ending], instants: Ints) -> tuple[Floats, Floats]:
+    """Return the jobs that failed, and all that ended, on each of the `TRAILING_DAYS` before each instant."""
     days = dict.fromkeys(ENDED, np.zeros((len(instants), TRAILING_DAYS)))
     for ending in group:
         for status, counts in ending.ended(instants[:, None] - DAY * np.arange(TRAILING_DAYS, -1, -1.0)).items():
             days[status] = days[status] + np.diff(counts)
-    finished = np.sum(list(days.values()), axis=0)
-    with_ends, jobs = (finished > 0).sum(axis=1), np.maximum(finished.sum(axis=1), 1e-300)
-    rate = days["Failed"].sum(axis=1) / jobs
-    expected = finished * rate[:, None]
-    variance = expected * (1 - rate[:, None])
-    # Where no job failed, or all did, there is no variance.
-    square = np.divide((days["Failed"] - expected) ** 2, variance, out=np.zeros(variance.shape), where=variance > 0)
-    freedom, square = np.maximum(with_ends - 1, 0), square.sum(axis=1)
-    phi = np.where(with_ends < FEWEST_DAYS, np.nan, np.maximum(1.0, square / np.maximum(freedom, 1)))
-    # The jobs of the day of a job, as the mean over jobs.
-    of_day = np.maximum((finished**2).sum(axis=1) / jobs, a_day)
-    prior = 1 + PRIOR_CORRELATION * np.maximum(of_day - 1, 0.0)
-    freedom = freedom + PRIOR_DAYS
-    moderated = np.maximum(1.0, (PRIOR_DAYS * prior + square) / freedom)
-    widening = (stdtrit(freedom, (1 + LEVEL) / 2) / ndtri((1 + LEVEL) / 2)) ** 2
-    return phi, np.where(np.isnan(phi), moderated * widening, phi), with_ends
+    return days["Failed"], np.sum(list(days.values()), axis=0)
