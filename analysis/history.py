@@ -234,7 +234,7 @@ class History:
         -------
         pandas.DataFrame
             One row per series, or sum of series, and window. The interval is Jeffreys' interval of the underlying rate,
-            with the numbers of jobs divided by ``overdispersion``; until ten days had ends, by a moderated one.
+            with the numbers of jobs divided by ``overdispersion``; until ten days had ends, by a usual one.
 
         Examples
         --------

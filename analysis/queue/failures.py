@@ -125,8 +125,8 @@ def estimate(group: Sequence[Ending], windows: Windows) -> Failures | Uncounted:
         return Uncounted()
     ends = ends_of(group, windows)
     finished, failed, completed = ends.finished, ends.by_status["Failed"], ends.by_status["Completed"]
-    a_day = finished.point / np.maximum(windows.seconds / DAY, 1.0)
-    phi, days = overdispersion(*_by_day(group, windows.ends), a_day)
+    lengths = np.maximum(windows.seconds / DAY, 1.0)
+    phi, days = overdispersion(*_by_day(group, windows.ends), finished.point / lengths, lengths)
     some = (finished.high > 0) & (finished.point > 0)
     number_failed, ran = np.where(some, failed.point, 0.0), failed.point + completed.point
     low = jeffreys(failed.low, failed.low + finished.high - failed.high, phi)[0]

@@ -99,7 +99,7 @@ FAILURES: Final = Schema(
         Column(
             "overdispersion",
             Kind.NUMBER,
-            "the variance of daily failures over that of independent failures; it widens the interval",
+            "how many jobs tell as much about the rate as one independent job: failures come in bursts",
             "ratio",
         ),
         *ALWAYS,

@@ -1,1 +1,1 @@
-"""Statistics of arrays: regression and change points of daily values, proportions, quantiles, and a search."""
+"""Statistics of arrays: regression and change points of daily values, proportions, bursts, quantiles, and a search."""

@@ -1,4 +1,4 @@
-"""How many failures come in bursts: the overdispersion of the daily failures of jobs.
+"""How much more failures scatter from day to day than those of independent jobs.
 
 Two jobs of a day have a correlation in whether they fail, and a bad day is often followed by another one. So a job
 tells less than an independent one would. From ten days with ends on, the days show how much less. Fewer days do not,
@@ -15,16 +15,17 @@ from analysis.stats.batches import LEVEL, MOST_CORRELATION
 
 FEWEST_DAYS: Final = 10
 """The fewest days with ends that show the correlations."""
-CORRELATIONS: Final = np.array([0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7])
+CORRELATIONS: Final = np.array([0.00003, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3])
 """Possible correlations of two jobs of a day, in whether they fail: equally probable before the days are seen."""
 LASTING: Final = 0.6
 """The prior correlation of one day's chance to fail with that of the next day."""
 LASTING_DAYS: Final = 10
-"""The number of days that this is worth. Of correlations of 0.3 to 0.6 with 5 to 20 days, this one is the narrowest
-whose intervals hold the rate in about 90 % or more of the records of each kind in
-tests/benchmarks/failure_intervals.py."""
-LASTING_FREEDOM: Final = 3
-"""The degrees of freedom that the priors of both correlations are worth."""
+"""The number of days that this is worth."""
+LASTING_FREEDOM: Final = 7
+"""The degrees of freedom that the priors of both correlations are worth. Of largest correlations of jobs of 0.3 to 0.7,
+of correlations of days of 0.3 to 0.6, worth 5 to 20 days, and of 3 and 7 degrees of freedom, these are among the
+narrowest whose intervals hold the rate in 95 % of the records of tests/benchmarks/failure_intervals.py with bursts of a
+day; with nodes that are bad for three days, the widest reached 90 %, and these 86 %."""
 YOUNG_CORRELATION: Final = 0.2
 """The correlation of two jobs of a day with fewer days: m jobs a day have an overdispersion of 1 + 0.2 (m - 1)."""
 YOUNG_FREEDOM: Final = 8
@@ -34,10 +35,11 @@ ROWS: Final = 256
 """The number of records that are computed together: more need more memory, and take as long."""
 
 
-def overdispersion(failed: Floats, finished: Floats, a_day: Floats) -> tuple[Floats, Ints]:
+def overdispersion(failed: Floats, finished: Floats, a_day: Floats, lengths: Floats) -> tuple[Floats, Ints]:
     """Return how many jobs tell as much about a failure rate as one independent job, and the number of days with ends.
 
-    It is widened to the quantile of Student's t.
+    That is 1 + c (m - 1) v, widened to the quantile of Student's t, at least 1: m jobs a day, whose correlation is c,
+    and v days that tell as much as one.
 
     Parameters
     ----------
@@ -45,15 +47,17 @@ def overdispersion(failed: Floats, finished: Floats, a_day: Floats) -> tuple[Flo
         n records by days: the jobs that failed, and all that ended.
     a_day
         n: the jobs a day to which an interval applies. The correlation is for at least so many, also after quiet weeks.
+    lengths
+        n: the days to which it applies.
     """
     days: Ints = (finished > 0).sum(axis=1)
     jobs = finished.sum(axis=1)
     # The other jobs of the day of a job, as the mean over jobs.
     others = np.maximum(np.maximum((finished**2).sum(axis=1) / np.maximum(jobs, 1e-300), a_day) - 1, 0.0)
     phi, freedom = _young(failed, finished, days, others)
-    old = np.flatnonzero(days >= FEWEST_DAYS)
-    for part in (old[first : first + ROWS] for first in range(0, len(old), ROWS)):
-        phi[part], freedom[part] = _measured(failed[part], finished[part], days[part], others[part])
+    enough = np.flatnonzero(days >= FEWEST_DAYS)
+    for rows in (enough[first : first + ROWS] for first in range(0, len(enough), ROWS)):
+        phi[rows], freedom[rows] = _measured(failed[rows], finished[rows], days[rows], others[rows], lengths[rows])
     widening = (stdtrit(freedom, (1 + LEVEL) / 2) / ndtri((1 + LEVEL) / 2)) ** 2
     return phi * widening, days
 
@@ -74,15 +78,18 @@ def _young(failed: Floats, finished: Floats, days: Ints, others: Floats) -> tupl
     return np.maximum(1.0, (YOUNG_FREEDOM * prior + squares.sum(axis=1)) / freedom), freedom
 
 
-def _measured(failed: Floats, finished: Floats, days: Ints, others: Floats) -> tuple[Floats, Floats]:
+def _measured(failed: Floats, finished: Floats, days: Ints, others: Floats, lengths: Floats) -> tuple[Floats, Floats]:
     """Return the overdispersion of n records as their days show it, and its degrees of freedom.
 
     The failures of a day are taken for beta-binomial, and correlated days for fewer days (Bartlett 1946).
     """
     lasting = _lasting(failed, finished, days)
-    repeated = (1 + lasting) / (1 - lasting)
-    correlation = _probability(failed, finished, repeated) @ CORRELATIONS
-    return 1 + correlation * others * repeated, days / repeated + LASTING_FREEDOM
+    inflation = (1 + lasting) / (1 - lasting)
+    correlation = _probability(failed, finished, inflation) @ CORRELATIONS
+    # Days before and after an interval are not in it: that of a single day has no inflation.
+    length = np.maximum(lengths, 1.0)
+    within = inflation - 2 * lasting * (1 - lasting**length) / (length * (1 - lasting) ** 2)
+    return 1 + correlation * others * within, days / inflation + LASTING_FREEDOM
 
 
 def _lasting(failed: Floats, finished: Floats, days: Ints) -> Floats:
@@ -101,14 +108,15 @@ def _lasting(failed: Floats, finished: Floats, days: Ints) -> Floats:
     return lasting
 
 
-def _probability(failed: Floats, finished: Floats, repeated: Floats) -> Floats:
-    """Return how probable each of `CORRELATIONS` is: n by their number. `repeated` days tell as much as one."""
+def _probability(failed: Floats, finished: Floats, inflation: Floats) -> Floats:
+    """Return how probable each of `CORRELATIONS` is: n by their number. `inflation` days tell as much as one."""
     rate = ((failed.sum(axis=1) + 0.5) / (finished.sum(axis=1) + 1))[:, None]
     size = 1 / CORRELATIONS - 1
     a, b = (rate * size)[:, None], ((1 - rate) * size)[:, None]
-    k, m = failed[:, :, None], np.maximum(finished - failed, 0.0)[:, :, None]
-    of_days = gammaln(a + k) + gammaln(b + m) - gammaln(a + b + k + m) - gammaln(a) - gammaln(b) + gammaln(a + b)
-    likelihood = of_days.sum(axis=1) / repeated[:, None]
+    fails, others = failed[:, :, None], np.maximum(finished - failed, 0.0)[:, :, None]
+    by_day = gammaln(a + fails) + gammaln(b + others) - gammaln(a + b + fails + others)
+    by_day += gammaln(a + b) - gammaln(a) - gammaln(b)
+    likelihood = by_day.sum(axis=1) / inflation[:, None]
     weights = np.exp(likelihood - likelihood.max(axis=1, keepdims=True))
     probability: Floats = weights / weights.sum(axis=1, keepdims=True)
     return probability

@@ -20,7 +20,7 @@ from analysis.queue.observation import Observation
 from analysis.schemas.schema import Columns
 from analysis.schemas.trends import CHANGES, TREND
 from analysis.stats.batches import CLAIM, FEWEST, Days, more_days
-from analysis.stats.changepoints import Backlog, Change, Changes, changes_of, correlation_without_changes
+from analysis.stats.changepoints import Change, Changes, Draining, changes_of, correlation_without_changes
 from analysis.stats.proportions import jeffreys
 from analysis.stats.regression import Fit, direction, slope_of
 from analysis.trends.autocorrelation import OF_QUEUE, fitted
@@ -42,7 +42,8 @@ from analysis.windows import Windows
 
 CUTS: Final = note("change points of logarithms, tested by a sieve bootstrap; dates by likelihood ratio")
 LOAD: Final = 0.5
-"""The load at which backlogs are taken to clear. Where the load is higher, it takes longer."""
+"""The load at which queues are taken to drain. It takes longer where the load is higher, and no pool whose jobs wait
+for days has a much lower one."""
 UP, DOWN, NOT_SHOWN = (word("up"), word("down"), word("not shown"))
 """What `regression.direction` returns, marked for translation here: statistics know no texts."""
 
@@ -69,16 +70,16 @@ def _slope(measure: Measure, least: float) -> Fit | None:
 def changes(observation: Observation, daily: Daily | None) -> Columns:
     """Return when each measure changed, from the days of a group: one row per change, or one that says why none."""
     rows: list[Row] = []
-    every = list(measures(observation, daily))
-    waits = next(measure.days for measure in every if measure.name == "wait")
+    all_measures = list(measures(observation, daily))
+    waits = next(measure.days for measure in all_measures if measure.name == "wait")
 
-    def clearing(run: Days) -> float:
-        return _days_to_clear(waits.where(np.isin(waits.numbers, run.numbers)))
+    def drain(run: Days) -> float:
+        return _days_to_drain(waits.where(np.isin(waits.numbers, run.numbers)))
 
     def cuts_of(measure: Measure, least: float) -> Changes:
-        return changes_of(measure.days, least, clearing if measure.name in OF_QUEUE else None)
+        return changes_of(measure.days, least, drain if measure.name in OF_QUEUE else None)
 
-    for measure, cuts in fitted(every, cuts_of, correlation_without_changes):
+    for measure, cuts in fitted(all_measures, cuts_of, correlation_without_changes):
         none = row_of(observation, measure, CUTS)
         none |= {"batches": cuts.batches, "more_days": more_days(cuts.batches, cuts.correlation)}
         if cuts.batches < FEWEST:
@@ -88,9 +89,12 @@ def changes(observation: Observation, daily: Daily | None) -> Columns:
         # A change that the bounds of the days may explain too is not shown.
         shown = [change for change in cuts.changes if change.direction != NOT_SHOWN]
         not_shown = [change for change in cuts.changes if change.direction == NOT_SHOWN]
+        if cuts.draining is not None:
+            complete(none, joined(_single_queue(cuts.draining, observation.windows)))
         rows += [none | _change(change, observation.windows, measure.name, none["note"]) for change in shown]
         if not shown:
-            complete(none, joined(_no_change(not_shown, cuts.backlog, observation.windows)))
+            if not_shown or cuts.draining is None:
+                complete(none, joined(_no_change(not_shown, observation.windows)))
             rows.append(none)
     return columns(rows, CHANGES)
 
@@ -115,13 +119,7 @@ def _change(change: Change, windows: Windows, name: str, notes: Notes) -> Row:
     } | bounds("change", low, high)
 
 
-def _no_change(not_shown: Sequence[Change], backlog: Backlog | None, windows: Windows) -> Note:
-    if backlog is not None:
-        return note(
-            "waits change on {dates} (UTC), but this may be a single backlog, which takes about {days} to clear",
-            dates=_dates(backlog.days, windows),
-            days=NumberOfDays(max(1, round(backlog.clearing))),
-        )
+def _no_change(not_shown: Sequence[Change], windows: Windows) -> Note:
     if not not_shown:
         return note("no change beyond chance")
     return note(
@@ -130,16 +128,24 @@ def _no_change(not_shown: Sequence[Change], backlog: Backlog | None, windows: Wi
     )
 
 
+def _single_queue(draining: Draining, windows: Windows) -> Note:
+    return note(
+        "waits differ before and after {dates} (UTC), but this may be a single queue, which takes about {days} "
+        "to drain",
+        dates=_dates(draining.days, windows),
+        days=NumberOfDays(max(1, round(draining.drain))),
+    )
+
+
 def _dates(days: Sequence[int], windows: Windows) -> str:
     return ", ".join(f"{datetime.fromtimestamp(int(windows.starts[day]), UTC):%Y-%m-%d}" for day in days)
 
 
-def _days_to_clear(waits: Days) -> float:
-    """Return how many days backlogs take to clear; 0 where no job waits.
+def _days_to_drain(waits: Days) -> float:
+    """Return how many days queues take to drain; 0 where no job waits.
 
-    Jobs that wait for w days have the work of w days before them. It is done after w / (1 - load) days, as new jobs
-    come. Of all waits, the mean is taken in which each wait counts as often as it is long: backlogs are few, and most
-    days have none.
+    Jobs that wait for w days have the work of w days before them. With new jobs that come, it is done after
+    w / (1 - load) days. w is the sum of squared waits over the sum of waits: most days may have no queue.
     """
     waited = float(waits.weights @ waits.values)
     return float(waits.weights @ waits.values**2) / waited / DAY / (1 - LOAD) if waited > 0 else 0.0

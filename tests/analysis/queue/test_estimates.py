@@ -55,8 +55,9 @@ def test_failures_that_are_plain(folder: Path) -> None:
         float(row[name]) for name in ("finished", "failed", "failure_rate", "failure_rate_of_ran")
     )
     assert 1 < float(row["overdispersion"]) < 2
-    assert 0.18 < float(row["failure_rate_low"]) < 0.2
-    assert 0.3 < float(row["failure_rate_high"]) < 0.32
+    # That of coin tosses ends at 0.206 and at 0.299.
+    assert 0.18 < float(row["failure_rate_low"]) < 0.206
+    assert 0.299 < float(row["failure_rate_high"]) < 0.32
 
 
 def test_flows_and_coverage_that_are_plain(folder: Path) -> None:

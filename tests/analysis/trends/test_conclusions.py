@@ -135,16 +135,48 @@ def test_a_note_tells_that_demand_is_autocorrelated() -> None:
         assert "successive days are correlated" not in rendered(noted["failures"]["note"])
 
 
-def test_a_level_lasts_longer_than_a_backlog() -> None:
-    """Waits of 36 hours take three days to clear at a load of a half: ten such days are no change, twenty are."""
-    for length, claims in ((10, False), (20, True)):
-        waits = np.random.default_rng(4).lognormal(np.log(600), 0.3, DAYS)
-        waits[30 : 30 + length] = 36 * 3600.0
-        changes = pd.DataFrame(conclusions.changes(observation(), days_of(waits)))
-        of_waits = changes[changes["measure"] == "wait"]
-        assert claims == ("up" in set(of_waits["direction"]))
-        single = "but this may be a single backlog, which takes about 3 days to clear"
-        assert claims != any(single in rendered(notes) for notes in of_waits["note"])
+def changes_of_waits(waits: Floats) -> tuple[set[tuple[str, int]], str]:
+    """Return the directions and days of the changes of waits, and the notes."""
+    found = pd.DataFrame(conclusions.changes(observation(), days_of(waits)))
+    found = found[found["measure"] == "wait"]
+    notes = " ".join(rendered(notes) for notes in found["note"])
+    changed = found.dropna(subset="changed_at")
+    return set(zip(changed["direction"], (changed["changed_at"] // DAY).astype(int), strict=True)), notes
+
+
+@pytest.mark.parametrize(("first", "last"), [(30, 40), (48, 58), (2, 12)])
+def test_a_single_queue_is_no_change(first: int, last: int) -> None:
+    """Waits of 36 hours take three days to drain at a load of a half: ten such days, wherever, are no change."""
+    waits = np.random.default_rng(4).lognormal(np.log(600), 0.3, DAYS)
+    waits[first:last] = 36 * 3600.0
+    changes, notes = changes_of_waits(waits)
+    assert set() == changes
+    assert "but this may be a single queue, which takes about 3 days to drain" in notes
+
+
+def test_waits_of_days_that_last_are_a_change() -> None:
+    """Twenty days with waits of 36 hours are longer than four queues."""
+    waits = np.random.default_rng(4).lognormal(np.log(600), 0.3, DAYS)
+    waits[30:50] = 36 * 3600.0
+    changes, notes = changes_of_waits(waits)
+    assert {("up", 30), ("down", 50)} == changes
+    assert "single queue" not in notes
+
+
+def test_a_single_queue_hides_no_change_beside_it() -> None:
+    """Waits are twice as long from the eightieth day; the last week has waits of 60 hours."""
+    number = 180
+    draw = np.random.default_rng(4)
+    waits = draw.lognormal(np.log(600), 0.2, number)
+    waits[80:] *= 2
+    waits[173:] = 60 * 3600.0
+    jobs = np.full(number, 100.0)
+    measures = {"wait": waits, "over": waits / 1e6, "arrivals": jobs, "failures": draw.binomial(100, 0.1, number) / 100}
+    days = trend_queues.daily({name: trend_queues.exactly(values, jobs) for name, values in measures.items()})
+    found = pd.DataFrame(conclusions.changes(trend_queues.observation(number), days))
+    [change] = found[found["measure"] == "wait"].to_dict("records")
+    assert ("up", 80) == (change["direction"], change["changed_at"] // DAY)
+    assert "but this may be a single queue" in rendered(change["note"])
 
 
 def test_a_difference_takes_more_than_an_interval() -> None:

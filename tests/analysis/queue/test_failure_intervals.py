@@ -1,14 +1,15 @@
-"""Failure rates of young records: their interval allows for failures in bursts that few days do not show."""
+"""Intervals of failure rates: they allow for failures in bursts, and for what few days do not show of them."""
 
 import numpy as np
 import pytest
 
+from analysis.stats.bursts import overdispersion
 from analysis.text.language import rendered
 from tests.benchmarks.failure_intervals import failures, interval
 
 
 @pytest.mark.parametrize("days", [2, 5, 9, 10, 28])
-def test_few_days_hold_the_rate_of_bursts(days: int) -> None:
+def test_intervals_hold_the_rate_of_bursts(days: int) -> None:
     """Of 200 records of jobs with a correlation of 0.1 within a day, nine in ten intervals hold the rate."""
     draw = np.random.default_rng(21)
     finished = np.full(days, 50)
@@ -21,7 +22,7 @@ def test_few_days_hold_the_rate_of_bursts(days: int) -> None:
 
 def test_an_interval_narrows_with_each_day() -> None:
     """A tenth of the jobs fail on each day: the interval of more days is narrower."""
-    widths = [float(np.ptp(interval(np.full(days, 50), np.full(days, 5)))) for days in range(1, 28)]
+    widths = [float(np.ptp(interval(np.full(days, 50), np.full(days, 5)))) for days in range(1, 29)]
     assert widths == sorted(widths, reverse=True)
 
 
@@ -60,3 +61,41 @@ def test_days_show_the_overdispersion() -> None:
     assert 1 < even[-1] < 3
     bursts = failures(np.full(28, 50), np.where(np.arange(28) % 5 == 0, 25, 0))
     assert bursts.overdispersion[0] > 4 * even[-1]
+
+
+@pytest.mark.parametrize("failing", [0, 50])
+def test_no_failure_does_not_mean_that_none_will_come(failing: int) -> None:
+    """No job failed, or all did: the interval narrows with the weeks, and never to a point."""
+    widths = [float(np.ptp(interval(np.full(days, 50), np.full(days, failing)))) for days in (3, 14, 28)]
+    assert widths == sorted(widths, reverse=True)
+    assert 0.002 < widths[-1] < 0.02
+
+
+def test_independent_failures_of_many_jobs_are_nearly_so_taken() -> None:
+    """Ten thousand jobs a day that fail by coin tosses: after four weeks each counts for more than half a job."""
+    finished = np.full(28, 10_000)
+    failed = np.random.default_rng(3).binomial(finished, 0.1)
+    assert 1 < failures(finished, failed).overdispersion[0] < 2
+
+
+def test_many_windows_are_each_as_if_alone() -> None:
+    """Windows are computed some hundreds at a time."""
+    draw = np.random.default_rng(8)
+    finished = draw.poisson(20, (600, 28)).astype(float)
+    failed = np.minimum(draw.poisson(3, finished.shape), finished)
+    many, days = overdispersion(failed, finished, np.full(600, 20.0), np.full(600, 7.0))
+    for row in (0, 255, 256, 599):
+        rows = slice(row, row + 1)
+        alone, _ = overdispersion(failed[rows], finished[rows], np.full(1, 20.0), np.full(1, 7.0))
+        assert many[row] == pytest.approx(alone[0])
+    assert (days == 28).all()
+    assert ((0,), (0,)) == tuple(
+        part.shape for part in overdispersion(failed[:0], finished[:0], np.empty(0), np.empty(0))
+    )
+
+
+def test_a_day_needs_no_allowance_for_the_days_after_it() -> None:
+    """Bad days last: a week of them tells less than seven separate days would."""
+    finished, failed = np.full((1, 28), 50.0), np.where(np.arange(28) % 14 < 5, 20.0, 1.0)[None]
+    day, week = (overdispersion(failed, finished, np.full(1, 50.0), np.full(1, days))[0] for days in (1.0, 7.0))
+    assert 1.5 * day < week
