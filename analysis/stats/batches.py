@@ -78,14 +78,19 @@ def rhythm(days: Days) -> Floats:
     return centred
 
 
-def correlation_of(residuals: Floats) -> float:
-    """Return the correlation r of each residual with the next one, even if days between them are missing; in [0, 0.97].
+def without_bias(raw: Floats | float, n: Ints | int) -> Floats:
+    """Return correlations of successive residuals of n days, at least 5, without their bias; in [0, 0.97].
 
-    The residuals of n days from a line underestimate r by (2 + 4 r) / n, which is corrected: Kendall, Biometrika 41
-    (1954), 403; Marriott and Pope, Biometrika 41 (1954), 390.
+    The residuals of n days from a line underestimate r by (2 + 4 r) / n: Kendall, Biometrika 41 (1954), 403; Marriott
+    and Pope, Biometrika 41 (1954), 390.
     """
+    return np.clip((n * raw + 2) / (n - 4), 0.0, MOST_CORRELATION)
+
+
+def correlation_of(residuals: Floats) -> float:
+    """Return the correlation of each residual with the next one, in [0, 0.97]; days between them may be missing."""
     n, square = len(residuals), float(residuals @ residuals)
     if n < 5 or square <= 0:
         return 0.0
     raw = float(residuals[1:] @ residuals[:-1]) / square
-    return float(np.clip((n * raw + 2) / (n - 4), 0.0, MOST_CORRELATION))
+    return float(without_bias(raw, n))

@@ -11,21 +11,23 @@ import numpy as np
 from scipy.special import gammaln, ndtri, stdtrit
 
 from analysis.arrays import Floats, Ints
-from analysis.stats.batches import LEVEL, MOST_CORRELATION
+from analysis.stats.batches import LEVEL, without_bias
 
 FEWEST_DAYS: Final = 10
 """The fewest days with ends that show the correlations."""
-CORRELATIONS: Final = np.array([0.00003, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3])
+JOB_CORRELATIONS: Final = np.array([0.00003, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3])
 """Possible correlations of two jobs of a day, in whether they fail: equally probable before the days are seen."""
-LASTING: Final = 0.6
+DAY_CORRELATION: Final = 0.6
 """The prior correlation of one day's chance to fail with that of the next day."""
-LASTING_DAYS: Final = 10
+DAY_CORRELATION_DAYS: Final = 10
 """The number of days that this is worth."""
-LASTING_FREEDOM: Final = 7
-"""The degrees of freedom that the priors of both correlations are worth. Of largest correlations of jobs of 0.3 to 0.7,
-of correlations of days of 0.3 to 0.6, worth 5 to 20 days, and of 3 and 7 degrees of freedom, these are among the
-narrowest whose intervals hold the rate in 95 % of the records of tests/benchmarks/failure_intervals.py with bursts of a
-day; with nodes that are bad for three days, the widest reached 90 %, and these 86 %."""
+PRIOR_FREEDOM: Final = 7
+"""The degrees of freedom that the priors of both correlations are worth.
+
+Chosen on simulated records of ten days to four weeks, as in tests/benchmarks/failure_intervals.py, from largest
+correlations of jobs of 0.3 to 0.7, correlations of days of 0.3 to 0.6, worth 5 to 20 days, and 3 to 8 degrees of
+freedom. With bursts of a day, all of these intervals hold the rate in about 95 % of the records or more, and these are
+among the narrowest. With nodes that are bad for three days, the widest hold it in 90 %, and these in 86 %."""
 YOUNG_CORRELATION: Final = 0.2
 """The correlation of two jobs of a day with fewer days: m jobs a day have an overdispersion of 1 + 0.2 (m - 1)."""
 YOUNG_FREEDOM: Final = 8
@@ -38,8 +40,8 @@ ROWS: Final = 256
 def overdispersion(failed: Floats, finished: Floats, a_day: Floats, lengths: Floats) -> tuple[Floats, Ints]:
     """Return how many jobs tell as much about a failure rate as one independent job, and the number of days with ends.
 
-    That is 1 + c (m - 1) v, widened to the quantile of Student's t, at least 1: m jobs a day, whose correlation is c,
-    and v days that tell as much as one.
+    Where m jobs end on a day, with a correlation of c, and v correlated days tell as much as one independent day, that
+    is 1 + c (m - 1) v. It is widened to the quantile of Student's t, because c and v are not known exactly.
 
     Parameters
     ----------
@@ -48,7 +50,7 @@ def overdispersion(failed: Floats, finished: Floats, a_day: Floats, lengths: Flo
     a_day
         n: the jobs a day to which an interval applies. The correlation is for at least so many, also after quiet weeks.
     lengths
-        n: the days to which it applies.
+        n: the number of days to which it applies, at least 1.
     """
     days: Ints = (finished > 0).sum(axis=1)
     jobs = finished.sum(axis=1)
@@ -83,17 +85,16 @@ def _measured(failed: Floats, finished: Floats, days: Ints, others: Floats, leng
 
     The failures of a day are taken for beta-binomial, and correlated days for fewer days (Bartlett 1946).
     """
-    lasting = _lasting(failed, finished, days)
-    inflation = (1 + lasting) / (1 - lasting)
-    correlation = _probability(failed, finished, inflation) @ CORRELATIONS
-    # Days before and after an interval are not in it: that of a single day has no inflation.
-    length = np.maximum(lengths, 1.0)
-    within = inflation - 2 * lasting * (1 - lasting**length) / (length * (1 - lasting) ** 2)
-    return 1 + correlation * others * within, days / inflation + LASTING_FREEDOM
+    r = _day_correlation(failed, finished, days)
+    inflation = (1 + r) / (1 - r)
+    correlation = _probability(failed, finished, inflation) @ JOB_CORRELATIONS
+    # An interval of one day has no inflation: the days before and after it are not in it.
+    inflation_within = inflation - 2 * r * (1 - r**lengths) / (lengths * (1 - r) ** 2)
+    return 1 + correlation * others * inflation_within, days / inflation + PRIOR_FREEDOM
 
 
-def _lasting(failed: Floats, finished: Floats, days: Ints) -> Floats:
-    """Return the correlation of the chances to fail of successive days with ends; see `batches.correlation_of`."""
+def _day_correlation(failed: Floats, finished: Floats, days: Ints) -> Floats:
+    """Return the correlation of the chances to fail of successive days with ends."""
     # Days with ends first, in their order.
     order = np.argsort(finished <= 0, axis=1, kind="stable")
     rate = failed.sum(axis=1) / finished.sum(axis=1)
@@ -103,18 +104,18 @@ def _lasting(failed: Floats, finished: Floats, days: Ints) -> Floats:
     residuals[np.abs(residuals) < 1e-9] = 0.0
     squares, products = (residuals**2).sum(axis=1), (residuals[:, 1:] * residuals[:, :-1]).sum(axis=1)
     raw = np.divide(products, squares, out=np.zeros(len(days)), where=squares > 0)
-    measured = np.where(squares > 0, np.clip((days * raw + 2) / (days - 4), 0.0, MOST_CORRELATION), 0.0)
-    lasting: Floats = (days * measured + LASTING_DAYS * LASTING) / (days + LASTING_DAYS)
-    return lasting
+    measured = np.where(squares > 0, without_bias(raw, days), 0.0)
+    correlation: Floats = (days * measured + DAY_CORRELATION_DAYS * DAY_CORRELATION) / (days + DAY_CORRELATION_DAYS)
+    return correlation
 
 
 def _probability(failed: Floats, finished: Floats, inflation: Floats) -> Floats:
-    """Return how probable each of `CORRELATIONS` is: n by their number. `inflation` days tell as much as one."""
+    """Return how probable each of `JOB_CORRELATIONS` is: n by their number. `inflation` days tell as much as one."""
     rate = ((failed.sum(axis=1) + 0.5) / (finished.sum(axis=1) + 1))[:, None]
-    size = 1 / CORRELATIONS - 1
+    size = 1 / JOB_CORRELATIONS - 1
     a, b = (rate * size)[:, None], ((1 - rate) * size)[:, None]
-    fails, others = failed[:, :, None], np.maximum(finished - failed, 0.0)[:, :, None]
-    by_day = gammaln(a + fails) + gammaln(b + others) - gammaln(a + b + fails + others)
+    fails, ran = failed[:, :, None], np.maximum(finished - failed, 0.0)[:, :, None]
+    by_day = gammaln(a + fails) + gammaln(b + ran) - gammaln(a + b + fails + ran)
     by_day += gammaln(a + b) - gammaln(a) - gammaln(b)
     likelihood = by_day.sum(axis=1) / inflation[:, None]
     weights = np.exp(likelihood - likelihood.max(axis=1, keepdims=True))

@@ -130,8 +130,7 @@ def _no_change(not_shown: Sequence[Change], windows: Windows) -> Note:
 
 def _single_queue(draining: Draining, windows: Windows) -> Note:
     return note(
-        "waits differ before and after {dates} (UTC), but this may be a single queue, which takes about {days} "
-        "to drain",
+        "waits change on {dates} (UTC), but this may be a single queue, which takes about {days} to drain",
         dates=_dates(draining.days, windows),
         days=NumberOfDays(max(1, round(draining.drain))),
     )
