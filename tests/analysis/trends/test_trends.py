@@ -123,6 +123,17 @@ def test_chance_is_rarely_taken_for_a_trend_or_a_change(correlation: float) -> N
     assert claims <= binom.ppf(0.99, 200, 0.05)
 
 
+def test_busy_days_that_scatter_more_are_no_change() -> None:
+    """One day in ten has twenty times the jobs and a wait that varies more: few series have a change."""
+    draw = np.random.default_rng(11)
+    claims = 0
+    for _ in range(200):
+        busy = draw.random(QUARTER) < 0.1
+        values = np.exp(np.where(busy, 1.5, 0.3) * draw.standard_normal(QUARTER))
+        claims += bool(changes_of(days_of(values, weights=np.where(busy, 2000.0, 100.0))).changes)
+    assert claims <= binom.ppf(0.99, 200, 0.05)
+
+
 def test_dates_hold_as_often_as_they_say() -> None:
     """The interval of a date has the day in it in not significantly less than 95 of 100 cases."""
     draw = np.random.default_rng(3)
