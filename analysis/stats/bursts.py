@@ -41,7 +41,7 @@ def overdispersion(failed: Floats, finished: Floats, a_day: Floats, lengths: Flo
     """Return how many jobs tell as much about a failure rate as one independent job, and the number of days with ends.
 
     Where m jobs end on a day, with a correlation of c, and v correlated days tell as much as one independent day, that
-    is 1 + c (m - 1) v. It is widened to the quantile of Student's t, because c and v are not known exactly.
+    is 1 + c (m v - 1). It is widened to the quantile of Student's t, because c and v are not known exactly.
 
     Parameters
     ----------
@@ -54,17 +54,17 @@ def overdispersion(failed: Floats, finished: Floats, a_day: Floats, lengths: Flo
     """
     days: Ints = (finished > 0).sum(axis=1)
     jobs = finished.sum(axis=1)
-    # The other jobs of the day of a job, as the mean over jobs.
-    others = np.maximum(np.maximum((finished**2).sum(axis=1) / np.maximum(jobs, 1e-300), a_day) - 1, 0.0)
-    phi, freedom = _young(failed, finished, days, others)
+    # The jobs of the day of a job, as the mean over jobs.
+    of_day = np.maximum(np.maximum((finished**2).sum(axis=1) / np.maximum(jobs, 1e-300), a_day), 1.0)
+    phi, freedom = _young(failed, finished, days, of_day)
     enough = np.flatnonzero(days >= FEWEST_DAYS)
     for rows in (enough[first : first + ROWS] for first in range(0, len(enough), ROWS)):
-        phi[rows], freedom[rows] = _measured(failed[rows], finished[rows], days[rows], others[rows], lengths[rows])
+        phi[rows], freedom[rows] = _measured(failed[rows], finished[rows], days[rows], of_day[rows], lengths[rows])
     widening = (stdtrit(freedom, (1 + LEVEL) / 2) / ndtri((1 + LEVEL) / 2)) ** 2
     return phi * widening, days
 
 
-def _young(failed: Floats, finished: Floats, days: Ints, others: Floats) -> tuple[Floats, Floats]:
+def _young(failed: Floats, finished: Floats, days: Ints, of_day: Floats) -> tuple[Floats, Floats]:
     """Return the overdispersion of n records of few days, and its degrees of freedom.
 
     It is the mean of Pearson's chi-square and of a prior, weighted by their degrees of freedom (moderated variances:
@@ -75,12 +75,12 @@ def _young(failed: Floats, finished: Floats, days: Ints, others: Floats) -> tupl
     variance = expected * (1 - rate[:, None])
     # Where no job failed, or all did, there is no variance.
     squares = np.divide((failed - expected) ** 2, variance, out=np.zeros(variance.shape), where=variance > 0)
-    prior = 1 + YOUNG_CORRELATION * others
+    prior = 1 + YOUNG_CORRELATION * (of_day - 1)
     freedom = np.maximum(days - 1, 0.0) + YOUNG_FREEDOM
     return np.maximum(1.0, (YOUNG_FREEDOM * prior + squares.sum(axis=1)) / freedom), freedom
 
 
-def _measured(failed: Floats, finished: Floats, days: Ints, others: Floats, lengths: Floats) -> tuple[Floats, Floats]:
+def _measured(failed: Floats, finished: Floats, days: Ints, of_day: Floats, lengths: Floats) -> tuple[Floats, Floats]:
     """Return the overdispersion of n records as their days show it, and its degrees of freedom.
 
     The failures of a day are taken for beta-binomial, and correlated days for fewer days (Bartlett 1946).
@@ -90,7 +90,7 @@ def _measured(failed: Floats, finished: Floats, days: Ints, others: Floats, leng
     correlation = _probability(failed, finished, inflation) @ JOB_CORRELATIONS
     # An interval of one day has no inflation: the days before and after it are not in it.
     inflation_within = inflation - 2 * r * (1 - r**lengths) / (lengths * (1 - r) ** 2)
-    return 1 + correlation * others * inflation_within, days / inflation + PRIOR_FREEDOM
+    return 1 + correlation * (of_day * inflation_within - 1), days / inflation + PRIOR_FREEDOM
 
 
 def _day_correlation(failed: Floats, finished: Floats, days: Ints) -> Floats:

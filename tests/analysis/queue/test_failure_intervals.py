@@ -94,6 +94,29 @@ def test_many_windows_are_each_as_if_alone() -> None:
     )
 
 
+def test_days_without_ends_are_passed_over() -> None:
+    """A week of five days tells what the same days tell that follow each other."""
+    failed, of_five = np.where(np.arange(20) % 10 < 3, 20.0, 1.0), np.arange(28) % 7 < 5
+    week, finished = np.zeros((1, 28)), np.zeros((1, 28))
+    week[0, of_five], finished[0, of_five] = failed, 50.0
+    a_day, lengths = np.full(1, 50.0), np.full(1, 20.0)
+    with_weekends, days = overdispersion(week, finished, a_day, lengths)
+    assert [20] == list(days)
+    following, _ = overdispersion(failed[None], np.full((1, 20), 50.0), a_day, lengths)
+    assert with_weekends[0] == pytest.approx(following[0])
+
+
+def test_single_jobs_of_bad_days_are_not_independent() -> None:
+    """One job a day: it fails on days that follow each other, or as often on others."""
+    finished = np.ones((1, 28))
+    together, apart = ((np.arange(28) < 6).astype(float), (np.arange(28) % 5 == 0).astype(float))
+    lasting, single = (
+        overdispersion(failed[None], finished, np.ones(1), np.full(1, 28.0))[0][0] for failed in (together, apart)
+    )
+    assert 1.05 < single < 1.2
+    assert lasting > 1.2 * single
+
+
 def test_a_day_needs_no_allowance_for_the_days_after_it() -> None:
     """Bad days last: a week of them tells less than seven separate days would."""
     finished, failed = np.full((1, 28), 50.0), np.where(np.arange(28) % 14 < 5, 20.0, 1.0)[None]
