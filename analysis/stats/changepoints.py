@@ -4,7 +4,8 @@ A cut parts a run of days into two runs; a spell is a run of days within it that
 means to reduce the residual sum of squares. A run is cut where the cut explains most, if a cut by chance rarely
 explains as much. The p-value is found by a sieve bootstrap (Bühlmann, Bernoulli 3 (1997), 123): series with the same
 correlation from day to day are drawn from the run's own residuals, and the best cut of each is found. Where no cut is
-significant, spells are tested in the same way. The parts on all sides are then searched in turn (Vostrikova 1981).
+significant, spells are tested in the same way. The parts on all sides are then searched in turn (Vostrikova 1981). A
+run of days that may be a single queue is not cut, but the parts on its sides are searched too.
 """
 
 from collections.abc import Callable
@@ -25,9 +26,11 @@ tests/benchmarks/trends.py."""
 RAREST: Final = RARE / 4
 """The largest p-value of a spell: there are many more spells than cuts to choose from."""
 DRAINS: Final = 4
-"""A run of days has a level of its own only if so many queues could drain within it, one after the other. Days that are
-correlated for d days are worth one independent day in 2 d: these are two. With 2 in place of 4, up to 15 % of the
-series of tests/benchmarks/trends.py whose demand varies most had false claims."""
+"""A run of days has a level of its own only if so many queues could drain within it, one after the other.
+
+A queue that drains in d days correlates days for about d days, so that 4 d days are worth about two independent ones.
+With 2 in place of 4, up to 15 % of the series of tests/benchmarks/trends.py whose demand varies most had false claims.
+"""
 DATE_LOSS: Final = 2 * -np.log(1 - np.sqrt(LEVEL))
 """The interval of a date holds the days that explain at most this much less, in variances, than the best day: Eo and
 Morley, Quantitative Economics 6 (2015), 463."""
@@ -78,7 +81,7 @@ class Changes:
     correlation: float
     """The correlation from day to day, on either side of the best cut of all days."""
     draining: Draining | None = None
-    """The run of days that would explain most, if it were long enough to be a change; None where it is a change."""
+    """The run of days that explains most beyond chance, where it is too short to be a change; else None."""
 
 
 def changes_of(days: Days, least: float = 0.0, drain: Callable[[Days], float] | None = None) -> Changes:
@@ -103,7 +106,7 @@ def changes_of(days: Days, least: float = 0.0, drain: Callable[[Days], float] | 
         inflation = (1 + correlation) / (1 - correlation)
         attempts.append(Changes((), len(root) / inflation, correlation))
         if chance <= rare and attempts[-1].batches >= FEWEST:
-            edges = [0, *(edge for edge in (first, last) if 0 < edge < len(root)), len(root)]
+            edges = _edges(first, last, len(root))
             draining = None if drain is None else _draining(days, first, last, drain)
             if draining is None:
                 break
@@ -172,7 +175,7 @@ def _parts(
 
 
 def _draining(days: Days, first: int, last: int, drain: Callable[[Days], float]) -> Draining | None:
-    """Return the queue that a spell, or what is around it, may be; None where both last long enough.
+    """Return the queue that a spell, or the days before or after it, may be; None where all last long enough.
 
     Only the days that are nearer to their own level than to the other one count: a run may also hold the quiet days
     after a queue.
@@ -181,9 +184,14 @@ def _draining(days: Days, first: int, last: int, drain: Callable[[Days], float])
     heights = _heights(days.values)
     level, other = (np.average(heights[run], weights=days.weights[run]) for run in (inside, ~inside))
     own = inside == (np.abs(heights - level) < np.abs(heights - other))
-    for run in (inside, ~inside):
-        longest = drain(days.where(run))
-        if (run & own).sum() < DRAINS * longest:
-            edges = (int(days.numbers[edge]) for edge in (first, last) if 0 < edge < len(days.values))
-            return Draining(tuple(edges), longest)
+    edges = _edges(first, last, len(days.values))
+    for before, after in pairwise(edges):
+        longest = drain(_between(days, before, after))
+        if own[before:after].sum() < DRAINS * longest:
+            return Draining(tuple(int(days.numbers[edge]) for edge in edges[1:-1]), longest)
     return None
+
+
+def _edges(first: int, last: int, length: int) -> list[int]:
+    """Return where the runs of days before, in and after a spell begin, and where the last one ends."""
+    return [0, *(edge for edge in (first, last) if 0 < edge < length), length]

@@ -42,8 +42,7 @@ from analysis.windows import Windows
 
 CUTS: Final = note("change points of logarithms, tested by a sieve bootstrap; dates by likelihood ratio")
 LOAD: Final = 0.5
-"""The load at which queues are taken to drain. It takes longer where the load is higher, and no pool whose jobs wait
-for days has a much lower one."""
+"""The load at which queues are taken to drain: the higher it is, the longer that takes."""
 UP, DOWN, NOT_SHOWN = (word("up"), word("down"), word("not shown"))
 """What `regression.direction` returns, marked for translation here: statistics know no texts."""
 
@@ -71,10 +70,9 @@ def changes(observation: Observation, daily: Daily | None) -> Columns:
     """Return when each measure changed, from the days of a group: one row per change, or one that says why none."""
     rows: list[Row] = []
     all_measures = list(measures(observation, daily))
-    waits = next(measure.days for measure in all_measures if measure.name == "wait")
 
     def drain(run: Days) -> float:
-        return _days_to_drain(waits.where(np.isin(waits.numbers, run.numbers)))
+        return 0.0 if daily is None else _days_to_drain(daily, run)
 
     def cuts_of(measure: Measure, least: float) -> Changes:
         return changes_of(measure.days, least, drain if measure.name in OF_QUEUE else None)
@@ -140,14 +138,16 @@ def _dates(days: Sequence[int], windows: Windows) -> str:
     return ", ".join(f"{datetime.fromtimestamp(int(windows.starts[day]), UTC):%Y-%m-%d}" for day in days)
 
 
-def _days_to_drain(waits: Days) -> float:
-    """Return how many days queues take to drain; 0 where no job waits.
+def _days_to_drain(daily: Daily, run: Days) -> float:
+    """Return how many days the queues of a run of days take to drain; 0 where no job waits.
 
     Jobs that wait for w days have the work of w days before them. With new jobs that come, it is done after
-    w / (1 - load) days. w is the sum of squared waits over the sum of waits: most days may have no queue.
+    w / (1 - load) days. w is the sum of squared waits over the sum of waits: most days may have no queue. Days whose
+    jobs still wait count too, although they are no days of the measure: their queue is at least so long.
     """
-    waited = float(waits.weights @ waits.values)
-    return float(waits.weights @ waits.values**2) / waited / DAY / (1 - LOAD) if waited > 0 else 0.0
+    waits, jobs = (np.nan_to_num(estimate.point[run.numbers]) for estimate in (daily.waits.mean, daily.waits.arrivals))
+    waited = float(jobs @ waits)
+    return float(jobs @ waits**2) / waited / DAY / (1 - LOAD) if waited > 0 else 0.0
 
 
 def _level(name: str, days: Days, fit: Fit) -> tuple[float, float]:

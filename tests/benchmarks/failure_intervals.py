@@ -85,7 +85,7 @@ def rows(records: int, draw: np.random.Generator) -> Iterator[list[object]]:
     """Yield, by days and kind of failures, how often intervals hold the rate."""
     for days in (1, 2, 3, 5, 9, 10, 14, 28):
         shape = (records, days)
-        for correlation in (0.0, 0.03, 0.1, 0.3):
+        for correlation in (0.0, 0.03, 0.1, 0.3, 0.6):
             shares = [
                 held(bursts(shape, rate, correlation, draw), jobs, rate, draw)
                 for rate in (0.02, 0.1, 0.3)

@@ -33,6 +33,7 @@ def test_quiet_weeks_do_not_narrow_an_interval() -> None:
     known_low, known_high = interval(jobs, jobs // 10)
     assert low < known_low
     assert known_high < high
+    assert high - low > 3 * (known_high - known_low)
 
 
 @pytest.mark.parametrize("days", [10, 28])

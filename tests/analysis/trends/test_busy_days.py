@@ -1,5 +1,6 @@
 """Busy days fill a queue for a while: that alone is no change of waits."""
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -9,6 +10,7 @@ from scipy.stats import binom
 
 from analysis.arrays import Floats
 from analysis.calendar import DAY
+from analysis.estimate import Estimate
 from analysis.text.language import rendered
 from analysis.trends import comparison, conclusions
 from analysis.windows import Windows
@@ -60,6 +62,29 @@ def test_a_single_queue_is_no_change(first: int, last: int) -> None:
     assert "but this may be a single queue, which takes about 3 days to drain" in notes
 
 
+def test_two_single_queues_are_no_change() -> None:
+    """The first and the last week have waits of 36 hours: each is too short, although together they are not."""
+    waits = np.random.default_rng(4).lognormal(np.log(600), 0.3, DAYS)
+    waits[:7] = waits[-7:] = 36 * 3600.0
+    changes, notes = changes_of_waits(waits)
+    assert set() == changes
+    assert "single queue" in notes
+
+
+def test_a_queue_that_still_stands_is_no_change() -> None:
+    """The last nine days have no upper bound of their waits, but a share over the limit: of that there is no change."""
+    waits, over = (np.random.default_rng(4).lognormal(np.log(scale), 0.3, DAYS) for scale in (600, 0.02))
+    waits[-9:], over[-9:] = 100 * 3600.0, 0.97
+    estimates = days_of(waits)
+    unbounded = Estimate(waits, waits.copy(), np.where(np.arange(DAYS) < DAYS - 9, waits, np.nan))
+    of_over = Estimate(over, over.copy(), over.copy())
+    estimates = replace(estimates, waits=replace(estimates.waits, mean=unbounded, over=of_over))
+    rows = pd.DataFrame(conclusions.changes(observation(), estimates))
+    [row] = rows[rows["measure"] == "over"].to_dict("records")
+    assert row["direction"] is None
+    assert "single queue" in rendered(row["note"])
+
+
 def test_waits_of_days_that_last_are_a_change() -> None:
     """Twenty days with waits of 36 hours are longer than four queues."""
     waits = np.random.default_rng(4).lognormal(np.log(600), 0.3, DAYS)
@@ -70,7 +95,7 @@ def test_waits_of_days_that_last_are_a_change() -> None:
 
 
 def test_a_single_queue_hides_no_change_beside_it() -> None:
-    """Waits are twice as long from the eightieth day; the last week has waits of 60 hours."""
+    """Waits are twice as long from day 80 on, counted from 0; the last week has waits of 60 hours."""
     number = 180
     draw = np.random.default_rng(4)
     waits = draw.lognormal(np.log(600), 0.2, number)
